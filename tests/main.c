@@ -1,4 +1,5 @@
-/* Runs the unit tests: unit [PART-OF-NAME-OR-FILE ...]. Ends with "N passed, N failed, N skipped". */
+/* Runs the unit tests: unit [PART-OF-NAME-OR-FILE ...]. Ends with "N passed, N failed, N skipped".
+ */
 #include "base/log.h"
 #include "tests/test.h"
 #include <stdbool.h>
@@ -24,7 +25,10 @@ void test_fail(const char *file, int line, const char *label, const char *what)
     fprintf(stderr, "%s:%d: %s: %s\n", file, line, label, what);
 }
 
-void test_skip(const char *why) { skipped = why; }
+void test_skip(const char *why)
+{
+    skipped = why;
+}
 
 void test_check_str(const char *file, int line, const char *label, str got, str want)
 {

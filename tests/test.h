@@ -20,16 +20,16 @@ void test_skip(const char *why); /* the running test could not be done here */
 /* The folder with the public conformance data, or NULL when there is none (then test_skip). */
 const char *test_suites(const char *suite, char *ret_path, size_t size);
 
-#define TEST(id)                                                                                   \
-    static void test_##id(void);                                                                   \
-    __attribute__((constructor)) static void test_##id##_add(void)                                 \
-    {                                                                                              \
-        static struct test t = {#id, __FILE__, test_##id, NULL};                                   \
-        test_add(&t);                                                                              \
-    }                                                                                              \
+#define TEST(id)                                                   \
+    static void test_##id(void);                                   \
+    __attribute__((constructor)) static void test_##id##_add(void) \
+    {                                                              \
+        static struct test t = {#id, __FILE__, test_##id, NULL};   \
+        test_add(&t);                                              \
+    }                                                              \
     static void test_##id(void)
 
-#define CHECK(condition, label)                                                                    \
+#define CHECK(condition, label) \
     ((condition) ? (void)0 : test_fail(__FILE__, __LINE__, (label), #condition))
 
 #define CHECK_STR(got, want, label) test_check_str(__FILE__, __LINE__, (label), (got), str_of(want))

@@ -22,13 +22,13 @@ static const struct err_info *lost(enum err_kind kind)
 {
     static const struct err_info table[] = {
         [ERR_SYSTEM] = {.kind = ERR_SYSTEM, .number = ENOMEM},
-        [ERR_TIMEOUT] = {.kind = ERR_TIMEOUT},
+        [ERR_TIMEOUT] = {.kind = ERR_TIMEOUT                 },
         [ERR_CANCELED] = {.kind = ERR_CANCELED},
-        [ERR_CLOSED] = {.kind = ERR_CLOSED},
+        [ERR_CLOSED] = {.kind = ERR_CLOSED                 },
         [ERR_PROTOCOL] = {.kind = ERR_PROTOCOL},
-        [ERR_LIMIT] = {.kind = ERR_LIMIT},
+        [ERR_LIMIT] = {.kind = ERR_LIMIT                 },
         [ERR_CONFIG] = {.kind = ERR_CONFIG},
-        [ERR_TLS] = {.kind = ERR_TLS},
+        [ERR_TLS] = {.kind = ERR_TLS                 },
         [ERR_DAMAGED] = {.kind = ERR_DAMAGED},
     };
     return &table[kind];
@@ -50,7 +50,9 @@ err err_make(enum err_kind kind, err cause, const char *file, int line, const ch
     size_t text_len = len < 0 ? 0 : (size_t)len;
     if (text_len >= ERR_TEXT_BYTES_MAX)
         text_len = ERR_TEXT_BYTES_MAX - 1;
-    current->info[i] = (struct err_info){kind, number, file, line, cause, {text, text_len}};
+    current->info[i] = (struct err_info){
+        kind, number, file, line, cause, {text, text_len}
+    };
     return &current->info[i];
 }
 
@@ -104,4 +106,7 @@ struct err_ring *err_ring_swap(struct err_ring *ring)
     return before;
 }
 
-void err_ring_release(struct err_ring *ring) { free(ring); }
+void err_ring_release(struct err_ring *ring)
+{
+    free(ring);
+}

@@ -33,11 +33,11 @@ struct err_info {
 #define err_wrap(cause, ...) err_make((cause)->kind, cause, __FILE__, __LINE__, __VA_ARGS__)
 
 /* The one macro that returns from its caller. There is no second one. */
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        err try_e = (call);                                                                        \
-        if (try_e)                                                                                 \
-            return try_e;                                                                          \
+#define TRY(call)           \
+    do {                    \
+        err try_e = (call); \
+        if (try_e)          \
+            return try_e;   \
     } while (0)
 
 /* Take the text in; errno is kept as number when kind is ERR_SYSTEM. Never fails: a full ring

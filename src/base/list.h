@@ -12,9 +12,18 @@ struct list {
     struct list *next, *prev;
 };
 
-static inline void list_init(struct list *head) { head->next = head->prev = head; }
-static inline bool list_empty(const struct list *head) { return head->next == head; }
-static inline bool list_linked(const struct list *node) { return node->next != NULL; }
+static inline void list_init(struct list *head)
+{
+    head->next = head->prev = head;
+}
+static inline bool list_empty(const struct list *head)
+{
+    return head->next == head;
+}
+static inline bool list_linked(const struct list *node)
+{
+    return node->next != NULL;
+}
 
 static inline void list_insert_before(struct list *at, struct list *node)
 {
@@ -58,6 +67,6 @@ static inline struct list *list_take_first(struct list *head)
 #define LIST_OF(node, type, member) CONTAINER_OF(node, type, member)
 
 /* Safe against removal of the current node. */
-#define LIST_EACH(head, node)                                                                      \
-    for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
+#define LIST_EACH(head, node)                                                         \
+    for (struct list *node = (head)->next, *node##_next = node->next; node != (head); \
          node = node##_next, node##_next = node->next)

@@ -9,7 +9,10 @@ static enum log_level level_shown = LOG_LEVEL_INFO;
 static void (*line_sink)(void *arg, enum log_level, str line);
 static void *line_sink_arg;
 
-void log_set_level(enum log_level level) { level_shown = level; }
+void log_set_level(enum log_level level)
+{
+    level_shown = level;
+}
 
 void log_set_sink(void (*sink)(void *arg, enum log_level, str line), void *arg)
 {
@@ -61,13 +64,13 @@ static void write_line(enum log_level level, const char *fmt, va_list args, err 
         to_stderr(level, entry);
 }
 
-#define LOG_FUNCTION(name, level)                                                                  \
-    void name(const char *fmt, ...)                                                                \
-    {                                                                                              \
-        va_list args;                                                                              \
-        va_start(args, fmt);                                                                       \
-        write_line(level, fmt, args, NULL);                                                        \
-        va_end(args);                                                                              \
+#define LOG_FUNCTION(name, level)           \
+    void name(const char *fmt, ...)         \
+    {                                       \
+        va_list args;                       \
+        va_start(args, fmt);                \
+        write_line(level, fmt, args, NULL); \
+        va_end(args);                       \
     }
 LOG_FUNCTION(log_error, LOG_LEVEL_ERROR)
 LOG_FUNCTION(log_warn, LOG_LEVEL_WARN)

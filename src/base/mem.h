@@ -7,9 +7,9 @@
 #pragma once
 #include <stddef.h>
 
-void *mem_alloc(size_t size);  /* zeroed; never NULL */
+void *mem_alloc(size_t size); /* zeroed; never NULL */
 void *mem_resize(void *, size_t size);
-void mem_free(void *);         /* accepts NULL */
+void mem_free(void *); /* accepts NULL */
 char *mem_copy_chars(const char *);
 
 /* Overwrite a secret so that the compiler cannot leave it out. */

@@ -50,15 +50,15 @@ TEST(str_is_utf8)
         const char *label, *input;
         bool ok;
     } cases[] = {
-        {"ascii",            "abc",              true },
-        {"two bytes",        "\xc3\xa9",         true },
-        {"four bytes",       "\xf0\x9f\x98\x80", true },
-        {"overlong slash",   "\xc0\xaf",         false},
-        {"overlong three",   "\xe0\x80\xaf",     false},
-        {"surrogate",        "\xed\xa0\x80",     false},
-        {"beyond U+10FFFF",  "\xf4\x90\x80\x80", false},
-        {"cut short",        "\xe2\x82",         false},
-        {"lone tail",        "\x80",             false},
+        {"ascii",           "abc",              true },
+        {"two bytes",       "\xc3\xa9",         true },
+        {"four bytes",      "\xf0\x9f\x98\x80", true },
+        {"overlong slash",  "\xc0\xaf",         false},
+        {"overlong three",  "\xe0\x80\xaf",     false},
+        {"surrogate",       "\xed\xa0\x80",     false},
+        {"beyond U+10FFFF", "\xf4\x90\x80\x80", false},
+        {"cut short",       "\xe2\x82",         false},
+        {"lone tail",       "\x80",             false},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         CHECK(str_is_utf8(str_of(cases[i].input)) == cases[i].ok, cases[i].label);

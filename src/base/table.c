@@ -10,7 +10,10 @@ struct table_slot {
 
 static char removed;
 
-static inline uint64_t rotate(uint64_t x, int bits) { return x << bits | x >> (64 - bits); }
+static inline uint64_t rotate(uint64_t x, int bits)
+{
+    return x << bits | x >> (64 - bits);
+}
 
 static inline void sip_round(uint64_t v[4])
 {
@@ -80,8 +83,7 @@ static struct table_slot *find_slot(const struct table *t, str key)
         struct table_slot *slot = &t->slots[i];
         if (slot->object == NULL)
             return NULL;
-        if (slot->object != &removed && slot->hash == hash &&
-            str_eq(t->key_of(slot->object), key))
+        if (slot->object != &removed && slot->hash == hash && str_eq(t->key_of(slot->object), key))
             return slot;
     }
 }

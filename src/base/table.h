@@ -14,7 +14,7 @@ struct table {
 };
 
 void table_init(struct table *, str (*key_of)(const void *object));
-void table_release(struct table *); /* the objects stay their owners' */
+void table_release(struct table *);              /* the objects stay their owners' */
 void *table_find(const struct table *, str key); /* NULL: not there */
 void table_add(struct table *, void *object);    /* its key must not be there yet */
 void *table_remove(struct table *, str key);     /* what was removed, or NULL */

@@ -10,9 +10,9 @@ struct envelope *envelope_copy(struct arena *arena, const struct envelope *from)
     to->rcpts = ARENA_ARRAY(arena, struct envelope_rcpt, from->rcpt_count);
     for (size_t i = 0; i < from->rcpt_count; i++) {
         const struct envelope_rcpt *r = &from->rcpts[i];
-        to->rcpts[i] = (struct envelope_rcpt){arena_str(arena, r->address),
-                                              arena_str(arena, r->destination),
-                                              arena_str(arena, r->orcpt), r->notify};
+        to->rcpts[i] =
+            (struct envelope_rcpt){arena_str(arena, r->address), arena_str(arena, r->destination),
+                                   arena_str(arena, r->orcpt), r->notify};
     }
     return to;
 }

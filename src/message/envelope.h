@@ -51,10 +51,10 @@ struct envelope {
     uint8_t found; /* enum envelope_found */
     bool smtputf8; /* the client said so at MAIL */
     enum envelope_origin origin;
-    str login;       /* who submitted it; empty: nobody logged in */
-    str peer;        /* "192.0.2.1", "unix", or empty */
-    str helo;        /* as the peer gave it */
-    str message_id;  /* "<…>" as the header has it, or empty */
+    str login;              /* who submitted it; empty: nobody logged in */
+    str peer;               /* "192.0.2.1", "unix", or empty */
+    str helo;               /* as the peer gave it */
+    str message_id;         /* "<…>" as the header has it, or empty */
     int64_t accepted_at_ms; /* real time */
     struct envelope_rcpt *rcpts;
     size_t rcpt_count;

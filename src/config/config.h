@@ -1,0 +1,155 @@
+/* config/config.h -- what the operator wants, as one value
+ *
+ * Read from YAML by a schema table; every error has file:line:col, all of them are told at once.
+ * A struct config never changes after it was made: a reload makes another. It lives in its arena
+ * until config_close(); who keeps a pointer across a wait holds a reference.
+ */
+#pragma once
+#include "base/arena.h"
+#include "runtime/address.h"
+
+enum config_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY };
+enum config_listener_tls {
+    LISTENER_TLS_NONE,
+    LISTENER_TLS_STARTTLS,
+    LISTENER_TLS_REQUIRED,
+    LISTENER_TLS_IMPLICIT
+};
+enum config_tls_profile { TLS_PROFILE_MODERN, TLS_PROFILE_INTERMEDIATE, TLS_PROFILE_OPPORTUNISTIC };
+
+struct config_listener {
+    struct address address;
+    enum config_role role;
+    enum config_listener_tls
+        tls; /* default by role: mx starttls, submission required, relay none */
+    enum config_tls_profile profile;   /* default by role: mx opportunistic, else tls.profile */
+    bool expose;                       /* relay on a public or wildcard address: must be said */
+    bool auth_on_loopback_without_tls; /* key "plain_login_on_loopback" */
+    bool proxy; /* a PROXY v1/v2 header is required from networks in proxy_trusted */
+};
+
+/* "smtp://host:port", "smtps://", "lmtp://", "lmtp+unix:///path"; ?tls=opportunistic|none */
+enum config_hop_tls { HOP_TLS_VERIFIED, HOP_TLS_OPPORTUNISTIC, HOP_TLS_NONE };
+struct config_hop {
+    str url;  /* as written */
+    str host; /* name or IP; the socket path for lmtp+unix */
+    uint16_t port;
+    bool lmtp, unix_socket, implicit_tls;
+    enum config_hop_tls tls;
+};
+
+enum config_recipients { RECIPIENTS_ASK, RECIPIENTS_LIST, RECIPIENTS_FILE };
+struct config_domain {
+    str name;                   /* A-labels, lower case */
+    struct config_hop *deliver; /* NULL: a sending domain only */
+    enum config_recipients recipients;
+    str *recipient_list; /* local parts or whole addresses; LIST and FILE (read at load) */
+    size_t recipient_count;
+};
+
+enum config_route_kind { ROUTE_VIA, ROUTE_MX };
+struct config_route {
+    str name; /* given, or "1", "2", … by place; unique */
+    str to;   /* "*", "example.com", "*.example.com", "user@example.com" */
+    enum config_route_kind kind;
+    struct config_hop *via; /* tried in order */
+    size_t via_count;
+    str account; /* name in accounts, or empty */
+};
+
+struct config_account { /* our login at somebody else's server */
+    str name, user;
+    str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
+    str mechanism; /* empty: the best offered */
+};
+
+struct config_retry {
+    int64_t first_ms, longest_ms, give_up_ms, warn_after_ms; /* 5m, 4h, 5d, 4h */
+    int factor;                                              /* 2 */
+};
+
+struct config_limits {
+    int64_t message_bytes;        /* message: 50MiB */
+    int recipients;               /* 1000 */
+    int connections;              /* 10000, all listeners */
+    int per_address;              /* 100 connections of one address */
+    int64_t draft_memory_bytes;   /* 256MiB */
+    int64_t free_space_bytes;     /* free_space: 64MiB: below it MAIL gets 452 4.3.1 */
+    int messages_per_connection;  /* 1000; 0: no limit */
+    int commands_per_message;     /* junk commands (NOOP, RSET, VRFY, errors): 100 */
+    int invalid_recipients;       /* per connection: 20 */
+    int logins_failed_per_minute; /* 20, per address and per account */
+    int connect_rate_per_minute;  /* per address: 600 */
+    int hops;                     /* 100 Received fields */
+    int64_t header_bytes;         /* 1MiB */
+    int minimum_bytes_per_second; /* of a body: 100 */
+};
+
+struct config_timeouts {                               /* RFC 5321 section 4.5.3.2, milliseconds */
+    int64_t server_command_ms, server_data_ms;         /* 5m, 3m */
+    int64_t connect_ms;                                /* 10s for each address */
+    int64_t greeting_ms, mail_ms, rcpt_ms;             /* 5m, 5m, 5m */
+    int64_t data_init_ms, data_block_ms, data_done_ms; /* 2m, 3m, 10m */
+};
+
+struct config_outbound {
+    int connections;             /* 20 for each destination */
+    int messages_per_connection; /* 100 */
+    int64_t idle_ms;             /* 10s: a connection is kept for the next message */
+};
+
+enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
+enum config_dns_validate { DNS_VALIDATE_AUTO, DNS_VALIDATE_YES, DNS_VALIDATE_NO };
+struct config_dns {
+    enum config_dns_servers servers;
+    str *list;
+    size_t list_count;
+    enum config_dns_validate validate;
+    int queries_per_message; /* 100 */
+    int64_t timeout_ms;      /* 20s */
+};
+
+struct config_events {
+    str to; /* "stderr", "none", or a file's path */
+};
+
+struct config_sasl {
+    bool cram_md5; /* off: needs the password itself to be stored */
+};
+
+struct config {
+    str hostname;
+    str state;            /* folder */
+    str user;             /* to become after binding; empty: stay */
+    str certificate, key; /* paths; empty: self-signed, made at first start in state */
+    struct {
+        str name, certificate, key;
+    } * sni;
+    size_t sni_count;
+    enum config_tls_profile tls_profile; /* intermediate */
+    bool tls_minimum_13;                 /* minimum: TLSv1.3 */
+    struct config_listener *listeners;
+    size_t listener_count;
+    struct network *trusted; /* relay.trusted */
+    size_t trusted_count;
+    struct network *proxy_trusted;
+    size_t proxy_trusted_count;
+    struct config_domain *domains;
+    size_t domain_count;
+    struct config_route *routes;
+    size_t route_count;
+    bool no_route_holds; /* no routes key at all: mail for elsewhere waits, "no route" */
+    struct config_account *accounts;
+    size_t account_count;
+    struct config_retry retry;
+    struct config_limits limits;
+    struct config_timeouts timeouts;
+    struct config_outbound outbound;
+    struct config_dns dns;
+    struct config_events events;
+    struct config_sasl sasl;
+    str admin_socket; /* default: state/admin.sock */
+    int workers;      /* 0: one for each core */
+    struct arena *arena;
+    struct config_origins *origins; /* where each value came from, for `config show --origin` */
+};
