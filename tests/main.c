@@ -25,10 +25,7 @@ void test_fail(const char *file, int line, const char *label, const char *what)
     fprintf(stderr, "%s:%d: %s: %s\n", file, line, label, what);
 }
 
-void test_skip(const char *why)
-{
-    skipped = why;
-}
+void test_skip(const char *why) { skipped = why; }
 
 void test_check_str(const char *file, int line, const char *label, str got, str want)
 {

@@ -126,10 +126,7 @@ str arena_printf(struct arena *a, const char *fmt, ...)
     return (str){text, (size_t)len};
 }
 
-size_t arena_used(const struct arena *a)
-{
-    return a->used;
-}
+size_t arena_used(const struct arena *a) { return a->used; }
 
 void arena_defer(struct arena *a, void (*release)(void *), void *object)
 {

@@ -4,10 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void buf_init(struct buf *b, size_t max)
-{
-    *b = (struct buf){.max = max};
-}
+void buf_init(struct buf *b, size_t max) { *b = (struct buf){.max = max}; }
 
 void buf_release(struct buf *b)
 {
@@ -16,10 +13,7 @@ void buf_release(struct buf *b)
     b->len = b->cap = 0;
 }
 
-void buf_clear(struct buf *b)
-{
-    b->len = 0;
-}
+void buf_clear(struct buf *b) { b->len = 0; }
 
 err buf_reserve(struct buf *b, size_t size, char **ret_room)
 {
@@ -48,10 +42,7 @@ err buf_add(struct buf *b, str s)
     return NULL;
 }
 
-err buf_add_char(struct buf *b, char c)
-{
-    return buf_add(b, (str){&c, 1});
-}
+err buf_add_char(struct buf *b, char c) { return buf_add(b, (str){&c, 1}); }
 
 err buf_addf(struct buf *b, const char *fmt, ...)
 {

@@ -16,10 +16,7 @@ void buf_init(struct buf *, size_t max);
 void buf_release(struct buf *); /* memory goes back; the buf can be used again */
 void buf_clear(struct buf *);   /* empty; keeps its memory */
 
-static inline str buf_str(const struct buf *b)
-{
-    return (str){b->ptr, b->len};
-}
+static inline str buf_str(const struct buf *b) { return (str){b->ptr, b->len}; }
 
 /* ERR_LIMIT: above max; then nothing was added. */
 must_use err buf_add(struct buf *, str);

@@ -20,22 +20,10 @@ static int64_t system_real_ms(void)
 const struct clock_source clock_system = {system_steady_ns, system_real_ms};
 static const struct clock_source *source = &clock_system;
 
-void clock_use(const struct clock_source *s)
-{
-    source = s ? s : &clock_system;
-}
-int64_t clock_steady_ns(void)
-{
-    return source->steady_ns();
-}
-int64_t clock_steady_ms(void)
-{
-    return source->steady_ns() / 1000000;
-}
-int64_t clock_real_ms(void)
-{
-    return source->real_ms();
-}
+void clock_use(const struct clock_source *s) { source = s ? s : &clock_system; }
+int64_t clock_steady_ns(void) { return source->steady_ns(); }
+int64_t clock_steady_ms(void) { return source->steady_ns() / 1000000; }
+int64_t clock_real_ms(void) { return source->real_ms(); }
 
 deadline deadline_after(int64_t ms)
 {
@@ -45,10 +33,7 @@ deadline deadline_after(int64_t ms)
     return (deadline){at};
 }
 
-bool deadline_passed(deadline d)
-{
-    return deadline_left_ms(d) == 0;
-}
+bool deadline_passed(deadline d) { return deadline_left_ms(d) == 0; }
 
 int64_t deadline_left_ms(deadline d)
 {

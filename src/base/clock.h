@@ -29,10 +29,7 @@ typedef struct deadline {
 deadline deadline_after(int64_t ms);
 bool deadline_passed(deadline);
 int64_t deadline_left_ms(deadline); /* 0 when passed; INT64_MAX for never */
-static inline deadline deadline_sooner(deadline a, deadline b)
-{
-    return a.at_ms < b.at_ms ? a : b;
-}
+static inline deadline deadline_sooner(deadline a, deadline b) { return a.at_ms < b.at_ms ? a : b; }
 
 enum {
     CLOCK_RFC5322_BYTES = 40, /* "Sat, 21 Nov 2026 08:48:16 +0000" */

@@ -213,10 +213,7 @@ err codec_xtext_encode(str bytes, struct buf *out)
 }
 
 /* Upper case only, as RFC 3461 has it. */
-static int xtext_hex_value(char c)
-{
-    return char_is_alpha(c) && c > 'F' ? -1 : hex_value(c);
-}
+static int xtext_hex_value(char c) { return char_is_alpha(c) && c > 'F' ? -1 : hex_value(c); }
 
 err codec_xtext_decode(str text, struct buf *out)
 {

@@ -106,7 +106,4 @@ struct err_ring *err_ring_swap(struct err_ring *ring)
     return before;
 }
 
-void err_ring_release(struct err_ring *ring)
-{
-    free(ring);
-}
+void err_ring_release(struct err_ring *ring) { free(ring); }

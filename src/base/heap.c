@@ -7,10 +7,7 @@ void heap_release(struct heap *h)
     *h = (struct heap){0};
 }
 
-struct heap_node *heap_first(const struct heap *h)
-{
-    return h->len ? h->nodes[0] : NULL;
-}
+struct heap_node *heap_first(const struct heap *h) { return h->len ? h->nodes[0] : NULL; }
 
 static void put(struct heap *h, uint32_t i, struct heap_node *node)
 {

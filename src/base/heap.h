@@ -20,10 +20,7 @@ struct heap {
 };
 
 void heap_release(struct heap *); /* the nodes stay their owners' */
-static inline bool heap_linked(const struct heap_node *node)
-{
-    return node->place != 0;
-}
+static inline bool heap_linked(const struct heap_node *node) { return node->place != 0; }
 struct heap_node *heap_first(const struct heap *); /* NULL when empty */
 void heap_add(struct heap *, struct heap_node *, int64_t key);
 void heap_remove(struct heap *, struct heap_node *); /* does nothing when in no heap */

@@ -12,18 +12,9 @@ struct list {
     struct list *next, *prev;
 };
 
-static inline void list_init(struct list *head)
-{
-    head->next = head->prev = head;
-}
-static inline bool list_empty(const struct list *head)
-{
-    return head->next == head;
-}
-static inline bool list_linked(const struct list *node)
-{
-    return node->next != NULL;
-}
+static inline void list_init(struct list *head) { head->next = head->prev = head; }
+static inline bool list_empty(const struct list *head) { return head->next == head; }
+static inline bool list_linked(const struct list *node) { return node->next != NULL; }
 
 static inline void list_insert_before(struct list *at, struct list *node)
 {

@@ -9,10 +9,7 @@ static enum log_level level_shown = LOG_LEVEL_INFO;
 static void (*line_sink)(void *arg, enum log_level, str line);
 static void *line_sink_arg;
 
-void log_set_level(enum log_level level)
-{
-    level_shown = level;
-}
+void log_set_level(enum log_level level) { level_shown = level; }
 
 void log_set_sink(void (*sink)(void *arg, enum log_level, str line), void *arg)
 {

@@ -65,10 +65,7 @@ uint64_t rand_below(uint64_t bound)
 
 static uint64_t process_key[2];
 
-static void draw_process_key(void)
-{
-    kernel_bytes(process_key, sizeof process_key);
-}
+static void draw_process_key(void) { kernel_bytes(process_key, sizeof process_key); }
 
 const uint64_t *rand_process_key(void)
 {

@@ -1,20 +1,14 @@
 #include "base/str.h"
 #include <string.h>
 
-str str_of(const char *text)
-{
-    return text ? (str){text, strlen(text)} : (str){0};
-}
+str str_of(const char *text) { return text ? (str){text, strlen(text)} : (str){0}; }
 
 bool str_eq(str a, str b)
 {
     return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
 }
 
-bool str_eq_nocase(str a, str b)
-{
-    return a.len == b.len && str_starts_nocase(a, b);
-}
+bool str_eq_nocase(str a, str b) { return a.len == b.len && str_starts_nocase(a, b); }
 
 int str_compare(str a, str b)
 {
@@ -73,15 +67,9 @@ str str_slice(str s, size_t from, size_t len)
     return (str){s.ptr + from, len < s.len - from ? len : s.len - from};
 }
 
-str str_from(str s, size_t from)
-{
-    return str_slice(s, from, SIZE_MAX);
-}
+str str_from(str s, size_t from) { return str_slice(s, from, SIZE_MAX); }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
 str str_trim(str s)
 {

@@ -52,19 +52,7 @@ bool str_to_chars(str s, char *ret_chars, size_t size);
 bool str_is_ascii(str s);
 bool str_is_utf8(str s); /* RFC 3629: no overlong forms, no surrogates, at most U+10FFFF */
 
-static inline char char_lower(char c)
-{
-    return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c);
-}
-static inline bool char_is_digit(char c)
-{
-    return c >= '0' && c <= '9';
-}
-static inline bool char_is_alpha(char c)
-{
-    return char_lower(c) >= 'a' && char_lower(c) <= 'z';
-}
-static inline bool char_is_alnum(char c)
-{
-    return char_is_alpha(c) || char_is_digit(c);
-}
+static inline char char_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
+static inline bool char_is_digit(char c) { return c >= '0' && c <= '9'; }
+static inline bool char_is_alpha(char c) { return char_lower(c) >= 'a' && char_lower(c) <= 'z'; }
+static inline bool char_is_alnum(char c) { return char_is_alpha(c) || char_is_digit(c); }

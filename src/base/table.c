@@ -10,10 +10,7 @@ struct table_slot {
 
 static char removed;
 
-static inline uint64_t rotate(uint64_t x, int bits)
-{
-    return x << bits | x >> (64 - bits);
-}
+static inline uint64_t rotate(uint64_t x, int bits) { return x << bits | x >> (64 - bits); }
 
 static inline void sip_round(uint64_t v[4])
 {
@@ -58,10 +55,7 @@ uint64_t hash_fixed(str key)
     return sip13(fixed, key);
 }
 
-uint64_t table_hash(str key)
-{
-    return sip13(rand_process_key(), key);
-}
+uint64_t table_hash(str key) { return sip13(rand_process_key(), key); }
 
 void table_init(struct table *t, str (*key_of)(const void *object))
 {

@@ -69,7 +69,7 @@ err address_parse(str text, int default_port, struct address *ret_address)
                            STR_ARG(text), STR_ARG(text));
     }
     struct address a;
-    uint16_t number;
+    uint16_t number = 0;
     TRY(address_parse_ip(ip, &a));
     TRY(parse_port(port, default_port, &number));
     a.port = number;
