@@ -1,0 +1,93 @@
+#include "runtime/fault.h"
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { FAULT_POINTS_MAX = 64 };
+
+struct point {
+    const char *name;
+    int hits, nth, number;
+    bool armed, sticky;
+    enum fault_kind kind;
+};
+
+static bool active;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct point points[FAULT_POINTS_MAX];
+static size_t point_count;
+static void (*crash)(void *arg);
+static void *crash_arg;
+
+static struct point *find(const char *name)
+{
+    for (size_t i = 0; i < point_count; i++)
+        if (strcmp(points[i].name, name) == 0)
+            return &points[i];
+    ASSERT(point_count < FAULT_POINTS_MAX);
+    points[point_count] = (struct point){.name = name};
+    return &points[point_count++];
+}
+
+/* Count this hit; true: it is to go wrong. */
+static bool hit(const char *name, struct point *ret_point)
+{
+    pthread_mutex_lock(&lock);
+    struct point *p = find(name);
+    p->hits++;
+    bool now = p->armed && (p->sticky ? p->hits >= p->nth : p->hits == p->nth);
+    *ret_point = *p;
+    pthread_mutex_unlock(&lock);
+    return now;
+}
+
+err fault_point(const char *name)
+{
+    struct point p;
+    if (!__atomic_load_n(&active, __ATOMIC_RELAXED) || !hit(name, &p))
+        return NULL;
+    if (p.kind == FAULT_CRASH) {
+        if (crash)
+            crash(crash_arg);
+        return NULL;
+    }
+    errno = p.number;
+    return err_new(ERR_SYSTEM, "%s (a fault that a test asked for)", name);
+}
+
+void fault_arm(const char *name, enum fault_kind kind, int number, int nth, bool sticky)
+{
+    pthread_mutex_lock(&lock);
+    struct point *p = find(name);
+    p->armed = true;
+    p->kind = kind;
+    p->number = number;
+    p->nth = p->hits + nth;
+    p->sticky = sticky;
+    pthread_mutex_unlock(&lock);
+    __atomic_store_n(&active, true, __ATOMIC_RELAXED);
+}
+
+void fault_on_crash(void (*on_crash)(void *arg), void *arg)
+{
+    crash = on_crash;
+    crash_arg = arg;
+}
+
+void fault_clear(void)
+{
+    pthread_mutex_lock(&lock);
+    point_count = 0;
+    pthread_mutex_unlock(&lock);
+    __atomic_store_n(&active, false, __ATOMIC_RELAXED);
+}
+
+int fault_hits(const char *name)
+{
+    pthread_mutex_lock(&lock);
+    int hits = find(name)->hits;
+    pthread_mutex_unlock(&lock);
+    return hits;
+}
+
+void fault_count(bool on) { __atomic_store_n(&active, on, __ATOMIC_RELAXED); }

@@ -1,0 +1,23 @@
+/* runtime/fault.h -- named places where a test makes things go wrong
+ *
+ * Code that writes names each step: TRY(fault_point("spool.sync")). Without a test that asks for
+ * it a point costs one load and does nothing.
+ */
+#pragma once
+#include "base/err.h"
+
+/* The err that the test wants here, or NULL. */
+must_use err fault_point(const char *name);
+
+enum fault_kind {
+    FAULT_FAIL,  /* ERR_SYSTEM with the given errno */
+    FAULT_CRASH, /* the on_crash function is called; then the point succeeds */
+};
+
+/* Arm a point: its nth hit from now (1: the next) goes wrong; sticky: and all later ones. */
+void fault_arm(const char *name, enum fault_kind, int number, int nth, bool sticky);
+void fault_on_crash(void (*on_crash)(void *arg), void *arg);
+void fault_clear(void);
+int fault_hits(
+    const char *name); /* since fault_clear(), armed or not; counting needs fault_count */
+void fault_count(bool on);

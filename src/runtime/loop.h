@@ -1,0 +1,42 @@
+/* runtime/loop.h -- what runs fibers: one loop for each worker thread
+ *
+ * A loop runs the fibers that are ready, then asks its net_driver what happened on the sockets,
+ * until the next timer is due. Other threads reach it by loop_post() only.
+ */
+#pragma once
+#include "runtime/fiber.h"
+
+struct net_driver;
+
+struct loop *loop_open(struct net_driver *); /* NULL: a driver of its own (epoll) */
+void loop_close(struct loop *);
+
+/* Runs entry(arg) as the first fiber; returns when no fiber is left. */
+void loop_run(struct loop *, const char *name, void (*entry)(void *arg), void *arg);
+
+struct loop *loop_current(void); /* the loop this thread is running; NULL: none */
+struct net_driver *loop_net(struct loop *);
+
+/* Something to be done on a loop's own thread, outside any fiber, at its next turn: it must not
+ * wait. The note belongs to the poster and must live until run() was called. From any thread. */
+struct loop_note {
+    struct loop_note *next;
+    void (*run)(struct loop_note *);
+};
+void loop_post(struct loop *, struct loop_note *);
+
+/* One answer from anywhere to one waiting fiber. init and wait happen on the fiber that waits;
+ * finish once, on any thread. When the wait ends with an err the completion is still awaited by
+ * the other side: its memory must live until finish was called (see job_run for the pattern). */
+struct completion {
+    struct loop_note note;
+    struct loop *loop;
+    struct gate gate;
+    bool done;
+};
+void completion_init(struct completion *);
+void completion_finish(struct completion *);
+must_use err completion_wait(struct completion *, deadline until);
+
+/* For drivers and clocks of the simulation. */
+int64_t loop_next_timer_ns(struct loop *); /* steady clock; INT64_MAX: none */
