@@ -59,6 +59,14 @@ void loop_post(struct loop *l, struct loop_note *note)
         l->net->wake(l->net);
 }
 
+static bool has_notes(struct loop *l)
+{
+    pthread_mutex_lock(&l->notes_lock);
+    bool any = l->notes != NULL;
+    pthread_mutex_unlock(&l->notes_lock);
+    return any;
+}
+
 /* False: there was nothing to do. */
 static bool run_notes(struct loop *l)
 {
@@ -134,8 +142,7 @@ static void turn(struct loop *l)
 {
     run_notes(l);
     run_ready(l);
-    bool busy = !list_empty(&l->ready) || l->live == 0 ||
-                __atomic_load_n(&l->notes, __ATOMIC_RELAXED) != NULL;
+    bool busy = !list_empty(&l->ready) || l->live == 0 || has_notes(l);
     l->net->poll(l->net, l, busy ? 0 : loop_next_timer_ns(l));
     run_timers(l);
     trim_parked(l);

@@ -80,10 +80,11 @@ static int timeout_ms(int64_t until_ns)
 static void dispatch(struct epoll_driver *d, const struct epoll_event *event)
 {
     if (event->data.ptr == d) {
-        uint64_t count;
+        uint64_t count; /* emptied first: a wake in between finds woken still set, and its note
+                           was posted before, so this turn sees it */
+        ssize_t n = read(d->wake_fd, &count, sizeof count);
+        (void)n;
         __atomic_store_n(&d->woken, false, __ATOMIC_SEQ_CST);
-        if (read(d->wake_fd, &count, sizeof count) < 0)
-            return;
         return;
     }
     struct epoll_socket *s = event->data.ptr;
