@@ -181,7 +181,7 @@ static bool binding_right(const struct sasl_server *s, str binding)
 static err decode_proof(str text, uint8_t ret_proof[SASL_SCRAM_KEY_BYTES])
 {
     struct buf bytes;
-    buf_init(&bytes, SASL_SCRAM_KEY_BYTES);
+    buf_init(&bytes, SASL_SCRAM_KEY_BYTES + 3); /* the decoder takes room for whole groups */
     err e = codec_base64_decode(text, &bytes);
     if (e == NULL && bytes.len != SASL_SCRAM_KEY_BYTES)
         e = err_new(ERR_PROTOCOL, "a proof of %zu bytes", bytes.len);

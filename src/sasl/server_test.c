@@ -129,6 +129,7 @@ TEST(sasl_server_scram_rfc7677)
     str final = S("c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
                   "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=");
     CHECK(sasl_server_step(s, &final) == SASL_SERVER_CHALLENGE, "client-final");
+    CHECK_STR(sasl_server_why(s), "", "client-final");
     CHECK_STR(sasl_server_challenge(s),
               "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", "server-final");
     str empty = {0};
