@@ -53,6 +53,7 @@ struct dns_query *dns_transport_start(struct dns_transport *t, const char *name,
     ASSERT(fiber_current() != NULL);
     struct dns_query *q = MEM_NEW(struct dns_query);
     memcpy(q->name, name, strnlen(name, DNS_NAME_CHARS - 1));
+    q->transport = t;
     q->type = type;
     q->until = until;
     q->arena = arena_open(2 * DNS_ANSWER_BYTES_MAX); /* a parse may fail late and leave its part */

@@ -14,6 +14,7 @@
 struct dns_query {
     char name[DNS_NAME_CHARS]; /* canonical */
     enum dns_type type;
+    struct dns_transport *transport;
     deadline until; /* an answer after it interests nobody */
 
     struct arena *arena;      /* for the answer */
