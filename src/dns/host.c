@@ -1,4 +1,5 @@
 #include "dns/host.h"
+#include <assert.h>
 #include <string.h>
 
 static bool is_localhost(str name)
@@ -17,6 +18,9 @@ static struct dns_host local_host(str name, const struct address *addresses, siz
     memcpy(h.addresses, addresses, count * sizeof *addresses);
     return h;
 }
+
+static_assert(DNS_HOST_ADDRESSES_MAX * sizeof(struct address) + DNS_NAME_CHARS < DNS_HOST_BYTES_MAX,
+              "what is promised to the arena");
 
 /* What the operator's word and the machine's own list say. False: nothing, ask the DNS. */
 static bool find_locally(struct dns_resolver *r, str host, enum dns_host_source source,
@@ -54,7 +58,7 @@ static enum dns_status worse_status(enum dns_status six, enum dns_status four)
     return six > four ? six : four;
 }
 
-/* The nth usable record of an answer as an address; false: there is none. */
+/* The nth record of an answer, when there is one. */
 static void add_address(const struct dns_answer *a, size_t i, struct dns_host *h)
 {
     if (i >= a->count || h->count == DNS_HOST_ADDRESSES_MAX)
@@ -69,7 +73,7 @@ static struct dns_host from_answers(const struct dns_answer answers[2], struct a
     const struct dns_answer *six = &answers[0], *four = &answers[1];
     struct dns_host h = {
         .security = dns_answer_weaker(six->security, four->security),
-        .canonical = four->count > 0 || six->canonical.len == 0 ? four->canonical : six->canonical,
+        .canonical = arena_str(arena, six->canonical.len ? six->canonical : four->canonical),
         .addresses = ARENA_ARRAY(arena, struct address, DNS_HOST_ADDRESSES_MAX),
     };
     for (size_t i = 0; i < six->count || i < four->count; i++) {
@@ -89,7 +93,8 @@ err dns_host_addresses(struct dns_resolver *r, struct dns_budget *budget, str ho
     struct dns_answer answers[2];
     if (find_locally(r, host, source, arena, ret_host))
         return NULL;
-    TRY(dns_resolver_ask_two(r, budget, host, types, arena, answers, until));
+    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(2 * DNS_ANSWER_BYTES_MAX);
+    TRY(dns_resolver_ask_two(r, budget, host, types, scratch, answers, until));
     *ret_host = from_answers(answers, arena);
     return NULL;
 }

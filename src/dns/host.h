@@ -7,7 +7,10 @@
 #pragma once
 #include "dns/resolver.h"
 
-enum { DNS_HOST_ADDRESSES_MAX = 16 };
+enum {
+    DNS_HOST_ADDRESSES_MAX = 16,
+    DNS_HOST_BYTES_MAX = 4096, /* of the arena */
+};
 
 enum dns_host_source {
     DNS_HOST_OF_ROUTE, /* the operator's word */

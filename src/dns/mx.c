@@ -1,5 +1,6 @@
 #include "dns/mx.h"
 #include "base/rand.h"
+#include <assert.h>
 
 /* Equal preferences share the load: RFC 5321 section 5.1 wants them in random order. */
 static void shuffle(struct dns_record *records, size_t count)
@@ -32,14 +33,14 @@ static bool holds(const struct dns_mx *mx, str name)
     return false;
 }
 
-static void take_hosts(const struct dns_answer *a, struct dns_mx *mx)
+static void take_hosts(const struct dns_answer *a, struct arena *arena, struct dns_mx *mx)
 {
     for (size_t i = 0; i < a->count; i++) {
         const struct dns_record *r = &a->records[i];
         if (!dns_name_is_host(r->name))
             mx->unusable++;
         else if (mx->count < DNS_MX_HOSTS_MAX && !holds(mx, r->name))
-            mx->hosts[mx->count++] = (struct dns_mx_host){r->preference, r->name};
+            mx->hosts[mx->count++] = (struct dns_mx_host){r->preference, arena_str(arena, r->name)};
     }
 }
 
@@ -55,13 +56,17 @@ static void take_implicit(struct arena *arena, str domain, struct dns_mx *mx)
         mx->unusable++;
 }
 
+static_assert(DNS_MX_HOSTS_MAX * (DNS_NAME_BYTES_MAX + 16) + DNS_NAME_CHARS < DNS_MX_BYTES_MAX,
+              "what is promised to the arena");
+
 err dns_mx_hosts(struct dns_resolver *r, struct dns_budget *budget, str domain, struct arena *arena,
                  struct dns_mx *ret_mx, deadline until)
 {
+    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(DNS_ANSWER_BYTES_MAX);
     struct dns_answer a;
-    TRY(dns_resolver_ask(r, budget, domain, DNS_MX, arena, &a, until));
-    struct dns_mx mx = {
-        .status = a.status, .security = a.security, .ttl = a.ttl, .canonical = a.canonical};
+    TRY(dns_resolver_ask(r, budget, domain, DNS_MX, scratch, &a, until));
+    struct dns_mx mx = {.status = a.status, .security = a.security, .ttl = a.ttl};
+    mx.canonical = arena_str(arena, a.canonical);
     if (a.status == DNS_NODATA) {
         take_implicit(arena, domain, &mx);
     } else if (a.count == 1 && str_eq(a.records[0].name, S("."))) {
@@ -69,7 +74,7 @@ err dns_mx_hosts(struct dns_resolver *r, struct dns_budget *budget, str domain, 
     } else {
         shuffle(a.records, a.count);
         sort(a.records, a.count);
-        take_hosts(&a, &mx);
+        take_hosts(&a, arena, &mx);
     }
     *ret_mx = mx;
     return NULL;

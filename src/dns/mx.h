@@ -5,7 +5,10 @@
 #pragma once
 #include "dns/resolver.h"
 
-enum { DNS_MX_HOSTS_MAX = 20 };
+enum {
+    DNS_MX_HOSTS_MAX = 20,
+    DNS_MX_BYTES_MAX = 8192, /* of the arena */
+};
 
 struct dns_mx_host {
     uint16_t preference;

@@ -18,26 +18,34 @@ static str reverse_name(const struct address *a, struct arena *arena)
     return arena_printf(arena, "%.*sip6.arpa", (int)sizeof text, text);
 }
 
-/* Does the name have the address? */
-static err confirm(struct dns_resolver *r, struct dns_budget *budget, const struct address *a,
-                   str name, struct arena *arena, struct dns_answer *ret_answer, bool *ret_agrees,
-                   deadline until)
+/* One lookup: who asks, about what. */
+struct lookup {
+    struct dns_resolver *resolver;
+    struct dns_budget *budget;
+    const struct address *address;
+    struct arena *scratch;
+    deadline until;
+};
+
+/* Does the name have the address? A lookup that failed is left in *ret_forward. */
+static err confirm(const struct lookup *l, str name, struct dns_answer *ret_forward,
+                   bool *ret_agrees)
 {
-    enum dns_type type = a->family == ADDRESS_IP4 ? DNS_A : DNS_AAAA;
+    enum dns_type type = l->address->family == ADDRESS_IP4 ? DNS_A : DNS_AAAA;
+    struct dns_answer a;
     bool agrees = false;
-    TRY(dns_resolver_ask(r, budget, name, type, arena, ret_answer, until));
-    for (size_t i = 0; i < ret_answer->count; i++) {
-        struct address b = dns_record_address(&ret_answer->records[i]);
-        agrees |= address_eq_ip(a, &b);
+    TRY(dns_resolver_ask(l->resolver, l->budget, name, type, l->scratch, &a, l->until));
+    for (size_t i = 0; i < a.count; i++) {
+        struct address b = dns_record_address(&a.records[i]);
+        agrees |= address_eq_ip(l->address, &b);
     }
+    *ret_forward = a;
     *ret_agrees = agrees;
     return NULL;
 }
 
 /* Look at the names until one agrees. A name whose own lookup failed leaves the question open. */
-static err confirm_any(struct dns_resolver *r, struct dns_budget *budget, const struct address *a,
-                       const struct dns_answer *names, struct arena *arena, struct dns_ptr *p,
-                       deadline until)
+static err confirm_any(const struct lookup *l, const struct dns_answer *names, struct dns_ptr *p)
 {
     p->status = DNS_NODATA;
     for (size_t i = 0; i < names->count && i < DNS_PTR_NAMES_MAX; i++) {
@@ -47,7 +55,7 @@ static err confirm_any(struct dns_resolver *r, struct dns_budget *budget, const 
         if (!dns_name_is_host(name))
             continue;
         p->claimed = p->claimed.len ? p->claimed : name;
-        TRY(confirm(r, budget, a, name, arena, &forward, &agrees, until));
+        TRY(confirm(l, name, &forward, &agrees));
         if (agrees) {
             p->status = DNS_OK;
             p->name = name;
@@ -60,10 +68,24 @@ static err confirm_any(struct dns_resolver *r, struct dns_budget *budget, const 
     return NULL;
 }
 
+/* The reverse zone's names, confirmed; what is found lies in the scratch arena. */
+static err look_up(const struct lookup *l, struct dns_ptr *ret_ptr)
+{
+    struct dns_answer names;
+    TRY(dns_resolver_ask(l->resolver, l->budget, reverse_name(l->address, l->scratch), DNS_PTR,
+                         l->scratch, &names, l->until));
+    struct dns_ptr p = {.status = names.status, .security = names.security};
+    if (names.status == DNS_NODATA) /* no name either */
+        p.status = DNS_NXDOMAIN;
+    if (names.status == DNS_OK)
+        TRY(confirm_any(l, &names, &p));
+    *ret_ptr = p;
+    return NULL;
+}
+
 err dns_ptr_name(struct dns_resolver *r, struct dns_budget *budget, const struct address *a,
                  struct arena *arena, struct dns_ptr *ret_ptr, deadline until)
 {
-    struct dns_answer names;
     if (address_is_loopback(a)) {
         *ret_ptr = (struct dns_ptr){DNS_OK, DNS_INSECURE, S("localhost"), S("localhost")};
         return NULL;
@@ -72,12 +94,13 @@ err dns_ptr_name(struct dns_resolver *r, struct dns_budget *budget, const struct
         *ret_ptr = (struct dns_ptr){.status = DNS_NXDOMAIN, .security = DNS_INSECURE};
         return NULL;
     }
-    TRY(dns_resolver_ask(r, budget, reverse_name(a, arena), DNS_PTR, arena, &names, until));
-    struct dns_ptr p = {.status = names.status, .security = names.security};
-    if (names.status == DNS_NODATA) /* an empty name: no name either */
-        p.status = DNS_NXDOMAIN;
-    if (names.status == DNS_OK)
-        TRY(confirm_any(r, budget, a, &names, arena, &p, until));
+    CLEANUP(arena_cleanup)
+    struct arena *scratch = arena_open((DNS_PTR_NAMES_MAX + 2) * DNS_ANSWER_BYTES_MAX);
+    struct lookup l = {r, budget, a, scratch, until};
+    struct dns_ptr p;
+    TRY(look_up(&l, &p));
+    p.name = arena_str(arena, p.name);
+    p.claimed = arena_str(arena, p.claimed);
     *ret_ptr = p;
     return NULL;
 }

@@ -6,7 +6,10 @@
 #pragma once
 #include "dns/resolver.h"
 
-enum { DNS_PTR_NAMES_MAX = 5 }; /* names of one address that are looked at */
+enum {
+    DNS_PTR_NAMES_MAX = 5,    /* names of one address that are looked at */
+    DNS_PTR_BYTES_MAX = 1024, /* of the arena */
+};
 
 struct dns_ptr {
     enum dns_status status; /* DNS_OK: confirmed. DNS_NODATA: names, but none that agrees.

@@ -149,7 +149,7 @@ static err whole_name(struct parser *p, str field, str *ret_name)
 
 static err take_name(struct parser *p, const char *what, str *ret_name)
 {
-    str field;
+    str field = {0};
     TRY(take_field(p, what, &field));
     return whole_name(p, field, ret_name);
 }
