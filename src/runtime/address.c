@@ -140,7 +140,7 @@ bool address_is_wildcard(const struct address *a)
 err network_parse(str text, struct network *ret_network)
 {
     str ip, bits_text;
-    struct network n;
+    struct network n = {0};
     str_split(text, '/', &ip, &bits_text);
     TRY(address_parse_ip(ip, &n.base));
     uint64_t most = n.base.family == ADDRESS_IP4 ? 32 : 128, bits = most;
