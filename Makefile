@@ -1,7 +1,6 @@
 # The one front door. Behind it stand meson and ninja; `make help` says what there is.
 MAKEFLAGS += --no-print-directory
 BUILD ?= build
-export UPDATE STEP JOBS TIME
 
 .PHONY: help deps run build program test check format fuzz bench install clean
 

@@ -32,7 +32,8 @@ enum {
 struct sim_fs;
 
 struct sim_fs *sim_fs_open(void); /* holds "/" and nothing else */
-/* Files that are still open become stale: they can only be closed. Accepts NULL. */
+/* Files that are still open become stale: they can only be closed, and that while another sim_fs is
+ * in use. Closing the one in use brings back the real file system. Accepts NULL. */
 void sim_fs_close(struct sim_fs *);
 
 /* Let the file_ and folder_ functions work on this one; NULL: on the real file system. An open file

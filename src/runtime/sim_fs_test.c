@@ -89,6 +89,7 @@ static char *content(const char *path, char ret_text[256])
     err e = file_open(path, 0, &f);
     if (e) {
         snprintf(ret_text, 256, "%s", err_number(e) == ENOENT ? "none" : "refused");
+        err_forget(); /* the ring is small, and crash states are many */
         return ret_text;
     }
     CHECK_DONE(file_read_at(f, ret_text, 255, 0, &count), path);
@@ -229,7 +230,7 @@ TEST(sim_fs_torn_growth)
         struct sim_fs *fs = sim_fs_open();
         char state[600], padded[602], again[600];
         size_t distinct = 0, wanted = 0;
-        char met[600] = " ";
+        char met[1200] = " ";
         sim_fs_use(fs);
         CHECK_DONE(play(cases[i].history), cases[i].label);
         for (uint64_t seed = 0; seed < SEEDS; seed++) {
@@ -240,7 +241,8 @@ TEST(sim_fs_torn_growth)
             CHECK(strstr(cases[i].possible, padded) != NULL, cases[i].label);
             if (strstr(met, padded))
                 continue;
-            strncat(met, padded + 1, sizeof met - strlen(met) - 1);
+            size_t len = strlen(met);
+            snprintf(met + len, sizeof met - len, "%s", padded + 1);
             distinct++;
         }
         for (const char *c = cases[i].possible + 1; *c; c++)
@@ -367,7 +369,7 @@ TEST(sim_fs_every_crash)
         bool lost;
     } cases[] = {
         {"all synced",                     "f /spool; d /; n /spool/t; w mail; s; m /spool/t /spool/a; d /spool",
-         "n /spool/b; w next; s; d /spool; u /spool/b", 13, false},
+         "n /spool/b; w next; s; d /spool; u /spool/b", 12, false},
         {"no sync of the file",            "f /spool; d /; n /spool/t; w mail; m /spool/t /spool/a; d /spool",
          "n /spool/b",                                  7,  true },
         {"no sync of the folder",          "f /spool; d /; n /spool/t; w mail; s; m /spool/t /spool/a",
@@ -593,6 +595,7 @@ TEST(sim_fs_space)
     sim_fs_use(after);
     CHECK_DONE(folder_space("/", &bytes, &inodes), "space");
     CHECK(bytes == 2 * SIM_FS_BLOCK_BYTES && inodes == 1, "counted again after a crash");
+    sim_fs_use(fs);
     sim_fs_close(after);
     file_close(f);
     sim_fs_close(fs);
