@@ -26,6 +26,7 @@ static void check_path(const struct path_case *c)
 
 TEST(smtp_path_forward)
 {
+    /* clang-format off */
     static const struct path_case cases[] = {
         {.label = "plain", .input = "<bob@our.example>", .text = "bob@our.example"},
         {.label = "leaves the rest", .input = "<a@b> X", .text = "a@b", .left = " X"},
@@ -126,6 +127,7 @@ TEST(smtp_path_forward)
          .code = 501,
          .smtputf8 = true},
     };
+    /* clang-format on */
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct path_case c = cases[i];
         c.kind = SMTP_PATH_FORWARD;
@@ -135,12 +137,14 @@ TEST(smtp_path_forward)
 
 TEST(smtp_path_reverse)
 {
+    /* clang-format off */
     static const struct path_case cases[] = {
         {.label = "null", .input = "<>", .text = ""},
         {.label = "null with a blank", .input = "< >", .code = 501},
         {.label = "postmaster needs a domain", .input = "<postmaster>", .code = 501},
         {.label = "not ended", .input = "<a@b", .code = 501},
     };
+    /* clang-format on */
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         check_path(&cases[i]);
 }
@@ -166,19 +170,21 @@ TEST(smtp_domain_parse)
     static const struct {
         const char *label, *input, *strict, *hello; /* NULL: refused */
     } cases[] = {
-        {"plain",              "Mail.Example.Com",  "mail.example.com", "mail.example.com"},
-        {"trailing dot",       "a.example.",        "a.example",        "a.example"       },
-        {"one label",          "localhost",         "localhost",        "localhost"       },
-        {"underscore",         "my_pc.example",     NULL,               "my_pc.example"   },
-        {"literal",            "[192.0.2.1]",       NULL,               "[192.0.2.1]"     },
-        {"literal that is none", "[my-pc]",         NULL,               "[my-pc]"         },
-        {"empty",              "",                  NULL,               NULL              },
-        {"a dot",              ".",                 NULL,               NULL              },
-        {"blank",              "a b",               NULL,               NULL              },
-        {"attack 146: control", "a\x1b[2J",         NULL,               NULL              },
-        {"control in a literal", "[a\x1b]",         NULL,               NULL              },
-        {"U-label",            "b\xc3\xbc""cher.x", "xn--bcher-kva.x",  "xn--bcher-kva.x" },
-        {"not UTF-8",          "a\xff",             NULL,               NULL              },
+        {"plain",                "Mail.Example.Com", "mail.example.com", "mail.example.com"},
+        {"trailing dot",         "a.example.",       "a.example",        "a.example"       },
+        {"one label",            "localhost",        "localhost",        "localhost"       },
+        {"underscore",           "my_pc.example",    NULL,               "my_pc.example"   },
+        {"literal",              "[192.0.2.1]",      NULL,               "[192.0.2.1]"     },
+        {"literal that is none", "[my-pc]",          NULL,               "[my-pc]"         },
+        {"empty",                "",                 NULL,               NULL              },
+        {"a dot",                ".",                NULL,               NULL              },
+        {"blank",                "a b",              NULL,               NULL              },
+        {"attack 146: control",  "a\x1b[2J",         NULL,               NULL              },
+        {"control in a literal", "[a\x1b]",          NULL,               NULL              },
+        {"U-label",
+         "b\xc3\xbc"
+         "cher.x",                                   "xn--bcher-kva.x",  "xn--bcher-kva.x" },
+        {"not UTF-8",            "a\xff",            NULL,               NULL              },
     };
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {

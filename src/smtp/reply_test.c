@@ -3,6 +3,7 @@
 
 TEST(smtp_reply_parse)
 {
+    /* clang-format off */
     static const struct {
         const char *label, *input, *text, *enhanced, *left;
         int code; /* 0: not a whole reply, or refused with kind */
@@ -39,6 +40,7 @@ TEST(smtp_reply_parse)
         {.label = "HTTP is refused before its line ends", .input = "HTTP/1.1", .broken = true,
          .kind = ERR_PROTOCOL},
     };
+    /* clang-format on */
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         str input = str_of(cases[i].input);
@@ -93,12 +95,12 @@ TEST(smtp_reply_format)
         const char *label, *enhanced, *text, *want;
         int code;
     } cases[] = {
-        {"one line",          "2.1.0", "ok",      "250 2.1.0 ok\r\n",                  250},
-        {"no enhanced code",  "",      "go",      "354 go\r\n",                        354},
-        {"several lines",     "5.7.1", "a\nb",    "550-5.7.1 a\r\n550 5.7.1 b\r\n",    550},
-        {"attack 35: no text", "5.7.2", "",       "550 5.7.2\r\n",                     550},
-        {"control and 8-bit", NULL,    "a\r\x1b\xc3z", "250 a???z\r\n",                250},
-        {"a line feed at the end", "", "a\n",     "250 a\r\n",                         250},
+        {"one line",               "2.1.0", "ok",           "250 2.1.0 ok\r\n",               250},
+        {"no enhanced code",       "",      "go",           "354 go\r\n",                     354},
+        {"several lines",          "5.7.1", "a\nb",         "550-5.7.1 a\r\n550 5.7.1 b\r\n", 550},
+        {"attack 35: no text",     "5.7.2", "",             "550 5.7.2\r\n",                  550},
+        {"control and 8-bit",      NULL,    "a\r\x1b\xc3z", "250 a???z\r\n",                  250},
+        {"a line feed at the end", "",      "a\n",          "250 a\r\n",                      250},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct buf b;

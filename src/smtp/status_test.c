@@ -7,16 +7,16 @@ TEST(smtp_status)
         const char *label, *code, *text;
         int class;
     } cases[] = {
-        {"registered",         "5.1.1",    "Bad destination mailbox address",               5},
-        {"two digits",         "5.7.30",   "REQUIRETLS support required",                   5},
-        {"class 4",            "4.4.7",    "Delivery time expired",                         4},
-        {"unknown detail",     "4.3.99",   "Other or undefined mail system status",         4},
-        {"unknown subject",    "5.9.1",    "Other undefined status",                        5},
-        {"long subject",       "5.10.1",   "Other undefined status",                        5},
-        {"class 3",            "3.1.1",    "Other undefined status",                        0},
-        {"text behind",        "5.1.1 x",  "Other undefined status",                        0},
-        {"four digits",        "5.1.1000", "Other undefined status",                        0},
-        {"empty",              "",         "Other undefined status",                        0},
+        {"registered",      "5.1.1",    "Bad destination mailbox address",       5},
+        {"two digits",      "5.7.30",   "REQUIRETLS support required",           5},
+        {"class 4",         "4.4.7",    "Delivery time expired",                 4},
+        {"unknown detail",  "4.3.99",   "Other or undefined mail system status", 4},
+        {"unknown subject", "5.9.1",    "Other undefined status",                5},
+        {"long subject",    "5.10.1",   "Other undefined status",                5},
+        {"class 3",         "3.1.1",    "Other undefined status",                0},
+        {"text behind",     "5.1.1 x",  "Other undefined status",                0},
+        {"four digits",     "5.1.1000", "Other undefined status",                0},
+        {"empty",           "",         "Other undefined status",                0},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CHECK(smtp_status_class(str_of(cases[i].code)) == cases[i].class, cases[i].label);
