@@ -225,23 +225,26 @@ static void check_dns(struct config_source *source)
         config_source_complain(source, where, "the list is empty: name a server, or write system");
 }
 
-static void check_numbers(struct config_source *source)
+/* Both were written, so both were meant: a default that no longer fits is no mistake. */
+static bool both_given(const struct config_source *source, const void *a, const void *b)
+{
+    return place(source, a) && place(source, b);
+}
+
+static void check_retry(struct config_source *source)
 {
     const struct config_retry *retry = &source->config->retry;
-    const struct config_limits *limits = &source->config->limits;
     if (retry->first_ms > retry->longest_ms)
         config_source_complain(source, either(source, &retry->first_ms, &retry->longest_ms),
                                "retry.first is longer than retry.longest");
-    if (retry->longest_ms > retry->give_up_ms)
-        config_source_complain(source, either(source, &retry->longest_ms, &retry->give_up_ms),
+    if (retry->longest_ms > retry->give_up_ms &&
+        both_given(source, &retry->longest_ms, &retry->give_up_ms))
+        config_source_complain(source, place(source, &retry->longest_ms),
                                "retry.longest is longer than retry.give_up");
-    if (retry->warn_after_ms > retry->give_up_ms)
-        config_source_complain(source, either(source, &retry->warn_after_ms, &retry->give_up_ms),
+    if (retry->warn_after_ms > retry->give_up_ms &&
+        both_given(source, &retry->warn_after_ms, &retry->give_up_ms))
+        config_source_complain(source, place(source, &retry->warn_after_ms),
                                "retry.warn_after is longer than retry.give_up");
-    if (limits->header_bytes > limits->message_bytes)
-        config_source_complain(source,
-                               either(source, &limits->header_bytes, &limits->message_bytes),
-                               "limits.header is larger than limits.message");
 }
 
 void config_source_check(struct config_source *source)
@@ -255,5 +258,5 @@ void config_source_check(struct config_source *source)
     check_domains(source);
     check_accounts(source);
     check_dns(source);
-    check_numbers(source);
+    check_retry(source);
 }
