@@ -225,28 +225,15 @@ static void check_dns(struct config_source *source)
         config_source_complain(source, where, "the list is empty: name a server, or write system");
 }
 
-/* Both were written, so both were meant: a default that no longer fits is no mistake. */
-static bool both_given(const struct config_source *source, const void *a, const void *b)
-{
-    return place(source, a) && place(source, b);
-}
-
 static void check_retry(struct config_source *source)
 {
     const struct config_retry *retry = &source->config->retry;
     if (retry->first_ms > retry->longest_ms)
         config_source_complain(source, either(source, &retry->first_ms, &retry->longest_ms),
                                "retry.first is longer than retry.longest");
-    if (retry->longest_ms > retry->give_up_ms &&
-        both_given(source, &retry->longest_ms, &retry->give_up_ms))
-        config_source_complain(source, place(source, &retry->longest_ms),
-                               "retry.longest is longer than retry.give_up");
-    if (retry->warn_after_ms > retry->give_up_ms &&
-        both_given(source, &retry->warn_after_ms, &retry->give_up_ms))
-        config_source_complain(source, place(source, &retry->warn_after_ms),
-                               "retry.warn_after is longer than retry.give_up");
 }
 
+/* No rule may ask whether a value was given: what config_show() writes gives them all. */
 void config_source_check(struct config_source *source)
 {
     struct config *config = source->config;
