@@ -2,6 +2,7 @@
 #include "config/yaml.h"
 #include "tests/test.h"
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { TEXT_BYTES_MAX = 4 << 20 };
@@ -39,8 +40,31 @@ static void make_folder(char *ret_path)
     CHECK(mkdtemp(ret_path) != NULL, "folder");
 }
 
+/* A variable of the environment that a test changes. */
+struct kept {
+    const char *name;
+    bool there;
+    char value[4096];
+};
+
+static struct kept keep(const char *name)
+{
+    struct kept kept = {.name = name, .there = getenv(name) != NULL};
+    snprintf(kept.value, sizeof kept.value, "%s", kept.there ? getenv(name) : "");
+    return kept;
+}
+
+static void put_back(const struct kept *kept)
+{
+    if (kept->there)
+        setenv(kept->name, kept->value, 1);
+    else
+        unsetenv(kept->name);
+}
+
 TEST(config_default)
 {
+    struct kept home = keep("HOME"), state = keep("XDG_STATE_HOME");
     unsetenv("XDG_STATE_HOME");
     setenv("HOME", "/home/alice", 1);
     struct config *config = config_default();
@@ -76,7 +100,8 @@ TEST(config_default)
     config = config_default();
     CHECK_STR(config->state, "/home/alice/.local/state/smtptool", "a relative one is ignored");
     config_close(config);
-    unsetenv("XDG_STATE_HOME");
+    put_back(&home);
+    put_back(&state);
 }
 
 TEST(config_routes)
@@ -123,6 +148,12 @@ TEST(config_one_error)
          "t:1:7: user: a value is one line without control characters\n"                                                                                 },
         {"no DNS server",         "dns: {servers: []}\n",
          "t:1:16: dns.servers: the list is empty: name a server, or write system\n"                                                                      },
+        {"IPv6 without quotes",   "listeners:\n  - { address: [::]:25, role: mx }\n",
+         "t:2:20: not YAML: while parsing a flow mapping, did not find expected ',' or '}'; an "
+         "IPv6 address needs quotes\n"                                                                                                                   },
+        {"star without quotes",   "routes:\n  - to: *\n",
+         "t:2:10: not YAML: while scanning an alias, did not find expected alphabetic or numeric "
+         "character; a text that starts with * needs quotes\n"                                                                                           },
         {"file is missing",
          "domains: {a.example: {deliver: \"smtp://b.example\", recipients: \"file:/no/file\"}}\n", NULL                                                  },
     };
@@ -228,10 +259,11 @@ static void check_found(const char *label, const char *hostname)
 TEST(config_search_order)
 {
     char folder[64], named[100], xdg[100], below[100];
+    struct kept kept = keep("XDG_CONFIG_HOME");
     make_folder(folder);
     snprintf(named, sizeof named, "%s/named.yaml", folder);
-    snprintf(below, sizeof below, "mkdir %s/smtptool", folder);
-    CHECK(system(below) == 0, "folder");
+    snprintf(below, sizeof below, "%s/smtptool", folder);
+    CHECK(mkdir(below, 0700) == 0, "folder");
     snprintf(xdg, sizeof xdg, "%s/smtptool/smtptool.yaml", folder);
     write_file(named, "hostname: named.example\n");
     write_file(xdg, "hostname: xdg.example\n");
@@ -243,8 +275,7 @@ TEST(config_search_order)
     unsetenv("SMTPTOOL_CONFIG");
     check_found("then XDG", "xdg.example");
     unlink(xdg);
-    unsetenv("XDG_CONFIG_HOME");
-    snprintf(below, sizeof below, "%s/smtptool", folder);
+    put_back(&kept);
     rmdir(below);
     rmdir(folder);
 }

@@ -59,14 +59,15 @@ static json_t *group_schema(const struct config_schema_group *group)
     for (size_t i = 0; i < group->count; i++)
         if (group->keys[i].required)
             json_array_append_new(required, json_string(group->keys[i].name));
-    return json_pack("{s:s,s:s,s:b,s:{},s:o}", "type", "object", "description", group->doc,
-                     "additionalProperties", 0, "properties", "required", required);
+    /* a group whose keys are all commented out is null */
+    return json_pack("{s:[s,s],s:s,s:b,s:{},s:o}", "type", "object", "null", "description",
+                     group->doc, "additionalProperties", 0, "properties", "required", required);
 }
 
 static json_t *items_schema(const struct config_schema_key *key, json_t *item)
 {
     if (key->shape == SHAPE_MAP)
-        return json_pack("{s:s,s:O}", "type", "object", "additionalProperties", item);
+        return json_pack("{s:[s,s],s:O}", "type", "object", "null", "additionalProperties", item);
     json_t *list = json_pack("{s:s,s:O}", "type", "array", "items", item);
     return key->choices ? json_pack("{s:[o,o]}", "anyOf", list, words_schema(key->choices)) : list;
 }
@@ -196,12 +197,25 @@ static err add_wanted(const struct config_schema_key *key, struct buf *out)
     return add_cell(out, key->type->noun);
 }
 
+/* "a b" as [a, "b"]: what YAML needs for it. */
+static err add_normal_list(const char *normal, struct buf *out)
+{
+    str rest = str_of(normal), item;
+    TRY(buf_add(out, S("`[")));
+    while (rest.len) {
+        str_split(rest, ' ', &item, &rest);
+        TRY(config_type_write_text(item, out));
+        TRY(buf_add(out, rest.len ? S(", ") : S("")));
+    }
+    return buf_add(out, S("]`"));
+}
+
 static err add_normal(const struct config_schema_key *key, struct buf *out)
 {
     if (key->required)
         return buf_add(out, S("**required**"));
     if (key->normal && key->shape == SHAPE_VALUES && key->choices == NULL)
-        return buf_addf(out, "`[%s]`", "127.0.0.0/8, \"::1/128\"");
+        return add_normal_list(key->normal, out);
     if (key->normal)
         return buf_addf(out, "`%s`", key->normal);
     return key->normal_told ? add_cell(out, key->normal_told) : buf_add(out, S("none"));
