@@ -149,8 +149,8 @@ TEST(config_one_error)
         {"no DNS server",         "dns: {servers: []}\n",
          "t:1:16: dns.servers: the list is empty: name a server, or write system\n"                                                                      },
         {"IPv6 without quotes",   "listeners:\n  - { address: [::]:25, role: mx }\n",
-         "t:2:20: not YAML: while parsing a flow mapping, did not find expected ',' or '}'; an "
-         "IPv6 address needs quotes\n"                                                                                                                   },
+         "t:2:17: not YAML: while parsing a flow node, did not find expected node content; an IPv6 "
+         "address needs quotes\n"                                                                                                                        },
         {"star without quotes",   "routes:\n  - to: *\n",
          "t:2:10: not YAML: while scanning an alias, did not find expected alphabetic or numeric "
          "character; a text that starts with * needs quotes\n"                                                                                           },
