@@ -1,6 +1,7 @@
 #include "account/keeper_wire.h"
 #include "account/secret.h"
 #include "account/sender.h"
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -129,7 +130,7 @@ static err read_number(str *in, int bytes, uint64_t max, uint64_t *ret_value)
 
 static err read_text(str *in, size_t max, str *ret_text)
 {
-    uint64_t len;
+    uint64_t len = 0;
     TRY(read_number(in, 4, max, &len));
     if (in->len < len)
         return cut_short();
@@ -149,7 +150,7 @@ static err read_key(str *in, uint8_t key[SASL_SCRAM_KEY_BYTES])
 
 static err read_verdict(str *in, struct arena *arena, struct keeper_verdict *v)
 {
-    uint64_t n;
+    uint64_t n = 0;
     TRY(read_number(in, 1, KEEPER_REASON_COUNT - 1, &n));
     v->reason = (enum keeper_reason)n;
     TRY(read_text(in, SASL_USER_BYTES_MAX, &v->user));
@@ -165,7 +166,7 @@ static err read_verdict(str *in, struct arena *arena, struct keeper_verdict *v)
 
 static err read_verifier(str *in, struct sasl_scram_verifier *v)
 {
-    uint64_t n;
+    uint64_t n = 0;
     str salt;
     TRY(read_number(in, 1, 1, &n));
     v->known = n;
@@ -182,7 +183,7 @@ static err read_verifier(str *in, struct sasl_scram_verifier *v)
 
 static err read_head(str *in, uint32_t *ret_id, enum keeper_op *ret_op)
 {
-    uint64_t n;
+    uint64_t n = 0;
     TRY(read_number(in, 4, UINT32_MAX, &n));
     *ret_id = (uint32_t)n;
     TRY(read_number(in, 1, KEEPER_SECRET, &n));
@@ -194,7 +195,7 @@ static err read_head(str *in, uint32_t *ret_id, enum keeper_op *ret_op)
 
 static err read_claim(str *in, enum keeper_op op, struct keeper_claim *c)
 {
-    uint64_t n;
+    uint64_t n = 0;
     TRY(read_number(in, 1, KEEPER_SCOPE_COUNT - 1, &n));
     c->scope = (enum keeper_scope)n;
     TRY(read_text(in, SASL_USER_BYTES_MAX, &c->user));
@@ -225,7 +226,7 @@ err keeper_wire_read_request(str body, struct keeper_request *ret_request)
 
 static err read_failure(str *in, struct keeper_reply *r)
 {
-    uint64_t n;
+    uint64_t n = 0;
     TRY(read_number(in, 1, ERR_DAMAGED, &n));
     r->kind = (enum err_kind)n;
     TRY(read_number(in, 4, INT32_MAX, &n));
@@ -244,7 +245,7 @@ static err read_result(str *in, struct arena *arena, struct keeper_reply *r)
 err keeper_wire_read_reply(str body, struct arena *arena, struct keeper_reply *ret_reply)
 {
     struct keeper_reply r = {0};
-    uint64_t failed;
+    uint64_t failed = 0;
     TRY(read_head(&body, &r.id, &r.op));
     TRY(read_number(&body, 1, 1, &failed));
     r.failed = failed;
@@ -260,7 +261,7 @@ err keeper_wire_read_reply(str body, struct arena *arena, struct keeper_reply *r
 err keeper_wire_take(str *input, str *ret_body, bool *ret_whole)
 {
     str rest = *input;
-    uint64_t len;
+    uint64_t len = 0;
     if (rest.len < KEEPER_FRAME_HEADER_BYTES) {
         *ret_whole = false;
         return NULL;

@@ -2,7 +2,6 @@
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -60,7 +59,7 @@ static err read_whole(int fd, str path, struct buf *out)
 
 static err read_file(str path, struct buf *out)
 {
-    char name[PATH_MAX];
+    char name[ACCOUNT_SECRET_PATH_BYTES_MAX];
     if (!str_to_chars(path, name, sizeof name) || path.len == 0)
         return err_new(ERR_CONFIG, "a secret's file without a usable path");
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe must not hold us */

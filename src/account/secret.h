@@ -6,7 +6,10 @@
 #pragma once
 #include "base/buf.h"
 
-enum { ACCOUNT_SECRET_BYTES_MAX = 64 * 1024 };
+enum {
+    ACCOUNT_SECRET_BYTES_MAX = 64 * 1024,
+    ACCOUNT_SECRET_PATH_BYTES_MAX = 1024,
+};
 
 /* What the reference names, without one trailing line end, added to an empty buf made for
  * ACCOUNT_SECRET_BYTES_MAX or more. ERR_CONFIG says what is wrong: no such kind, not set, empty, a

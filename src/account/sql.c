@@ -68,7 +68,7 @@ static err step(struct account_sql *q, int *ret_code)
 
 err account_sql_row(struct account_sql *q, bool *ret_found)
 {
-    int code;
+    int code = SQLITE_OK;
     TRY(step(q, &code));
     *ret_found = code == SQLITE_ROW;
     return NULL;
@@ -76,7 +76,7 @@ err account_sql_row(struct account_sql *q, bool *ret_found)
 
 err account_sql_run(struct account_sql *q, int *ret_changed)
 {
-    int code;
+    int code = SQLITE_OK;
     TRY(step(q, &code));
     if (ret_changed)
         *ret_changed = sqlite3_changes(q->db);

@@ -3,7 +3,6 @@
 #include "base/rand.h"
 #include "sasl/text.h"
 #include <fcntl.h>
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -160,7 +159,7 @@ static err make_dummy(struct account_store *store)
 
 err account_store_open(str path, struct account_store **ret_store)
 {
-    char chars[PATH_MAX];
+    char chars[ACCOUNT_STORE_PATH_BYTES_MAX];
     if (!str_to_chars(path, chars, sizeof chars))
         return err_new(ERR_CONFIG, "the path of the account database is too long");
     TRY(check_file(chars));

@@ -16,6 +16,7 @@ enum {
     ACCOUNT_USERS_MAX = 100000,
     ACCOUNT_APP_PASSWORDS_MAX = 100, /* in use, of one user */
     ACCOUNT_LABEL_BYTES_MAX = 64,
+    ACCOUNT_STORE_PATH_BYTES_MAX = 1024,
     ACCOUNT_APP_PASSWORD_CHARS = 40, /* "abcd-efgh-…": 8 groups of 4 with 7 hyphens, and a NUL */
 };
 

@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "sasl/text.h"
+#include <assert.h>
 #include <openssl/sha.h>
 #include <string.h>
 

@@ -2,6 +2,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include <assert.h>
 #include <string.h>
 
 enum {
