@@ -206,7 +206,8 @@ static err exchange(struct login *l, bool *ret_given, struct smtp_answer *a, dea
     if (e == NULL && !*ret_given) {
         throttle_end(l, ACCOUNT_THROTTLE_UNKNOWN);
         emit(l,
-             a->code == 501 && strcmp(a->enhanced, "5.7.0") == 0 ? LOGIN_FAILURE_CANCELED : LOGIN_FAILURE_MALFORMED,
+             a->code == 501 && strcmp(a->enhanced, "5.7.0") == 0 ? LOGIN_FAILURE_CANCELED
+                                                                 : LOGIN_FAILURE_MALFORMED,
              "");
     }
     return e;
