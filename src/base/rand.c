@@ -25,6 +25,8 @@ void rand_seed(uint64_t seed)
     replay.state = seed;
 }
 
+void rand_seed_off(void) { replay.seeded = false; }
+
 static void kernel_bytes(void *ret_bytes, size_t size)
 {
     for (size_t done = 0; done < size;) {

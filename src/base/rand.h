@@ -11,4 +11,5 @@ void rand_bytes(void *ret_bytes, size_t size);
 uint64_t rand_u64(void);
 uint64_t rand_below(uint64_t bound);    /* 0..bound-1, even; bound > 0 */
 void rand_seed(uint64_t seed);          /* simulation only */
+void rand_seed_off(void);               /* back to the kernel */
 const uint64_t *rand_process_key(void); /* two words, drawn once */

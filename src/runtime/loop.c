@@ -1,0 +1,186 @@
+#include "runtime/loop.h"
+#include "base/mem.h"
+#include "runtime/fiber_inside.h"
+#include "runtime/net_driver.h"
+#include "runtime/net_epoll.h"
+#include <stdio.h>
+
+enum { STACK_TRIM_AFTER_MS = 1000 };
+
+static _Thread_local struct loop *running;
+
+struct loop *loop_current(void) { return running; }
+struct net_driver *loop_net(struct loop *l) { return l->net; }
+
+static const char *describe_current(void)
+{
+    static char text[96];
+    struct fiber *f = fiber_current();
+    snprintf(text, sizeof text, "in fiber %.80s", f ? f->name : "(none)");
+    return text;
+}
+
+struct loop *loop_open(struct net_driver *net)
+{
+    struct loop *l = MEM_NEW(struct loop);
+    list_init(&l->ready);
+    list_init(&l->parked);
+    l->net = net ? net : net_epoll_open();
+    l->net_is_ours = net == NULL;
+    l->trims_stacks = net == NULL;
+    pthread_mutex_init(&l->notes_lock, NULL);
+    l->notes_end = &l->notes;
+    assert_describe = describe_current;
+    return l;
+}
+
+void loop_close(struct loop *l)
+{
+    if (l == NULL)
+        return;
+    ASSERT(l->live == 0);
+    if (l->net_is_ours)
+        l->net->close(l->net);
+    heap_release(&l->timers);
+    stack_pool_release(&l->stacks);
+    pthread_mutex_destroy(&l->notes_lock);
+    mem_free(l);
+}
+
+void loop_post(struct loop *l, struct loop_note *note)
+{
+    note->next = NULL;
+    pthread_mutex_lock(&l->notes_lock);
+    bool first = l->notes == NULL;
+    *l->notes_end = note;
+    l->notes_end = &note->next;
+    pthread_mutex_unlock(&l->notes_lock);
+    if (first && l != running)
+        l->net->wake(l->net);
+}
+
+static bool has_notes(struct loop *l)
+{
+    pthread_mutex_lock(&l->notes_lock);
+    bool any = l->notes != NULL;
+    pthread_mutex_unlock(&l->notes_lock);
+    return any;
+}
+
+/* False: there was nothing to do. */
+static bool run_notes(struct loop *l)
+{
+    pthread_mutex_lock(&l->notes_lock);
+    struct loop_note *note = l->notes;
+    l->notes = NULL;
+    l->notes_end = &l->notes;
+    pthread_mutex_unlock(&l->notes_lock);
+    bool any = note != NULL;
+    while (note) {
+        struct loop_note *next = note->next;
+        note->run(note);
+        note = next;
+    }
+    return any;
+}
+
+/* Each fiber that is ready now runs once; those they wake come in the next turn. */
+static void run_ready(struct loop *l)
+{
+    struct list now;
+    list_init(&now);
+    while (!list_empty(&l->ready))
+        list_add_last(&now, list_take_first(&l->ready));
+    while (!list_empty(&now))
+        fiber_resume(LIST_OF(list_take_first(&now), struct fiber, ready));
+}
+
+static void run_timers(struct loop *l)
+{
+    if (heap_first(&l->timers) == NULL)
+        return;
+    int64_t now = clock_steady_ms();
+    struct heap_node *node;
+    while ((node = heap_first(&l->timers)) != NULL && node->key <= now) {
+        struct fiber *f = CONTAINER_OF(node, struct fiber, timer);
+        heap_remove(&l->timers, node);
+        f->timed_out = f->waiting;
+        fiber_wake(f);
+    }
+}
+
+/* A fiber that has waited for a while gives back the part of its stack that is not in use. */
+static void trim_parked(struct loop *l)
+{
+    if (list_empty(&l->parked))
+        return;
+    int64_t now = clock_steady_ms();
+    while (!list_empty(&l->parked)) {
+        struct fiber *f = LIST_OF(l->parked.next, struct fiber, parked);
+        if (f->parked_at_ms + STACK_TRIM_AFTER_MS > now)
+            return;
+        list_remove(&f->parked);
+        stack_trim(f->stack, f->context);
+    }
+}
+
+int64_t loop_next_timer_ns(struct loop *l)
+{
+    int64_t next = INT64_MAX;
+    struct heap_node *node = heap_first(&l->timers);
+    if (node && node->key < INT64_MAX / 1000000)
+        next = node->key * 1000000;
+    if (!list_empty(&l->parked)) {
+        struct fiber *f = LIST_OF(l->parked.next, struct fiber, parked);
+        int64_t trim = (f->parked_at_ms + STACK_TRIM_AFTER_MS) * 1000000;
+        next = trim < next ? trim : next;
+    }
+    return next;
+}
+
+static void turn(struct loop *l)
+{
+    run_notes(l);
+    run_ready(l);
+    bool busy = !list_empty(&l->ready) || l->live == 0 || has_notes(l);
+    l->net->poll(l->net, l, busy ? 0 : loop_next_timer_ns(l));
+    run_timers(l);
+    trim_parked(l);
+}
+
+void loop_run(struct loop *l, const char *name, void (*entry)(void *arg), void *arg)
+{
+    struct loop *outer = running;
+    struct group root;
+    running = l;
+    group_init(&root);
+    fiber_spawn(&root, name, entry, arg);
+    while (l->live > 0)
+        turn(l);
+    while (run_notes(l))
+        ;
+    running = outer;
+}
+
+static void completion_note(struct loop_note *note)
+{
+    struct completion *c = CONTAINER_OF(note, struct completion, note);
+    c->done = true;
+    gate_wake_all(&c->gate);
+}
+
+void completion_init(struct completion *c)
+{
+    *c = (struct completion){.loop = loop_current(), .note.run = completion_note};
+    ASSERT(c->loop != NULL);
+    gate_init(&c->gate);
+}
+
+void completion_finish(struct completion *c) { loop_post(c->loop, &c->note); }
+
+err completion_wait(struct completion *c, deadline until)
+{
+    while (!c->done)
+        TRY(gate_wait(&c->gate, until));
+    return NULL;
+}
