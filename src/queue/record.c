@@ -1,6 +1,7 @@
 #include "queue/record.h"
 #include "base/crc.h"
 #include "queue/bytes.h"
+#include <assert.h>
 #include <string.h>
 
 enum {
@@ -24,14 +25,12 @@ uint32_t queue_record_bytes(const struct queue_record *r)
                                         r->head_len + r->body_len);
 }
 
-static uint32_t header_crc(const char *bytes, uint32_t segment)
+static uint32_t header_crc(const char *bytes, uint32_t seed)
 {
-    char seed[4];
-    bytes_put32(seed, segment);
-    return crc32c(crc32c(0, (str){seed, 4}), (str){bytes, QUEUE_RECORD_HEADER_BYTES - 4});
+    return crc32c(seed, (str){bytes, QUEUE_RECORD_HEADER_BYTES - 4});
 }
 
-void queue_record_encode(const struct queue_record *r, uint32_t segment,
+void queue_record_encode(const struct queue_record *r, uint32_t seed,
                          char ret_bytes[QUEUE_RECORD_HEADER_BYTES])
 {
     char *b = ret_bytes;
@@ -47,7 +46,7 @@ void queue_record_encode(const struct queue_record *r, uint32_t segment,
     bytes_put64(b + 40, r->sequence);
     bytes_put64(b + 48, r->batch);
     bytes_put32(b + 56, r->names);
-    bytes_put32(b + 60, header_crc(b, segment));
+    bytes_put32(b + 60, header_crc(b, seed));
 }
 
 static bool lengths_fit(const struct queue_record *r)
@@ -61,11 +60,11 @@ static bool lengths_fit(const struct queue_record *r)
            r->meta_len <= (has_meta ? QUEUE_RECORD_META_BYTES_MAX : 0);
 }
 
-bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t segment,
+bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t seed,
                          struct queue_record *ret_record)
 {
     const char *b = bytes;
-    if (bytes_get32(b) != MAGIC || bytes_get32(b + 60) != header_crc(b, segment))
+    if (bytes_get32(b) != MAGIC || bytes_get32(b + 60) != header_crc(b, seed))
         return false;
     struct queue_record r = {
         .type = (uint8_t)b[4],
@@ -157,10 +156,17 @@ err queue_meta_decode(str bytes, uint8_t flags, struct queue_meta *ret_meta)
     if (in.bad)
         return err_new(ERR_DAMAGED, "a message's meta is cut off");
     const char *b = fixed.ptr;
-    struct queue_meta m = {(int64_t)bytes_get64(b), bytes_get64(b + 8),      bytes_get32(b + 16),
-                           bytes_get32(b + 20),     bytes_get32(b + 24),     (uint8_t)b[28],
-                           bytes_get16(b + 29),     bytes_get16(b + 31),     flags,
-                           in.rest,                 {0}};
+    struct queue_meta m = {(int64_t)bytes_get64(b),
+                           bytes_get64(b + 8),
+                           bytes_get32(b + 16),
+                           bytes_get32(b + 20),
+                           bytes_get32(b + 24),
+                           (uint8_t)b[28],
+                           bytes_get16(b + 29),
+                           bytes_get16(b + 31),
+                           flags,
+                           in.rest,
+                           {0}};
     size_t rcpts = 0;
     for (size_t i = 0; i < m.delivery_count; i++) {
         struct queue_meta_delivery d;
@@ -214,8 +220,8 @@ err queue_update_decode(str bytes, struct queue_update *ret_update)
     for (size_t i = 2; i < in.rest.len; i += 3)
         if ((uint8_t)in.rest.ptr[i] > QUEUE_EXPIRED)
             return err_new(ERR_DAMAGED, "an update has an unknown outcome");
-    *ret_update = (struct queue_update){bytes_get16(fixed.ptr), get_state(fixed.ptr + 2), reply,
-                                        in.rest};
+    *ret_update =
+        (struct queue_update){bytes_get16(fixed.ptr), get_state(fixed.ptr + 2), reply, in.rest};
     return NULL;
 }
 

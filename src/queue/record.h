@@ -45,10 +45,11 @@ struct queue_record {
     uint64_t batch;
 };
 
-void queue_record_encode(const struct queue_record *, uint32_t segment,
+/* The seed is the segment's. */
+void queue_record_encode(const struct queue_record *, uint32_t seed,
                          char ret_bytes[QUEUE_RECORD_HEADER_BYTES]);
 /* False: these bytes are no header that was written for this segment. */
-bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t segment,
+bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t seed,
                          struct queue_record *ret_record);
 uint32_t queue_record_bytes(const struct queue_record *); /* with header and padding */
 uint64_t queue_record_round(uint64_t size);               /* up to the next multiple of 64 */
@@ -66,11 +67,11 @@ enum queue_rcpt_state { QUEUE_WAITING, QUEUE_DONE, QUEUE_FAILED, QUEUE_EXPIRED }
 /* The meta of a MESSAGE record. */
 struct queue_meta {
     int64_t accepted_ms;
-    uint64_t content_size;                           /* without the prefix */
+    uint64_t content_size;                              /* without the prefix */
     uint32_t content_crc, file_head_len, file_head_crc; /* FILE; HEAD_FILE */
-    uint8_t moves;                                   /* cleanings it has lived through */
+    uint8_t moves;                                      /* cleanings it has lived through */
     uint16_t delivery_count, rcpt_count;
-    uint8_t flags; /* the record's */
+    uint8_t flags;               /* the record's */
     str deliveries, rcpt_states; /* rcpt_states empty: all wait */
 };
 
