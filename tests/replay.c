@@ -28,7 +28,7 @@ int main(int argc, char **argv)
     DIR *folder = argc > 1 ? opendir(argv[1]) : NULL;
     struct dirent *entry;
     while (folder && (entry = readdir(folder)) != NULL) {
-        char path[4096];
+        static char path[4096];
         snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
         if (entry->d_name[0] != '.')
             count += replay_file(path);

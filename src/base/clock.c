@@ -43,12 +43,18 @@ int64_t deadline_left_ms(deadline d)
     return left > 0 ? left : 0;
 }
 
+/* Rounded down, before 1970 as well. */
+static time_t seconds_of(int64_t real_ms)
+{
+    return (time_t)(real_ms / 1000 - (real_ms % 1000 < 0));
+}
+
 void clock_rfc5322(int64_t real_ms, char ret_text[CLOCK_RFC5322_BYTES])
 {
     static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
     static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
                                          "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-    time_t seconds = (time_t)(real_ms / 1000);
+    time_t seconds = seconds_of(real_ms);
     struct tm t;
     gmtime_r(&seconds, &t);
     snprintf(ret_text, CLOCK_RFC5322_BYTES, "%s, %02u %s %04u %02u:%02u:%02u +0000",
@@ -59,11 +65,11 @@ void clock_rfc5322(int64_t real_ms, char ret_text[CLOCK_RFC5322_BYTES])
 
 void clock_rfc3339(int64_t real_ms, char ret_text[CLOCK_RFC3339_BYTES])
 {
-    time_t seconds = (time_t)(real_ms / 1000);
+    time_t seconds = seconds_of(real_ms);
     struct tm t;
     gmtime_r(&seconds, &t);
     snprintf(ret_text, CLOCK_RFC3339_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
              (unsigned)(t.tm_year + 1900) % 10000, (unsigned)(t.tm_mon + 1) % 100,
              (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
-             (unsigned)t.tm_sec % 100, (unsigned)(real_ms % 1000) % 1000);
+             (unsigned)t.tm_sec % 100, (unsigned)(real_ms - seconds * 1000) % 1000);
 }

@@ -9,8 +9,9 @@ err codec_base64_encode(str bytes, struct buf *out)
     char *to;
     TRY(buf_reserve(out, (bytes.len + 2) / 3 * 4, &to));
     const unsigned char *p = (const unsigned char *)bytes.ptr;
-    for (size_t left = bytes.len; left > 0; left -= left < 3 ? left : 3, p += 3) {
-        unsigned a = p[0], b = left > 1 ? p[1] : 0, c = left > 2 ? p[2] : 0;
+    for (size_t i = 0; i < bytes.len; i += 3) {
+        size_t left = bytes.len - i;
+        unsigned a = p[i], b = left > 1 ? p[i + 1] : 0, c = left > 2 ? p[i + 2] : 0;
         *to++ = base64_digits[a >> 2];
         *to++ = base64_digits[(a & 3) << 4 | b >> 4];
         *to++ = (char)(left > 1 ? base64_digits[(b & 15) << 2 | c >> 6] : '=');
@@ -63,9 +64,8 @@ static bool decode_group(const char *digits, bool last, char *ret_bytes, size_t 
     }
     if ((pad == 1 && word & 0xff) || (pad == 2 && word & 0xffff))
         return false; /* bits that no encoder sets: two texts would mean the same bytes */
-    ret_bytes[0] = (char)(word >> 16);
-    ret_bytes[1] = (char)(word >> 8);
-    ret_bytes[2] = (char)word;
+    for (size_t i = 0; i < 3 - pad; i++)
+        ret_bytes[i] = (char)(word >> (16 - 8 * i));
     *ret_count = 3 - pad;
     return true;
 }
@@ -74,8 +74,9 @@ err codec_base64_decode(str text, struct buf *out)
 {
     if (text.len % 4 != 0)
         return err_new(ERR_PROTOCOL, "base64 of %zu digits: not a multiple of four", text.len);
+    size_t pad = str_ends_nocase(text, S("==")) ? 2 : str_ends_nocase(text, S("="));
     char *to;
-    TRY(buf_reserve(out, text.len / 4 * 3, &to));
+    TRY(buf_reserve(out, text.len / 4 * 3 - pad, &to));
     size_t used = 0;
     for (size_t i = 0; i < text.len; i += 4) {
         size_t count;
@@ -166,75 +167,96 @@ err codec_qp_encode(str text, struct buf *out)
     return e;
 }
 
+/* One line without its CRLF; ended: there was one. Blanks at its end are the transport's. */
+static err qp_decode_line(str line, bool ended, struct buf *out)
+{
+    while (line.len > 0 && (line.ptr[line.len - 1] == ' ' || line.ptr[line.len - 1] == '\t'))
+        line.len--;
+    bool soft = ended && line.len > 0 && line.ptr[line.len - 1] == '=';
+    line.len -= soft;
+    for (size_t i = 0; i < line.len; i++) {
+        char c = line.ptr[i];
+        if (c == '=') {
+            int high = i + 2 < line.len ? hex_value(line.ptr[i + 1]) : -1;
+            int low = i + 2 < line.len ? hex_value(line.ptr[i + 2]) : -1;
+            if (high < 0 || low < 0)
+                return err_new(ERR_PROTOCOL, "not quoted-printable: \"=\" without two hex digits");
+            c = (char)(high << 4 | low);
+            i += 2;
+        } else if (c != '\t' && (c < ' ' || c > '~')) {
+            return err_new(ERR_PROTOCOL, "not quoted-printable: octet %d bare", (unsigned char)c);
+        }
+        TRY(buf_add_char(out, c));
+    }
+    return ended && !soft ? buf_add(out, S("\r\n")) : NULL;
+}
+
 err codec_qp_decode(str text, struct buf *out)
 {
-    char *to;
-    TRY(buf_reserve(out, text.len, &to));
-    size_t used = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] != '=') {
-            to[used++] = text.ptr[i];
-            continue;
-        }
-        str rest = str_from(text, i + 1);
-        if (str_starts(rest, S("\r\n"))) { /* soft line break */
-            i += 2;
-            continue;
-        }
-        int high = rest.len >= 2 ? hex_value(rest.ptr[0]) : -1;
-        int low = rest.len >= 2 ? hex_value(rest.ptr[1]) : -1;
-        if (high < 0 || low < 0)
-            return err_new(ERR_PROTOCOL, "not quoted-printable at byte %zu", i);
-        to[used++] = (char)(high << 4 | low);
-        i += 2;
+    size_t before = out->len;
+    err e = NULL;
+    while (text.len > 0 && e == NULL) {
+        size_t lf = str_find(text, '\n');
+        bool ended = lf != STR_NONE && lf > 0 && text.ptr[lf - 1] == '\r';
+        str line = str_slice(text, 0, ended ? lf - 1 : text.len);
+        e = qp_decode_line(line, ended, out);
+        text = str_from(text, line.len + (ended ? 2 : 0));
     }
-    out->len += used;
-    return NULL;
+    if (e)
+        out->len = before;
+    return e;
 }
+
+static bool xtext_is_plain(unsigned char c) { return c >= 33 && c <= 126 && c != '+' && c != '='; }
 
 err codec_xtext_encode(str bytes, struct buf *out)
 {
     static const char digits[] = "0123456789ABCDEF";
+    size_t size = 0;
+    for (size_t i = 0; i < bytes.len; i++)
+        size += xtext_is_plain((unsigned char)bytes.ptr[i]) ? 1 : 3;
     char *to;
-    TRY(buf_reserve(out, bytes.len * 3, &to));
-    size_t used = 0;
+    TRY(buf_reserve(out, size, &to));
     for (size_t i = 0; i < bytes.len; i++) {
         unsigned char c = (unsigned char)bytes.ptr[i];
-        if (c >= 33 && c <= 126 && c != '+' && c != '=') {
-            to[used++] = (char)c;
+        if (xtext_is_plain(c)) {
+            *to++ = (char)c;
             continue;
         }
-        to[used++] = '+';
-        to[used++] = digits[c >> 4];
-        to[used++] = digits[c & 15];
+        *to++ = '+';
+        *to++ = digits[c >> 4];
+        *to++ = digits[c & 15];
     }
-    out->len += used;
+    out->len += size;
     return NULL;
 }
 
 /* Upper case only, as RFC 3461 has it. */
 static int xtext_hex_value(char c) { return char_is_alpha(c) && c > 'F' ? -1 : hex_value(c); }
 
+/* The octet that stands at *at, which is moved to its last character; -1: not xtext. */
+static int xtext_octet(str text, size_t *at)
+{
+    size_t i = *at;
+    if (text.ptr[i] != '+')
+        return xtext_is_plain((unsigned char)text.ptr[i]) ? text.ptr[i] : -1;
+    int high = i + 2 < text.len ? xtext_hex_value(text.ptr[i + 1]) : -1;
+    int low = i + 2 < text.len ? xtext_hex_value(text.ptr[i + 2]) : -1;
+    *at = i + 2;
+    return high < 0 || low < 0 ? -1 : high << 4 | low;
+}
+
 err codec_xtext_decode(str text, struct buf *out)
 {
-    char *to;
-    TRY(buf_reserve(out, text.len, &to));
-    size_t used = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c < 33 || c > 126 || c == '=')
-            return err_new(ERR_PROTOCOL, "not xtext at byte %zu", i);
-        if (c != '+') {
-            to[used++] = (char)c;
-            continue;
-        }
-        int high = i + 2 < text.len ? xtext_hex_value(text.ptr[i + 1]) : -1;
-        int low = i + 2 < text.len ? xtext_hex_value(text.ptr[i + 2]) : -1;
-        if (high < 0 || low < 0)
-            return err_new(ERR_PROTOCOL, "not xtext at byte %zu", i);
-        to[used++] = (char)(high << 4 | low);
-        i += 2;
+    size_t before = out->len;
+    err e = NULL;
+    for (size_t i = 0; i < text.len && e == NULL; i++) {
+        size_t start = i;
+        int octet = xtext_octet(text, &i);
+        e = octet < 0 ? err_new(ERR_PROTOCOL, "not xtext at byte %zu", start)
+                      : buf_add_char(out, (char)octet);
     }
-    out->len += used;
-    return NULL;
+    if (e)
+        out->len = before;
+    return e;
 }

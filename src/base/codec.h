@@ -10,7 +10,9 @@ must_use err codec_base64_encode(str bytes, struct buf *out); /* one line (RFC 4
 must_use err codec_base64_encode_lines(str bytes, struct buf *out); /* 76 a line, CRLF (RFC 2045) */
 must_use err codec_base64_decode(str text, struct buf *out); /* padded, no blanks, no junk bits */
 
-must_use err codec_qp_encode(str text, struct buf *out); /* RFC 2045 section 6.7; CRLF lines kept */
+/* RFC 2045 section 6.7; CRLF lines are kept. When decoding, blanks at the end of a line are dropped
+ * as the RFC has it, lower-case digits are taken, and the length of lines is not judged. */
+must_use err codec_qp_encode(str text, struct buf *out);
 must_use err codec_qp_decode(str text, struct buf *out);
 
 must_use err codec_hex_encode(str bytes, struct buf *out); /* lower case */

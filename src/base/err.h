@@ -29,8 +29,9 @@ struct err_info {
     str text;  /* what we were doing, in this layer's words */
 };
 
-#define err_new(kind, ...) err_make(kind, NULL, __FILE__, __LINE__, __VA_ARGS__)
-#define err_wrap(cause, ...) err_make((cause)->kind, cause, __FILE__, __LINE__, __VA_ARGS__)
+#define err_new(kind, ...) err_sure(err_make(kind, NULL, __FILE__, __LINE__, __VA_ARGS__))
+#define err_wrap(cause, ...) \
+    err_sure(err_make((cause)->kind, cause, __FILE__, __LINE__, __VA_ARGS__))
 
 /* The one macro that returns from its caller. There is no second one. */
 #define TRY(call)           \
@@ -44,6 +45,15 @@ struct err_info {
  * yields a static err. A wrapped cause keeps its number. */
 must_use err err_make(enum err_kind, err cause, const char *file, int line, const char *fmt, ...)
     __attribute__((format(printf, 5, 6)));
+
+/* Tells the static analyzer, which sees one file at a time, that an err that was made is not NULL.
+ */
+must_use static inline err err_sure(err e)
+{
+    if (e == NULL)
+        __builtin_unreachable();
+    return e;
+}
 
 /* Every err of this fiber made so far is void from here on. */
 void err_forget(void);

@@ -56,6 +56,7 @@ void heap_remove(struct heap *h, struct heap_node *node)
     if (!heap_linked(node))
         return;
     uint32_t i = node->place - 1;
+    ASSERT(i < h->len);
     ASSERT(h->nodes[i] == node);
     node->place = 0;
     struct heap_node *last = h->nodes[--h->len];

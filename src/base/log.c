@@ -27,16 +27,36 @@ static __attribute__((noinline)) void to_stderr(enum log_level level, str line)
         return; /* a blocked or closed log must not stop mail */
 }
 
-/* Bytes that could move a terminal or forge a line become \xNN. Returns the length used. */
-static size_t escape(const char *text, size_t len, char *ret_line, size_t size)
+/* The length of the one whole UTF-8 character at the front that is safe to show, or 0. Not safe is
+ * what a terminal acts on (C0, C1), and what reorders or breaks a line (U+2028..202E, 2066..2069).
+ */
+static size_t shown_len(str s)
+{
+    unsigned char lead = (unsigned char)s.ptr[0];
+    size_t len = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    if (len == 1)
+        return lead >= 32 && lead != 127;
+    if (s.len < len || !str_is_utf8(str_slice(s, 0, len)))
+        return 0;
+    unsigned char second = (unsigned char)s.ptr[1], third = len > 2 ? (unsigned char)s.ptr[2] : 0;
+    bool acts = (lead == 0xc2 && second < 0xa0) ||
+                (lead == 0xe2 && second == 0x80 && third >= 0xa8 && third <= 0xae) ||
+                (lead == 0xe2 && second == 0x81 && third >= 0xa6 && third <= 0xa9);
+    return acts ? 0 : len;
+}
+
+/* What could move a terminal or forge a line becomes \xNN. Returns the length used. */
+static size_t escape(str raw, char *ret_line, size_t size)
 {
     size_t used = 0;
-    for (size_t i = 0; i < len && used + 5 < size; i++) {
-        unsigned char c = (unsigned char)text[i];
-        if (c >= 32 && c != 127)
-            ret_line[used++] = (char)c;
+    while (raw.len > 0 && used + 5 < size) {
+        size_t len = shown_len(raw);
+        if (len > 0)
+            memcpy(ret_line + used, raw.ptr, len);
         else
-            used += (size_t)snprintf(ret_line + used, size - used, "\\x%02x", c);
+            snprintf(ret_line + used, size - used, "\\x%02x", (unsigned char)raw.ptr[0]);
+        used += len > 0 ? len : 4;
+        raw = str_from(raw, len > 0 ? len : 1);
     }
     return used;
 }
@@ -54,7 +74,7 @@ static void write_line(enum log_level level, const char *fmt, va_list args, err 
         err_describe(why, raw + used, sizeof raw - used);
         used += strlen(raw + used);
     }
-    str entry = {line, escape(raw, used, line, sizeof line)};
+    str entry = {line, escape((str){raw, used}, line, sizeof line)};
     if (line_sink)
         line_sink(line_sink_arg, level, entry);
     else

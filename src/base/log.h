@@ -1,7 +1,8 @@
 /* base/log.h -- lines for the operator, on stderr
  *
- * One line an entry, control bytes escaped, cut at a limit. Mail events (accepted, delivered …)
- * are not log lines: see events/. Low layers do not log; the layer that decides does, once.
+ * One line an entry, whatever is no shown UTF-8 character escaped, cut at a limit. Mail events
+ * (accepted, delivered …) are not log lines: see events/. Low layers do not log; the layer that
+ * decides does, once.
  */
 #pragma once
 #include "base/err.h"

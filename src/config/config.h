@@ -3,10 +3,15 @@
  * Read from YAML by a schema table; every error has file:line:col, all of them are told at once.
  * A struct config never changes after it was made: a reload makes another. It lives in its arena
  * until config_close(); who keeps a pointer across a wait holds a reference.
+ *
+ * Loading reads files and so may block: it is done at start, or in a job.
  */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
+#include "config/errors.h"
 #include "runtime/address.h"
+#include <stdatomic.h>
 
 enum config_role { ROLE_MX, ROLE_SUBMISSION, ROLE_RELAY };
 enum config_listener_tls {
@@ -45,6 +50,7 @@ struct config_domain {
     enum config_recipients recipients;
     str *recipient_list; /* local parts or whole addresses; LIST and FILE (read at load) */
     size_t recipient_count;
+    str recipients_file; /* its path, for FILE */
 };
 
 enum config_route_kind { ROUTE_VIA, ROUTE_MX };
@@ -113,6 +119,11 @@ struct config_events {
     str to; /* "stderr", "none", or a file's path */
 };
 
+/* The certificate for one server name (TLS SNI). */
+struct config_sni {
+    str name, certificate, key;
+};
+
 struct config_sasl {
     bool cram_md5; /* off: needs the password itself to be stored */
 };
@@ -122,9 +133,7 @@ struct config {
     str state;            /* folder */
     str user;             /* to become after binding; empty: stay */
     str certificate, key; /* paths; empty: self-signed, made at first start in state */
-    struct {
-        str name, certificate, key;
-    } * sni;
+    struct config_sni *sni;
     size_t sni_count;
     enum config_tls_profile tls_profile; /* intermediate */
     bool tls_minimum_13;                 /* minimum: TLSv1.3 */
@@ -150,6 +159,32 @@ struct config {
     struct config_sasl sasl;
     str admin_socket; /* default: state/admin.sock */
     int workers;      /* 0: one for each core */
+    str file;         /* what it was read from; empty: nothing, these are the defaults */
     struct arena *arena;
     struct config_origins *origins; /* where each value came from, for `config show --origin` */
+    atomic_int holders;
 };
+
+/* Read a file. An empty path: the first of $SMTPTOOL_CONFIG, $XDG_CONFIG_HOME/smtptool/
+ * smtptool.yaml and /etc/smtptool/smtptool.yaml that there is, else the defaults.
+ * ERR_CONFIG, ERR_SYSTEM: *errors tells every mistake; there is no configuration then. */
+must_use err config_load(str path, struct config **ret_config, struct config_errors *);
+
+/* The same from text; name stands for the file's name in errors and origins. */
+must_use err config_from_text(str text, str name, struct config **ret_config,
+                              struct config_errors *);
+
+/* What an empty file means: loopback listeners, mail for elsewhere waits. */
+struct config *config_default(void);
+
+/* Both may be called on any thread. The last config_close() frees it; NULL is accepted. */
+const struct config *config_hold(const struct config *);
+void config_close(const struct config *);
+
+/* Every value as YAML that loads back to the same configuration. With origin, a comment behind
+ * each says where it comes from. Secrets are references, so none is shown. */
+must_use err config_show(const struct config *, bool origin, struct buf *out);
+
+/* All keys: as a JSON Schema (draft 2020-12), and as the Markdown of docs/config.md. */
+must_use err config_schema(struct buf *out);
+must_use err config_reference(struct buf *out);

@@ -1,6 +1,5 @@
 #include "runtime/address.h"
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -42,12 +41,14 @@ static err parse_unix(str path, struct address *ret_address)
     return NULL;
 }
 
-static err parse_port(str text, int default_port, uint16_t *ret_port)
+/* colon_port: ":25", or empty. */
+static err parse_port(str colon_port, int default_port, uint16_t *ret_port)
 {
     uint64_t port = (uint64_t)default_port;
-    if (text.len == 0 && default_port == 0)
+    str text = str_from(colon_port, 1);
+    if (text.len == 0 && (default_port == 0 || colon_port.len > 0))
         return err_new(ERR_CONFIG, "a port is missing");
-    if (text.len && (!str_to_u64(text, 65535, &port)))
+    if (text.len > 0 && !str_to_u64(text, 65535, &port))
         return err_new(ERR_CONFIG, "\"%.*s\" is not a port", STR_ARG(text));
     *ret_port = (uint16_t)port;
     return NULL;
@@ -60,11 +61,13 @@ err address_parse(str text, int default_port, struct address *ret_address)
         return parse_unix(rest, ret_address);
     if (str_skip(&rest, S("["))) {
         str_split(rest, ']', &ip, &port);
-        if (str_find(rest, ']') == STR_NONE || (port.len && !str_skip(&port, S(":"))))
+        if (str_find(rest, ']') == STR_NONE || (port.len > 0 && port.ptr[0] != ':'))
             return err_new(ERR_CONFIG, "\"%.*s\" is not [address]:port", STR_ARG(text));
     } else {
-        str_split(rest, ':', &ip, &port);
-        if (str_find(port, ':') != STR_NONE)
+        size_t colon = str_find(rest, ':');
+        ip = str_slice(rest, 0, colon);
+        port = str_from(rest, colon);
+        if (str_find(str_from(port, 1), ':') != STR_NONE)
             return err_new(ERR_CONFIG, "\"%.*s\": an IPv6 address needs brackets: [%.*s]:port",
                            STR_ARG(text), STR_ARG(text));
     }
@@ -137,7 +140,7 @@ bool address_is_wildcard(const struct address *a)
 err network_parse(str text, struct network *ret_network)
 {
     str ip, bits_text;
-    struct network n;
+    struct network n = {0};
     str_split(text, '/', &ip, &bits_text);
     TRY(address_parse_ip(ip, &n.base));
     uint64_t most = n.base.family == ADDRESS_IP4 ? 32 : 128, bits = most;

@@ -1,0 +1,65 @@
+# The one front door. Behind it stand meson and ninja; `make help` says what there is.
+MAKEFLAGS += --no-print-directory
+BUILD ?= build
+
+.PHONY: help deps run build program test check format fuzz bench install clean
+
+help:
+	@echo 'make run       build smtptool and show it at work (DEMO=... picks a demonstration)'
+	@echo 'make build     the program, $(BUILD)/smtptool, and its tests'
+	@echo 'make test      everything CI runs; STEP="unit talk" picks steps, UPDATE=1 rewrites golden files'
+	@echo 'make check     make test, then TSan, valgrind, clang-tidy and more fuzzing'
+	@echo 'make fuzz      T=name TIME=60: one fuzz target, or all of them, for so many seconds each'
+	@echo 'make format    clang-format over the tree'
+	@echo 'make bench     measure, against the peers that are installed'
+	@echo 'make install   DESTDIR=... PREFIX=/usr/local'
+	@echo 'make deps      install what the build and the tests need (Debian 12); the others do so if need be'
+	@echo 'make clean     remove every build folder'
+
+deps:
+	@tools/deps build test
+
+program build install: configure = test -f $(BUILD)/build.ninja || meson setup $(BUILD) >/dev/null
+program build install: ninja = ninja $(if $(JOBS),-j$(JOBS)) -C $(BUILD)
+
+program:
+	@tools/deps build
+	@$(configure)
+	@$(ninja) smtptool
+
+build:
+	@tools/deps build
+	@$(configure)
+	@$(ninja)
+
+run: program
+	@DEMO='$(DEMO)' tools/demo
+
+test:
+	@tools/deps build test
+	@tools/test
+
+check:
+	@tools/deps build test check
+	@tools/test --check
+
+fuzz:
+	@tools/deps build test
+	@tools/fuzz $(T)
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+bench: program
+	@tools/deps bench
+	@bench/run
+
+install:
+	@tools/deps build
+	@$(configure)
+	@$(if $(PREFIX),meson configure $(BUILD) -Dprefix='$(PREFIX)')
+	@$(ninja)
+	@meson install -C $(BUILD) --no-rebuild $(if $(DESTDIR),--destdir '$(abspath $(DESTDIR))')
+
+clean:
+	@rm -rf $(BUILD) build-*

@@ -1,0 +1,43 @@
+/* cli/service.h -- all parts of a running server, wired together
+ *
+ * `serve` runs one in real threads; tests run one (or several, one after another over the same
+ * spool) inside the simulation. Everything it needs from outside is in the options.
+ */
+#pragma once
+#include "account/keeper.h"
+#include "config/config.h"
+#include "dns/transport.h"
+#include "events/event.h"
+
+struct service;
+
+struct service_options {
+    const struct config *config;     /* held while in use */
+    struct dns_transport *dns;       /* taken over; NULL: libunbound, as the configuration says */
+    const struct event_sink *events; /* told of every event, besides the configured file; or NULL */
+    const struct keeper *keeper;     /* NULL: one in this process, over state/accounts.db */
+    int workers;                     /* 0: as the configuration says */
+    uint16_t mx_port;                /* where MX hosts listen: 25; tests need another */
+    /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here. */
+    const int *listen_fds;
+    size_t listen_fd_count;
+};
+
+/* Open queue, stores and listeners and start the workers. On a fiber (simulation) or on a thread
+ * without a loop. ERR_CONFIG, ERR_SYSTEM …: nothing was left running. */
+must_use err service_start(const struct service_options *, struct service **ret_service);
+
+/* No new connections; sessions end (421 4.3.2), deliveries in flight get up to grace_ms, then all
+ * is closed. Waits. */
+void service_stop(struct service *, int64_t grace_ms);
+
+/* Another configuration: listeners that are gone close, new ones open, sessions keep what they
+ * began with. On an err the old one stays in force. */
+must_use err service_reload(struct service *, const struct config *);
+
+/* The address a listener really has (port 0 was asked for): index into config->listeners. */
+struct address service_listener_address(struct service *, size_t listener);
+
+struct queue;
+struct queue *service_queue(struct service *);
+struct account_store *service_accounts(struct service *); /* NULL when the keeper is elsewhere */

@@ -1,0 +1,249 @@
+#include "base/table.h"
+#include "config/source.h"
+#include "config/value.h"
+
+enum {
+    PUBLIC_IP4_BITS_LEAST = 16, /* nobody trusts more of the Internet than this by intent */
+    PUBLIC_IP6_BITS_LEAST = 32,
+};
+
+static const struct config_yaml_node *place(const struct config_source *source, const void *field)
+{
+    return config_source_find(source, field);
+}
+
+/* The place of the first field when it was given, else of the other. */
+static const struct config_yaml_node *either(const struct config_source *source, const void *a,
+                                             const void *b)
+{
+    return place(source, a) ? place(source, a) : place(source, b);
+}
+
+static struct address last_of(const struct network *network)
+{
+    struct address last = network->base;
+    int most = last.family == ADDRESS_IP4 ? 32 : 128;
+    for (int bit = network->bits; bit < most; bit++)
+        last.ip[bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    return last;
+}
+
+/* Private at both ends: no private block has a neighbour that one prefix could join it with. */
+static bool is_private(const struct network *network)
+{
+    struct address last = last_of(network);
+    return address_is_private(&network->base) && address_is_private(&last);
+}
+
+static void check_networks(struct config_source *source, const struct network *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        bool ip4 = list[i].base.family == ADDRESS_IP4;
+        int least = ip4 ? PUBLIC_IP4_BITS_LEAST : PUBLIC_IP6_BITS_LEAST;
+        if (list[i].bits >= least || is_private(&list[i]))
+            continue;
+        config_source_complain(
+            source, place(source, &list[i]),
+            "/%d trusts too much of the public Internet: name your own networks, "
+            "at most a /%d",
+            list[i].bits, least);
+    }
+}
+
+static void check_pair(struct config_source *source, const str *certificate, const str *key)
+{
+    if (certificate->len && key->len == 0)
+        config_source_complain(source, place(source, certificate),
+                               "a certificate needs its key: give tls.key as well");
+    if (key->len && certificate->len == 0)
+        config_source_complain(source, place(source, key),
+                               "a key needs its certificate: give tls.certificate as well");
+}
+
+static void check_listener(struct config_source *source, const struct config_listener *l)
+{
+    const struct config_yaml_node *where = place(source, &l->address);
+    bool wildcard = address_is_wildcard(&l->address), local = address_is_loopback(&l->address);
+    if (l->role == ROLE_RELAY && (wildcard || !address_is_private(&l->address)) && !l->expose)
+        config_source_complain(source, where,
+                               "a relay on %s address: bind it to a private one, or "
+                               "say expose: true",
+                               wildcard ? "every" : "a public");
+    if (l->role == ROLE_SUBMISSION && l->tls == LISTENER_TLS_NONE && !local)
+        config_source_complain(source, place(source, &l->tls),
+                               "logins would pass in clear: use "
+                               "required, implicit or starttls");
+    if (l->auth_on_loopback_without_tls && !local && !wildcard)
+        config_source_complain(source, place(source, &l->auth_on_loopback_without_tls),
+                               "this listener is not on loopback");
+    if (l->proxy && source->config->proxy_trusted_count == 0)
+        config_source_complain(source, place(source, &l->proxy),
+                               "nobody may send a PROXY header: "
+                               "name the networks in proxy.trusted");
+}
+
+static str key_of_text(const void *object) { return *(const str *)object; }
+
+static void check_listeners(struct config_source *source)
+{
+    struct config *config = source->config;
+    struct table seen;
+    table_init(&seen, key_of_text);
+    for (size_t i = 0; i < config->listener_count; i++) {
+        char text[ADDRESS_CHARS];
+        if (config->listeners[i].address.family == ADDRESS_NONE)
+            continue; /* it was refused */
+        check_listener(source, &config->listeners[i]);
+        address_format(&config->listeners[i].address, text);
+        if (table_find(&seen, str_of(text))) {
+            config_source_complain(source, place(source, &config->listeners[i].address),
+                                   "another listener has %s already", text);
+            continue;
+        }
+        str *key = ARENA_NEW(source->scratch, str);
+        *key = arena_str(source->scratch, str_of(text));
+        table_add(&seen, key);
+    }
+    table_release(&seen);
+}
+
+static void check_recipients(struct config_source *source, const struct config_domain *domain)
+{
+    const struct config_yaml_node *where = place(source, &domain->recipient_list);
+    if (domain->recipients != RECIPIENTS_ASK && domain->deliver == NULL)
+        config_source_complain(source, where,
+                               "recipients need to be delivered: give deliver: "
+                               "as well");
+    for (size_t i = 0; domain->recipients == RECIPIENTS_LIST && i < domain->recipient_count; i++) {
+        err e = config_value_recipient(domain->recipient_list[i], domain->name);
+        if (e == NULL)
+            continue;
+        config_source_complain(source, place(source, &domain->recipient_list[i]), "%.*s",
+                               STR_ARG(e->text));
+        err_forget();
+    }
+}
+
+static str name_of_domain(const void *object)
+{
+    return ((const struct config_domain *)object)->name;
+}
+
+static void check_domains(struct config_source *source)
+{
+    struct config *config = source->config;
+    struct table seen;
+    table_init(&seen, name_of_domain);
+    for (size_t i = 0; i < config->domain_count; i++) {
+        struct config_domain *domain = &config->domains[i];
+        check_recipients(source, domain);
+        if (table_find(&seen, domain->name))
+            config_source_complain(source, place(source, &config->domains),
+                                   "%.*s is given twice, in two spellings", STR_ARG(domain->name));
+        else
+            table_add(&seen, domain);
+    }
+    table_release(&seen);
+}
+
+static void check_sni(struct config_source *source)
+{
+    struct config *config = source->config;
+    struct table seen;
+    table_init(&seen, key_of_text);
+    for (size_t i = 0; i < config->sni_count; i++) {
+        if (table_find(&seen, config->sni[i].name))
+            config_source_complain(source, place(source, &config->sni),
+                                   "%.*s is given twice, in two spellings",
+                                   STR_ARG(config->sni[i].name));
+        else
+            table_add(&seen, &config->sni[i].name);
+    }
+    table_release(&seen);
+}
+
+/* A login goes only where TLS was had and verified, or nowhere off this machine. */
+static void check_login(struct config_source *source, const struct config_route *route)
+{
+    if (route->kind == ROUTE_MX)
+        config_source_complain(source, place(source, &route->account),
+                               "a login is for servers named in via, not for the recipient's MX");
+    for (size_t i = 0; i < route->via_count; i++) {
+        const struct config_hop *hop = &route->via[i];
+        if (hop->tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(hop))
+            config_source_complain(source, place(source, hop),
+                                   "the login would go to a server that is not verified: leave "
+                                   "?tls= out, or leave account out");
+    }
+}
+
+static str name_of_account(const void *object)
+{
+    return ((const struct config_account *)object)->name;
+}
+
+static void check_routes(struct config_source *source, const struct table *accounts)
+{
+    struct config *config = source->config;
+    struct table names;
+    table_init(&names, key_of_text);
+    for (size_t i = 0; i < config->route_count; i++) {
+        struct config_route *route = &config->routes[i];
+        if (table_find(&names, route->name))
+            config_source_complain(source, place(source, &route->name),
+                                   "another route is called %.*s already", STR_ARG(route->name));
+        else
+            table_add(&names, &route->name);
+        if (route->account.len == 0)
+            continue;
+        if (table_find(accounts, route->account) == NULL)
+            config_source_complain(source, place(source, &route->account),
+                                   "there is no account \"%.*s\": add it to accounts",
+                                   STR_ARG(route->account));
+        check_login(source, route);
+    }
+    table_release(&names);
+}
+
+static void check_accounts(struct config_source *source)
+{
+    struct config *config = source->config;
+    struct table accounts;
+    table_init(&accounts, name_of_account);
+    for (size_t i = 0; i < config->account_count; i++)
+        if (table_find(&accounts, config->accounts[i].name) == NULL)
+            table_add(&accounts, &config->accounts[i]);
+    check_routes(source, &accounts);
+    table_release(&accounts);
+}
+
+static void check_dns(struct config_source *source)
+{
+    const struct config_dns *dns = &source->config->dns;
+    const struct config_yaml_node *where = place(source, &dns->list);
+    if (dns->servers == DNS_LIST && dns->list_count == 0 && where && where->count == 0)
+        config_source_complain(source, where, "the list is empty: name a server, or write system");
+}
+
+static void check_retry(struct config_source *source)
+{
+    const struct config_retry *retry = &source->config->retry;
+    if (retry->first_ms > retry->longest_ms)
+        config_source_complain(source, either(source, &retry->first_ms, &retry->longest_ms),
+                               "retry.first is longer than retry.longest");
+}
+
+/* No rule may ask whether a value was given: what config_show() writes gives them all. */
+void config_source_check(struct config_source *source)
+{
+    struct config *config = source->config;
+    check_networks(source, config->trusted, config->trusted_count);
+    check_networks(source, config->proxy_trusted, config->proxy_trusted_count);
+    check_pair(source, &config->certificate, &config->key);
+    check_sni(source);
+    check_listeners(source);
+    check_domains(source);
+    check_accounts(source);
+    check_dns(source);
+    check_retry(source);
+}

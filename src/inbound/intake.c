@@ -1,0 +1,170 @@
+#include "inbound/intake.h"
+#include "base/mem.h"
+#include "message/fixup.h"
+#include "message/id.h"
+#include "message/scan.h"
+#include <string.h>
+
+enum {
+    ARENA_BYTES_MAX = 4 << 20,
+    PREFIX_BYTES_MAX = 16 * 1024,
+    HEADER_GROWTH_BYTES_MAX = 4096, /* Date, Message-ID and Sender together */
+};
+
+struct inbound_intake {
+    struct queue *queue;
+    struct queue_draft *draft;
+    struct inbound_intake_rules rules;
+    struct arena *arena;
+    struct buf header; /* until it is whole; with the empty line */
+    bool header_done;
+    str message_id; /* lives in the arena */
+};
+
+err inbound_intake_open(struct queue *queue, const struct inbound_intake_rules *rules,
+                        struct inbound_intake **ret_intake)
+{
+    struct queue_draft *draft;
+    TRY(queue_draft_open(queue, &draft));
+    struct inbound_intake *i = MEM_NEW(struct inbound_intake);
+    i->queue = queue;
+    i->draft = draft;
+    i->rules = *rules;
+    i->arena = arena_open(ARENA_BYTES_MAX);
+    buf_init(&i->header, rules->header_bytes_max + 4);
+    *ret_intake = i;
+    return NULL;
+}
+
+void inbound_intake_close(struct inbound_intake *i)
+{
+    if (i == NULL)
+        return;
+    queue_draft_abandon(&i->draft);
+    buf_release(&i->header);
+    arena_close(i->arena);
+    mem_free(i);
+}
+
+static void refuse(struct smtp_answer *refusal, const struct message_refusal *why)
+{
+    smtp_answer_set(refusal, why->code, why->enhanced, "%s", why->text);
+}
+
+static bool all_from_allowed(struct inbound_intake *i, const struct message_fixup *fixup)
+{
+    for (size_t n = 0; n < fixup->from_count; n++)
+        if (!i->rules.may_use(i->rules.may_use_arg, fixup->from[n]))
+            return false;
+    return true;
+}
+
+/* Submission (RFC 6409): the header that is stored is the mended one. */
+static err mend(struct inbound_intake *i, str fields, struct smtp_answer *refusal, deadline until)
+{
+    struct message_fixup fixup = {0};
+    int64_t now = clock_real_ms();
+    struct message_fixup_facts facts = {
+        .login = i->rules.login,
+        .hostname = i->rules.hostname,
+        .message_id = message_id_make(i->arena, i->rules.hostname, now),
+        .now_ms = now,
+    };
+    struct buf out;
+    buf_init(&out, fields.len + HEADER_GROWTH_BYTES_MAX);
+    err e = message_fixup(fields, &facts, i->arena, &out, &fixup);
+    if (e == NULL && fixup.refusal.code != 0) {
+        refuse(refusal, &fixup.refusal);
+    } else if (e == NULL && !all_from_allowed(i, &fixup)) {
+        refuse(refusal, &message_from_not_owned);
+    } else if (e == NULL) {
+        i->message_id = arena_str(i->arena, fixup.message_id);
+        e = queue_draft_write(i->draft, buf_str(&out), until);
+    }
+    buf_release(&out);
+    return e;
+}
+
+/* The header is whole: judge it, store it, and let go of it. */
+static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, deadline until)
+{
+    str whole = buf_str(&i->header);
+    struct message_scan scan = {0};
+    struct message_scan_limits limits = message_scan_defaults;
+    limits.hops = i->rules.hops_max;
+    limits.header_bytes = i->rules.header_bytes_max;
+    i->header_done = true;
+    struct message_refusal no = message_scan(whole, &limits, &scan);
+    if (no.code != 0) {
+        refuse(refusal, &no);
+        return NULL;
+    }
+    str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
+    err e;
+    if (i->rules.submission) {
+        e = mend(i, fields, refusal, until);
+    } else {
+        i->message_id = arena_str(i->arena, str_slice(scan.message_id, 0, 998));
+        e = queue_draft_write(i->draft, fields, until);
+    }
+    if (e == NULL && refusal->code == 0 && !scan.separator)
+        e = queue_draft_write(i->draft, S("\r\n"), until); /* a body that began without one */
+    if (e == NULL && refusal->code == 0)
+        e = queue_draft_write(i->draft, rest, until);
+    buf_release(&i->header);
+    return e;
+}
+
+/* Where the header ends in what was collected so far (behind its empty line), or STR_NONE. */
+static size_t header_end(str s, size_t from)
+{
+    if (str_starts(s, S("\r\n")))
+        return 2;
+    size_t start = from > 3 ? from - 3 : 0;
+    const char *at = memmem(s.ptr + start, s.len - start, "\r\n\r\n", 4);
+    return at ? (size_t)(at - s.ptr) + 4 : STR_NONE;
+}
+
+err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *refusal,
+                         deadline until)
+{
+    if (i->header_done)
+        return queue_draft_write(i->draft, run, until);
+    size_t before = i->header.len;
+    size_t room = i->rules.header_bytes_max + 4 - before;
+    str part = str_slice(run, 0, room);
+    TRY(buf_add(&i->header, part));
+    size_t end = header_end(buf_str(&i->header), before);
+    if (end == STR_NONE) {
+        if (part.len < run.len)
+            smtp_answer_set(refusal, 552, "5.6.0", "Header of more than %zu bytes",
+                            i->rules.header_bytes_max);
+        return NULL;
+    }
+    str rest = str_from(run, end - before);
+    i->header.len = end;
+    TRY(take_header(i, refusal, until));
+    return refusal->code == 0 && rest.len ? queue_draft_write(i->draft, rest, until) : NULL;
+}
+
+err inbound_intake_finish(struct inbound_intake *i, struct smtp_answer *refusal, deadline until)
+{
+    return i->header_done ? NULL : take_header(i, refusal, until);
+}
+
+err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
+                          struct message_received *received, queue_id *ret_id, deadline until)
+{
+    struct buf prefix;
+    queue_id id = queue_draft_id(i->draft);
+    env->message_id = i->message_id;
+    received->id = str_of(id.text);
+    buf_init(&prefix, PREFIX_BYTES_MAX);
+    err e = message_received_add(received, &prefix);
+    if (e == NULL)
+        e = queue_commit(i->queue, &i->draft, env, buf_str(&prefix), ret_id, until);
+    buf_release(&prefix);
+    return e;
+}
+
+uint64_t inbound_intake_size(const struct inbound_intake *i) { return queue_draft_size(i->draft); }

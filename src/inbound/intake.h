@@ -1,0 +1,38 @@
+/* inbound/intake.h -- the content of one mail on its way into the queue
+ *
+ * The header is collected (bounded), looked at and, on submission, mended once it is whole; the
+ * rest goes straight into the queue's draft. Nothing is kept until inbound_intake_commit().
+ */
+#pragma once
+#include "config/config.h"
+#include "message/received.h"
+#include "queue/queue.h"
+#include "smtp/session.h"
+
+struct inbound_intake;
+
+struct inbound_intake_rules {
+    bool submission; /* fix-ups, and From must be the login's */
+    size_t hops_max, header_bytes_max;
+    str login, hostname; /* must outlive the intake */
+    /* May this login use this From address? */
+    bool (*may_use)(void *arg, str address);
+    void *may_use_arg;
+};
+
+/* ERR_LIMIT: no room for another draft. */
+must_use err inbound_intake_open(struct queue *, const struct inbound_intake_rules *,
+                                 struct inbound_intake **ret_intake);
+void inbound_intake_close(struct inbound_intake *); /* accepts NULL; what was not committed goes */
+
+/* A refusal of the content is put into *refusal (code != 0). */
+must_use err inbound_intake_write(struct inbound_intake *, str run, struct smtp_answer *refusal,
+                                  deadline until);
+/* All of it was written: the header ends here if it has not yet. */
+must_use err inbound_intake_finish(struct inbound_intake *, struct smtp_answer *refusal,
+                                   deadline until);
+/* Keep it: see queue_commit(). The envelope's message_id is filled in; received->id, too. */
+must_use err inbound_intake_commit(struct inbound_intake *, struct envelope *,
+                                   struct message_received *received, queue_id *ret_id,
+                                   deadline until);
+uint64_t inbound_intake_size(const struct inbound_intake *); /* of the content */

@@ -1,0 +1,217 @@
+#include "message/compose.h"
+#include "base/clock.h"
+#include "base/codec.h"
+#include "message/crlf.h"
+#include "message/mailbox.h"
+#include "message/text.h"
+#include <string.h>
+
+enum {
+    LINE_BYTES_MAX = 998,
+    ENCODED_LINE_BYTES_MAX = 76, /* RFC 2047 section 2 */
+    ENCODED_WORD_FRAME = sizeof "=?utf-8?B?" - 1 + sizeof "?=" - 1,
+};
+
+static err check_value(const char *name, str value)
+{
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] == '\r' || value.ptr[i] == '\n' || value.ptr[i] == '\0')
+            return err_new(ERR_CONFIG, "%s: holds %s, which would end the field", name,
+                           value.ptr[i] == '\0' ? "NUL" : "a line end");
+    if (!str_is_utf8(value))
+        return err_new(ERR_CONFIG, "%s: is not UTF-8", name);
+    if (value.len > MESSAGE_COMPOSE_VALUE_BYTES_MAX)
+        return err_new(ERR_LIMIT, "%s: more than %d bytes", name, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
+    return NULL;
+}
+
+/* As many whole characters as fit into max bytes; one at least. */
+static str take_piece(str *text, size_t max)
+{
+    str left = *text;
+    uint32_t code;
+    while (left.len > 0) {
+        str next = left;
+        message_text_next(&next, &code);
+        if (left.len < text->len && text->len - next.len > max)
+            break;
+        left = next;
+    }
+    str piece = str_slice(*text, 0, text->len - left.len);
+    *text = left;
+    return piece;
+}
+
+/* From a column on. Blanks between encoded words are not shown, so the words carry the text's. */
+static err add_encoded(str text, size_t column, struct buf *out)
+{
+    while (text.len > 0) {
+        size_t used = column + ENCODED_WORD_FRAME;
+        if (used + 8 > ENCODED_LINE_BYTES_MAX) { /* no room for one character's digits */
+            TRY(buf_add(out, S("\r\n ")));
+            used = 1 + ENCODED_WORD_FRAME;
+        }
+        TRY(buf_add(out, S("=?utf-8?B?")));
+        str piece = take_piece(&text, (ENCODED_LINE_BYTES_MAX - used) / 4 * 3);
+        TRY(codec_base64_encode(piece, out));
+        TRY(buf_add(out, S("?=")));
+        column = ENCODED_LINE_BYTES_MAX;
+    }
+    return NULL;
+}
+
+/* ASCII text must not look like an encoded word either, nor hold control bytes. */
+static bool needs_encoding(str text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        if (c > 126 || (c < ' ' && c != '\t') || str_starts(str_from(text, i), S("=?")))
+            return true;
+    }
+    size_t word = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        word = text.ptr[i] == ' ' ? 0 : word + 1;
+        if (word > MESSAGE_TEXT_WORD_MAX)
+            return true; /* no place to fold it */
+    }
+    return false;
+}
+
+static err add_text_field(const char *name, str value, struct buf *out)
+{
+    TRY(check_value(name, value));
+    if (!needs_encoding(value)) {
+        CLEANUP(buf_release) struct buf lead;
+        buf_init(&lead, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
+        TRY(buf_addf(&lead, "%s: ", name));
+        return message_text_add_wrapped(buf_str(&lead), value, S(" "), out);
+    }
+    TRY(buf_addf(out, "%s: ", name));
+    TRY(add_encoded(value, strlen(name) + 2, out));
+    return buf_add(out, S("\r\n"));
+}
+
+/* A display name is a quoted string, or encoded words when ASCII cannot write it. */
+static err add_display(str display, struct buf *out)
+{
+    if (needs_encoding(display)) {
+        TRY(add_encoded(display, sizeof "From: " - 1, out));
+        return buf_add_char(out, ' ');
+    }
+    TRY(buf_add_char(out, '"'));
+    for (size_t i = 0; i < display.len; i++) {
+        if (display.ptr[i] == '"' || display.ptr[i] == '\\')
+            TRY(buf_add_char(out, '\\'));
+        TRY(buf_add_char(out, display.ptr[i]));
+    }
+    return buf_add(out, S("\" "));
+}
+
+static err add_mailbox(const char *name, const struct message_mailbox *m, struct buf *out)
+{
+    if (m->display.len == 0)
+        return message_mailbox_add_address(m, out);
+    TRY(check_value(name, m->display)); /* a quoted pair may hide a line end */
+    TRY(add_display(m->display, out));
+    TRY(buf_add_char(out, '<'));
+    TRY(message_mailbox_add_address(m, out));
+    return buf_add_char(out, '>');
+}
+
+/* Each address on a line of its own. */
+static err add_addresses(const char *name, str value, struct buf *out)
+{
+    TRY(check_value(name, value));
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 << 20);
+    struct message_mailboxes list;
+    err e = message_mailboxes_parse(value, arena, &list);
+    if (e || list.count == 0)
+        return err_make(ERR_CONFIG, e, __FILE__, __LINE__, "%s: no address list: %.*s", name,
+                        STR_ARG(str_slice(value, 0, 200)));
+    TRY(buf_addf(out, "%s: ", name));
+    for (size_t i = 0; i < list.count; i++) {
+        e = add_mailbox(name, &list.items[i], out);
+        if (e)
+            return err_make(ERR_CONFIG, e, __FILE__, __LINE__, "%s: cannot be written", name);
+        TRY(buf_add(out, i + 1 < list.count ? S(",\r\n ") : S("\r\n")));
+    }
+    return NULL;
+}
+
+static err check_name(str name)
+{
+    bool valid = name.len > 0 && name.len <= 76;
+    for (size_t i = 0; i < name.len; i++)
+        valid = valid && name.ptr[i] > ' ' && name.ptr[i] < 127 && name.ptr[i] != ':';
+    return valid ? NULL
+                 : err_new(ERR_CONFIG, "\"%.*s\" is not a field name",
+                           STR_ARG(str_slice(name, 0, 76)));
+}
+
+static err add_more(const struct message_compose *c, struct buf *out)
+{
+    for (size_t i = 0; i < c->more_count; i++) {
+        char name[80];
+        TRY(check_name(c->more[i].name));
+        if (!str_to_chars(c->more[i].name, name, sizeof name))
+            return err_new(ERR_CONFIG, "field name too long");
+        TRY(add_text_field(name, c->more[i].value, out));
+    }
+    return NULL;
+}
+
+static bool is_7bit(str text)
+{
+    size_t line = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        line = text.ptr[i] == '\n' ? 0 : line + 1;
+        if (text.ptr[i] == '\0' || (unsigned char)text.ptr[i] > 127 || line > LINE_BYTES_MAX + 1)
+            return false;
+    }
+    return true;
+}
+
+static err add_body(const struct message_compose *c, struct buf *out)
+{
+    CLEANUP(buf_release) struct buf text;
+    struct message_crlf state = {0};
+    buf_init(&text, MESSAGE_COMPOSE_TEXT_BYTES_MAX * 2);
+    if (!str_is_utf8(c->text))
+        return err_new(ERR_CONFIG, "text: is not UTF-8");
+    TRY(message_crlf_add(&state, c->text, &text));
+    TRY(message_crlf_end(&state, &text));
+    if (text.len > 0 && text.ptr[text.len - 1] != '\n')
+        TRY(buf_add(&text, S("\r\n")));
+    bool plain = is_7bit(buf_str(&text));
+    TRY(buf_addf(out,
+                 "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+                 "Content-Transfer-Encoding: %s\r\n\r\n",
+                 plain ? "7bit" : "quoted-printable"));
+    return plain ? buf_add(out, buf_str(&text)) : codec_qp_encode(buf_str(&text), out);
+}
+
+static err add_all(const struct message_compose *c, struct buf *out)
+{
+    char date[CLOCK_RFC5322_BYTES];
+    clock_rfc5322(c->now_ms, date);
+    TRY(add_addresses("From", c->from, out));
+    if (c->to.len > 0)
+        TRY(add_addresses("To", c->to, out));
+    if (c->cc.len > 0)
+        TRY(add_addresses("Cc", c->cc, out));
+    TRY(add_text_field("Subject", c->subject, out));
+    TRY(buf_addf(out, "Date: %s\r\n", date));
+    TRY(check_value("Message-ID", c->message_id));
+    TRY(buf_addf(out, "Message-ID: %.*s\r\n", STR_ARG(c->message_id)));
+    TRY(add_more(c, out));
+    return add_body(c, out);
+}
+
+err message_compose(const struct message_compose *c, struct buf *out)
+{
+    size_t before = out->len;
+    err e = add_all(c, out);
+    if (e)
+        out->len = before;
+    return e;
+}

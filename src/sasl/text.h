@@ -1,0 +1,12 @@
+/* sasl/text.h -- which bytes may stand in a user name or a password
+ *
+ * Names and passwords are used as they came, as UTF-8, without normalisation: what SASLprep (RFC
+ * 4013) prohibits is refused, but it is not applied. So a password typed in another normal form
+ * (NFD) is another password; clients send what keyboards give, which is NFC.
+ */
+#pragma once
+#include "base/err.h"
+
+/* ERR_PROTOCOL: empty, no valid UTF-8, or with a control character; ERR_LIMIT: too long.
+ * The text of the err does not hold the bytes: they may be a password. */
+must_use err sasl_text_check(str text, size_t bytes_max);

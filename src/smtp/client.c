@@ -1,0 +1,501 @@
+#include "smtp/client.h"
+#include "base/codec.h"
+#include "smtp/client_talk.h"
+#include "smtp/data.h"
+#include <string.h>
+
+/* ---- opening ---------------------------------------------------------------------------- */
+
+const char *smtp_stage_name(enum smtp_stage stage)
+{
+    static const char *const names[] = {
+        [SMTP_STAGE_CONNECT] = "connect",  [SMTP_STAGE_GREETING] = "greeting",
+        [SMTP_STAGE_HELLO] = "EHLO",       [SMTP_STAGE_STARTTLS] = "STARTTLS",
+        [SMTP_STAGE_AUTH] = "AUTH",        [SMTP_STAGE_MAIL] = "MAIL FROM",
+        [SMTP_STAGE_RCPT] = "RCPT TO",     [SMTP_STAGE_DATA] = "DATA",
+        [SMTP_STAGE_BODY] = "end of data",
+    };
+    return names[stage];
+}
+
+void smtp_client_init(struct smtp_client *c, struct net_conn *conn,
+                      const struct smtp_client_options *options)
+{
+    *c = (struct smtp_client){.conn = conn, .options = *options};
+    c->arena = arena_open(SMTP_CLIENT_ARENA_BYTES_MAX);
+}
+
+void smtp_client_release(struct smtp_client *c)
+{
+    net_close(c->conn);
+    arena_close(c->arena);
+    *c = (struct smtp_client){0};
+}
+
+err smtp_client_greeting(struct smtp_client *c, struct smtp_reply *ret_reply)
+{
+    c->stage = SMTP_STAGE_GREETING;
+    return smtp_client_talk_read(c, c->arena, ret_reply, c->options.timeouts.greeting);
+}
+
+static err say_hello(struct smtp_client *c, const char *verb, struct smtp_reply *ret_reply)
+{
+    TRY(smtp_client_talk_say(c, "%s %.*s", verb, STR_ARG(c->options.hello)));
+    return smtp_client_talk_read(c, c->arena, ret_reply, c->options.timeouts.command);
+}
+
+err smtp_client_hello(struct smtp_client *c, struct smtp_reply *ret_reply)
+{
+    struct smtp_reply reply;
+    c->stage = SMTP_STAGE_HELLO;
+    c->capabilities = (struct smtp_capabilities){0};
+    TRY(say_hello(c, c->options.lmtp ? "LHLO" : "EHLO", &reply));
+    c->esmtp = smtp_reply_ok(&reply);
+    if (c->esmtp)
+        c->capabilities = smtp_capabilities_parse(&reply, c->arena);
+    else if (!c->options.lmtp && reply.code / 100 == 5) /* RFC 5321 section 3.2 */
+        TRY(say_hello(c, "HELO", &reply));
+    *ret_reply = reply;
+    return NULL;
+}
+
+static void tell_tls(struct smtp_client *c)
+{
+    struct tls_facts facts;
+    if (c->options.transcript && tls_get_facts(c->conn, &facts)) {
+        str line =
+            arena_printf(c->arena, "TLS started: %s, %s, %s", facts.version, facts.cipher,
+                         facts.verified ? "certificate verified" : "certificate not verified");
+        c->options.transcript(c->options.transcript_arg, "==", line);
+    }
+}
+
+err smtp_client_starttls(struct smtp_client *c, struct tls_client *tls, str server_name,
+                         enum tls_verify verify, struct smtp_reply *ret_reply)
+{
+    struct smtp_reply reply;
+    c->stage = SMTP_STAGE_STARTTLS;
+    TRY(smtp_client_talk_say(c, "STARTTLS"));
+    TRY(smtp_client_talk_read(c, c->arena, &reply, c->options.timeouts.command));
+    if (!smtp_reply_ok(&reply)) {
+        *ret_reply = reply;
+        return NULL;
+    }
+    if (net_pending(c->conn) > 0) /* attack 19: said in clear, to be believed inside TLS */
+        return err_new(ERR_PROTOCOL, "response injection: input behind the reply to STARTTLS");
+    deadline until = deadline_after(c->options.timeouts.command);
+    TRY(tls_connect(c->conn, tls, server_name, verify, until));
+    tell_tls(c);
+    c->capabilities = (struct smtp_capabilities){0};
+    c->esmtp = false;
+    *ret_reply = reply;
+    return NULL;
+}
+
+/* ---- what the server can take ----------------------------------------------------------- */
+
+bool smtp_client_needs_smtputf8(const struct envelope *env, const struct envelope_rcpt *rcpt)
+{
+    if (!str_is_ascii(env->sender) || !str_is_ascii(rcpt->address))
+        return true;
+    return env->smtputf8 && (env->found & FOUND_8BIT_HEADER);
+}
+
+smtp_refusal smtp_client_check(const struct smtp_client *c, const struct smtp_offer *o)
+{
+    static const struct smtp_refusal binary = {554, "5.6.3",
+                                               "The next hop takes no binary content"},
+                                     eight = {554, "5.6.3", "The next hop takes no 8-bit content"},
+                                     utf8 = {550, "5.6.7",
+                                             "The next hop takes no internationalised addresses"},
+                                     size = {552, "5.3.4", "Bigger than the next hop takes"};
+    const struct smtp_capabilities *can = &c->capabilities;
+    const struct envelope *env = o->envelope;
+    if (o->needs_smtputf8 && !can->smtputf8)
+        return &utf8;
+    if ((env->declared == BODY_BINARYMIME && (o->found & (FOUND_BINARY | FOUND_LONG_LINES))) ||
+        (o->found & FOUND_BINARY))
+        return can->binary_mime && can->chunking ? NULL : &binary;
+    bool eight_bit = (o->found & (FOUND_8BIT | FOUND_8BIT_HEADER)) != 0;
+    if (eight_bit && !can->eight_bit_mime && env->declared != BODY_7BIT)
+        return &eight;
+    if (can->size && can->size_max > 0 && o->size > can->size_max)
+        return &size;
+    return NULL;
+}
+
+static bool needs_binary(const struct smtp_offer *o)
+{
+    return (o->found & FOUND_BINARY) ||
+           (o->envelope->declared == BODY_BINARYMIME && (o->found & FOUND_LONG_LINES));
+}
+
+static bool by_chunks(const struct smtp_client *c, const struct smtp_offer *o)
+{
+    return c->capabilities.chunking && (needs_binary(o) || o->size >= SMTP_CLIENT_BDAT_FROM_BYTES);
+}
+
+/* ---- the envelope ----------------------------------------------------------------------- */
+
+static err add_xtext(struct buf *line, const char *key, str value)
+{
+    TRY(buf_addf(line, " %s=", key));
+    return codec_xtext_encode(value, line);
+}
+
+static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
+{
+    const struct smtp_capabilities *can = &c->capabilities;
+    const struct envelope *env = o->envelope;
+    struct buf line;
+    buf_init(&line, 4096);
+    err e = buf_addf(&line, "MAIL FROM:<%.*s>", STR_ARG(env->sender));
+    if (e == NULL && can->size)
+        e = buf_addf(&line, " SIZE=%llu", (unsigned long long)o->size);
+    if (e == NULL && needs_binary(o))
+        e = buf_add(&line, S(" BODY=BINARYMIME"));
+    else if (e == NULL && can->eight_bit_mime && (o->found & (FOUND_8BIT | FOUND_8BIT_HEADER)))
+        e = buf_add(&line, S(" BODY=8BITMIME"));
+    if (e == NULL && o->needs_smtputf8)
+        e = buf_add(&line, S(" SMTPUTF8"));
+    if (e == NULL && can->dsn && env->ret != RET_NONE)
+        e = buf_addf(&line, " RET=%s", env->ret == RET_FULL ? "FULL" : "HDRS");
+    if (e == NULL && can->dsn && env->envid.len)
+        e = add_xtext(&line, "ENVID", env->envid);
+    if (e == NULL)
+        e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
+    buf_release(&line);
+    return e;
+}
+
+static err add_notify(struct buf *line, uint8_t notify)
+{
+    static const struct {
+        uint8_t bit;
+        const char *name;
+    } names[] = {
+        {NOTIFY_NEVER,   "NEVER"  },
+        {NOTIFY_SUCCESS, "SUCCESS"},
+        {NOTIFY_FAILURE, "FAILURE"},
+        {NOTIFY_DELAY,   "DELAY"  },
+    };
+    const char *before = " NOTIFY=";
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        if (!(notify & names[i].bit))
+            continue;
+        TRY(buf_addf(line, "%s%s", before, names[i].name));
+        before = ",";
+    }
+    return NULL;
+}
+
+static err say_rcpt(struct smtp_client *c, const struct envelope_rcpt *rcpt)
+{
+    struct buf line;
+    buf_init(&line, 4096);
+    err e = buf_addf(&line, "RCPT TO:<%.*s>", STR_ARG(rcpt->address));
+    if (e == NULL && c->capabilities.dsn && rcpt->notify)
+        e = add_notify(&line, rcpt->notify);
+    str type, address;
+    str_split(rcpt->orcpt, ';', &type, &address);
+    if (e == NULL && c->capabilities.dsn && rcpt->orcpt.len) {
+        e = buf_addf(&line, " ORCPT=%.*s;", STR_ARG(type));
+        if (e == NULL)
+            e = codec_xtext_encode(address, &line);
+    }
+    if (e == NULL)
+        e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
+    buf_release(&line);
+    return e;
+}
+
+/* ---- verdicts --------------------------------------------------------------------------- */
+
+struct transaction {
+    struct smtp_client *client;
+    const struct smtp_offer *offer;
+    struct arena *arena;
+    struct smtp_verdict *verdicts;
+    size_t accepted; /* recipients that RCPT took and nothing has decided since */
+};
+
+static void decide(struct transaction *t, size_t i, enum smtp_stage stage,
+                   const struct smtp_reply *reply)
+{
+    t->verdicts[i] = (struct smtp_verdict){true, stage, *reply};
+}
+
+/* One reply for all that are still open. */
+static void decide_open(struct transaction *t, enum smtp_stage stage,
+                        const struct smtp_reply *reply)
+{
+    for (size_t i = 0; i < t->offer->rcpt_count; i++)
+        if (!t->verdicts[i].decided)
+            decide(t, i, stage, reply);
+    t->accepted = 0;
+}
+
+static err read_reply(struct transaction *t, struct smtp_reply *ret_reply, int64_t timeout_ms)
+{
+    TRY(smtp_client_talk_read(t->client, t->arena, ret_reply, timeout_ms));
+    if (ret_reply->code == 421) /* the server is about to leave: what it has not answered is open */
+        return err_new(ERR_CLOSED, "the server closes: 421 %.*s",
+                       STR_ARG(str_slice(ret_reply->text, 0, 120)));
+    return NULL;
+}
+
+static err read_mail_verdict(struct transaction *t, bool *ret_ok)
+{
+    struct smtp_reply reply;
+    t->client->stage = SMTP_STAGE_MAIL;
+    TRY(read_reply(t, &reply, t->client->options.timeouts.command));
+    *ret_ok = smtp_reply_ok(&reply);
+    if (!*ret_ok)
+        decide_open(t, SMTP_STAGE_MAIL, &reply);
+    return NULL;
+}
+
+static err read_rcpt_verdict(struct transaction *t, size_t i)
+{
+    struct smtp_reply reply;
+    t->client->stage = SMTP_STAGE_RCPT;
+    TRY(read_reply(t, &reply, t->client->options.timeouts.rcpt));
+    if (t->verdicts[i].decided) /* MAIL was refused: this 503 tells nothing */
+        return NULL;
+    if (smtp_reply_ok(&reply))
+        t->accepted++;
+    else
+        decide(t, i, SMTP_STAGE_RCPT, &reply);
+    return NULL;
+}
+
+/* ---- the content ------------------------------------------------------------------------ */
+
+static err block_deadline(struct smtp_client *c, str run)
+{
+    return net_write(c->conn, run, deadline_after(c->options.timeouts.data_block));
+}
+
+static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
+{
+    struct smtp_data_writer writer;
+    smtp_data_writer_init(&writer);
+    for (;;) {
+        str piece, run;
+        TRY(o->read(o->body, &piece, deadline_after(c->options.timeouts.data_block)));
+        if (piece.len == 0)
+            break;
+        do {
+            TRY(smtp_data_write(&writer, &piece, &run));
+            if (run.len)
+                TRY(block_deadline(c, run));
+        } while (run.len);
+    }
+    str end;
+    TRY(smtp_data_write_end(&writer, &end));
+    return block_deadline(c, end);
+}
+
+static err flush_content(struct smtp_client *c, uint64_t bytes)
+{
+    smtp_client_talk_note(c, "->", bytes);
+    TRY(net_flush(c->conn, deadline_after(c->options.timeouts.data_block)));
+    c->after_dot = true;
+    return NULL;
+}
+
+/* One chunk of BDAT: pieces are collected until it is full or the body ends. */
+static err send_chunk(struct smtp_client *c, const struct smtp_offer *o, str *rest, uint64_t *left)
+{
+    uint64_t size = *left < SMTP_CLIENT_CHUNK_BYTES ? *left : SMTP_CLIENT_CHUNK_BYTES;
+    bool last = size == *left;
+    TRY(smtp_client_talk_say(c, "BDAT %llu%s", (unsigned long long)size, last ? " LAST" : ""));
+    *left -= size;
+    while (size > 0) {
+        if (rest->len == 0)
+            TRY(o->read(o->body, rest, deadline_after(c->options.timeouts.data_block)));
+        if (rest->len == 0)
+            return err_new(ERR_DAMAGED, "the body is shorter than its size says");
+        str run = str_slice(*rest, 0, (size_t)size);
+        TRY(block_deadline(c, run));
+        *rest = str_from(*rest, run.len);
+        size -= run.len;
+    }
+    return NULL;
+}
+
+static err read_final_verdicts(struct transaction *t)
+{
+    struct smtp_client *c = t->client;
+    c->stage = SMTP_STAGE_BODY;
+    for (size_t i = 0; c->options.lmtp && i < t->offer->rcpt_count; i++) {
+        struct smtp_reply reply;
+        if (t->verdicts[i].decided)
+            continue;
+        TRY(smtp_client_talk_read(c, t->arena, &reply, c->options.timeouts.data_done));
+        decide(t, i, SMTP_STAGE_BODY, &reply);
+    }
+    if (!c->options.lmtp) {
+        struct smtp_reply reply;
+        TRY(smtp_client_talk_read(c, t->arena, &reply, c->options.timeouts.data_done));
+        decide_open(t, SMTP_STAGE_BODY, &reply);
+    }
+    c->after_dot = false;
+    return NULL;
+}
+
+static err send_by_chunks(struct transaction *t)
+{
+    struct smtp_client *c = t->client;
+    uint64_t left = t->offer->size;
+    str rest = {0};
+    do {
+        TRY(send_chunk(c, t->offer, &rest, &left));
+        if (left == 0)
+            break;
+        struct smtp_reply reply;
+        c->stage = SMTP_STAGE_BODY;
+        TRY(net_flush(c->conn, deadline_after(c->options.timeouts.data_block)));
+        TRY(read_reply(t, &reply, c->options.timeouts.data_done));
+        if (!smtp_reply_ok(&reply)) {
+            decide_open(t, SMTP_STAGE_BODY, &reply);
+            return smtp_client_talk_reset(c, t->arena);
+        }
+    } while (left > 0);
+    TRY(flush_content(c, t->offer->size));
+    return read_final_verdicts(t);
+}
+
+/* The server said 354 although it took no recipient: an empty message, whose reply means nothing
+ * (RFC 2920 section 3.1). */
+static err end_empty_data(struct transaction *t)
+{
+    struct smtp_reply ignored;
+    TRY(smtp_client_talk_say(t->client, "."));
+    TRY(smtp_client_talk_read(t->client, t->arena, &ignored,
+                              t->client->options.timeouts.data_done));
+    return NULL;
+}
+
+static err read_data_verdict(struct transaction *t, bool *ret_go)
+{
+    struct smtp_reply reply;
+    t->client->stage = SMTP_STAGE_DATA;
+    TRY(read_reply(t, &reply, t->client->options.timeouts.data_init));
+    *ret_go = reply.code == 354;
+    if (*ret_go)
+        return NULL;
+    if (smtp_reply_ok(&reply)) /* no server may say so; the mail was not sent */
+        return err_new(ERR_PROTOCOL, "reply %d to DATA", reply.code);
+    decide_open(t, SMTP_STAGE_DATA, &reply);
+    return smtp_client_talk_reset(t->client, t->arena);
+}
+
+static err send_by_data(struct transaction *t, bool data_said)
+{
+    bool go;
+    if (!data_said)
+        TRY(smtp_client_talk_say(t->client, "DATA"));
+    TRY(read_data_verdict(t, &go));
+    if (!go)
+        return NULL;
+    if (t->accepted == 0)
+        return end_empty_data(t);
+    TRY(send_stuffed(t->client, t->offer));
+    TRY(flush_content(t->client, t->offer->size));
+    return read_final_verdicts(t);
+}
+
+/* ---- one transaction -------------------------------------------------------------------- */
+
+/* Recipients from the given one on, up to a window's worth; with pipelining all before the first
+ * reply. last: DATA goes along with them. */
+static err offer_window(struct transaction *t, size_t from, size_t count, bool *mail_open,
+                        bool say_data)
+{
+    struct smtp_client *c = t->client;
+    const struct smtp_offer *o = t->offer;
+    bool pipelined = c->capabilities.pipelining, mail_ok = true;
+    for (size_t i = from; i < from + count; i++) {
+        if (!pipelined && *mail_open) {
+            TRY(read_mail_verdict(t, &mail_ok));
+            *mail_open = false;
+            if (!mail_ok)
+                return NULL;
+        }
+        TRY(say_rcpt(c, &o->envelope->rcpts[o->rcpts[i]]));
+        if (!pipelined)
+            TRY(read_rcpt_verdict(t, i));
+    }
+    if (!pipelined)
+        return NULL;
+    if (say_data)
+        TRY(smtp_client_talk_say(c, "DATA"));
+    if (*mail_open)
+        TRY(read_mail_verdict(t, &mail_ok));
+    *mail_open = false;
+    for (size_t i = from; i < from + count; i++)
+        TRY(read_rcpt_verdict(t, i));
+    return NULL;
+}
+
+static err offer_envelope(struct transaction *t, bool *ret_data_said)
+{
+    const struct smtp_offer *o = t->offer;
+    bool mail_open = true, data = t->client->capabilities.pipelining && !by_chunks(t->client, o);
+    *ret_data_said = false;
+    TRY(say_mail(t->client, o));
+    for (size_t from = 0; from < o->rcpt_count; from += SMTP_CLIENT_RCPTS_AT_ONCE) {
+        size_t left = o->rcpt_count - from;
+        bool last = left <= SMTP_CLIENT_RCPTS_AT_ONCE;
+        if (from > 0 && t->accepted == 0 && t->verdicts[0].decided &&
+            t->verdicts[0].stage == SMTP_STAGE_MAIL)
+            return NULL;
+        *ret_data_said = last && data;
+        TRY(offer_window(t, from, last ? left : SMTP_CLIENT_RCPTS_AT_ONCE, &mail_open,
+                         last && data));
+    }
+    return NULL;
+}
+
+err smtp_client_offer(struct smtp_client *c, const struct smtp_offer *o, struct arena *arena,
+                      struct smtp_verdict *verdicts)
+{
+    struct transaction t = {c, o, arena, verdicts, 0};
+    bool data_said;
+    ASSERT(o->rcpt_count > 0);
+    memset(verdicts, 0, o->rcpt_count * sizeof *verdicts);
+    c->mails++;
+    c->after_dot = false;
+    TRY(offer_envelope(&t, &data_said));
+    if (t.accepted == 0 && !data_said)
+        return smtp_client_talk_reset(c, arena);
+    return by_chunks(c, o) ? send_by_chunks(&t) : send_by_data(&t, data_said);
+}
+
+err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
+                    struct smtp_reply *ret_reply)
+{
+    struct smtp_reply reply;
+    TRY(smtp_client_talk_say(c, "MAIL FROM:<>%s", str_is_ascii(address) ? "" : " SMTPUTF8"));
+    TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.command));
+    if (smtp_reply_ok(&reply)) {
+        TRY(smtp_client_talk_say(c, "RCPT TO:<%.*s>", STR_ARG(address)));
+        TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.rcpt));
+    }
+    *ret_reply = reply;
+    return smtp_client_talk_reset(c, arena);
+}
+
+enum { QUIT_WAIT_MS = 2000 };
+
+void smtp_client_quit(struct smtp_client *c)
+{
+    struct arena *scratch = arena_open(SMTP_REPLY_BYTES_MAX * 2);
+    struct smtp_reply ignored;
+    err e = smtp_client_talk_say(c, "QUIT");
+    if (e == NULL)
+        e = smtp_client_talk_read(c, scratch, &ignored, QUIT_WAIT_MS);
+    (void)e; /* we are leaving anyway */
+    arena_close(scratch);
+}

@@ -1,0 +1,115 @@
+/* smtp/client.h -- the client's side of SMTP and LMTP (RFC 5321, 2033)
+ *
+ * One connection: greet, say hello, STARTTLS, log in, then offer mails one after another. What the
+ * server refuses is data: a verdict for each recipient. An err means that the conversation cannot
+ * go on; verdicts that were received before it stay valid.
+ */
+#pragma once
+#include "message/envelope.h"
+#include "runtime/net.h"
+#include "runtime/tls.h"
+#include "smtp/capabilities.h"
+#include "smtp/refusal.h"
+
+enum {
+    SMTP_CLIENT_ARENA_BYTES_MAX = 8 << 20,
+    SMTP_CLIENT_RCPTS_AT_ONCE = 100,        /* so that neither side's buffers can fill up */
+    SMTP_CLIENT_CHUNK_BYTES = 1 << 20,      /* of one BDAT */
+    SMTP_CLIENT_BDAT_FROM_BYTES = 64 << 10, /* smaller bodies go by DATA, in one round trip */
+};
+
+enum smtp_stage {
+    SMTP_STAGE_CONNECT,
+    SMTP_STAGE_GREETING,
+    SMTP_STAGE_HELLO,
+    SMTP_STAGE_STARTTLS,
+    SMTP_STAGE_AUTH,
+    SMTP_STAGE_MAIL,
+    SMTP_STAGE_RCPT,
+    SMTP_STAGE_DATA, /* the reply to DATA itself */
+    SMTP_STAGE_BODY, /* the reply to the final dot, or to BDAT */
+};
+const char *smtp_stage_name(enum smtp_stage); /* "MAIL FROM", "end of data" */
+
+struct smtp_verdict {
+    bool decided;
+    enum smtp_stage stage;
+    struct smtp_reply reply; /* texts live in the arena that smtp_client_offer() was given */
+};
+
+struct smtp_client_timeouts { /* milliseconds */
+    int64_t greeting, command, rcpt, data_init, data_block, data_done;
+};
+
+struct smtp_client_options {
+    str hello; /* our name */
+    bool lmtp;
+    struct smtp_client_timeouts timeouts;
+    /* Every line, without CRLF and without secrets; NULL: nobody listens. mark: "->", "<-", "==" */
+    void (*transcript)(void *arg, const char *mark, str line);
+    void *transcript_arg;
+};
+
+struct smtp_client {
+    struct net_conn *conn;
+    struct smtp_client_options options;
+    struct arena *arena; /* what the server said at hello lives here */
+    struct smtp_capabilities capabilities;
+    struct smtp_reply last; /* the last reply had; good until the next call, for telling why */
+    enum smtp_stage stage;
+    bool esmtp;
+    bool after_dot; /* the content was sent whole and no reply has come: nobody knows */
+    int mails;
+};
+
+/* The connection becomes the client's. The options' texts must outlive it. */
+void smtp_client_init(struct smtp_client *, struct net_conn *, const struct smtp_client_options *);
+void smtp_client_release(struct smtp_client *); /* closes the connection */
+
+/* Each gives the reply; a refusal (4xx, 5xx) is a reply. hello says EHLO (LHLO for LMTP) and, when
+ * a server does not know it, HELO; it fills capabilities. */
+must_use err smtp_client_greeting(struct smtp_client *, struct smtp_reply *ret_reply);
+must_use err smtp_client_hello(struct smtp_client *, struct smtp_reply *ret_reply);
+
+/* After a 220 the handshake follows, and capabilities are forgotten: say hello again. ERR_PROTOCOL
+ * when bytes wait behind the 220 (they would pass as said inside TLS), ERR_TLS. */
+must_use err smtp_client_starttls(struct smtp_client *, struct tls_client *, str server_name,
+                                  enum tls_verify, struct smtp_reply *ret_reply);
+
+struct smtp_client_login {
+    str user, secret;
+    bool token;    /* the secret is an OAuth token */
+    str mechanism; /* empty: the best that is offered */
+    str host;      /* OAUTHBEARER names it */
+    uint16_t port;
+};
+/* ERR_CONFIG: no mechanism that both sides have. */
+must_use err smtp_client_login(struct smtp_client *, const struct smtp_client_login *,
+                               struct smtp_reply *ret_reply);
+
+struct smtp_offer {
+    const struct envelope *envelope;
+    const size_t *rcpts; /* indexes into envelope->rcpts */
+    size_t rcpt_count;
+    bool needs_smtputf8; /* for these recipients: smtp_client_needs_smtputf8() */
+    uint64_t size;       /* of the body */
+    uint8_t found;       /* enum envelope_found, of the body with its trace fields */
+    /* The next piece of the body, empty at its end. */
+    err (*read)(void *body, str *ret_piece, deadline);
+    void *body;
+};
+
+/* Can this server take it at all? NULL, or 5.6.3, 5.6.7, 5.3.4 (smtp-rules: what a message needs).
+ */
+smtp_refusal smtp_client_check(const struct smtp_client *, const struct smtp_offer *);
+bool smtp_client_needs_smtputf8(const struct envelope *, const struct envelope_rcpt *);
+
+/* One transaction. verdicts[i] belongs to rcpts[i]; each is set as soon as it is known. A 421
+ * before the dot ends it with ERR_CLOSED and leaves the unanswered undecided. */
+must_use err smtp_client_offer(struct smtp_client *, const struct smtp_offer *, struct arena *,
+                               struct smtp_verdict *verdicts);
+
+/* MAIL FROM:<>, RCPT TO:<address>, RSET: does the server take this recipient? */
+must_use err smtp_client_ask(struct smtp_client *, str address, struct arena *,
+                             struct smtp_reply *ret_reply);
+void smtp_client_quit(struct smtp_client *); /* politely, without waiting long */

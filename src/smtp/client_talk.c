@@ -1,0 +1,98 @@
+#include "smtp/client_talk.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+static void tell(struct smtp_client *c, const char *mark, str line)
+{
+    if (c->options.transcript)
+        c->options.transcript(c->options.transcript_arg, mark, line);
+}
+
+static err send_line(struct smtp_client *c, str line)
+{
+    deadline until = deadline_after(c->options.timeouts.command);
+    ASSERT(str_find(line, '\r') == STR_NONE && str_find(line, '\n') == STR_NONE);
+    TRY(net_write(c->conn, line, until));
+    return net_write(c->conn, S("\r\n"), until);
+}
+
+err smtp_client_talk_say(struct smtp_client *c, const char *fmt, ...)
+{
+    struct buf line;
+    va_list args;
+    buf_init(&line, 8192);
+    char *room;
+    TRY(buf_reserve(&line, 4096, &room));
+    va_start(args, fmt);
+    int n = vsnprintf(room, 4096, fmt, args);
+    va_end(args);
+    ASSERT(n >= 0 && n < 4096);
+    str text = {room, (size_t)n};
+    tell(c, "->", text);
+    err e = send_line(c, text);
+    buf_release(&line);
+    return e;
+}
+
+err smtp_client_talk_say_secret(struct smtp_client *c, str line, const char *shown)
+{
+    tell(c, "->", str_of(shown));
+    return send_line(c, line);
+}
+
+static void tell_reply(struct smtp_client *c, const struct smtp_reply *r)
+{
+    str rest = r->text, line;
+    if (c->options.transcript == NULL)
+        return;
+    do {
+        bool last = str_find(rest, '\n') == STR_NONE;
+        str_split(rest, '\n', &line, &rest);
+        char text[600];
+        int n = snprintf(text, sizeof text, "%d%c%.*s%s%.*s", r->code, last ? ' ' : '-',
+                         STR_ARG(r->enhanced), r->enhanced.len ? " " : "",
+                         STR_ARG(str_slice(line, 0, 500)));
+        tell(c, "<-", (str){text, n > 0 ? (size_t)n : 0});
+    } while (rest.len);
+}
+
+err smtp_client_talk_read(struct smtp_client *c, struct arena *arena, struct smtp_reply *ret_reply,
+                          int64_t timeout_ms)
+{
+    deadline until = deadline_after(timeout_ms);
+    TRY(net_flush(c->conn, until));
+    for (;;) {
+        str input = net_input(c->conn);
+        size_t before = input.len;
+        bool complete = false;
+        if (before > 0)
+            TRY(smtp_reply_parse(&input, arena, &complete, ret_reply));
+        net_consume(c->conn, before - input.len);
+        if (complete)
+            break;
+        err e = net_fill(c->conn, until);
+        if (e && e->kind == ERR_TIMEOUT)
+            return err_wrap(e, "no reply to %s in %lld s", smtp_stage_name(c->stage),
+                            (long long)timeout_ms / 1000);
+        if (e)
+            return err_wrap(e, "waiting for the reply to %s", smtp_stage_name(c->stage));
+    }
+    c->last = *ret_reply;
+    tell_reply(c, ret_reply);
+    return NULL;
+}
+
+err smtp_client_talk_reset(struct smtp_client *c, struct arena *arena)
+{
+    struct smtp_reply ignored;
+    TRY(smtp_client_talk_say(c, "RSET"));
+    return smtp_client_talk_read(c, arena, &ignored, c->options.timeouts.command);
+}
+
+void smtp_client_talk_note(struct smtp_client *c, const char *mark, uint64_t content_bytes)
+{
+    char text[64];
+    int n =
+        snprintf(text, sizeof text, "(%llu bytes of content)", (unsigned long long)content_bytes);
+    tell(c, mark, (str){text, n > 0 ? (size_t)n : 0});
+}
