@@ -314,6 +314,8 @@ static void probe_end(struct dns_unbound *u)
         u->probe_at_ms = clock_steady_ms() + PROBE_AGAIN_MS;
         use_context(u, u->validating, "the root's keys could not be asked for");
     }
+    if (u->context == NULL) /* it could not be made: try soon, for questions are waiting */
+        u->probe_at_ms = clock_steady_ms() + PROBE_AGAIN_MS;
     u->verdict = VERDICT_NONE;
 }
 

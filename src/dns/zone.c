@@ -123,7 +123,7 @@ static err take_field(struct parser *p, const char *what, str *ret_field)
 
 static err take_number(struct parser *p, const char *what, uint64_t max, uint64_t *ret_number)
 {
-    str field;
+    str field = {0};
     TRY(take_field(p, what, &field));
     if (!str_to_u64(field, max, ret_number))
         return err_new(ERR_CONFIG, "%s \"%.*s\" is not a number up to %llu", what, STR_ARG(field),
@@ -176,7 +176,7 @@ static err add_text(str field, struct buf *out)
 
 static err take_txt(struct parser *p, struct buf *data, struct dns_record *r)
 {
-    str field;
+    str field = {0};
     do {
         TRY(take_field(p, "a text", &field));
         TRY(add_text(field, data));
@@ -187,7 +187,7 @@ static err take_txt(struct parser *p, struct buf *data, struct dns_record *r)
 
 static err take_ip(struct parser *p, enum address_family family, struct dns_record *r)
 {
-    str field;
+    str field = {0};
     struct address a;
     TRY(take_field(p, "an address", &field));
     TRY(address_parse_ip(field, &a));
@@ -294,7 +294,7 @@ static err take_fault(struct parser *p)
         {"timeout",  DNS_TIMEOUT },
         {"bogus",    DNS_BOGUS   }
     };
-    str field;
+    str field = {0};
     TRY(take_field(p, "the kind of failure", &field));
     for (size_t i = 0; i < ARRAY_LEN(faults); i++)
         if (str_eq_nocase(field, str_of(faults[i].word))) {
