@@ -49,13 +49,15 @@ static uint8_t judge_name(str written, str name)
     uint8_t flags = 0;
     if (name.len == 0)
         flags |= FIELD_EMPTY_NAME;
-    if (written.len > 0 && written.ptr + written.len != name.ptr + name.len)
+    bool spaced =
+        name.len == 0 ? written.len > 0 : written.ptr + written.len != name.ptr + name.len;
+    if (spaced)
         flags |= FIELD_SPACE_BEFORE_COLON;
     if (name.len > MESSAGE_FIELD_NAME_BYTES_MAX)
         flags |= FIELD_BAD_NAME;
     for (size_t i = 0; i < name.len; i++)
         if (name.ptr[i] < 33 || name.ptr[i] > 126)
-            flags |= FIELD_BAD_NAME; /* where char is signed, 8-bit bytes are below 33 */
+            flags |= FIELD_BAD_NAME; /* 8-bit bytes too, whatever char's sign */
     return flags;
 }
 

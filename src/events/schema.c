@@ -1,0 +1,194 @@
+#include "events/schema.h"
+#include <string.h>
+
+#define TEXT(member, meaning)                                         \
+    {                                                                 \
+#member, EVENTS_TEXT, offsetof(struct event, member), meaning \
+    }
+#define NUMBER(member, meaning)                                         \
+    {                                                                   \
+#member, EVENTS_NUMBER, offsetof(struct event, member), meaning \
+    }
+
+const struct events_field events_fields[EVENTS_FIELDS] = {
+    TEXT(queue_id, "the message in this server's queue"),
+    TEXT(message_id, "its Message-ID field, with < and >"),
+    TEXT(sender, "the envelope's sender; absent: the null sender"),
+    TEXT(recipient, "the one recipient that this is about"),
+    TEXT(destination, "where the delivery goes: route:NAME or a domain"),
+    TEXT(role, "of the listener: mx, submission, relay"),
+    TEXT(peer, "IP address of the client, or unix"),
+    TEXT(helo, "the name the client gave"),
+    TEXT(login, "the account, as the client gave it"),
+    TEXT(mechanism, "of the login: PLAIN, SCRAM-SHA-256"),
+    TEXT(tls_version, "TLSv1.3; absent: in clear"),
+    TEXT(tls_cipher, "the cipher suite"),
+    TEXT(remote_host, "name of the server we deliver to"),
+    TEXT(remote_ip, "its IP address"),
+    NUMBER(code, "SMTP reply code"),
+    TEXT(enhanced, "enhanced status code of the reply (RFC 3463)"),
+    TEXT(text, "text of the reply"),
+    TEXT(status, "the recipient's status: 5.1.1"),
+    TEXT(reason, "why, in this server's words"),
+    {"login_failure", EVENTS_LOGIN_FAILURE, offsetof(struct event, login_failure),
+                                             "why the login failed"                                                                                },
+    NUMBER(size, "of the message, in bytes"),
+    NUMBER(count, "how many: recipients, or events that were dropped"),
+    NUMBER(delay_ms, "from acceptance until now, in milliseconds"),
+    NUMBER(attempt, "number of this attempt, from 1"),
+    {"next_due",      EVENTS_TIME,          offsetof(struct event, next_due_ms),   "when it is tried again"},
+};
+
+const struct events_kind events_kinds[EVENT_KINDS] = {
+    [EVENT_STARTED] = {"started",         "the server runs",                                         ""                            },
+    [EVENT_STOPPED] = {"stopped",         "the server ends",                                         ""                            },
+    [EVENT_CONFIG_RELOADED] = {"config_reloaded", "a new configuration is in force",                         ""                            },
+    [EVENT_CONFIG_REFUSED] = {"config_refused",  "a broken configuration was left aside",                   "reason"                      },
+    [EVENT_CONNECTED] = {"connected",       "a client connected",                                      "peer role"                   },
+    [EVENT_DISCONNECTED] = {"disconnected",    "a client's connection ended",                             "peer role"                   },
+    [EVENT_TLS] = {"tls",             "a client's connection became private",                    "peer tls_version tls_cipher" },
+    [EVENT_TLS_FAILED] = {"tls_failed",      "a TLS handshake failed, on either side",                  "reason"                      },
+    [EVENT_LOGIN_OK] = {"login_ok",        "somebody logged in",                                      "peer login mechanism"        },
+    [EVENT_LOGIN_FAILED] = {"login_failed",    "somebody could not log in",
+                       "peer login mechanism tls_version login_failure"                                                            },
+    [EVENT_ACCEPTED] = {"accepted",        "a message is safe in the queue: the client was told 250",
+                       "queue_id sender size count"                                                                                },
+    [EVENT_REFUSED] = {"refused",         "a command or a message was refused",                      "peer code text"              },
+    [EVENT_EARLY_DATA] = {"early_data",      "a client sent its message before it was asked to",        "peer"                        },
+    [EVENT_ATTEMPT] = {"attempt",         "a delivery is being tried",                               "queue_id destination attempt"},
+    [EVENT_DELIVERED] = {"delivered",       "the next server took the message for this recipient",
+                       "queue_id recipient destination code text delay_ms"                                                         },
+    [EVENT_DEFERRED] = {"deferred",        "not now for this recipient; it is tried again",
+                       "queue_id recipient destination status next_due"                                                            },
+    [EVENT_BOUNCED] = {"bounced",         "refused for good for this recipient",
+                       "queue_id recipient destination status"                                                                     },
+    [EVENT_EXPIRED] = {"expired",         "given up after the longest time to try",
+                       "queue_id recipient destination status"                                                                     },
+    [EVENT_DELAYED] = {"delayed",         "the sender is warned of the delay",                       "queue_id recipient"          },
+    [EVENT_DSN_SENT] = {"dsn_sent",        "a notification to the sender was queued",
+                       "queue_id recipient"                                                                                        },
+    [EVENT_DSN_DROPPED] = {"dsn_dropped",     "there was nobody to notify",                              "queue_id reason"             },
+    [EVENT_HOLD] = {"hold",            "the operator holds a message",                            "queue_id"                    },
+    [EVENT_RELEASE] = {"release",         "the operator releases a message",                         "queue_id"                    },
+    [EVENT_REMOVED] = {"removed",         "the operator removed a message or recipient",             "queue_id"                    },
+    [EVENT_QUARANTINED] = {"quarantined",     "a damaged record was set aside with its bytes",
+                       "reason"                                                                                                    },
+    [EVENT_QUEUE_STOPPED] = {"queue_stopped",   "the disk failed: nothing is accepted",                    "reason"                      },
+    [EVENT_QUEUE_RESUMED] = {"queue_resumed",   "the queue was verified and accepts again",                ""                            },
+    [EVENT_ROUTE_PAUSED] = {"route_paused",    "our login was refused: the route waits",
+                       "destination reason"                                                                                        },
+    [EVENT_DNS_STRIPPED] = {"dns_stripped",    "DNS signatures do not arrive: DANE is off",               "reason"                      },
+    [EVENTS_DROPPED] = {"events_dropped",  "events were lost: the log was full or blocked",           "count"                       },
+};
+
+const char *const events_login_failures[EVENT_LOGIN_FAILURES] = {
+    [LOGIN_FAILURE_NONE] = "none",
+    [LOGIN_FAILURE_NO_TLS] = "no_tls",
+    [LOGIN_FAILURE_MECHANISM_OFF] = "mechanism_off",
+    [LOGIN_FAILURE_UNKNOWN_USER] = "unknown_user",
+    [LOGIN_FAILURE_WRONG_PASSWORD] = "wrong_password",
+    [LOGIN_FAILURE_DISABLED] = "disabled",
+    [LOGIN_FAILURE_THROTTLED] = "throttled",
+    [LOGIN_FAILURE_BACKEND_DOWN] = "backend_down",
+    [LOGIN_FAILURE_MALFORMED] = "malformed",
+    [LOGIN_FAILURE_CANCELED] = "canceled",
+};
+
+bool events_kind_has(const struct events_kind *kind, const char *field)
+{
+    str left = str_of(kind->always), name;
+    while (left.len > 0) {
+        str_split(left, ' ', &name, &left);
+        if (str_eq(name, str_of(field)))
+            return true;
+    }
+    return false;
+}
+
+/* "a","b","c" from a text with blanks between. */
+static err add_names(str names, struct buf *out)
+{
+    while (names.len > 0) {
+        str name;
+        str_split(names, ' ', &name, &names);
+        TRY(buf_addf(out, "\"%.*s\"%s", STR_ARG(name), names.len ? ", " : ""));
+    }
+    return NULL;
+}
+
+static err add_property(const struct events_field *f, struct buf *out)
+{
+    TRY(buf_addf(out, ",\n    \"%s\": {\"description\": \"%s\", ", f->name, f->meaning));
+    if (f->type == EVENTS_NUMBER)
+        return buf_add(out, S("\"type\": \"integer\"}"));
+    if (f->type == EVENTS_TIME)
+        return buf_add(out, S("\"type\": \"string\", \"format\": \"date-time\"}"));
+    if (f->type == EVENTS_TEXT)
+        return buf_addf(out, "\"type\": \"string\", \"maxLength\": %d}", EVENT_TEXT_BYTES_MAX + 1);
+    TRY(buf_add(out, S("\"enum\": [")));
+    for (size_t i = 0; i < EVENT_LOGIN_FAILURES; i++)
+        TRY(buf_addf(out, "%s\"%s\"", i ? ", " : "", events_login_failures[i]));
+    return buf_add(out, S("]}"));
+}
+
+static err add_properties(struct buf *out)
+{
+    TRY(buf_add(out,
+                S("  \"properties\": {\n    \"time\": {\"description\": \"when it happened, in "
+                  "UTC\", \"type\": \"string\", \"format\": \"date-time\"},\n    \"event\": "
+                  "{\"description\": \"what happened\", \"enum\": [")));
+    for (size_t i = 0; i < EVENT_KINDS; i++)
+        TRY(buf_addf(out, "%s\"%s\"", i ? ", " : "", events_kinds[i].name));
+    TRY(buf_add(out, S("]}")));
+    for (size_t i = 0; i < EVENTS_FIELDS; i++)
+        TRY(add_property(&events_fields[i], out));
+    return buf_add(out, S("\n  },\n"));
+}
+
+err events_schema(struct buf *out)
+{
+    TRY(buf_add(out, S("{\n  \"$schema\": \"https://json-schema.org/draft/2020-12/schema\",\n"
+                       "  \"title\": \"smtptool event\",\n  \"type\": \"object\",\n"
+                       "  \"required\": [\"time\", \"event\"],\n"
+                       "  \"additionalProperties\": false,\n")));
+    TRY(add_properties(out));
+    TRY(buf_add(out, S("  \"allOf\": [")));
+    const char *comma = "";
+    for (size_t i = 0; i < EVENT_KINDS; i++) {
+        const struct events_kind *k = &events_kinds[i];
+        if (k->always[0] == '\0')
+            continue;
+        TRY(buf_addf(out,
+                     "%s\n    {\"if\": {\"properties\": {\"event\": {\"const\": \"%s\"}}}, "
+                     "\"then\": {\"required\": [",
+                     comma, k->name));
+        TRY(add_names(str_of(k->always), out));
+        TRY(buf_add(out, S("]}}")));
+        comma = ",";
+    }
+    return buf_add(out, S("\n  ]\n}\n"));
+}
+
+err events_markdown(struct buf *out)
+{
+    static const char *const types[] = {"text", "number", "time", "word"};
+    TRY(buf_add(out, S("# Events\n\n"
+                       "One event is one line of JSON, in UTC, oldest first. Texts are cut at 512 "
+                       "bytes and escaped. A field\nwithout a value is left out, unless its event "
+                       "always has it. The schema is `docs/events.schema.json`.\nThis page is made "
+                       "from `src/events/schema.c`: `UPDATE=1 make test` writes it anew.\n\n"
+                       "| event | what happened | always has |\n|---|---|---|\n")));
+    for (size_t i = 0; i < EVENT_KINDS; i++)
+        TRY(buf_addf(out, "| `%s` | %s | %s |\n", events_kinds[i].name, events_kinds[i].meaning,
+                     events_kinds[i].always));
+    TRY(buf_add(out, S("\n| field | type | meaning |\n|---|---|---|\n"
+                       "| `time` | time | when it happened |\n"
+                       "| `event` | word | what happened |\n")));
+    for (size_t i = 0; i < EVENTS_FIELDS; i++)
+        TRY(buf_addf(out, "| `%s` | %s | %s |\n", events_fields[i].name,
+                     types[events_fields[i].type], events_fields[i].meaning));
+    TRY(buf_add(out, S("\n`login_failure` is one of:")));
+    for (size_t i = 1; i < EVENT_LOGIN_FAILURES; i++)
+        TRY(buf_addf(out, "%s `%s`", i > 1 ? "," : "", events_login_failures[i]));
+    return buf_add(out, S(".\n"));
+}

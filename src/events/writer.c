@@ -1,0 +1,329 @@
+#include "events/writer.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+struct events_writer {
+    struct event_sink sink;
+    char *path; /* NULL: stderr */
+    pthread_t thread;
+    pthread_mutex_t lock; /* all that follows up to own_fields */
+    pthread_cond_t wake;
+    struct buf waiting;
+    uint64_t dropped, dropped_told;
+    bool reopen, stop;
+    /* The thread's own fields. */
+    struct buf writing;
+    int fd;
+    size_t chunk; /* bytes of one write: to a pipe no more than fits without blocking */
+    bool torn;    /* the last line could only be written in part */
+    int64_t looked_ms, stop_by_ms;
+};
+
+static err open_file(const char *path, int *ret_fd)
+{
+    /* O_NONBLOCK: a FIFO without a reader is refused instead of waited for. */
+    int fd = open(
+        path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY, 0640);
+    if (fd < 0)
+        return err_new(ERR_SYSTEM, "open %s: %s", path, strerror(errno));
+    *ret_fd = fd;
+    return NULL;
+}
+
+/* Does the name still lead to what is open? */
+static bool was_rotated(const struct events_writer *w)
+{
+    struct stat named, opened;
+    if (w->fd < 0 || lstat(w->path, &named) != 0 || fstat(w->fd, &opened) != 0)
+        return true;
+    return named.st_ino != opened.st_ino || named.st_dev != opened.st_dev;
+}
+
+static void use_file(struct events_writer *w, int fd)
+{
+    struct stat st;
+    w->fd = fd;
+    w->chunk = fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? EVENTS_WAITING_BYTES_MAX : PIPE_BUF;
+    w->torn = false;
+}
+
+/* Keeps what is open when the new one cannot be had. */
+static void look_at_file(struct events_writer *w, bool asked)
+{
+    int64_t now = clock_system.steady_ns() / 1000000;
+    if (w->path == NULL || (!asked && now - w->looked_ms < EVENTS_RETRY_MS))
+        return;
+    w->looked_ms = now;
+    int fd = -1;
+    if (!was_rotated(w) || open_file(w->path, &fd) != NULL)
+        return;
+    if (w->fd >= 0)
+        close(w->fd);
+    use_file(w, fd);
+}
+
+static bool must_stop(struct events_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    bool stop = w->stop;
+    pthread_mutex_unlock(&w->lock);
+    int64_t now = clock_system.steady_ns() / 1000000;
+    if (stop && w->stop_by_ms == 0)
+        w->stop_by_ms = now + EVENTS_CLOSE_MS;
+    return stop && now >= w->stop_by_ms;
+}
+
+/* Wait until a write of one chunk will not block, whatever flags the descriptor has. */
+static bool wait_writable(struct events_writer *w)
+{
+    while (!must_stop(w)) {
+        struct pollfd p = {.fd = w->fd, .events = POLLOUT};
+        int ready = poll(&p, 1, 100);
+        if (ready > 0)
+            return (p.revents & POLLOUT) != 0;
+        if (ready < 0 && errno != EINTR)
+            return false;
+    }
+    return false;
+}
+
+/* How many bytes were written; fewer than asked: it failed. */
+static size_t write_bytes(struct events_writer *w, str bytes)
+{
+    size_t done = 0;
+    while (done < bytes.len && wait_writable(w)) {
+        size_t size = bytes.len - done < w->chunk ? bytes.len - done : w->chunk;
+        ssize_t count = write(w->fd, bytes.ptr + done, size);
+        if (count < 0 && errno != EINTR && errno != EAGAIN)
+            break;
+        done += count > 0 ? (size_t)count : 0;
+    }
+    return done;
+}
+
+static uint64_t count_lines(str bytes)
+{
+    uint64_t lines = 0;
+    for (size_t i = 0; i < bytes.len; i++)
+        lines += bytes.ptr[i] == '\n';
+    return lines;
+}
+
+/* A line that could only be written in part is ended, so that the next one stands alone. */
+static bool mend_torn(struct events_writer *w)
+{
+    if (w->torn && write_bytes(w, S("\n")) == 1)
+        w->torn = false;
+    return !w->torn;
+}
+
+/* Tell of what was dropped, before anything else is written. */
+static bool tell_dropped(struct events_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    uint64_t total = w->dropped;
+    pthread_mutex_unlock(&w->lock);
+    if (total == w->dropped_told)
+        return true;
+    struct event e = {.kind = EVENTS_DROPPED, .time_ms = clock_system.real_ms()};
+    e.count = (int64_t)(total - w->dropped_told);
+    CLEANUP(buf_release) struct buf line;
+    buf_init(&line, EVENT_LINE_BYTES_MAX);
+    if (event_to_json(&e, &line))
+        return true;
+    size_t done = write_bytes(w, buf_str(&line));
+    w->torn = done > 0 && done < line.len;
+    if (done == line.len)
+        w->dropped_told = total;
+    return done == line.len;
+}
+
+static void drop(struct events_writer *w, uint64_t lines)
+{
+    pthread_mutex_lock(&w->lock);
+    w->dropped += lines;
+    pthread_mutex_unlock(&w->lock);
+}
+
+/* False: it failed; the lines that did not make it are dropped and counted. */
+static bool write_batch(struct events_writer *w)
+{
+    str batch = buf_str(&w->writing);
+    size_t done = 0;
+    if (w->fd >= 0 && mend_torn(w) && tell_dropped(w)) {
+        done = write_bytes(w, batch);
+        w->torn = done > 0 && batch.ptr[done - 1] != '\n';
+    }
+    if (done == batch.len)
+        return true;
+    drop(w, count_lines(str_from(batch, done)));
+    return false;
+}
+
+/* With the lock held: until there is something to do, or a retry is due. */
+static void wait_for_work(struct events_writer *w)
+{
+    bool untold = w->dropped != w->dropped_told;
+    while (!w->stop && !w->reopen && w->waiting.len == 0) {
+        if (!untold) {
+            pthread_cond_wait(&w->wake, &w->lock);
+            continue;
+        }
+        struct timespec until;
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += EVENTS_RETRY_MS / 1000;
+        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+            return;
+    }
+}
+
+static void pause_after_failure(struct events_writer *w)
+{
+    for (int waited = 0; waited < EVENTS_RETRY_MS; waited += 50) {
+        pthread_mutex_lock(&w->lock);
+        bool stop = w->stop;
+        pthread_mutex_unlock(&w->lock);
+        if (stop)
+            return;
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+    }
+}
+
+static void *run(void *arg)
+{
+    struct events_writer *w = arg;
+    for (bool stop = false; !stop;) {
+        pthread_mutex_lock(&w->lock);
+        wait_for_work(w);
+        struct buf batch = w->waiting;
+        w->waiting = w->writing;
+        w->writing = batch;
+        bool asked = w->reopen;
+        w->reopen = false;
+        stop = w->stop;
+        pthread_mutex_unlock(&w->lock);
+
+        look_at_file(w, asked);
+        bool written = write_batch(w);
+        buf_clear(&w->writing);
+        err_forget();
+        if (!written && !stop)
+            pause_after_failure(w);
+    }
+    return NULL;
+}
+
+static void emit(void *arg, const struct event *event)
+{
+    struct events_writer *w = arg;
+    CLEANUP(buf_release) struct buf line;
+    buf_init(&line, EVENT_LINE_BYTES_MAX);
+    err e = event_to_json(event, &line);
+    pthread_mutex_lock(&w->lock);
+    if (e == NULL && line.len <= w->waiting.max - w->waiting.len) {
+        e = buf_add(&w->waiting, buf_str(&line));
+        ASSERT(e == NULL);
+        pthread_cond_signal(&w->wake);
+    } else {
+        w->dropped++;
+    }
+    pthread_mutex_unlock(&w->lock);
+}
+
+static void release(struct events_writer *w)
+{
+    if (w->path && w->fd >= 0)
+        close(w->fd);
+    pthread_cond_destroy(&w->wake);
+    pthread_mutex_destroy(&w->lock);
+    buf_release(&w->waiting);
+    buf_release(&w->writing);
+    mem_free(w->path);
+    mem_free(w);
+}
+
+static void init_locks(struct events_writer *w)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&w->wake, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_mutex_init(&w->lock, NULL);
+}
+
+static err start(struct events_writer *w)
+{
+    int fd = STDERR_FILENO;
+    if (w->path)
+        TRY(open_file(w->path, &fd));
+    use_file(w, fd);
+    int number = pthread_create(&w->thread, NULL, run, w);
+    if (number == 0)
+        return NULL;
+    errno = number;
+    return err_new(ERR_SYSTEM, "events: start a thread: %s", strerror(number));
+}
+
+err events_writer_open(str to, struct events_writer **ret_writer)
+{
+    struct events_writer *w = MEM_NEW(struct events_writer);
+    w->sink = (struct event_sink){emit, w};
+    w->fd = -1;
+    buf_init(&w->waiting, EVENTS_WAITING_BYTES_MAX);
+    buf_init(&w->writing, EVENTS_WAITING_BYTES_MAX);
+    init_locks(w);
+    err e = NULL;
+    if (!str_eq(to, S("stderr"))) {
+        w->path = mem_alloc(to.len + 1);
+        if (!str_to_chars(to, w->path, to.len + 1))
+            e = err_new(ERR_CONFIG, "events: NUL in the path");
+    }
+    if (e == NULL)
+        e = start(w);
+    if (e) {
+        release(w);
+        return e;
+    }
+    *ret_writer = w;
+    return NULL;
+}
+
+void events_writer_close(struct events_writer *w)
+{
+    if (w == NULL)
+        return;
+    pthread_mutex_lock(&w->lock);
+    w->stop = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+    pthread_join(w->thread, NULL);
+    release(w);
+}
+
+const struct event_sink *events_writer_sink(struct events_writer *w) { return &w->sink; }
+
+void events_writer_reopen(struct events_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    w->reopen = true;
+    pthread_cond_signal(&w->wake);
+    pthread_mutex_unlock(&w->lock);
+}
+
+uint64_t events_writer_dropped(struct events_writer *w)
+{
+    pthread_mutex_lock(&w->lock);
+    uint64_t dropped = w->dropped;
+    pthread_mutex_unlock(&w->lock);
+    return dropped;
+}

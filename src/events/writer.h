@@ -1,0 +1,27 @@
+/* events/writer.h -- events as lines in a file or on stderr, without ever holding up mail
+ *
+ * Any thread may emit. Lines wait in memory, up to a maximum, for one thread that writes them.
+ * When the disk is full or a pipe is blocked, what finds no place is dropped and counted, and an
+ * `events_dropped` line tells the number as soon as lines can be written again.
+ */
+#pragma once
+#include "events/event.h"
+
+enum {
+    EVENTS_WAITING_BYTES_MAX = 4 << 20,
+    EVENTS_RETRY_MS = 1000, /* after a failed write, and between looks at the file's name */
+    EVENTS_CLOSE_MS = 2000, /* how long closing waits for a reader that does not read */
+};
+
+struct events_writer;
+
+/* to: "stderr", or the path of a file that is made (0640) when absent and only ever appended to; a
+ * symbolic link is refused. The file is opened anew when its name leads elsewhere (rotation). */
+must_use err events_writer_open(str to, struct events_writer **ret_writer);
+
+/* Writes what waits, then ends the thread. Accepts NULL. */
+void events_writer_close(struct events_writer *);
+
+const struct event_sink *events_writer_sink(struct events_writer *);
+void events_writer_reopen(struct events_writer *);      /* on SIGHUP; from any thread */
+uint64_t events_writer_dropped(struct events_writer *); /* since the start */
