@@ -1,0 +1,257 @@
+#include "account/keeper.h"
+#include "account/command.h"
+#include "account/keeper_wire.h"
+#include "account/secret.h"
+#include "account/store.h"
+#include "base/mem.h"
+#include <errno.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    ANSWER_ARENA_BYTES_MAX = 256 * 1024,
+    READ_BYTES = 16 * 1024,
+};
+
+const char *keeper_reason_name(enum keeper_reason reason)
+{
+    static const char *const names[KEEPER_REASON_COUNT] = {
+        [KEEPER_RIGHT] = "right",
+        [KEEPER_UNKNOWN_USER] = "unknown user",
+        [KEEPER_WRONG_PASSWORD] = "wrong password",
+        [KEEPER_DISABLED] = "disabled",
+        [KEEPER_SECOND_FACTOR] = "needs an app password",
+        [KEEPER_NO_SECRET] = "no CRAM-MD5 secret",
+    };
+    ASSERT(reason < KEEPER_REASON_COUNT);
+    return names[reason];
+}
+
+/* -- one request ------------------------------------------------------------------------------ */
+
+static err read_secret(const struct keeper_state *state, str reference, struct buf *secret)
+{
+    bool listed = false;
+    for (size_t i = 0; i < state->reference_count; i++)
+        listed = listed || str_eq(state->references[i], reference);
+    if (!listed)
+        return err_new(ERR_CONFIG, "a secret that the configuration does not name");
+    str command = reference;
+    if (str_skip(&command, S("command:")))
+        return account_command_run(command, ACCOUNT_COMMAND_MS_MAX, secret);
+    return account_secret_read(reference, secret);
+}
+
+static err answer(const struct keeper_state *state, const struct keeper_request *request,
+                  struct arena *arena, struct buf *secret, struct keeper_reply *reply)
+{
+    if (request->op == KEEPER_SECRET) {
+        TRY(read_secret(state, request->reference, secret));
+        reply->secret = buf_str(secret);
+        return NULL;
+    }
+    if (state->store == NULL)
+        return err_new(ERR_CONFIG, "no accounts are kept here");
+    if (request->op == KEEPER_CHECK_LOGIN)
+        return account_store_verify(state->store, &request->claim, arena, &reply->verdict);
+    struct keeper_scram scram;
+    TRY(account_store_scram(state->store, request->claim.user, request->claim.scope, arena,
+                            &scram));
+    reply->verdict = scram.verdict;
+    reply->verifier = scram.verifier;
+    mem_wipe(&scram, sizeof scram);
+    return NULL;
+}
+
+void keeper_answer(const struct keeper_state *state, const struct keeper_request *request,
+                   struct arena *arena, struct buf *secret, struct keeper_reply *ret_reply)
+{
+    *ret_reply = (struct keeper_reply){.id = request->id, .op = request->op};
+    err e = answer(state, request, arena, secret, ret_reply);
+    if (e == NULL)
+        return;
+    char why[KEEPER_WHY_BYTES_MAX];
+    err_describe(e, why, sizeof why);
+    *ret_reply = (struct keeper_reply){.id = request->id,
+                                       .op = request->op,
+                                       .failed = true,
+                                       .kind = e->kind,
+                                       .number = err_number(e),
+                                       .why = arena_str(arena, str_of(why))};
+}
+
+/* -- many requests: one thread reads, a few answer -------------------------------------------- */
+
+struct server {
+    int fd;
+    const struct keeper_state *state;
+    pthread_mutex_t lock; /* of waiting, first, count, closed */
+    pthread_cond_t changed;
+    struct buf waiting[KEEPER_WAITING_MAX]; /* bodies, a ring */
+    size_t first, count;
+    bool closed;
+    pthread_mutex_t write_lock; /* replies are not mixed on the wire */
+};
+
+static void push(struct server *s, struct buf body)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->count == KEEPER_WAITING_MAX) /* no more is read until one is answered */
+        pthread_cond_wait(&s->changed, &s->lock);
+    s->waiting[(s->first + s->count) % KEEPER_WAITING_MAX] = body;
+    s->count++;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+}
+
+/* False: it is over. */
+static bool pop(struct server *s, struct buf *ret_body)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->count == 0 && !s->closed)
+        pthread_cond_wait(&s->changed, &s->lock);
+    bool found = s->count > 0;
+    if (found) {
+        *ret_body = s->waiting[s->first];
+        s->first = (s->first + 1) % KEEPER_WAITING_MAX;
+        s->count--;
+        pthread_cond_broadcast(&s->changed);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+/* A broken peer is noticed by the reader; here there is nobody left to tell. */
+static void write_whole(struct server *s, str bytes)
+{
+    pthread_mutex_lock(&s->write_lock);
+    while (bytes.len) {
+        ssize_t n = send(s->fd, bytes.ptr, bytes.len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break;
+        bytes = str_from(bytes, (size_t)n);
+    }
+    pthread_mutex_unlock(&s->write_lock);
+}
+
+static void answer_one(struct server *s, str body, struct arena *arena)
+{
+    struct keeper_request request;
+    struct keeper_reply reply;
+    struct buf secret, frame;
+    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&frame, KEEPER_FRAME_BYTES_MAX + KEEPER_FRAME_HEADER_BYTES);
+    err e = keeper_wire_read_request(body, &request);
+    ASSERT(e == NULL); /* the reader let no other through */
+    keeper_answer(s->state, &request, arena, &secret, &reply);
+    char *room;
+    e = buf_reserve(&frame, frame.max, &room); /* it may hold a secret: never moved */
+    ASSERT(e == NULL);
+    e = keeper_wire_add_reply(&reply, &frame);
+    ASSERT(e == NULL);
+    write_whole(s, buf_str(&frame));
+    account_secret_wipe(&frame);
+    account_secret_wipe(&secret);
+    mem_wipe(&reply, sizeof reply);
+}
+
+static void *worker_run(void *arg)
+{
+    struct server *s = arg;
+    struct buf body;
+    struct arena *arena = arena_open(ANSWER_ARENA_BYTES_MAX);
+    while (pop(s, &body)) {
+        answer_one(s, buf_str(&body), arena);
+        account_secret_wipe(&body);
+        arena_reset(arena);
+        err_forget();
+    }
+    arena_close(arena);
+    return NULL;
+}
+
+/* All whole frames that have come go to the workers. */
+static err pass_on(struct server *s, struct buf *input)
+{
+    for (;;) {
+        str rest = buf_str(input), body;
+        struct keeper_request request;
+        bool whole;
+        TRY(keeper_wire_take(&rest, &body, &whole));
+        if (!whole)
+            return NULL;
+        TRY(keeper_wire_read_request(body, &request));
+        struct buf copy;
+        buf_init(&copy, KEEPER_FRAME_BYTES_MAX);
+        TRY(buf_add(&copy, body));
+        push(s, copy);
+        buf_cut_front(input, input->len - rest.len);
+        mem_wipe(input->ptr + input->len, input->cap - input->len); /* it held a password */
+    }
+}
+
+static err read_requests(struct server *s, struct buf *input)
+{
+    for (;;) {
+        char *room;
+        TRY(buf_reserve(input, READ_BYTES, &room));
+        ssize_t n = read(s->fd, room, READ_BYTES);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0 && errno != ECONNRESET)
+            return err_new(ERR_SYSTEM, "read from the main process");
+        if (n <= 0)
+            return NULL;
+        input->len += (size_t)n;
+        TRY(pass_on(s, input));
+    }
+}
+
+static err run(struct server *s)
+{
+    struct buf input;
+    char *room;
+    buf_init(&input, KEEPER_FRAME_BYTES_MAX + KEEPER_FRAME_HEADER_BYTES + READ_BYTES);
+    err e = buf_reserve(&input, input.max, &room); /* it holds passwords: never moved */
+    if (e == NULL)
+        e = read_requests(s, &input);
+    account_secret_wipe(&input);
+    return e;
+}
+
+err keeper_serve(int fd, const struct keeper_state *state)
+{
+    pthread_t threads[KEEPER_THREADS];
+    size_t started = 0;
+    err e = NULL;
+    struct server *s = MEM_NEW(struct server);
+    s->fd = fd;
+    s->state = state;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->write_lock, NULL);
+    pthread_cond_init(&s->changed, NULL);
+    while (started < KEEPER_THREADS && e == NULL) {
+        errno = pthread_create(&threads[started], NULL, worker_run, s);
+        if (errno)
+            e = err_new(ERR_SYSTEM, "start a thread of the keeper");
+        else
+            started++;
+    }
+    if (e == NULL)
+        e = run(s);
+    pthread_mutex_lock(&s->lock);
+    s->closed = true;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    for (size_t i = 0; i < started; i++)
+        pthread_join(threads[i], NULL);
+    pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->write_lock);
+    pthread_cond_destroy(&s->changed);
+    mem_free(s);
+    return e;
+}
