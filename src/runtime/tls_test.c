@@ -38,7 +38,7 @@ static BIO *get_file(const char *path)
 {
     struct buf bytes;
     buf_init(&bytes, 1 << 16);
-    CHECK_DONE(tls_file_read(str_of(path), &bytes), path);
+    CHECK_DONE(tls_certificate_read_file(str_of(path), &bytes), path);
     BIO *pem = BIO_new(BIO_s_mem());
     BIO_write(pem, bytes.ptr, (int)bytes.len);
     buf_release(&bytes);
