@@ -89,7 +89,8 @@ err queue_test_commit(struct queue_test *t, const char *rcpts, str content, queu
         queue_draft_abandon(&draft);
         return failed;
     }
-    return queue_commit(t->queue, &draft, &e, S("Received: here\r\n"), ret_id ? ret_id : &id, until);
+    return queue_commit(t->queue, &draft, &e, S("Received: here\r\n"), ret_id ? ret_id : &id,
+                        until);
 }
 
 struct queue_delivery *queue_test_next(struct queue_test *t)
