@@ -26,7 +26,7 @@ void inbound_listener_run(void *arg)
             struct arrival *a = MEM_NEW(struct arrival);
             *a = (struct arrival){l->in, conn, l->index};
             fiber_spawn(l->sessions, "session", serve, a);
-        } else if (e->kind == ERR_SYSTEM) {
+        } else if (e->kind != ERR_CANCELED) {
             log_err(e, "listener %zu pauses", l->index);
             e = fiber_sleep(deadline_after(INBOUND_LISTENER_PAUSE_MS));
         }
