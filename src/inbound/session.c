@@ -35,6 +35,13 @@ struct event inbound_session_event(const struct inbound_session *s, enum event_k
     return e;
 }
 
+static void tell(struct inbound_session *s, enum event_kind kind)
+{
+    struct tls_facts facts;
+    struct event e = inbound_session_event(s, kind, &facts);
+    event_emit(s->in->events, &e);
+}
+
 static void on_refused(struct smtp_session *smtp, const char *verb, int code, const char *enhanced,
                        str text)
 {
@@ -88,7 +95,11 @@ static err on_greet(struct smtp_session *smtp, struct smtp_answer *a, deadline u
 
 static err on_hello(struct smtp_session *smtp, struct smtp_answer *a, deadline until)
 {
-    (void)smtp, (void)a, (void)until;
+    (void)a, (void)until;
+    struct inbound_session *s = session_of(smtp);
+    if (tls_active(smtp->conn) && !s->tls_told)
+        tell(s, EVENT_TLS);
+    s->tls_told = tls_active(smtp->conn);
     return NULL;
 }
 
@@ -400,17 +411,20 @@ static err talk(struct inbound_session *s)
     s->peer.trusted = inbound_relay_trusted(c, &peer);
     if (!enter(s))
         return NULL;
+    tell(s, EVENT_CONNECTED);
     err e = converse(s);
     if (e && e->kind == ERR_TLS)
         tell_tls_failed(s, e);
     return e;
 }
 
-void inbound_session_run(struct inbound *in, struct net_conn *conn, size_t listener)
+void inbound_session_run(struct inbound *in, struct inbound_view *view, struct net_conn *conn,
+                         size_t listener)
 {
     struct inbound_session *s = MEM_NEW(struct inbound_session);
+    ASSERT(listener < view->config->listener_count);
     s->in = in;
-    s->view = inbound_view_hold(in);
+    s->view = inbound_view_again(view);
     s->listener = &s->view->config->listeners[listener];
     s->peer.role = s->listener->role;
     s->smtp.conn = conn;
@@ -425,6 +439,7 @@ void inbound_session_run(struct inbound *in, struct net_conn *conn, size_t liste
     if (s->counted) {
         struct address peer = net_peer(conn);
         inbound_limits_leave(in->limits, &peer);
+        tell(s, EVENT_DISCONNECTED);
     }
     net_close(conn);
     inbound_view_close(s->view);
