@@ -440,8 +440,11 @@ static err close_tails(struct recovery *r)
     }
     for (size_t i = 0; i < r->unsealed_count; i++) {
         struct queue_segment *s = r->unsealed[i];
-        if (s->count > 0)
-            TRY(queue_segment_seal(s));
+        err e = s->count > 0 ? queue_segment_seal(s) : NULL;
+        if (e && e->kind == ERR_DAMAGED)
+            log_err(e, "spool %s", r->queue->folder); /* it is read from front to back again */
+        else if (e)
+            return e;
         s->status = QUEUE_SEGMENT_SEALED;
         buf_release(&s->directory);
     }
