@@ -168,7 +168,7 @@ static void run_power(void *arg)
     p->queue = NULL;
     sim_fs_on_operation(p->fs, NULL, NULL);
     fault_clear();
-    for (size_t i = 0; i < p->count; i += p->fault ? 7 : 3) /* all are right; some are looked at */
+    for (size_t i = 0; i < p->count; i++) /* all are right; some are looked at */
         check_state(p, &p->states[i], i);
     sim_fs_use(NULL);
     for (size_t i = 0; i < p->count; i++)
@@ -178,7 +178,9 @@ static void run_power(void *arg)
 
 static void ignore_line(void *arg, enum log_level level, str line)
 {
-    (void)arg, (void)level, (void)line;
+    (void)arg, (void)level;
+    if (str_contains(line, S("DAMAGED")))
+        fprintf(stderr, "%.*s\n", STR_ARG(line));
 }
 
 TEST(queue_power_cuts)
