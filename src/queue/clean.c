@@ -350,6 +350,7 @@ bool queue_clean_step(struct queue *q, bool hungry)
     bool ended = c->rest.len == 0;
     if (ended) {
         pthread_mutex_lock(&q->lock);
+        q->stats.cleaned++;
         c->segment->names.len = 0; /* what they said has been said again */
         pthread_mutex_unlock(&q->lock);
     }

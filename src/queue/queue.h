@@ -115,7 +115,7 @@ must_use err queue_settle(struct queue *, struct queue_delivery **, const struct
 struct queue_stats {
     uint64_t messages, deliveries, held, bytes;
     int64_t oldest_ms; /* of the messages opened or accepted since start; 0: none */
-    uint64_t damaged, batches, sync_errors;
+    uint64_t damaged, batches, sync_errors, cleaned; /* cleaned: segments */
     uint64_t segments, log_bytes, live_bytes;
     uint64_t free_bytes;
 };
