@@ -11,6 +11,8 @@ static void ignore_line(void *arg, enum log_level level, str line)
     (void)arg, (void)level, (void)line;
 }
 
+static struct sim_fs *fs;
+
 static err open_small(struct queue_test *t, uint64_t capacity, uint64_t inodes)
 {
     struct queue_options options = {.folder = "/spool",
@@ -18,7 +20,7 @@ static err open_small(struct queue_test *t, uint64_t capacity, uint64_t inodes)
                                     .free_space_floor = 1 << 20,
                                     .draft_memory_max = 16 << 20,
                                     .segment_bytes = QUEUE_SEGMENT_BYTES_MIN};
-    struct sim_fs *fs = sim_fs_open();
+    fs = sim_fs_open();
     sim_fs_use(fs);
     sim_fs_capacity(fs, capacity, inodes);
     TRY(queue_open(&options, &t->queue));
@@ -52,7 +54,7 @@ static void fill_and_drain(void *arg)
     CHECK(taken == drained, "all that was taken was delivered");
     schedule_close(t->schedule);
     queue_close(t->queue);
-    sim_fs_use(NULL);
+    sim_fs_close(fs);
 }
 
 static void drain_by_halves(void *arg)
@@ -80,7 +82,7 @@ static void drain_by_halves(void *arg)
     CHECK(queue_test_messages(t) == (uint64_t)(taken + 9) / 10 + 1, "none was lost");
     schedule_close(t->schedule);
     queue_close(t->queue);
-    sim_fs_use(NULL);
+    sim_fs_close(fs);
 }
 
 static void run(void (*story)(void *arg))

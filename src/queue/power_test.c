@@ -115,7 +115,7 @@ static void work(struct power *p)
     schedule_close(p->schedule);
 }
 
-static bool note_listed(void *arg, const struct queue_listed *l)
+static bool note_listed(void *arg, const struct queue_admin_item *l)
 {
     struct power *p = arg;
     int i = atoi(l->destination.ptr + 1);
@@ -129,14 +129,14 @@ static bool note_listed(void *arg, const struct queue_listed *l)
 static void check_state(struct power *p, const struct state *s, size_t number)
 {
     static const char *const names[] = {"unknown", "accepted", "refused", "settling", "settled"};
-    struct queue_filter all = {0};
+    struct queue_admin_filter all = {0};
     struct queue_stats stats = {0};
     memset(p->found, 0, sizeof p->found);
     sim_fs_use(s->fs);
     err e = open_queue(p);
     CHECK_DONE(e, "open after a power cut");
     if (e == NULL) {
-        CHECK_DONE(queue_list(p->queue, &all, note_listed, p, DEADLINE_NEVER), "list");
+        CHECK_DONE(queue_admin_list(p->queue, &all, note_listed, p, DEADLINE_NEVER), "list");
         queue_stats(p->queue, &stats);
         queue_close(p->queue);
     }

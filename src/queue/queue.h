@@ -68,7 +68,8 @@ struct queue_rcpt {
 struct queue_message {
     queue_id id;
     struct queue_state state;
-    str last_reply; /* as of the last time the message was moved: see queue_list for the newest */
+    str last_reply; /* as of the last time the message was moved: see queue_admin_list for the
+                       newest */
     struct envelope *envelope; /* rcpts: those of this delivery that still wait */
     uint16_t *rcpt_indexes;    /* beside envelope->rcpts */
     str prefix;
