@@ -2,5 +2,10 @@
 #pragma once
 #include "cli/cli.h"
 
+int cmd_config(struct cli *, int argc, char **argv);
 int cmd_serve(struct cli *, int argc, char **argv);
+int cmd_user(struct cli *, int argc, char **argv);
+
+extern const char cmd_config_help[];
 extern const char cmd_serve_help[];
+extern const char cmd_user_help[];

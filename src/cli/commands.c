@@ -1,0 +1,10 @@
+/* cli/commands.c -- the one table of subcommands */
+#include "cli/commands.h"
+
+/* In the order in which help shows them. */
+const struct cli_command cli_commands[] = {
+    {"serve",  cmd_serve,  "run the server",                         cmd_serve_help },
+    {"user",   cmd_user,   "who may log in here",                    cmd_user_help  },
+    {"config", cmd_config, "check, show and explain the configuration", cmd_config_help},
+    {0},
+};
