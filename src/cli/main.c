@@ -5,6 +5,7 @@
 
 /* In the order in which help shows them. */
 const struct cli_command cli_commands[] = {
+    {"bench",                                            cmd_bench, "load generator and sink, for measuring a server", cmd_bench_help},
     {0},
 };
 
