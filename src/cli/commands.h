@@ -2,5 +2,7 @@
 #pragma once
 #include "cli/cli.h"
 
+int cmd_serve(struct cli *, int argc, char **argv);
+extern const char cmd_serve_help[];
 int cmd_bench(struct cli *, int argc, char **argv);
 extern const char cmd_bench_help[];

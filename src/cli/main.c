@@ -5,8 +5,9 @@
 
 /* In the order in which help shows them. */
 const struct cli_command cli_commands[] = {
-    {"bench",                                            cmd_bench, "load generator and sink, for measuring a server", cmd_bench_help},
-    {0},
+    {"serve",           cmd_serve, "run the server", cmd_serve_help},
+    {"bench", cmd_bench, "load generator and sink, for measuring a server", cmd_bench_help},
+    {0                },
 };
 
 int main(int argc, char **argv)
