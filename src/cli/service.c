@@ -1,5 +1,4 @@
 #include "cli/service.h"
-#include "account/keeper_references.h"
 #include "account/store.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,17 +30,6 @@ static void emit(void *arg, const struct event *e)
         event_emit(events_writer_sink(s->writer), e);
     if (s->options.events)
         event_emit(s->options.events, e);
-}
-
-static err ask_next_hop(void *arg, const struct config_hop *hop, str address, struct arena *arena,
-                        struct smtp_reply *ret_reply, deadline until)
-{
-    struct service *s = arg;
-    for (int i = 0; i < s->worker_count; i++)
-        if (s->workers[i].loop == loop_current() && s->workers[i].asker)
-            return outbound_ask_recipient(s->workers[i].asker, hop, address, arena, ret_reply,
-                                          until);
-    return err_new(ERR_LIMIT, "no worker runs here");
 }
 
 /* ---- opening, in order ------------------------------------------------------------------ */
@@ -94,11 +82,11 @@ static err open_keeper(struct service *s)
     }
     struct account_store *store;
     TRY(account_store_open(str_of(s->accounts), &store));
-    struct arena *arena = arena_open(1 << 20);
-    size_t count;
-    str *references = keeper_references_of(s->config, arena, &count);
-    err e = keeper_local_open(store, references, count, &s->keeper_local);
-    arena_close(arena);
+    str *references = mem_alloc((s->config->account_count + 1) * sizeof *references);
+    for (size_t i = 0; i < s->config->account_count; i++)
+        references[i] = s->config->accounts[i].secret;
+    err e = keeper_local_open(store, references, s->config->account_count, &s->keeper_local);
+    mem_free(references);
     if (e) {
         account_store_close(store);
         return e;
@@ -116,29 +104,37 @@ static void dns_changed(void *arg, bool validating, const char *why)
     event_emit(&s->events, &e);
 }
 
-static err open_dns(struct service *s)
+/* The real DNS, as the configuration says. The list is copied by it. */
+static err open_unbound(struct service *s, struct address *list, struct dns_transport **ret)
 {
     const struct config_dns *d = &s->config->dns;
+    struct dns_unbound_options o = {
+        .servers = d->servers == DNS_ROOT   ? DNS_UNBOUND_ROOT
+                   : d->servers == DNS_LIST ? DNS_UNBOUND_LIST
+                                            : DNS_UNBOUND_SYSTEM,
+        .list = list,
+        .validate = d->validate == DNS_VALIDATE_YES  ? DNS_UNBOUND_YES
+                    : d->validate == DNS_VALIDATE_NO ? DNS_UNBOUND_NO
+                                                     : DNS_UNBOUND_AUTO,
+        .changed = dns_changed,
+        .arg = s,
+    };
+    for (; o.list_count < d->list_count && o.list_count < DNS_UNBOUND_SERVERS_MAX; o.list_count++)
+        TRY(address_parse(d->list[o.list_count], 53, &list[o.list_count]));
+    return dns_unbound_open(&o, ret);
+}
+
+static err open_dns(struct service *s)
+{
     struct dns_transport *transport = s->options.dns;
     struct dns_hosts *hosts = NULL;
     if (transport == NULL) {
-        struct address list[DNS_UNBOUND_SERVERS_MAX];
-        struct dns_unbound_options o = {
-            .servers = d->servers == DNS_ROOT   ? DNS_UNBOUND_ROOT
-                       : d->servers == DNS_LIST ? DNS_UNBOUND_LIST
-                                                : DNS_UNBOUND_SYSTEM,
-            .list = list,
-            .validate = d->validate == DNS_VALIDATE_YES  ? DNS_UNBOUND_YES
-                        : d->validate == DNS_VALIDATE_NO ? DNS_UNBOUND_NO
-                                                         : DNS_UNBOUND_AUTO,
-            .changed = dns_changed,
-            .arg = s,
-        };
-        for (size_t i = 0; i < d->list_count && i < ARRAY_LEN(list); i++, o.list_count++)
-            TRY(address_parse(d->list[i], 53, &list[i]));
-        TRY(dns_unbound_open(&o, &transport));
-        err e = dns_hosts_read("/etc/hosts", &hosts);
-        (void)e; /* a machine without the file has no names in it */
+        struct address *list = mem_alloc(DNS_UNBOUND_SERVERS_MAX * sizeof *list);
+        err e = open_unbound(s, list, &transport);
+        mem_free(list);
+        if (e)
+            return e;
+        hosts = dns_hosts_read("/etc/hosts");
     }
     s->resolver = dns_resolver_open(transport, hosts);
     s->options.dns = NULL; /* it is the resolver's now */
@@ -161,7 +157,6 @@ static err open_inbound(struct service *s)
     TRY(inbound_view_open(s->config, str_of(s->certificate), str_of(s->key), &view));
     inbound_init(&s->inbound, view);
     s->inbound_ready = true;
-    s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
     s->inbound.queue = s->queue;
     s->inbound.keeper = s->keeper;
     s->inbound.events = &s->events;

@@ -7,8 +7,6 @@
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
-#include "outbound/ask.h"
-#include "outbound/dispatch.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
@@ -38,9 +36,7 @@ struct worker {
     struct loop *loop;
     struct thread *thread;
     struct schedule *schedule;
-    struct outbound *outbound;
-    struct outbound_asker *asker;
-    struct group accepting, sessions, delivering;
+    struct group accepting, sessions;
     struct inbound_listener listeners[SERVICE_LISTENERS_MAX];
     struct address addresses[SERVICE_LISTENERS_MAX];
     size_t listener_count;

@@ -61,26 +61,6 @@ static err open_parts(struct worker *w)
 {
     struct service *s = w->service;
     queue_attach(s->queue, w->index, &w->schedule);
-    TRY(outbound_asker_open(
-        &(struct outbound_asker_options){
-            .config = service_config,
-            .config_arg = s,
-            .resolver = s->resolver,
-            .tls = s->tls_client,
-        },
-        &w->asker));
-    struct outbound_options out = {
-        .config = service_config,
-        .config_arg = s,
-        .queue = s->queue,
-        .schedule = w->schedule,
-        .resolver = s->resolver,
-        .keeper = s->keeper,
-        .tls = s->tls_client,
-        .events = &s->events,
-        .mx_port = s->options.mx_port ? s->options.mx_port : 25,
-    };
-    TRY(outbound_start(&out, &w->delivering, &w->outbound));
     return open_listeners(w);
 }
 
@@ -88,14 +68,8 @@ static void close_parts(struct worker *w)
 {
     close_listeners(w);
     group_close(&w->sessions);
-    if (w->outbound)
-        outbound_stop(w->outbound, w->service->grace_ms);
-    group_close(&w->delivering);
-    outbound_asker_close(w->asker);
     schedule_close(w->schedule);
-    w->asker = NULL;
     w->schedule = NULL;
-    w->outbound = NULL;
 }
 
 static void obey(struct worker *w)
@@ -120,7 +94,6 @@ static void live(void *arg)
     w->loop = loop_current();
     gate_init(&w->orders);
     group_init(&w->sessions);
-    group_init(&w->delivering);
     group_init(&w->accepting);
     err e = open_parts(w);
     report(w, e);

@@ -1,6 +1,7 @@
 #include "inbound/login.h"
 #include "base/mem.h"
 #include "sasl/server.h"
+#include "smtp/server.h"
 #include <string.h>
 
 enum { VERDICT_ARENA_BYTES_MAX = 256 * 1024 };

@@ -336,6 +336,7 @@ err queue_commit_batch(struct queue *q, struct queue_segment *s)
         return NULL;
     }
     if (written) {
+        s->failed_batch = batch;
         stop(q, s, e);
         retire(q, s);
         return e;

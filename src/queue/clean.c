@@ -357,8 +357,28 @@ bool queue_clean_step(struct queue *q, bool hungry)
 /* ---- after a sync error ------------------------------------------------------------------------
  */
 
+/* What was refused when the sync failed must not come back from the old segment. */
+static err abort_failed(struct queue *q, struct queue_segment *s)
+{
+    struct queue_batch *b = &q->committer->batch;
+    if (s->failed_batch == 0)
+        return NULL;
+    queue_batch_clear(b);
+    struct queue_write *w = queue_batch_add(b, QUEUE_EFFECT_NAME, QUEUE_RECORD_ABORT);
+    w->record.id = s->failed_batch;
+    w->record.names = s->number;
+    queue_batch_finish(b, w);
+    struct queue_segment *to = queue_commit_room(q, QUEUE_HOT, false, b->bytes, 1, 0);
+    if (to == NULL)
+        return err_new(ERR_LIMIT, "no segment is left to abort in");
+    TRY(queue_commit_batch(q, to));
+    s->failed_batch = 0;
+    return NULL;
+}
+
 static err reopen_segment(struct queue *q, struct queue_segment *s)
 {
+    TRY(abort_failed(q, s));
     str directory = buf_str(&s->directory);
     TRY(queue_clean_out(q, s, directory));
     bool empty = s->live == 0; /* else something in it is damaged and keeps it here */

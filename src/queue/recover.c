@@ -402,12 +402,18 @@ static void settle_index(struct recovery *r)
     }
 }
 
+/* Oldest first: that is the order in which they will be tried. */
 static void publish(struct queue *q)
 {
+    struct numbers ids = {0};
     struct queue_entry *e;
     size_t position = 0;
     while ((e = table_next(&q->messages, &position)) != NULL)
-        queue_index_publish(q, e);
+        numbers_add(&ids, e->id);
+    numbers_sort(&ids);
+    for (size_t i = 0; i < ids.len; i++)
+        queue_index_publish(q, queue_index_find(q, ids.all[i]));
+    mem_free(ids.all);
 }
 
 /* ---- afterwards

@@ -102,7 +102,7 @@ static err write_header(const struct queue_segment *s)
     bytes_put64(b + 24, s->size);
     bytes_put64(b + 32, s->last_id);
     bytes_put32(b + 60, crc32c(0, (str){b, 60}));
-    TRY(fault_point("spool.write"));
+    TRY(fault_point("segment.write"));
     return file_write_at(s->file, &(struct iovec){b, sizeof b}, 1, 0);
 }
 
@@ -116,7 +116,7 @@ static err name_segment(struct queue_segment *s, const char *folder, const char 
     TRY(file_facts(s->file, &facts));
     s->size = facts.size;
     TRY(write_header(s));
-    TRY(fault_point("spool.sync"));
+    TRY(fault_point("segment.sync"));
     TRY(file_sync(s->file));
     TRY(fault_point("spool.rename"));
     TRY(file_rename(spare, path));
@@ -248,11 +248,11 @@ err queue_segment_seal(struct queue_segment *s)
     encode_trailer(s, trailer);
     struct iovec footer = {(void *)directory.ptr, directory.len};
     struct iovec last = {trailer, sizeof trailer};
-    TRY(fault_point("spool.write"));
+    TRY(fault_point("seal.write"));
     if (directory.len)
         TRY(file_write_at(s->file, &footer, 1, s->footer_offset));
     TRY(file_write_at(s->file, &last, 1, s->size - sizeof trailer));
-    TRY(fault_point("spool.sync"));
+    TRY(fault_point("seal.sync"));
     return file_sync(s->file);
 }
 
