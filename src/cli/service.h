@@ -12,12 +12,12 @@
 struct service;
 
 struct service_options {
-    const struct config *config;      /* held while in use */
-    struct dns_transport *dns;        /* taken over; NULL: libunbound, as the configuration says */
-    const struct event_sink *events;  /* told of every event, besides the configured file; or NULL */
-    const struct keeper *keeper;      /* NULL: one in this process, over state/accounts.db */
-    int workers;                      /* 0: as the configuration says */
-    uint16_t mx_port;                 /* where MX hosts listen: 25; tests need another */
+    const struct config *config;     /* held while in use */
+    struct dns_transport *dns;       /* taken over; NULL: libunbound, as the configuration says */
+    const struct event_sink *events; /* told of every event, besides the configured file; or NULL */
+    const struct keeper *keeper;     /* NULL: one in this process, over state/accounts.db */
+    int workers;                     /* 0: as the configuration says */
+    uint16_t mx_port;                /* where MX hosts listen: 25; tests need another */
     /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here. */
     const int *listen_fds;
     size_t listen_fd_count;

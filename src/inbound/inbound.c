@@ -25,9 +25,8 @@ static err open_tls(const struct config *c, const struct config_listener *l,
     return e;
 }
 
-static struct smtp_server_options options_of(const struct config *c,
-                                             const struct config_listener *l,
-                                             struct tls_server *tls)
+static struct smtp_server_options
+options_of(const struct config *c, const struct config_listener *l, struct tls_server *tls)
 {
     bool submission = l->role == ROLE_SUBMISSION;
     return (struct smtp_server_options){

@@ -9,7 +9,8 @@
 struct inbound_limits;
 
 enum {
-    INBOUND_LIMITS_ADDRESSES_MAX = 65536, /* above it, addresses without connections are forgotten */
+    INBOUND_LIMITS_ADDRESSES_MAX =
+        65536, /* above it, addresses without connections are forgotten */
 };
 
 enum inbound_limit { INBOUND_OK, INBOUND_TOO_MANY, INBOUND_TOO_MANY_HERE, INBOUND_TOO_FAST };

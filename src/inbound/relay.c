@@ -67,7 +67,8 @@ void inbound_relay_describe(const struct config *c, const struct config_listener
     for (size_t i = 0; i < c->domain_count; i++)
         own += c->domains[i].deliver != NULL;
     if (l->role == ROLE_SUBMISSION)
-        snprintf(ret_text, size, "submission on %s: logged-in users send anywhere, nobody else", at);
+        snprintf(ret_text, size, "submission on %s: logged-in users send anywhere, nobody else",
+                 at);
     else if (l->role == ROLE_RELAY)
         snprintf(ret_text, size, "relay on %s: %zu trusted networks send anywhere, nobody else", at,
                  c->trusted_count);

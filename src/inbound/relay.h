@@ -1,7 +1,8 @@
 /* inbound/relay.h -- whose mail goes where: the rule that makes no open relay
  *
- * Pure. A login may send anywhere; a trusted network may, through a `relay` listener; everybody else
- * reaches our own domains only. It is decided on the parsed domain, never on a text (attacks 61-71).
+ * Pure. A login may send anywhere; a trusted network may, through a `relay` listener; everybody
+ * else reaches our own domains only. It is decided on the parsed domain, never on a text (attacks
+ * 61-71).
  */
 #pragma once
 #include "config/config.h"

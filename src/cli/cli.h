@@ -1,0 +1,69 @@
+/* cli/cli.h -- what every subcommand shares: the global options, help, exit codes
+ *
+ *     smtptool [-C FILE] [-v] [-q] [--json] SUBCOMMAND ...
+ *
+ * The global options may stand before or behind the subcommand. Results go to stdout, talk and
+ * progress to stderr. A subcommand is one file cmd_NAME.c with one function and one row in
+ * main.c's table; its help text is a constant beside it.
+ */
+#pragma once
+#include "config/config.h"
+
+enum cli_exit { /* sysexits, for sending; 0, 1, 2 for checks */
+                CLI_OK = 0,
+                CLI_FINDINGS = 1,
+                CLI_UNKNOWN = 2,      /* could not determine */
+                CLI_USAGE = 64,       /* EX_USAGE */
+                CLI_DATA = 65,        /* EX_DATAERR: the message cannot be sent as it is */
+                CLI_NO_INPUT = 66,    /* EX_NOINPUT */
+                CLI_NO_USER = 67,     /* EX_NOUSER: a recipient was refused */
+                CLI_UNAVAILABLE = 69, /* EX_UNAVAILABLE: refused for good */
+                CLI_SOFTWARE = 70,
+                CLI_OS = 71,
+                CLI_CANNOT_CREATE = 73,
+                CLI_IO = 74,
+                CLI_TEMPORARY = 75, /* EX_TEMPFAIL: try again later */
+                CLI_PROTOCOL = 76,
+                CLI_NO_PERMISSION = 77,
+                CLI_CONFIG = 78, /* EX_CONFIG */
+};
+
+struct cli {
+    str config_path; /* -C; empty: the search order of config_load() */
+    int verbose;     /* -v, counted */
+    bool quiet, json;
+};
+
+struct cli_command {
+    const char *name;
+    int (*run)(struct cli *, int argc, char **argv); /* argv[0] is the subcommand */
+    const char *summary;                             /* one line */
+    const char *help;                                /* usage, options, examples */
+};
+extern const struct cli_command cli_commands[]; /* ends with a NULL name */
+
+/* Options of a subcommand as a table: long names with one or two dashes, "--name value" and
+ * "--name=value", "--" ends them; the global options are taken out on the way. */
+struct cli_option {
+    const char *name;                           /* "server" */
+    char letter;                                /* 0: none */
+    const char **value;                         /* where a value goes; NULL: a flag */
+    bool *flag;                                 /* set for a flag */
+    void (*each)(void *arg, const char *value); /* for options that may stand several times */
+    void *arg;
+};
+/* Returns the index of the first operand in argv (operands are moved behind the options), or -1
+ * after an error or --help was shown: then *ret_exit is what to exit with. */
+int cli_parse(struct cli *, const struct cli_command *, const struct cli_option *, size_t count,
+              int argc, char **argv, int *ret_exit);
+
+void cli_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2))); /* "smtptool: …" */
+void cli_fail_err(err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Read the configuration, telling all that is wrong with it. NULL: told; exit with CLI_CONFIG. */
+const struct config *cli_config(struct cli *);
+/* main() without main: finds the subcommand, shows help and version. */
+int cli_main(int argc, char **argv);
+bool cli_color(int fd); /* a terminal, and NO_COLOR is not set */
+/* A password from a prompt on the terminal (no echo), or the first line of stdin when it is none.
+ */
+must_use err cli_read_password(const char *prompt, struct buf *ret_password);
