@@ -269,7 +269,7 @@ void outbound_connect_close(struct outbound_connection *c)
 
 void outbound_connect_quit(struct outbound_connection *c)
 {
-    if (c && !net_broken(c->client.conn))
+    if (c && !c->lost && !net_broken(c->client.conn))
         smtp_client_quit(&c->client);
     outbound_connect_close(c);
 }

@@ -25,8 +25,10 @@ struct outbound_connection {
     str ip;
     bool tls_active, tls_verified;
     str tls_version, tls_cipher;
+    bool lost; /* an err ended the conversation: nothing more may be said */
     bool used; /* it has lain in the pool: the other side may have left meanwhile */
     deadline idle_until;
+    int questions; /* see ask.h */
 };
 
 /* One connection to that host. NULL in *ret_connection: *ret_verdict tells why (its texts live in

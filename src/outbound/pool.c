@@ -67,7 +67,7 @@ struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
 bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound_connection *c)
 {
     uint64_t mails = (uint64_t)c->client.mails, told = c->client.capabilities.mail_max;
-    return !net_broken(c->client.conn) && !c->client.after_dot &&
+    return !c->lost && !net_broken(c->client.conn) &&
            (p->messages_max == 0 || mails < (uint64_t)p->messages_max) &&
            (told == 0 || mails < told);
 }
