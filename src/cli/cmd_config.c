@@ -32,14 +32,13 @@ static void print_errors_json(const struct config_errors *errors)
     json_t *list = json_array();
     for (size_t i = 0; i < errors->count; i++) {
         const struct config_error *at = &errors->list[i];
-        json_array_append_new(list, json_pack("{so,si,si,so,so,so}", "file", cli_json_str(at->file),
-                                              "line", at->line, "col", at->col, "key",
-                                              cli_json_str(at->key), "message",
-                                              cli_json_str(at->message), "suggestion",
-                                              cli_json_str(at->suggestion)));
+        json_array_append_new(
+            list, json_pack("{so,si,si,so,so,so}", "file", cli_json_str(at->file), "line", at->line,
+                            "col", at->col, "key", cli_json_str(at->key), "message",
+                            cli_json_str(at->message), "suggestion", cli_json_str(at->suggestion)));
     }
-    cli_print_json(json_pack("{sb,so,sI}", "ok", 0, "errors", list, "left_out",
-                             (json_int_t)errors->left_out));
+    cli_print_json(
+        json_pack("{sb,so,sI}", "ok", 0, "errors", list, "left_out", (json_int_t)errors->left_out));
 }
 
 static void print_errors(const struct cli *cli, const struct config_errors *errors, err e)

@@ -428,8 +428,8 @@ int cmd_user(struct cli *cli, int argc, char **argv)
         cli_fail_err(e, "the user store");
         code = cli_exit_of(e);
     } else {
-        code = cli_run_verb(cli, user_verbs, ARRAY_LEN(user_verbs), &run, argc - first,
-                            argv + first);
+        code =
+            cli_run_verb(cli, user_verbs, ARRAY_LEN(user_verbs), &run, argc - first, argv + first);
     }
     account_store_close(run.store);
     config_close(run.config);

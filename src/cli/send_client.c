@@ -303,8 +303,9 @@ static bool check_offer(struct worker *w, const struct smtp_offer *offer)
     smtp_refusal no = smtp_client_check(&w->client, offer);
     if (no == NULL)
         return true;
-    struct smtp_verdict v = {true, SMTP_STAGE_MAIL, {no->code, str_of(no->enhanced),
-                                                     str_of(no->text)}};
+    struct smtp_verdict v = {
+        true, SMTP_STAGE_MAIL, {no->code, str_of(no->enhanced), str_of(no->text)}
+    };
     for (size_t i = 0; i < offer->rcpt_count; i++)
         keep_verdict(w->mail, offer->rcpts[i], &v);
     return false;
@@ -313,8 +314,8 @@ static bool check_offer(struct worker *w, const struct smtp_offer *offer)
 static err offer(struct worker *w, struct smtp_offer *o, struct smtp_verdict *verdicts)
 {
     struct cli_send_client_mail *mail = w->mail;
-    CLEANUP(arena_cleanup) struct arena *arena =
-        arena_open((o->rcpt_count + 16) * 2 * SMTP_REPLY_BYTES_MAX);
+    CLEANUP(arena_cleanup)
+    struct arena *arena = arena_open((o->rcpt_count + 16) * 2 * SMTP_REPLY_BYTES_MAX);
     int64_t start_ms = clock_steady_ms();
     err e = smtp_client_offer(&w->client, o, arena, verdicts);
     w->session.transaction = since(start_ms);

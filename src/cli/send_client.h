@@ -24,10 +24,10 @@ struct cli_send_client_options {
     struct config_hop hop;
     str hello;
     struct config_client_policy policy;
-    struct dns_resolver *resolver;  /* NULL: the host is an IP address or a socket */
-    struct tls_client *tls;         /* NULL when the hop is without TLS */
-    str user, secret, mechanism;    /* user empty: no login */
-    bool token;                     /* the secret is an OAuth token */
+    struct dns_resolver *resolver; /* NULL: the host is an IP address or a socket */
+    struct tls_client *tls;        /* NULL when the hop is without TLS */
+    str user, secret, mechanism;   /* user empty: no login */
+    bool token;                    /* the secret is an OAuth token */
     /* "->" and "<-": lines of the conversation, without secrets; "==": what else happens, like a
      * connection; "!!": a failure after which it goes on. */
     void (*watch)(void *arg, const char *mark, str line);
@@ -45,9 +45,9 @@ struct cli_send_client_mail {
     str content;               /* CRLF lines */
     uint8_t found;             /* enum envelope_found */
 
-    struct smtp_verdict *verdicts; /* one for each recipient; the caller's array, zeroed */
-    struct arena *arena;           /* for the verdicts' texts */
-    int exit;                      /* enum cli_exit */
+    struct smtp_verdict *verdicts;       /* one for each recipient; the caller's array, zeroed */
+    struct arena *arena;                 /* for the verdicts' texts */
+    int exit;                            /* enum cli_exit */
     char why[CLI_SEND_CLIENT_WHY_BYTES]; /* what ended it before a verdict; empty: nothing did */
     int attempts;
     struct cli_send_client_times times;
