@@ -183,31 +183,17 @@ static bool may_bind(const struct config *config, str address)
     return false;
 }
 
-static err port_of(int fd, uint16_t *ret_port)
-{
-    struct sockaddr_storage at = {0};
-    socklen_t len = sizeof at;
-    if (getsockname(fd, (struct sockaddr *)&at, &len) != 0)
-        return err_new(ERR_SYSTEM, "getsockname");
-    *ret_port = address_from_kernel(&at, len).port;
-    return NULL;
-}
-
 /* A Unix socket has one queue that its descriptors share; an IP address has one each. */
-static err bind_another(struct address *at, int first, int *ret_fd)
+static err bind_another(const struct address *at, int first, int *ret_fd)
 {
-    if (first < 0) {
-        TRY(net_epoll_bind(at, ret_fd));
-        return at->family == ADDRESS_UNIX ? NULL : port_of(*ret_fd, &at->port);
-    }
-    if (at->family != ADDRESS_UNIX)
+    if (first < 0 || at->family != ADDRESS_UNIX)
         return net_epoll_bind(at, ret_fd);
     *ret_fd = fcntl(first, F_DUPFD_CLOEXEC, 0);
     return *ret_fd < 0 ? err_new(ERR_SYSTEM, "dup") : NULL;
 }
 
-static err bind_all(const struct config *config, const struct control_request *request,
-                    int *fds, size_t *bound)
+static err bind_all(const struct config *config, const struct control_request *request, int *fds,
+                    size_t *bound)
 {
     struct address at;
     str text = {request->address, strnlen(request->address, sizeof request->address)};
@@ -324,8 +310,10 @@ static err watch(struct keeping *k, int main_fd, int signal_fd)
         err e = fds[2].revents ? serve_control(k) : NULL;
         if (e && e->kind != ERR_CLOSED)
             log_err(e, "the keeper's control socket");
-        if (e)
-            fds[2].fd = -1; /* no more of it: the main process is ending, or out of its mind */
+        if (e) { /* no more of it: the main process is ending, or out of its mind */
+            shutdown(k->process->control_fd, SHUT_RDWR);
+            fds[2].fd = -1;
+        }
         err_forget();
     }
 }

@@ -54,7 +54,7 @@ int keeper_process_run(struct keeper_process *, const struct keeper_process_opti
 
 /* Has the keeper opened everything? ERR_CLOSED: it has ended, or what stopped it. */
 must_use err keeper_process_ready(const struct keeper_process *);
-/* count listening sockets on one address, for net_listen_on(). With port 0 all get the same. */
+/* count listening sockets on one address, for net_listen_on(). */
 must_use err keeper_process_listen(const struct keeper_process *, const struct address *,
                                    int *ret_fds, size_t count);
 /* The keeper reads its configuration again: secrets and addresses. ERR_CONFIG: it stays as it was.
