@@ -5,6 +5,7 @@
 
 /* In the order in which help shows them. */
 const struct cli_command cli_commands[] = {
+    {"serve",           cmd_serve, "run the server", cmd_serve_help},
     {0},
 };
 
