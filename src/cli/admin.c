@@ -64,7 +64,7 @@ struct listing {
     err failed;
 };
 
-static const char *state_name(const struct queue_listed *l)
+static const char *state_name(const struct queue_admin_item *l)
 {
     if (l->damaged)
         return "damaged";
@@ -73,7 +73,7 @@ static const char *state_name(const struct queue_listed *l)
     return l->taken ? "trying" : "waiting";
 }
 
-static json_t *rcpts_json(const struct queue_listed *l)
+static json_t *rcpts_json(const struct queue_admin_item *l)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < l->rcpt_count; i++)
@@ -81,7 +81,7 @@ static json_t *rcpts_json(const struct queue_listed *l)
     return list;
 }
 
-static bool say_listed(void *arg, const struct queue_listed *l)
+static bool say_listed(void *arg, const struct queue_admin_item *l)
 {
     struct listing *listing = arg;
     listing->count++;
@@ -96,9 +96,9 @@ static bool say_listed(void *arg, const struct queue_listed *l)
     return listing->failed == NULL;
 }
 
-static struct queue_filter filter_of(const struct cli_admin_request *r, size_t id)
+static struct queue_admin_filter filter_of(const struct cli_admin_request *r, size_t id)
 {
-    return (struct queue_filter){
+    return (struct queue_admin_filter){
         .destination = r->to,
         .sender = r->from,
         .rcpt = r->rcpt,
@@ -111,8 +111,8 @@ static err run_ls(struct session *s, const struct cli_admin_request *r, deadline
 {
     struct listing listing = {.session = s};
     for (size_t i = 0; i == 0 || i < r->id_count; i++) {
-        struct queue_filter filter = filter_of(r, i);
-        err e = queue_list(s->admin->actions.queue, &filter, say_listed, &listing, until);
+        struct queue_admin_filter filter = filter_of(r, i);
+        err e = queue_admin_list(s->admin->actions.queue, &filter, say_listed, &listing, until);
         TRY(listing.failed); /* the peer is gone */
         if (e)
             return say_error(s, e);
@@ -127,7 +127,7 @@ struct affected {
     size_t count, cap;
 };
 
-static bool note_affected(void *arg, const struct queue_listed *l)
+static bool note_affected(void *arg, const struct queue_admin_item *l)
 {
     struct affected *a = arg;
     bool again = a->count && str_eq(str_of(a->ids[a->count - 1].text), str_of(l->id.text));
@@ -158,21 +158,21 @@ static void tell_affected(const struct session *s, enum cli_admin_verb verb,
 static err change(struct session *s, const struct cli_admin_request *r, size_t id, size_t *count,
                   deadline until)
 {
-    static const enum queue_admin_change changes[CLI_ADMIN_VERBS] = {
+    static const enum queue_admin_verb changes[CLI_ADMIN_VERBS] = {
         [CLI_ADMIN_HOLD] = QUEUE_HOLD,
         [CLI_ADMIN_RELEASE] = QUEUE_RELEASE,
         [CLI_ADMIN_RETRY] = QUEUE_RETRY,
         [CLI_ADMIN_RM] = QUEUE_REMOVE,
     };
     struct queue *queue = s->admin->actions.queue;
-    struct queue_filter filter = filter_of(r, id);
+    struct queue_admin_filter filter = filter_of(r, id);
     struct affected affected = {0};
     size_t changed = 0;
     err e = NULL;
     if (s->admin->actions.events)
-        e = queue_list(queue, &filter, note_affected, &affected, until);
+        e = queue_admin_list(queue, &filter, note_affected, &affected, until);
     if (e == NULL)
-        e = queue_change_all(queue, &filter, changes[r->verb], &changed, until);
+        e = queue_admin_change(queue, &filter, changes[r->verb], &changed, until);
     if (e == NULL && changed > 0)
         tell_affected(s, r->verb, &affected);
     mem_free(affected.ids);
