@@ -17,7 +17,8 @@ struct file {
 
 static err system_open(const char *path, int flags, struct file **ret_file)
 {
-    int how = O_CLOEXEC | O_NOFOLLOW | (flags & FILE_WRITE ? O_RDWR : O_RDONLY);
+    int how = O_CLOEXEC | (flags & FILE_WRITE ? O_RDWR : O_RDONLY);
+    how |= flags & FILE_FOLLOW ? 0 : O_NOFOLLOW;
     how |= flags & (FILE_CREATE | FILE_NEW) ? O_CREAT : 0;
     how |= flags & FILE_NEW ? O_EXCL : 0;
     how |= flags & FILE_APPEND ? O_APPEND : 0;

@@ -16,6 +16,7 @@ enum file_flags {
     FILE_CREATE = 2, /* when it is not there */
     FILE_NEW = 4,    /* it must not be there yet */
     FILE_APPEND = 8,
+    FILE_FOLLOW = 16, /* a symbolic link is followed: for files that the operator names */
 };
 
 struct file_facts {

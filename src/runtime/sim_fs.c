@@ -173,7 +173,7 @@ static err sim_open(const char *path, int flags, struct file **ret_file)
 {
     struct sim_fs_node_place place;
     bool may_make = flags & (FILE_CREATE | FILE_NEW);
-    TRY(place_of(path, false, &place));
+    TRY(place_of(path, flags & FILE_FOLLOW, &place));
     if (place.node == NULL && !may_make)
         return FAIL(ENOENT, "open %s", path);
     if (current->frozen && (place.node == NULL || flags & FILE_NEW)) {

@@ -1,0 +1,424 @@
+#include "inbound/session.h"
+#include "account/sender.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "inbound/login.h"
+#include "inbound/proxy.h"
+#include "inbound/recipients.h"
+#include "outbound/route.h"
+#include "smtp/server.h"
+#include <string.h>
+
+static struct inbound_session *session_of(struct smtp_session *smtp) { return smtp->context; }
+
+/* ---- events ----------------------------------------------------------------------------- */
+
+static const char *role_name(enum config_role role)
+{
+    return role == ROLE_MX ? "mx" : role == ROLE_RELAY ? "relay" : "submission";
+}
+
+struct event inbound_session_event(const struct inbound_session *s, enum event_kind kind,
+                                   struct tls_facts *ret_facts)
+{
+    struct event e = {
+        .kind = kind,
+        .role = str_of(role_name(s->listener->role)),
+        .peer = str_of(s->peer_ip),
+        .helo = str_of(s->smtp.hello),
+        .login = s->smtp.login,
+    };
+    if (tls_get_facts(s->smtp.conn, ret_facts)) {
+        e.tls_version = str_of(ret_facts->version);
+        e.tls_cipher = str_of(ret_facts->cipher);
+    }
+    return e;
+}
+
+static void on_refused(struct smtp_session *smtp, const char *verb, int code, const char *enhanced,
+                       str text)
+{
+    struct inbound_session *s = session_of(smtp);
+    struct tls_facts facts;
+    if (strcmp(verb, "AUTH") == 0 && code != 538 && code != 530)
+        return; /* the login's own event tells more */
+    enum event_kind kind = code == 538 ? EVENT_LOGIN_FAILED : EVENT_REFUSED;
+    struct event e = inbound_session_event(s, kind, &facts);
+    e.login_failure = code == 538 ? LOGIN_FAILURE_NO_TLS : LOGIN_FAILURE_NONE;
+    e.sender = s->envelope.sender;
+    e.code = code;
+    e.enhanced = str_of(enhanced);
+    e.text = text;
+    e.reason = str_of(verb);
+    event_emit(s->in->events, &e);
+}
+
+static void tell_accepted(struct inbound_session *s, const queue_id *id, int64_t size)
+{
+    struct tls_facts facts;
+    struct event e = inbound_session_event(s, EVENT_ACCEPTED, &facts);
+    e.queue_id = str_of(id->text);
+    e.message_id = s->envelope.message_id;
+    e.sender = s->envelope.sender;
+    e.size = size;
+    e.count = (int64_t)s->envelope.rcpt_count;
+    for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
+        e.recipient = s->envelope.rcpts[i].address;
+        e.destination = s->envelope.rcpts[i].destination;
+        event_emit(s->in->events, &e);
+    }
+    if (s->smtp.spoke_early) {
+        e.kind = EVENT_EARLY_DATA;
+        event_emit(s->in->events, &e);
+    }
+}
+
+/* ---- who may ---------------------------------------------------------------------------- */
+
+static err on_greet(struct smtp_session *smtp, struct smtp_answer *a, deadline until)
+{
+    (void)until;
+    struct inbound_session *s = session_of(smtp);
+    if (s->listener->role == ROLE_RELAY && !s->peer.trusted) {
+        smtp_answer_set(a, 554, "5.7.1", "This listener relays for trusted networks only");
+        a->close = true;
+    }
+    return NULL;
+}
+
+static err on_hello(struct smtp_session *smtp, struct smtp_answer *a, deadline until)
+{
+    (void)smtp, (void)a, (void)until;
+    return NULL;
+}
+
+static const char *on_mechanisms(struct smtp_session *smtp)
+{
+    return inbound_login_mechanisms(session_of(smtp));
+}
+
+static err on_login(struct smtp_session *smtp, str mechanism, const str *initial,
+                    struct smtp_answer *a, deadline until)
+{
+    return inbound_login(session_of(smtp), mechanism, initial, a, until);
+}
+
+bool inbound_session_may_use(void *session, str address)
+{
+    struct inbound_session *s = session;
+    if (s->listener->role != ROLE_SUBMISSION)
+        return true;
+    return account_sender_allowed(s->smtp.login, s->view->config->hostname, s->senders,
+                                  s->sender_count, address);
+}
+
+static enum envelope_origin origin_of(enum config_role role)
+{
+    return role == ROLE_MX ? ORIGIN_MX : role == ROLE_RELAY ? ORIGIN_RELAY : ORIGIN_SUBMISSION;
+}
+
+static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, struct smtp_answer *a,
+                   deadline until)
+{
+    (void)until;
+    struct inbound_session *s = session_of(smtp);
+    s->peer.logged_in = smtp->login.len > 0; /* STARTTLS forgets a login */
+    if (queue_stopped(s->in->queue)) {
+        smtp_answer_set(a, 451, "4.3.0", "The queue has stopped, try again later");
+        return NULL;
+    }
+    if (!queue_has_room(s->in->queue)) {
+        smtp_answer_set(a, 452, "4.3.1", "No space for more mail, try again later");
+        return NULL;
+    }
+    if (!inbound_session_may_use(s, mail->from.text)) {
+        smtp_answer_set(a, 553, "5.7.1", "You may not send as this address");
+        return NULL;
+    }
+    s->envelope = (struct envelope){
+        .sender = mail->from.text,
+        .envid = mail->envid,
+        .ret = mail->ret,
+        .declared = mail->body,
+        .smtputf8 = mail->smtputf8,
+        .origin = origin_of(s->listener->role),
+        .login = smtp->login,
+        .peer = str_of(s->peer_ip),
+        .helo = str_of(smtp->hello),
+    };
+    s->rcpt_cap = 0;
+    return NULL;
+}
+
+/* ---- recipients ------------------------------------------------------------------------- */
+
+static void add_rcpt(struct inbound_session *s, const struct smtp_path *to,
+                     const struct smtp_rcpt *rcpt)
+{
+    struct envelope *env = &s->envelope;
+    struct arena *arena = s->smtp.mail_arena;
+    if (env->rcpt_count == s->rcpt_cap) {
+        s->rcpt_cap = s->rcpt_cap ? s->rcpt_cap * 2 : 4;
+        struct envelope_rcpt *more = ARENA_ARRAY(arena, struct envelope_rcpt, s->rcpt_cap);
+        if (env->rcpt_count)
+            memcpy(more, env->rcpts, env->rcpt_count * sizeof *more);
+        env->rcpts = more;
+    }
+    struct envelope_rcpt *r = &env->rcpts[env->rcpt_count++];
+    r->address = arena_str(arena, to->text);
+    r->destination = outbound_route_destination(s->view->config, r->address, arena);
+    r->orcpt = arena_str(arena, rcpt->orcpt);
+    r->notify = rcpt->notify;
+}
+
+/* The same mailbox twice is one recipient (attack 59); its second RCPT is fine and changes nothing.
+ */
+static bool is_there(const struct envelope *env, str address)
+{
+    enum { LOOK_BACK = 64 }; /* so that many recipients cost no square of their number */
+    size_t from = env->rcpt_count > LOOK_BACK ? env->rcpt_count - LOOK_BACK : 0;
+    for (size_t i = from; i < env->rcpt_count; i++)
+        if (str_eq(env->rcpts[i].address, address))
+            return true;
+    return false;
+}
+
+/* "<postmaster>" is the postmaster of our first domain that takes mail, else of this host. */
+static struct smtp_path postmaster_of(struct inbound_session *s, const struct smtp_path *to)
+{
+    const struct config *c = s->view->config;
+    struct smtp_path p = *to;
+    p.domain = c->hostname;
+    for (size_t i = 0; i < c->domain_count; i++) {
+        if (c->domains[i].deliver == NULL)
+            continue;
+        p.domain = c->domains[i].name;
+        break;
+    }
+    p.text = arena_printf(s->smtp.mail_arena, "postmaster@%.*s", STR_ARG(p.domain));
+    return p;
+}
+
+static err ask_next_hop(struct inbound_session *s, const struct smtp_path *to,
+                        enum inbound_relay *verdict, struct smtp_answer *a, deadline until)
+{
+    const struct config_domain *d = inbound_relay_domain(s->view->config, to->domain);
+    enum inbound_recipient answer = INBOUND_RECIPIENT_AWAY;
+    if (s->in->recipients)
+        TRY(inbound_recipients_ask(s->in->recipients, d->deliver, to->text, &answer, until));
+    if (answer == INBOUND_RECIPIENT_AWAY)
+        smtp_answer_set(a, 451, "4.4.1", "Cannot check this recipient now, try again later");
+    *verdict = answer == INBOUND_RECIPIENT_NO ? INBOUND_RELAY_UNKNOWN : INBOUND_RELAY_OWN;
+    return NULL;
+}
+
+static void refuse_unknown(struct inbound_session *s, struct smtp_answer *a)
+{
+    smtp_answer_set(a, 550, "5.1.1", "No such user here");
+    int limit = s->view->config->limits.invalid_recipients;
+    if (limit > 0 && ++s->unknown_recipients > limit) {
+        smtp_answer_set(a, 421, "4.7.0", "Too many unknown recipients");
+        a->close = true;
+    }
+}
+
+static err on_rcpt(struct smtp_session *smtp, const struct smtp_rcpt *rcpt, struct smtp_answer *a,
+                   deadline until)
+{
+    struct inbound_session *s = session_of(smtp);
+    struct smtp_path to = rcpt->to;
+    if (to.postmaster_bare)
+        to = postmaster_of(s, &rcpt->to);
+    enum inbound_relay verdict = inbound_relay_judge(s->view->config, &s->peer, &to);
+    if (rcpt->to.postmaster_bare && verdict == INBOUND_RELAY_DENIED)
+        verdict = INBOUND_RELAY_OWN; /* RFC 5321 section 4.5.1: it must be taken */
+    if (verdict == INBOUND_RELAY_ASK)
+        TRY(ask_next_hop(s, &to, &verdict, a, until));
+    if (verdict == INBOUND_RELAY_DENIED)
+        smtp_answer_set(a, 554, "5.7.1", "Relaying denied");
+    else if (verdict == INBOUND_RELAY_UNKNOWN)
+        refuse_unknown(s, a);
+    else if (smtp_answer_ok(a) && !is_there(&s->envelope, to.text))
+        add_rcpt(s, &to, rcpt);
+    return NULL;
+}
+
+/* ---- content ---------------------------------------------------------------------------- */
+
+static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline until)
+{
+    (void)until;
+    struct inbound_session *s = session_of(smtp);
+    struct inbound_intake_rules rules = {
+        .submission = s->listener->role == ROLE_SUBMISSION,
+        .hops_max = (size_t)s->view->config->limits.hops,
+        .header_bytes_max = (size_t)s->view->config->limits.header_bytes,
+        .login = smtp->login,
+        .hostname = s->view->config->hostname,
+        .may_use = inbound_session_may_use,
+        .may_use_arg = s,
+    };
+    err e = inbound_intake_open(s->in->queue, &rules, &s->intake);
+    if (e && e->kind == ERR_LIMIT) {
+        smtp_answer_set(a, 452, "4.3.1", "No space for more mail, try again later");
+        return NULL;
+    }
+    return e;
+}
+
+static err on_content(struct smtp_session *smtp, str run, deadline until)
+{
+    return inbound_intake_write(session_of(smtp)->intake, run, &smtp->failure, until);
+}
+
+static struct message_received trace_of(struct inbound_session *s, struct tls_facts *facts)
+{
+    struct message_received r = {
+        .helo = str_of(s->smtp.hello),
+        .peer = str_of(s->peer_ip),
+        .hostname = s->view->config->hostname,
+        .extended = s->smtp.esmtp,
+        .authenticated = s->smtp.login.len > 0,
+        .smtputf8 = s->envelope.smtputf8,
+        .rcpt = s->envelope.rcpt_count == 1 ? s->envelope.rcpts[0].address : (str){0},
+        .now_ms = clock_real_ms(),
+    };
+    if (tls_get_facts(s->smtp.conn, facts)) {
+        r.tls_version = str_of(facts->version);
+        r.tls_cipher = str_of(facts->cipher);
+    }
+    return r;
+}
+
+static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, struct smtp_answer *a,
+                   deadline until)
+{
+    struct inbound_session *s = session_of(smtp);
+    struct smtp_answer refusal = {0};
+    struct tls_facts facts;
+    TRY(inbound_intake_finish(s->intake, &refusal, until));
+    if (refusal.code != 0) {
+        *a = refusal;
+        return NULL;
+    }
+    if (scan->longest_line > SMTP_SCAN_LINE_BYTES_MAX && smtp->mail.body != BODY_BINARYMIME) {
+        smtp_answer_set(a, 550, "5.6.0", "A line of more than %d octets, see RFC 5322 2.1.1",
+                        SMTP_SCAN_LINE_BYTES_MAX);
+        return NULL;
+    }
+    s->envelope.found = smtp_scan_found(scan);
+    s->envelope.accepted_at_ms = clock_real_ms();
+    struct message_received received = trace_of(s, &facts);
+    int64_t size = (int64_t)inbound_intake_size(s->intake);
+    queue_id id;
+    TRY(inbound_intake_commit(s->intake, &s->envelope, &received, &id, until));
+    smtp_answer_set(a, 250, "2.0.0", "%s", id.text);
+    tell_accepted(s, &id, size);
+    return NULL;
+}
+
+static void on_reset(struct smtp_session *smtp)
+{
+    struct inbound_session *s = session_of(smtp);
+    inbound_intake_close(s->intake);
+    s->intake = NULL;
+    s->envelope = (struct envelope){0};
+    s->rcpt_cap = 0;
+}
+
+static const struct smtp_backend backend = {
+    .greet = on_greet,
+    .hello = on_hello,
+    .mechanisms = on_mechanisms,
+    .login = on_login,
+    .mail = on_mail,
+    .rcpt = on_rcpt,
+    .begin = on_begin,
+    .content = on_content,
+    .done = on_done,
+    .reset = on_reset,
+    .refused = on_refused,
+};
+
+/* ---- one connection --------------------------------------------------------------------- */
+
+static void say_and_leave(struct net_conn *conn, const char *text)
+{
+    err e = net_write(conn, str_of(text), deadline_after(1000));
+    if (e == NULL)
+        e = net_flush(conn, deadline_after(1000));
+    (void)e; /* it is sent away in any case */
+}
+
+static bool enter(struct inbound_session *s)
+{
+    const struct config_limits *l = &s->view->config->limits;
+    struct inbound_limits_rule rule = {l->connections, l->per_address, l->connect_rate_per_minute};
+    struct address peer = net_peer(s->smtp.conn);
+    enum inbound_limit verdict =
+        inbound_limits_enter(s->in->limits, &rule, &peer, clock_steady_ms());
+    s->counted = verdict == INBOUND_OK;
+    if (verdict == INBOUND_TOO_MANY)
+        say_and_leave(s->smtp.conn, "421 4.3.2 Too many connections, try again later\r\n");
+    else if (verdict != INBOUND_OK)
+        say_and_leave(s->smtp.conn, "421 4.7.0 Too many connections from your address\r\n");
+    return s->counted;
+}
+
+/* The handshake of a port where TLS comes first (465). */
+static err begin_tls(struct inbound_session *s)
+{
+    struct tls_server *tls = s->smtp.options->tls;
+    if (s->listener->tls != LISTENER_TLS_IMPLICIT)
+        return NULL;
+    err e = tls_accept(s->smtp.conn, tls, deadline_after(s->smtp.options->command_ms));
+    if (e && e->kind == ERR_TLS) {
+        struct tls_facts facts;
+        struct event failed = inbound_session_event(s, EVENT_TLS_FAILED, &facts);
+        failed.reason = e->text;
+        event_emit(s->in->events, &failed);
+    }
+    return e;
+}
+
+static err talk(struct inbound_session *s)
+{
+    const struct config *c = s->view->config;
+    if (s->listener->proxy)
+        TRY(inbound_proxy_accept(s->smtp.conn, c->proxy_trusted, c->proxy_trusted_count,
+                                 deadline_after(INBOUND_PROXY_MS_MAX)));
+    struct address peer = net_peer(s->smtp.conn);
+    char ip[ADDRESS_CHARS];
+    address_format_ip(&peer, ip);
+    str_to_chars(str_of(ip), s->peer_ip, sizeof s->peer_ip);
+    s->peer.trusted = inbound_relay_trusted(c, &peer);
+    if (!enter(s))
+        return NULL;
+    TRY(begin_tls(s));
+    return smtp_server_run(&s->smtp);
+}
+
+void inbound_session_run(struct inbound *in, struct net_conn *conn, size_t listener)
+{
+    struct inbound_session *s = MEM_NEW(struct inbound_session);
+    s->in = in;
+    s->view = inbound_view_hold(in);
+    s->listener = &s->view->config->listeners[listener];
+    s->peer.role = s->listener->role;
+    s->smtp.conn = conn;
+    s->smtp.options = &s->view->options[listener];
+    s->smtp.backend = &backend;
+    s->smtp.context = s;
+    smtp_server_init(&s->smtp);
+    err e = talk(s);
+    if (e && e->kind == ERR_SYSTEM)
+        log_err(e, "session with %s", s->peer_ip);
+    smtp_server_release(&s->smtp);
+    if (s->counted) {
+        struct address peer = net_peer(conn);
+        inbound_limits_leave(in->limits, &peer);
+    }
+    net_close(conn);
+    inbound_view_close(s->view);
+    mem_free(s);
+}

@@ -1,0 +1,35 @@
+/* outbound/route.h -- which way a recipient's mail goes out
+ *
+ * Pure. The configuration decides: a domain of ours with `deliver`, else the first route that fits,
+ * else the MX of the recipient's domain. The queue stores only the name of a destination; the way
+ * itself is asked for again at each attempt, so that mail follows a configuration that changed.
+ */
+#pragma once
+#include "config/config.h"
+
+enum { OUTBOUND_ROUTE_DESTINATION_BYTES_MAX = 255 }; /* as the queue keeps names; longer is cut */
+
+enum outbound_route_kind {
+    OUTBOUND_ROUTE_HOPS, /* through these hosts, in order */
+    OUTBOUND_ROUTE_MX,   /* where the DNS says, or to an address literal */
+    OUTBOUND_ROUTE_NONE, /* no route: the mail waits */
+};
+
+/* Everything points into the configuration or the address. */
+struct outbound_route {
+    enum outbound_route_kind kind;
+    str domain;                       /* of the recipient */
+    const struct config_route *route; /* NULL: a domain of ours, or nothing was said */
+    const struct config_hop *hops;
+    size_t hop_count;
+    const struct config_account *account; /* NULL: no login */
+};
+
+/* The address is "local@domain"; one without a domain is our own host's. */
+void outbound_route_find(const struct config *, str address, struct outbound_route *ret_route);
+
+/* Same way, or not: what may share an attempt. */
+bool outbound_route_same(const struct outbound_route *, const struct outbound_route *);
+
+/* For the envelope: "route:NAME", else the recipient's domain. */
+str outbound_route_destination(const struct config *, str address, struct arena *);

@@ -1,0 +1,76 @@
+#include "outbound/route.h"
+#include "tests/test.h"
+
+static const char yaml[] =
+    "hostname: mail.example.com\n"
+    "domains:\n"
+    "  example.com: { deliver: \"lmtp://127.0.0.1:24\" }\n"
+    "  sending.example:\n"
+    "routes:\n"
+    "  - { to: \"boss@partner.example\", via: [\"smtp://boss.example\"], name: boss }\n"
+    "  - { to: \"partner.example\", via: mx }\n"
+    "  - { to: \"*.partner.example\", via: [\"smtp://a.example\", "
+    "\"smtp://b.example\"], account: relay }\n"
+    "  - { to: \"*\", via: [\"smtps://relay.example\"], name: all }\n"
+    "accounts: { relay: { user: u, secret: \"env:RELAY\" } }\n";
+
+static const struct config *load(const char *text)
+{
+    struct config *config = NULL;
+    struct config_errors errors;
+    config_errors_init(&errors);
+    CHECK_DONE(config_from_text(str_of(text), S("test.yaml"), &config, &errors), text);
+    config_errors_release(&errors);
+    return config;
+}
+
+TEST(outbound_route_find)
+{
+    static const struct {
+        const char *address, *destination;
+        enum outbound_route_kind kind;
+        const char *hop, *account;
+    } cases[] = {
+        {"bob@example.com",         "example.com",     OUTBOUND_ROUTE_HOPS, "lmtp://127.0.0.1:24",   ""     },
+        {"bob@sending.example",     "route:all",       OUTBOUND_ROUTE_HOPS, "smtps://relay.example", ""     },
+        {"boss@partner.example",    "route:boss",      OUTBOUND_ROUTE_HOPS, "smtp://boss.example",   ""     },
+        {"BOSS@partner.example",    "route:boss",      OUTBOUND_ROUTE_HOPS, "smtp://boss.example",   ""     },
+        {"bob@partner.example",     "partner.example", OUTBOUND_ROUTE_MX,   "",                      ""     },
+        {"bob@x.partner.example",   "route:3",         OUTBOUND_ROUTE_HOPS, "smtp://a.example",      "relay"},
+        {"bob@y.x.partner.example", "route:3",         OUTBOUND_ROUTE_HOPS, "smtp://a.example",      "relay"},
+        {"bob@notpartner.example",  "route:all",       OUTBOUND_ROUTE_HOPS, "smtps://relay.example", ""     },
+        {"bob@[192.0.2.1]",         "route:all",       OUTBOUND_ROUTE_HOPS, "smtps://relay.example", ""     },
+        {"a@b@example.com",         "example.com",     OUTBOUND_ROUTE_HOPS, "lmtp://127.0.0.1:24",   ""     },
+        {"postmaster",              "route:all",       OUTBOUND_ROUTE_HOPS, "smtps://relay.example", ""     },
+    };
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+    const struct config *c = load(yaml);
+    for (size_t i = 0; c && i < ARRAY_LEN(cases); i++) {
+        struct outbound_route r;
+        outbound_route_find(c, str_of(cases[i].address), &r);
+        CHECK(r.kind == cases[i].kind, cases[i].address);
+        CHECK_STR(outbound_route_destination(c, str_of(cases[i].address), arena),
+                  cases[i].destination, cases[i].address);
+        CHECK_STR(r.hop_count ? r.hops[0].url : (str){0}, cases[i].hop, cases[i].address);
+        CHECK_STR(r.account ? r.account->name : (str){0}, cases[i].account, cases[i].address);
+    }
+    config_close(c);
+}
+
+TEST(outbound_route_without_routes)
+{
+    struct outbound_route a, b;
+    const struct config *none = load("hostname: mail.example.com\n");
+    outbound_route_find(none, S("bob@example.net"), &a);
+    CHECK(a.kind == OUTBOUND_ROUTE_NONE, "nothing said: it waits");
+    config_close(none);
+    const struct config *mx = load("hostname: mail.example.com\nroutes: mx\n");
+    outbound_route_find(mx, S("bob@example.net"), &a);
+    CHECK(a.kind == OUTBOUND_ROUTE_MX, "routes: mx");
+    CHECK_STR(a.domain, "example.net", "routes: mx");
+    outbound_route_find(mx, S("al@EXAMPLE.net"), &b);
+    CHECK(outbound_route_same(&a, &b), "one domain, one way");
+    outbound_route_find(mx, S("al@example.org"), &b);
+    CHECK(!outbound_route_same(&a, &b), "two domains, two ways");
+    config_close(mx);
+}

@@ -1,0 +1,352 @@
+#include "base/crc.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "queue/bytes.h"
+#include "queue/commit.h"
+#include "queue/index.h"
+#include "queue/log.h"
+#include "queue/supply.h"
+#include "runtime/fault.h"
+#include <string.h>
+
+enum { COPY_BYTES_MAX = 16 * 1024 }; /* a longer part is written from where it lies */
+
+struct queue_write *queue_batch_add(struct queue_batch *b, enum queue_effect effect,
+                                    enum queue_record_type type)
+{
+    if (b->count == b->cap) {
+        b->cap = b->cap ? b->cap * 2 : 64;
+        b->writes = mem_resize(b->writes, b->cap * sizeof *b->writes);
+    }
+    struct queue_write *w = &b->writes[b->count++];
+    *w = (struct queue_write){.effect = effect, .record.type = (uint8_t)type};
+    return w;
+}
+
+void queue_batch_clear(struct queue_batch *b)
+{
+    b->count = 0;
+    b->bytes = b->meta_bytes = 0;
+    b->scratch_used = 0;
+}
+
+struct buf queue_batch_scratch(struct queue_batch *b)
+{
+    if (b->scratch == NULL)
+        b->scratch = mem_alloc(QUEUE_SCRATCH_BYTES);
+    size_t left = QUEUE_SCRATCH_BYTES - b->scratch_used;
+    /* With max below cap the buf never moves its memory. */
+    return (struct buf){b->scratch + b->scratch_used, 0, left, left ? left - 1 : 0};
+}
+
+str queue_batch_keep(struct queue_batch *b, const struct buf *from)
+{
+    ASSERT(from->ptr == b->scratch + b->scratch_used);
+    b->scratch_used += from->len;
+    return buf_str(from);
+}
+
+void queue_batch_finish(struct queue_batch *b, struct queue_write *w)
+{
+    b->bytes += queue_record_bytes(&w->record);
+    b->meta_bytes += w->record.meta_len;
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+struct out { /* where the bytes of a batch are laid out */
+    char *staging;
+    size_t used;
+    struct iovec *parts;
+    uint32_t count;
+};
+
+static void put_copy(struct out *o, const char *bytes, size_t size)
+{
+    char *to = o->staging + o->used;
+    struct iovec *last = o->count ? &o->parts[o->count - 1] : NULL;
+    if (bytes)
+        memcpy(to, bytes, size);
+    else
+        memset(to, 0, size);
+    o->used += size;
+    if (last && (char *)last->iov_base + last->iov_len == to)
+        last->iov_len += size;
+    else
+        o->parts[o->count++] = (struct iovec){to, size};
+}
+
+static void put(struct out *o, str part)
+{
+    if (part.len == 0)
+        return;
+    if (part.len <= COPY_BYTES_MAX)
+        put_copy(o, part.ptr, part.len);
+    else
+        o->parts[o->count++] = (struct iovec){(void *)part.ptr, part.len};
+}
+
+static size_t staging_needed(const struct queue_batch *b)
+{
+    size_t need = 0;
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct queue_write *w = &b->writes[i];
+        const str parts[] = {w->meta, w->head, w->body[0], w->body[1]};
+        need += QUEUE_RECORD_HEADER_BYTES + QUEUE_RECORD_ALIGN;
+        for (size_t k = 0; k < ARRAY_LEN(parts); k++)
+            need += parts[k].len <= COPY_BYTES_MAX ? parts[k].len : 0;
+    }
+    return need;
+}
+
+static void lay_out(struct queue_committer *c, struct queue_segment *s, struct out *o)
+{
+    uint64_t offset = s->end;
+    struct queue_write *group = NULL;
+    char *group_header = NULL;
+    uint32_t group_left = 0;
+    for (uint32_t i = 0; i < c->batch.count; i++) {
+        struct queue_write *w = &c->batch.writes[i];
+        struct queue_record *r = &w->record;
+        char *header = o->staging + o->used;
+        r->batch = c->next_batch;
+        r->sequence = c->next_sequence++;
+        w->offset = offset;
+        offset += queue_record_bytes(r);
+        put_copy(o, NULL, QUEUE_RECORD_HEADER_BYTES);
+        queue_record_encode(r, s->seed, header);
+        if (group_left > 0) {
+            group->record.body_crc = crc32c(group->record.body_crc, (str){header, 64});
+            group->record.id += queue_record_bytes(r);
+            if (--group_left == 0)
+                queue_record_encode(&group->record, s->seed, group_header);
+        } else if (r->type == QUEUE_RECORD_GROUP) {
+            group = w;
+            group_header = header;
+            group_left = r->group;
+        }
+        put(o, w->meta);
+        put(o, w->head);
+        put(o, w->body[0]);
+        put(o, w->body[1]);
+        size_t pad = queue_record_bytes(r) -
+                     (QUEUE_RECORD_HEADER_BYTES + r->meta_len + r->head_len + r->body_len);
+        if (pad)
+            put_copy(o, NULL, pad);
+    }
+    ASSERT(group_left == 0);
+}
+
+static err write_batch(struct queue_committer *c, struct queue_segment *s)
+{
+    size_t need = staging_needed(&c->batch);
+    uint32_t part_max = c->batch.count * 6 + 1;
+    if (need > c->staging_cap) {
+        c->staging_cap = need * 2;
+        c->staging = mem_resize(c->staging, c->staging_cap);
+    }
+    if (part_max > c->part_cap) {
+        c->part_cap = part_max * 2;
+        c->parts = mem_resize(c->parts, c->part_cap * sizeof *c->parts);
+    }
+    struct out o = {c->staging, 0, c->parts, 0};
+    lay_out(c, s, &o);
+    TRY(fault_point("spool.write"));
+    return file_write_at(s->file, o.parts, (int)o.count, s->end);
+}
+
+/* ---- taking effect, with the lock held ----------------------------------------------------- */
+
+static void set_outcomes(struct queue_entry *e, str outcomes)
+{
+    for (size_t i = 0; i * 3 < outcomes.len; i++) {
+        uint16_t rcpt;
+        uint8_t state;
+        queue_update_outcome(outcomes, i, &rcpt, &state);
+        ASSERT(rcpt < e->rcpt_count);
+        queue_entry_states(e)[rcpt] = state;
+    }
+}
+
+static void apply_state(struct queue *q, struct queue_segment *s, const struct queue_write *w)
+{
+    struct queue_delivery *d = w->delivery;
+    struct queue_entry *e = queue_entry_of(d);
+    queue_index_set_state(q, d, &w->state);
+    set_outcomes(e, w->outcomes);
+    queue_log_update_at(d, s, w->offset, queue_record_bytes(&w->record));
+    if (w->state.flags & QUEUE_FINISHED)
+        e->left--;
+    d->damaged = false;
+    queue_index_tell(q, d);
+}
+
+static void apply_done(struct queue *q, struct queue_segment *s, const struct queue_write *w)
+{
+    struct queue_entry *e = w->entry;
+    queue_log_name(q, s, e->segment->number);
+    queue_log_forget(e);
+    if (e->flags & QUEUE_RECORD_FILE)
+        queue_supply_unlink(q, e->id);
+    queue_index_remove(q, e);
+}
+
+static void apply(struct queue *q, struct queue_segment *s, const struct queue_write *w)
+{
+    switch (w->effect) {
+    case QUEUE_EFFECT_NEW:
+        queue_log_copy_at(q, w->entry, s, w->offset, &w->record);
+        queue_index_add(q, w->entry);
+        break;
+    case QUEUE_EFFECT_STATE:
+        apply_state(q, s, w);
+        break;
+    case QUEUE_EFFECT_DONE:
+        apply_done(q, s, w);
+        break;
+    case QUEUE_EFFECT_MOVE:
+        queue_log_copy_at(q, w->entry, s, w->offset, &w->record);
+        if (w->entry->moves < UINT8_MAX)
+            w->entry->moves++;
+        break;
+    case QUEUE_EFFECT_AGAIN:
+        queue_log_update_at(w->delivery, s, w->offset, queue_record_bytes(&w->record));
+        break;
+    case QUEUE_EFFECT_NAME:
+        queue_log_name(q, s, w->record.names);
+        break;
+    case QUEUE_EFFECT_NONE:
+        break;
+    }
+}
+
+static void take_effect(struct queue *q, struct queue_segment *s)
+{
+    struct queue_batch *b = &q->committer->batch;
+    for (uint32_t i = 0; i < b->count; i++) {
+        struct queue_write *w = &b->writes[i];
+        queue_segment_note(s, w->offset, &w->record, w->meta);
+        s->end = w->offset + queue_record_bytes(&w->record);
+    }
+    pthread_mutex_lock(&q->lock);
+    for (uint32_t i = 0; i < b->count; i++)
+        apply(q, s, &b->writes[i]);
+    q->stats.batches++;
+    pthread_mutex_unlock(&q->lock);
+}
+
+/* ---- when it goes wrong -------------------------------------------------------------------- */
+
+static void stop(struct queue *q, struct queue_segment *s, err e)
+{
+    struct queue_committer *c = q->committer;
+    log_err(e, "spool %s has stopped; nothing is accepted until it is reopened", q->folder);
+    s->suspect = true;
+    pthread_mutex_lock(&q->lock);
+    q->stopped = true;
+    q->stats.sync_errors++;
+    pthread_mutex_unlock(&q->lock);
+    c->reopen_wait_ms = c->reopen_wait_ms ? c->reopen_wait_ms * 2 : 500;
+    if (c->reopen_wait_ms > 30000)
+        c->reopen_wait_ms = 30000;
+    c->reopen_at = deadline_after(c->reopen_wait_ms);
+}
+
+static void retire(struct queue *q, struct queue_segment *s)
+{
+    struct queue_committer *c = q->committer;
+    for (int i = 0; i < QUEUE_STREAMS; i++)
+        if (c->active[i] == s)
+            c->active[i] = NULL;
+    if (s->suspect)
+        return;
+    s->status = QUEUE_SEGMENT_SEALING;
+    queue_supply_seal(q, s);
+}
+
+/* Say durably, in another segment, that the batch never happened. */
+static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch)
+{
+    struct queue_committer *c = q->committer;
+    retire(q, s);
+    queue_batch_clear(&c->batch);
+    struct queue_write *w = queue_batch_add(&c->batch, QUEUE_EFFECT_NAME, QUEUE_RECORD_ABORT);
+    w->record.id = batch;
+    w->record.names = s->number;
+    queue_batch_finish(&c->batch, w);
+    struct queue_segment *other =
+        queue_commit_room(q, QUEUE_HOT, false, QUEUE_RECORD_HEADER_BYTES, 1, 0);
+    if (other == NULL)
+        return err_new(ERR_LIMIT, "no segment is left to abort in");
+    TRY(write_batch(c, other));
+    TRY(fault_point("spool.sync"));
+    TRY(file_sync(other->file));
+    c->next_batch++;
+    take_effect(q, other);
+    return NULL;
+}
+
+struct queue_segment *queue_commit_room(struct queue *q, enum queue_stream stream, bool new_mail,
+                                        uint64_t bytes, uint32_t records, uint64_t meta_bytes)
+{
+    struct queue_committer *c = q->committer;
+    struct queue_segment *s = c->active[stream];
+    if (s && queue_segment_fits(s, bytes, records, meta_bytes))
+        return s;
+    if (c->make_now && c->ready_count == 0) {
+        err e = queue_supply_make(q, &c->ready[0]);
+        if (e) {
+            log_err(e, "spool %s: make a segment", q->folder);
+            return NULL;
+        }
+        c->ready_count = 1;
+        __atomic_add_fetch(&q->ready_count, 1, __ATOMIC_RELAXED);
+    }
+    if (c->ready_count <= (new_mail ? QUEUE_READY_RESERVED : 0))
+        return NULL;
+    if (s)
+        retire(q, s);
+    s = c->ready[--c->ready_count];
+    __atomic_sub_fetch(&q->ready_count, 1, __ATOMIC_RELAXED);
+    s->status = QUEUE_SEGMENT_ACTIVE;
+    s->stream = stream;
+    c->active[stream] = s;
+    pthread_mutex_lock(&q->lock);
+    queue_log_add(q, s);
+    pthread_mutex_unlock(&q->lock);
+    if (q->supply_thread)
+        queue_supply_wanted(q);
+    return queue_segment_fits(s, bytes, records, meta_bytes) ? s : NULL;
+}
+
+err queue_commit_batch(struct queue *q, struct queue_segment *s)
+{
+    struct queue_committer *c = q->committer;
+    if (c->batch.count == 0)
+        return NULL;
+    err e = write_batch(c, s);
+    bool written = e == NULL;
+    if (written)
+        e = fault_point("spool.sync");
+    if (written && e == NULL)
+        e = file_sync(s->file);
+    uint64_t batch = c->next_batch++;
+    if (e == NULL) {
+        take_effect(q, s);
+        return NULL;
+    }
+    if (written) {
+        s->failed_batch = batch;
+        stop(q, s, e);
+        retire(q, s);
+        return e;
+    }
+    err aborted = abort_batch(q, s, batch);
+    if (aborted) {
+        struct queue_segment *active = c->active[QUEUE_HOT];
+        stop(q, active ? active : s, aborted);
+        if (active)
+            retire(q, active);
+    }
+    return e;
+}

@@ -1,0 +1,179 @@
+#include "queue/index.h"
+#include "base/mem.h"
+#include <string.h>
+
+static str entry_key(const void *object)
+{
+    const struct queue_entry *e = object;
+    return (str){(const char *)&e->id, sizeof e->id};
+}
+
+static str destination_key(const void *object)
+{
+    const struct queue_destination *d = object;
+    return (str){d->name, d->name_len};
+}
+
+void queue_index_init(struct queue *q)
+{
+    table_init(&q->messages, entry_key);
+    table_init(&q->destinations, destination_key);
+}
+
+void queue_index_release(struct queue *q)
+{
+    size_t position = 0;
+    struct queue_entry *e;
+    while ((e = table_next(&q->messages, &position)) != NULL)
+        mem_free(e);
+    table_release(&q->messages);
+    struct queue_destination *d;
+    position = 0;
+    while ((d = table_next(&q->destinations, &position)) != NULL)
+        mem_free(d);
+    table_release(&q->destinations);
+}
+
+struct queue_entry *queue_index_find(struct queue *q, uint64_t id)
+{
+    return table_find(&q->messages, (str){(const char *)&id, sizeof id});
+}
+
+struct queue_entry *queue_index_make(uint64_t id, uint16_t deliveries, uint16_t rcpts)
+{
+    size_t size = sizeof(struct queue_entry) + deliveries * sizeof(struct queue_delivery) + rcpts;
+    struct queue_entry *e = mem_alloc(size);
+    e->id = id;
+    e->delivery_count = e->left = deliveries;
+    e->rcpt_count = rcpts;
+    for (uint16_t i = 0; i < deliveries; i++)
+        e->deliveries[i].index = i;
+    return e;
+}
+
+void queue_index_name(struct queue *q, struct queue_delivery *d, str name)
+{
+    ASSERT(name.len <= QUEUE_RECORD_NAME_BYTES_MAX);
+    struct queue_destination *found = table_find(&q->destinations, name);
+    if (found == NULL) {
+        found = mem_alloc(sizeof *found + name.len);
+        if (name.len)
+            memcpy(found->name, name.ptr, name.len);
+        found->name_len = (uint8_t)name.len;
+        found->worker = (uint16_t)(hash_fixed(name) % (uint64_t)q->options.workers);
+        list_init(&found->ready);
+        table_add(&q->destinations, found);
+    }
+    found->refs++;
+    d->destination = found;
+}
+
+static void unname(struct queue *q, struct queue_delivery *d)
+{
+    struct queue_destination *at = d->destination;
+    if (at == NULL || --at->refs > 0)
+        return;
+    ASSERT(!list_linked(&at->turn));
+    table_remove(&q->destinations, destination_key(at));
+    mem_free(at);
+}
+
+void queue_index_drop(struct queue *q, struct queue_entry *e)
+{
+    for (uint16_t i = 0; i < e->delivery_count; i++)
+        unname(q, &e->deliveries[i]);
+    mem_free(e);
+}
+
+void queue_index_unref(struct queue *q, struct queue_entry *e)
+{
+    ASSERT(e->refs > 0);
+    if (--e->refs == 0)
+        queue_index_drop(q, e);
+}
+
+void queue_index_tell(struct queue *q, struct queue_delivery *d)
+{
+    struct queue_inbox *inbox = &q->inboxes[d->destination->worker];
+    if (d->in_inbox)
+        return;
+    d->in_inbox = true;
+    d->inbox_next = NULL;
+    *inbox->end = d;
+    inbox->end = &d->inbox_next;
+    if (inbox->loop && !inbox->posted) {
+        inbox->posted = true;
+        loop_post(inbox->loop, &inbox->note);
+    }
+}
+
+static bool finished(const struct queue_delivery *d) { return (d->flags & QUEUE_FINISHED) != 0; }
+
+static void count_delivery(struct queue *q, const struct queue_delivery *d, bool up)
+{
+    uint64_t one = up ? 1 : (uint64_t)-1;
+    if (finished(d))
+        return;
+    q->stats.deliveries += one;
+    if (d->flags & QUEUE_HELD)
+        q->stats.held += one;
+}
+
+void queue_index_insert(struct queue *q, struct queue_entry *e)
+{
+    table_add(&q->messages, e);
+    e->refs = 1;
+}
+
+void queue_index_publish(struct queue *q, struct queue_entry *e)
+{
+    q->stats.messages++;
+    q->stats.bytes += e->content_size;
+    for (uint16_t i = 0; i < e->delivery_count; i++) {
+        struct queue_delivery *d = &e->deliveries[i];
+        count_delivery(q, d, true);
+        if (finished(d))
+            continue;
+        e->refs++;
+        queue_index_tell(q, d);
+    }
+}
+
+void queue_index_add(struct queue *q, struct queue_entry *e)
+{
+    queue_index_insert(q, e);
+    queue_index_publish(q, e);
+}
+
+void queue_index_remove(struct queue *q, struct queue_entry *e)
+{
+    table_remove(&q->messages, entry_key(e));
+    q->stats.messages--;
+    q->stats.bytes -= e->content_size;
+    for (uint16_t i = 0; i < e->delivery_count; i++) {
+        struct queue_delivery *d = &e->deliveries[i];
+        count_delivery(q, d, false);
+        if (finished(d))
+            continue;
+        d->gone = true;
+        queue_index_tell(q, d);
+    }
+    queue_index_unref(q, e);
+}
+
+void queue_index_set_state(struct queue *q, struct queue_delivery *d, const struct queue_state *s)
+{
+    count_delivery(q, d, false);
+    d->due_ms = s->due_ms;
+    d->first_s = (uint32_t)(s->first_ms / 1000);
+    d->last_s = (uint32_t)(s->last_ms / 1000);
+    d->attempts = (uint16_t)(s->attempts > UINT16_MAX ? UINT16_MAX : s->attempts);
+    d->flags = s->flags;
+    count_delivery(q, d, true);
+}
+
+struct queue_state queue_index_state(const struct queue_delivery *d)
+{
+    return (struct queue_state){d->due_ms, (int64_t)d->first_s * 1000, (int64_t)d->last_s * 1000,
+                                d->attempts, d->flags};
+}

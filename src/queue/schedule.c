@@ -1,0 +1,273 @@
+#include "queue/schedule.h"
+#include "base/mem.h"
+#include "queue/index.h"
+
+enum {
+    LOOK_MS = 60 * 1000, /* nobody sleeps longer than this */
+    INBOX_STEP = 4096,   /* deliveries sorted in at one turn of the loop */
+    SKEW_ALLOWED_MS = 1000,
+};
+
+struct schedule {
+    struct queue *queue;
+    struct queue_inbox *inbox;
+    struct heap waiting; /* by steady time */
+    struct list turns;   /* destinations that have due deliveries and are not paused */
+    struct gate gate;
+};
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+static void unplace(struct schedule *s, struct queue_delivery *d)
+{
+    struct queue_destination *at = d->destination;
+    if (d->place == QUEUE_IN_HEAP)
+        heap_remove(&s->waiting, &d->node);
+    if (d->place == QUEUE_IN_READY) {
+        list_remove(&d->ready);
+        at->ready_count--;
+        if (at->ready_count == 0)
+            list_remove(&at->turn);
+    }
+    d->place = QUEUE_NOWHERE;
+}
+
+static void make_ready(struct schedule *s, struct queue_delivery *d)
+{
+    struct queue_destination *at = d->destination;
+    d->ready = (struct list){0};
+    list_add_last(&at->ready, &d->ready);
+    d->place = QUEUE_IN_READY;
+    at->ready_count++;
+    if (!at->paused && !list_linked(&at->turn))
+        list_add_last(&s->turns, &at->turn);
+}
+
+/* How long until it is due. When the last thing that happened to it lies in the future the clock
+ * went back: then what counts is the distance between the two. */
+static int64_t wait_ms(const struct queue_delivery *d)
+{
+    int64_t now = clock_real_ms();
+    int64_t last = d->attempts ? (int64_t)d->last_s * 1000 : queue_entry_of(d)->accepted_ms;
+    int64_t from = last > now + SKEW_ALLOWED_MS ? last : now;
+    return d->due_ms > from ? d->due_ms - from : 0;
+}
+
+/* With the lock held: put it where its state says. */
+static void place(struct schedule *s, struct queue_delivery *d)
+{
+    bool over = d->gone || (d->flags & QUEUE_FINISHED);
+    unplace(s, d);
+    if (d->taken)
+        return; /* it will be told again */
+    if (over) {
+        queue_index_unref(s->queue, queue_entry_of(d));
+        return;
+    }
+    if ((d->flags & QUEUE_HELD) || d->damaged)
+        return;
+    int64_t wait = wait_ms(d);
+    if (wait == 0) {
+        make_ready(s, d);
+        return;
+    }
+    d->node = (struct heap_node){0};
+    heap_add(&s->waiting, &d->node, clock_steady_ms() + wait);
+    d->place = QUEUE_IN_HEAP;
+}
+
+/* ---- the inbox ------------------------------------------------------------------------------- */
+
+/* True: there is more. */
+static bool sort_in(struct schedule *s)
+{
+    struct queue_inbox *inbox = s->inbox;
+    pthread_mutex_lock(&s->queue->lock);
+    for (int n = 0; n < INBOX_STEP && inbox->first; n++) {
+        struct queue_delivery *d = inbox->first;
+        inbox->first = d->inbox_next;
+        if (inbox->first == NULL)
+            inbox->end = &inbox->first;
+        d->in_inbox = false;
+        place(s, d);
+    }
+    bool more = inbox->first != NULL;
+    inbox->posted = more;
+    pthread_mutex_unlock(&s->queue->lock);
+    return more;
+}
+
+static void inbox_note(struct loop_note *note)
+{
+    struct queue_inbox *inbox = CONTAINER_OF(note, struct queue_inbox, note);
+    struct schedule *s = inbox->schedule;
+    if (s == NULL)
+        return;
+    if (sort_in(s))
+        loop_post(inbox->loop, &inbox->note);
+    gate_wake_all(&s->gate);
+}
+
+void queue_attach(struct queue *q, int worker, struct schedule **ret_schedule)
+{
+    ASSERT(worker >= 0 && worker < q->options.workers);
+    struct schedule *s = MEM_NEW(struct schedule);
+    struct queue_inbox *inbox = &q->inboxes[worker];
+    s->queue = q;
+    s->inbox = inbox;
+    list_init(&s->turns);
+    gate_init(&s->gate);
+    inbox->note.run = inbox_note;
+    pthread_mutex_lock(&q->lock);
+    inbox->loop = loop_current();
+    inbox->schedule = s;
+    inbox->posted = true;
+    pthread_mutex_unlock(&q->lock);
+    ASSERT(inbox->loop != NULL);
+    loop_post(inbox->loop, &inbox->note);
+    *ret_schedule = s;
+}
+
+void schedule_close(struct schedule *s)
+{
+    if (s == NULL)
+        return;
+    struct queue *q = s->queue;
+    pthread_mutex_lock(&q->lock);
+    s->inbox->loop = NULL;
+    s->inbox->schedule = NULL;
+    pthread_mutex_unlock(&q->lock);
+    heap_release(&s->waiting);
+    while (!list_empty(&s->turns))
+        list_take_first(&s->turns);
+    mem_free(s);
+}
+
+/* ---- taking -----------------------------------------------------------------------------------
+ */
+
+static void wake_due(struct schedule *s)
+{
+    int64_t now = clock_steady_ms();
+    struct heap_node *node;
+    while ((node = heap_first(&s->waiting)) != NULL && node->key <= now) {
+        struct queue_delivery *d = CONTAINER_OF(node, struct queue_delivery, node);
+        unplace(s, d);
+        make_ready(s, d);
+    }
+}
+
+/* The first of this destination, unless it changed meanwhile (then its note is under way). */
+static struct queue_delivery *take_from(struct schedule *s, struct queue_destination *at)
+{
+    struct queue_delivery *d = LIST_OF(at->ready.next, struct queue_delivery, ready);
+    unplace(s, d);
+    pthread_mutex_lock(&s->queue->lock);
+    bool good = !d->gone && !d->taken && !d->damaged && !(d->flags & (QUEUE_FINISHED | QUEUE_HELD));
+    d->taken = d->taken || good;
+    pthread_mutex_unlock(&s->queue->lock);
+    return good ? d : NULL;
+}
+
+static struct queue_delivery *take(struct schedule *s)
+{
+    while (!list_empty(&s->turns)) {
+        struct queue_destination *at =
+            LIST_OF(list_take_first(&s->turns), struct queue_destination, turn);
+        struct queue_delivery *d = take_from(s, at);
+        if (at->ready_count > 0)
+            list_add_last(&s->turns, &at->turn);
+        if (d)
+            return d;
+    }
+    return NULL;
+}
+
+err schedule_next(struct schedule *s, struct queue_delivery **ret_delivery, deadline until)
+{
+    for (;;) {
+        wake_due(s);
+        struct queue_delivery *d = take(s);
+        if (d) {
+            *ret_delivery = d;
+            return NULL;
+        }
+        struct heap_node *next = heap_first(&s->waiting);
+        deadline wake = deadline_after(LOOK_MS);
+        if (next)
+            wake = deadline_sooner(wake, (deadline){next->key});
+        err e = gate_wait(&s->gate, deadline_sooner(wake, until));
+        if (e && (e->kind != ERR_TIMEOUT || deadline_passed(until)))
+            return e;
+        if (e)
+            err_forget();
+    }
+}
+
+/* With the lock held: a destination that has no deliveries may go at any time. */
+static struct queue_destination *find(struct schedule *s, str name)
+{
+    struct queue_destination *at = table_find(&s->queue->destinations, name);
+    bool ours = at && &s->queue->inboxes[at->worker] == s->inbox;
+    return ours ? at : NULL;
+}
+
+struct queue_delivery *schedule_next_for(struct schedule *s, str name)
+{
+    struct queue_delivery *d = NULL;
+    bool more = true;
+    wake_due(s);
+    while (d == NULL && more) {
+        pthread_mutex_lock(&s->queue->lock);
+        struct queue_destination *at = find(s, name);
+        more = at && at->ready_count > 0; /* then it stays */
+        pthread_mutex_unlock(&s->queue->lock);
+        if (more)
+            d = take_from(s, at);
+    }
+    return d;
+}
+
+size_t schedule_ready(struct schedule *s, str name)
+{
+    wake_due(s);
+    pthread_mutex_lock(&s->queue->lock);
+    struct queue_destination *at = find(s, name);
+    size_t count = at ? at->ready_count : 0;
+    pthread_mutex_unlock(&s->queue->lock);
+    return count;
+}
+
+static void set_paused(struct schedule *s, str name, bool paused)
+{
+    pthread_mutex_lock(&s->queue->lock);
+    struct queue_destination *at = find(s, name);
+    if (at)
+        at->paused = paused;
+    if (at && paused)
+        list_remove(&at->turn);
+    if (at && !paused && at->ready_count > 0 && !list_linked(&at->turn))
+        list_add_last(&s->turns, &at->turn);
+    pthread_mutex_unlock(&s->queue->lock);
+}
+
+void schedule_pause(struct schedule *s, str name) { set_paused(s, name, true); }
+
+void schedule_resume(struct schedule *s, str name)
+{
+    set_paused(s, name, false);
+    gate_wake_all(&s->gate);
+}
+
+void schedule_put_back(struct schedule *s, struct queue_delivery **delivery, int64_t due_ms)
+{
+    struct queue_delivery *d = *delivery;
+    *delivery = NULL;
+    pthread_mutex_lock(&s->queue->lock);
+    ASSERT(d->taken);
+    d->taken = false;
+    if (due_ms > d->due_ms)
+        d->due_ms = due_ms;
+    queue_index_tell(s->queue, d);
+    pthread_mutex_unlock(&s->queue->lock);
+}

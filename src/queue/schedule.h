@@ -1,0 +1,29 @@
+/* queue/schedule.h -- which delivery is next, for one worker
+ *
+ * A worker's schedule knows the deliveries whose destination hashes to it: those that wait for
+ * their time in a heap, those that are due in a list for each destination. Destinations take
+ * turns, so that a large queue for one does not delay the others. All calls are made on the
+ * worker's own loop.
+ */
+#pragma once
+#include "queue/queue.h"
+
+struct schedule;
+
+/* On the worker's loop, once. */
+void queue_attach(struct queue *, int worker, struct schedule **ret_schedule);
+void schedule_close(struct schedule *); /* before the loop ends; accepts NULL */
+
+/* Wait until a delivery is due, and take it. It is the caller's until it is settled or put back.
+ * Destinations that are paused are passed over. */
+must_use err schedule_next(struct schedule *, struct queue_delivery **ret_delivery, deadline until);
+/* The next for this destination that is due now, paused or not; NULL: none. Does not wait. */
+struct queue_delivery *schedule_next_for(struct schedule *, str destination);
+size_t schedule_ready(struct schedule *, str destination); /* how many are due */
+
+/* Leave this destination out of schedule_next until resumed (its connections are all in use). */
+void schedule_pause(struct schedule *, str destination);
+void schedule_resume(struct schedule *, str destination);
+
+/* Not tried after all: it is due again at once, or at due_ms (real time, not kept on disk). */
+void schedule_put_back(struct schedule *, struct queue_delivery **, int64_t due_ms);
