@@ -65,6 +65,8 @@ static err play_line(struct visit *v, str line)
         return hear_data(v);
     if (str_eq(line, S("silent")))
         return fiber_sleep(DEADLINE_NEVER);
+    if (str_eq(line, S("tls")))
+        return tls_accept(v->conn, v->server->town->tls_server, DEADLINE_NEVER);
     return str_eq(line, S("close")) ? err_new(ERR_CLOSED, "as the script says") : NULL;
 }
 
@@ -146,8 +148,18 @@ static void load(struct town *t)
     t->config = config;
 }
 
+static void open_tls(struct town *t)
+{
+    struct tls_certificate certificate = {S(""), S("/tls.crt"), S("/tls.key")};
+    struct tls_server_options options = {TLS_OPPORTUNISTIC, &certificate, 1};
+    CHECK_DONE(tls_make_certificate(S("relay.example"), "/tls.crt", "/tls.key"), t->label);
+    CHECK_DONE(tls_server_open(&options, &t->tls_server), t->label);
+    CHECK_DONE(tls_client_open(S("/tls.crt"), &t->tls), t->label);
+}
+
 static void open_all(struct town *t)
 {
+    open_tls(t);
     struct queue_options options = {
         .folder = "/spool", .workers = 1, .draft_memory_max = 64 << 20, .segment_bytes = 1 << 20};
     CHECK_DONE(queue_open(&options, &t->queue), t->label);
@@ -193,6 +205,8 @@ static void entry(void *arg)
     }
     CHECK(sim_net_open_count() == 0, t->label); /* no socket is left */
     dns_resolver_close(t->resolver);
+    tls_server_close(t->tls_server);
+    tls_client_close(t->tls);
     config_close(t->config);
     buf_release(&t->events);
     arena_close(t->arena);
@@ -229,7 +243,8 @@ void town_send(struct town *t, const struct town_mail *m)
     CHECK_DONE(queue_draft_open(t->queue, &draft), t->label);
     str content = m->content ? str_of(m->content) : S("Subject: hello\r\n\r\nhello\r\n");
     CHECK_DONE(queue_draft_write(draft, content, until), t->label);
-    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until), t->label);
+    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until),
+               t->label);
 }
 
 void town_wait(struct town *t, int64_t ms)
