@@ -1,5 +1,6 @@
 #include "account/keeper.h"
 #include "account/command.h"
+#include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/secret.h"
 #include "account/store.h"
@@ -33,10 +34,7 @@ const char *keeper_reason_name(enum keeper_reason reason)
 
 static err read_secret(const struct keeper_state *state, str reference, struct buf *secret)
 {
-    bool listed = false;
-    for (size_t i = 0; i < state->reference_count; i++)
-        listed = listed || str_eq(state->references[i], reference);
-    if (!listed)
+    if (!keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
     str command = reference;
     if (str_skip(&command, S("command:")))

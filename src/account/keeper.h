@@ -15,6 +15,7 @@
 #include "sasl/scram.h"
 
 struct account_store;
+struct keeper_references;
 
 enum keeper_scope { KEEPER_SUBMISSION, KEEPER_MAILBOX, KEEPER_SCOPE_COUNT };
 
@@ -99,9 +100,8 @@ enum {
 /* Only references that the configuration holds are read: a broken main process may not have the
  * keeper run or read whatever it likes. */
 struct keeper_state {
-    struct account_store *store; /* shared by the threads; NULL: no logins here */
-    const str *references;
-    size_t reference_count;
+    struct account_store *store;          /* shared by the threads; NULL: no logins here */
+    struct keeper_references *references; /* NULL: none */
 };
 
 /* Answer one request; never fails, for what cannot be done is in the reply. Its texts live in the

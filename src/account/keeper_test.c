@@ -1,3 +1,4 @@
+#include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/store.h"
 #include "tests/test.h"
@@ -66,9 +67,8 @@ TEST(keeper_serve)
         {"env:SMTPTOOL_TEST_KEEPER", 24},
         {"command:echo hello",       18}
     };
-    struct serving s = {
-        .state = {.references = references, .reference_count = 2}
-    };
+    struct serving s = {.state.references = keeper_references_open()};
+    CHECK_DONE(keeper_references_set(s.state.references, references, 2), "references");
     struct keeper_request requests[] = {
         {.id = 1, .op = KEEPER_SECRET,      .reference = S("env:SMTPTOOL_TEST_KEEPER")   },
         {.id = 2, .op = KEEPER_SECRET,      .reference = S("command:echo hello")         },
@@ -102,6 +102,7 @@ TEST(keeper_serve)
     }
     close(fd);
     pthread_join(thread, NULL);
+    keeper_references_close(s.state.references);
     CHECK(s.ended_well, "the end of the main process is the end of the keeper");
     buf_release(&out);
     arena_close(arena);

@@ -18,6 +18,7 @@ struct service_options {
     const struct keeper *keeper;     /* NULL: one in this process, over state/accounts.db */
     int workers;                     /* 0: as the configuration says */
     uint16_t mx_port;                /* where MX hosts listen: 25; tests need another */
+    const char *accounts_path;       /* NULL: state/accounts.db */
     /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here. */
     const int *listen_fds;
     size_t listen_fd_count;

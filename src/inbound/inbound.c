@@ -10,13 +10,15 @@ static enum tls_profile profile_of(const struct config *c, const struct config_l
 }
 
 static err open_tls(const struct config *c, const struct config_listener *l,
-                    struct tls_server **ret_tls)
+                    const struct tls_certificate *fallback, struct tls_server **ret_tls)
 {
-    if (l->tls == LISTENER_TLS_NONE || c->certificate.len == 0)
+    if (l->tls == LISTENER_TLS_NONE)
         return NULL;
     size_t count = 1 + c->sni_count;
     struct tls_certificate *list = mem_alloc(count * sizeof *list);
-    list[0] = (struct tls_certificate){{0}, c->certificate, c->key};
+    list[0] = *fallback;
+    if (c->certificate.len)
+        list[0] = (struct tls_certificate){{0}, c->certificate, c->key};
     for (size_t i = 0; i < c->sni_count; i++)
         list[i + 1] =
             (struct tls_certificate){c->sni[i].name, c->sni[i].certificate, c->sni[i].key};
@@ -46,15 +48,17 @@ options_of(const struct config *c, const struct config_listener *l, struct tls_s
     };
 }
 
-err inbound_view_open(const struct config *c, struct inbound_view **ret_view)
+err inbound_view_open(const struct config *c, str certificate, str key,
+                      struct inbound_view **ret_view)
 {
+    struct tls_certificate fallback = {{0}, certificate, key};
     struct inbound_view *v = MEM_NEW(struct inbound_view);
     v->config = config_hold(c);
     v->options = mem_alloc((c->listener_count + 1) * sizeof *v->options);
     v->tls = mem_alloc((c->listener_count + 1) * sizeof(struct tls_server *));
     atomic_init(&v->holders, 1);
     for (size_t i = 0; i < c->listener_count; i++) {
-        err e = open_tls(c, &c->listeners[i], &v->tls[i]);
+        err e = open_tls(c, &c->listeners[i], &fallback, &v->tls[i]);
         if (e) {
             inbound_view_close(v);
             return e;

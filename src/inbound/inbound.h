@@ -35,8 +35,10 @@ struct inbound {
     struct inbound_recipients *recipients; /* NULL: `ask` cannot be answered (451) */
 };
 
-/* Reads certificates: blocks. ERR_CONFIG. The configuration is held. */
-must_use err inbound_view_open(const struct config *, struct inbound_view **ret_view);
+/* Reads certificates: blocks. ERR_CONFIG. The configuration is held. certificate and key are the
+ * paths to use where it names none. */
+must_use err inbound_view_open(const struct config *, str certificate, str key,
+                               struct inbound_view **ret_view);
 void inbound_view_close(struct inbound_view *); /* one holder less; accepts NULL */
 struct inbound_view *inbound_view_hold(struct inbound *);
 void inbound_view_replace(struct inbound *, struct inbound_view *); /* takes it over */

@@ -1,6 +1,7 @@
 #include "inbound/login.h"
 #include "base/mem.h"
 #include "sasl/server.h"
+#include "smtp/server.h"
 #include <string.h>
 
 enum { VERDICT_ARENA_BYTES_MAX = 256 * 1024 };
@@ -206,7 +207,8 @@ static err exchange(struct login *l, bool *ret_given, struct smtp_answer *a, dea
     if (e == NULL && !*ret_given) {
         throttle_end(l, ACCOUNT_THROTTLE_UNKNOWN);
         emit(l,
-             a->code == 501 && strcmp(a->enhanced, "5.7.0") == 0 ? LOGIN_FAILURE_CANCELED : LOGIN_FAILURE_MALFORMED,
+             a->code == 501 && strcmp(a->enhanced, "5.7.0") == 0 ? LOGIN_FAILURE_CANCELED
+                                                                 : LOGIN_FAILURE_MALFORMED,
              "");
     }
     return e;

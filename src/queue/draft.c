@@ -54,6 +54,8 @@ void queue_draft_abandon(struct queue_draft **draft)
     mem_free(d);
 }
 
+queue_id queue_draft_id(const struct queue_draft *d) { return queue_id_format(d->id); }
+
 uint64_t queue_draft_size(const struct queue_draft *d) { return d->size; }
 
 bool queue_draft_in_memory(const struct queue_draft *d, str *ret_bytes)

@@ -42,6 +42,7 @@ bool queue_stopped(struct queue *);  /* a sync failed: nothing is accepted until
 /* The body of a session's message: in memory, or in a file when it is large or memory is short. */
 must_use err queue_draft_open(struct queue *, struct queue_draft **ret_draft); /* ERR_LIMIT: full */
 must_use err queue_draft_write(struct queue_draft *, str bytes, deadline until);
+queue_id queue_draft_id(const struct queue_draft *); /* the id that the message will have */
 uint64_t queue_draft_size(const struct queue_draft *);
 bool queue_draft_in_memory(const struct queue_draft *, str *ret_bytes); /* all of it, to look at */
 /* Some bytes from there on; 0 at the end. */
@@ -67,6 +68,8 @@ struct queue_rcpt {
 struct queue_message {
     queue_id id;
     struct queue_state state;
+    str last_reply; /* as of the last time the message was moved: see queue_admin_list for the
+                       newest */
     struct envelope *envelope; /* rcpts: those of this delivery that still wait */
     uint16_t *rcpt_indexes;    /* beside envelope->rcpts */
     str prefix;
@@ -113,7 +116,7 @@ must_use err queue_settle(struct queue *, struct queue_delivery **, const struct
 struct queue_stats {
     uint64_t messages, deliveries, held, bytes;
     int64_t oldest_ms; /* of the messages opened or accepted since start; 0: none */
-    uint64_t damaged, batches, sync_errors;
+    uint64_t damaged, batches, sync_errors, cleaned; /* cleaned: segments */
     uint64_t segments, log_bytes, live_bytes;
     uint64_t free_bytes;
 };

@@ -274,6 +274,35 @@ err tls_link_handshake(struct tls_link *l, deadline until)
     return NULL;
 }
 
+err tls_accept(struct net_conn *conn, struct tls_server *server, deadline until)
+{
+    struct tls_link *l;
+    TRY(tls_link_open(conn, tls_server_context(server), until, &l));
+    l->server = tls_server_hold(server);
+    SSL_set_accept_state(l->ssl);
+    return tls_link_handshake(l, until);
+}
+
+err tls_connect(struct net_conn *conn, struct tls_client *client, str server_name,
+                enum tls_verify verify, deadline until)
+{
+    struct tls_link *l;
+    TRY(tls_link_open(conn, tls_client_context(client), until, &l));
+    l->client = tls_client_hold(client);
+    SSL_set_connect_state(l->ssl);
+    err e = tls_client_expect(l, server_name, verify);
+    if (e) {
+        (void)fail_for_good(l, EPROTO);
+        return e;
+    }
+    return tls_link_handshake(l, until);
+}
+
+err tls_make_certificate(str name, const char *certificate_path, const char *key_path)
+{
+    return tls_certificate_make(name, certificate_path, key_path);
+}
+
 /* ---- settings of both ends -------------------------------------------------------------- */
 
 #define AEAD_CIPHERS                                             \

@@ -29,7 +29,8 @@ enum {
 struct tls_server; /* certificates and settings; shared by all loops; counted references */
 
 struct tls_certificate {
-    str name;             /* SNI; empty for the default; "*.example.com" is understood */
+    str name; /* SNI; empty for the default; "*.example.com" is understood. An RSA and an
+               * ECDSA certificate may share a name: the client gets what it can */
     str certificate, key; /* paths of PEM files; the chain stands behind the certificate */
 };
 
@@ -49,7 +50,8 @@ int64_t tls_server_expires(const struct tls_server *); /* real ms: the first of 
 
 /* Handshake as the server. ERR_TLS: it failed, and OpenSSL's reason is in the text. ALPN that is
  * there without "smtp" is refused (no_application_protocol). Bytes that came in clear must have
- * been refused before (net_pending). */
+ * been refused before (net_pending); what is left in net_input is ERR_PROTOCOL. After an err the
+ * connection is good for net_close() only. */
 must_use err tls_accept(struct net_conn *, struct tls_server *, deadline until);
 
 /* ---- client ----------------------------------------------------------------------------- */
@@ -66,8 +68,9 @@ must_use err tls_client_open(str ca_file, struct tls_client **ret_client);
 struct tls_client *tls_client_hold(struct tls_client *);
 void tls_client_close(struct tls_client *);
 
-/* Handshake as the client. server_name goes out as SNI (unless it is an IP address) and is what is
- * verified (DNS names, or the IP address itself). ERR_TLS tells why the peer is not trusted. */
+/* Handshake as the client; errs as above. server_name goes out as SNI (unless it is an IP address)
+ * and is what is verified (DNS names, or the IP address itself). ERR_TLS tells why the peer is not
+ * trusted. */
 must_use err tls_connect(struct net_conn *, struct tls_client *, str server_name, enum tls_verify,
                          deadline until);
 
@@ -78,7 +81,7 @@ struct tls_facts {
     const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
     int bits;
     bool verified;
-    char server_name[TLS_NAME_BYTES_MAX]; /* SNI as sent or received */
+    char server_name[TLS_NAME_BYTES_MAX]; /* SNI as sent or received; empty: none, or no name */
 };
 
 bool tls_active(const struct net_conn *);

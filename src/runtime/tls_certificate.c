@@ -28,7 +28,7 @@ static err read_all(struct file *f, str path, struct buf *out)
     return NULL;
 }
 
-err tls_file_read(str path, struct buf *out)
+err tls_certificate_read_file(str path, struct buf *out)
 {
     char *chars = mem_alloc(path.len + 1);
     struct file *f;
@@ -56,7 +56,7 @@ static err read_key(str path, EVP_PKEY **ret_key)
 {
     struct buf bytes;
     buf_init(&bytes, TLS_FILE_BYTES_MAX);
-    err e = tls_file_read(path, &bytes);
+    err e = tls_certificate_read_file(path, &bytes);
     EVP_PKEY *key = NULL;
     if (e == NULL) {
         BIO *pem = BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
@@ -101,7 +101,7 @@ static err read_chain(str path, STACK_OF(X509) * chain)
 {
     struct buf bytes;
     buf_init(&bytes, TLS_FILE_BYTES_MAX);
-    err e = tls_file_read(path, &bytes);
+    err e = tls_certificate_read_file(path, &bytes);
     if (e == NULL) {
         BIO *pem = BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
         ASSERT(pem != NULL);
@@ -112,7 +112,7 @@ static err read_chain(str path, STACK_OF(X509) * chain)
     return e;
 }
 
-int64_t tls_time_ms(const ASN1_TIME *when)
+int64_t tls_certificate_time_ms(const ASN1_TIME *when)
 {
     ASN1_TIME *start = ASN1_TIME_set(NULL, 0);
     int days = 0, seconds = 0;
@@ -163,7 +163,7 @@ err tls_certificate_load(SSL_CTX *context, const struct tls_certificate *c, int6
     if (e == NULL)
         e = use_pair(context, c, chain, key);
     for (int i = 0; e == NULL && i < sk_X509_num(chain); i++) {
-        int64_t ms = tls_time_ms(X509_get0_notAfter(sk_X509_value(chain, i)));
+        int64_t ms = tls_certificate_time_ms(X509_get0_notAfter(sk_X509_value(chain, i)));
         *expires_ms = ms < *expires_ms ? ms : *expires_ms;
     }
     EVP_PKEY_free(key);
@@ -173,7 +173,7 @@ err tls_certificate_load(SSL_CTX *context, const struct tls_certificate *c, int6
 
 /* ---- names ------------------------------------------------------------------------------ */
 
-bool tls_name_plain(str name)
+bool tls_certificate_name_fits(str name)
 {
     for (size_t i = 0; i < name.len; i++)
         if (!char_is_alnum(name.ptr[i]) && !strchr("-_.", name.ptr[i]))
@@ -318,10 +318,10 @@ static err write_pair(const char *certificate_path, BIO *certificate, const char
     return sync_folder_of(certificate_path);
 }
 
-err tls_make_certificate(str name, const char *certificate_path, const char *key_path)
+err tls_certificate_make(str name, const char *certificate_path, const char *key_path)
 {
     struct address ip;
-    if (!tls_name_plain(name) && address_parse_ip(name, &ip) != NULL)
+    if (!tls_certificate_name_fits(name) && address_parse_ip(name, &ip) != NULL)
         return err_new(ERR_CONFIG, "\"%.*s\" cannot be the name in a certificate",
                        STR_ARG(str_slice(name, 0, TLS_NAME_BYTES_MAX)));
     if (name.len >= TLS_NAME_BYTES_MAX)

@@ -37,7 +37,7 @@ static err trust_file(SSL_CTX *context, str path)
 {
     struct buf bytes;
     buf_init(&bytes, TLS_FILE_BYTES_MAX);
-    err e = tls_file_read(path, &bytes);
+    err e = tls_certificate_read_file(path, &bytes);
     if (e == NULL) {
         BIO *pem = BIO_new_mem_buf(bytes.ptr, (int)bytes.len);
         ASSERT(pem != NULL);
@@ -95,7 +95,7 @@ SSL_CTX *tls_client_context(const struct tls_client *client) { return client->co
 
 static void tell_date(const ASN1_TIME *when, char ret_text[CLOCK_RFC3339_BYTES])
 {
-    int64_t ms = tls_time_ms(when);
+    int64_t ms = tls_certificate_time_ms(when);
     clock_rfc3339(ms == INT64_MAX ? 0 : ms, ret_text);
     ret_text[10] = '\0'; /* the day is enough */
 }
@@ -175,7 +175,7 @@ static bool set_name(struct tls_link *l, str name)
         name.len--; /* certificates and SNI have no root dot */
     struct address ip;
     bool is_name = name.len > 0 && name.len < TLS_NAME_BYTES_MAX &&
-                   (tls_name_plain(name) || address_parse_ip(name, &ip) == NULL);
+                   (tls_certificate_name_fits(name) || address_parse_ip(name, &ip) == NULL);
     if (!is_name)
         return false;
     l->server_name = mem_alloc(name.len + 1);
@@ -194,24 +194,17 @@ static void be_lenient(struct tls_link *l)
     SSL_set_verify(l->ssl, SSL_VERIFY_NONE, NULL);
 }
 
-err tls_connect(struct net_conn *conn, struct tls_client *client, str server_name,
-                enum tls_verify verify, deadline until)
+err tls_client_expect(struct tls_link *l, str server_name, enum tls_verify verify)
 {
-    struct tls_link *l;
-    TRY(tls_link_open(conn, client->context, until, &l));
-    l->client = tls_client_hold(client);
-    SSL_set_connect_state(l->ssl);
     X509_VERIFY_PARAM_set_time(SSL_get0_param(l->ssl), clock_real_ms() / 1000);
     bool named = set_name(l, server_name);
     if (verify == TLS_VERIFY_NONE) {
         be_lenient(l);
-        return tls_link_handshake(l, until);
-    }
-    if (!named) {
-        l->failed = true;
-        return err_new(ERR_TLS, "\"%.*s\" is no name that a certificate could have",
-                       STR_ARG(str_slice(server_name, 0, TLS_NAME_BYTES_MAX)));
+        return NULL;
     }
     SSL_set_verify(l->ssl, SSL_VERIFY_PEER, check_step);
-    return tls_link_handshake(l, until);
+    if (named)
+        return NULL;
+    return err_new(ERR_TLS, "\"%.*s\" is no name that a certificate could have",
+                   STR_ARG(str_slice(server_name, 0, TLS_NAME_BYTES_MAX)));
 }

@@ -47,11 +47,16 @@ struct tls_link *tls_link_of(const SSL *);
 void tls_drain_errors(char *ret_text, size_t size);
 
 /* The whole file. ERR_CONFIG names it. */
-must_use err tls_file_read(str path, struct buf *out);
+must_use err tls_certificate_read_file(str path, struct buf *out);
 /* Reads both files into the context and lowers *expires_ms to the first that expires. */
 must_use err tls_certificate_load(SSL_CTX *, const struct tls_certificate *, int64_t *expires_ms);
 /* "a.example, b.example": whom this certificate is for, shown characters only. */
 void tls_certificate_names(const X509 *, char *ret_text, size_t size);
-int64_t tls_time_ms(const ASN1_TIME *); /* INT64_MAX when it cannot be read */
-bool tls_name_plain(str name);          /* letters, digits, hyphens, underscores and dots */
+int64_t tls_certificate_time_ms(const ASN1_TIME *); /* INT64_MAX when it cannot be read */
+bool tls_certificate_name_fits(str name); /* letters, digits, hyphens, underscores and dots */
+must_use err tls_certificate_make(str name, const char *certificate_path, const char *key_path);
+
+SSL_CTX *tls_server_context(const struct tls_server *); /* of the default certificate */
 SSL_CTX *tls_client_context(const struct tls_client *);
+/* Whom the client wants to meet, and what it puts up with. ERR_TLS: that is nobody's name. */
+must_use err tls_client_expect(struct tls_link *, str server_name, enum tls_verify);

@@ -44,7 +44,7 @@ static int choose_certificate(SSL *ssl, int *alert, void *arg)
     (void)alert;
     const struct tls_server *server = arg;
     str name = str_of(SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name));
-    if (name.len == 0 || name.len >= TLS_NAME_BYTES_MAX || !tls_name_plain(name))
+    if (name.len == 0 || name.len >= TLS_NAME_BYTES_MAX || !tls_certificate_name_fits(name))
         return SSL_TLSEXT_ERR_NOACK; /* the default certificate */
     struct tls_link *l = tls_link_of(ssl);
     mem_free(l->server_name);
@@ -144,11 +144,7 @@ void tls_server_close(struct tls_server *server)
 
 int64_t tls_server_expires(const struct tls_server *server) { return server->expires_ms; }
 
-err tls_accept(struct net_conn *conn, struct tls_server *server, deadline until)
+SSL_CTX *tls_server_context(const struct tls_server *server)
 {
-    struct tls_link *l;
-    TRY(tls_link_open(conn, server->identities[0].context, until, &l));
-    l->server = tls_server_hold(server);
-    SSL_set_accept_state(l->ssl);
-    return tls_link_handshake(l, until);
+    return server->identities[0].context;
 }

@@ -1,0 +1,371 @@
+#include "cli/service.h"
+#include "account/store.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "cli/worker.h"
+#include "dns/unbound.h"
+#include "inbound/relay.h"
+#include "runtime/file.h"
+#include "runtime/sim.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- shared by the parts ---------------------------------------------------------------- */
+
+const struct config *service_config(void *service)
+{
+    struct service *s = service;
+    pthread_mutex_lock(&s->lock);
+    const struct config *c = config_hold(s->config);
+    pthread_mutex_unlock(&s->lock);
+    return c;
+}
+
+static void emit(void *arg, const struct event *e)
+{
+    struct service *s = arg;
+    if (s->writer)
+        event_emit(events_writer_sink(s->writer), e);
+    if (s->options.events)
+        event_emit(s->options.events, e);
+}
+
+static err ask_next_hop(void *arg, const struct config_hop *hop, str address, struct arena *arena,
+                        struct smtp_reply *ret_reply, deadline until)
+{
+    struct service *s = arg;
+    for (int i = 0; i < s->worker_count; i++)
+        if (s->workers[i].loop == loop_current() && s->workers[i].asker)
+            return outbound_ask_recipient(s->workers[i].asker, hop, address, arena, ret_reply,
+                                          until);
+    return err_new(ERR_LIMIT, "no worker runs here");
+}
+
+/* ---- opening, in order ------------------------------------------------------------------ */
+
+static err make_state(struct service *s)
+{
+    char state[400];
+    if (!str_to_chars(s->config->state, state, sizeof state))
+        return err_new(ERR_CONFIG, "state: a path of more than %zu bytes", sizeof state - 1);
+    snprintf(s->spool, sizeof s->spool, "%s/spool", state);
+    snprintf(s->certificate, sizeof s->certificate, "%s/tls.crt", state);
+    snprintf(s->key, sizeof s->key, "%s/tls.key", state);
+    snprintf(s->accounts, sizeof s->accounts, "%s",
+             s->options.accounts_path ? s->options.accounts_path : "");
+    if (s->options.accounts_path == NULL)
+        snprintf(s->accounts, sizeof s->accounts, "%s/accounts.db", state);
+    for (char *slash = strchr(state + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        if (!file_exists(state))
+            TRY(folder_make(state));
+        *slash = '/';
+    }
+    return folder_make(state);
+}
+
+/* A certificate of our own at the first start: good enough for a look around, and for MX delivery,
+ * where nobody verifies. */
+static err make_certificate(struct service *s)
+{
+    if (s->config->certificate.len || file_exists(s->certificate))
+        return NULL;
+    log_info("no tls.certificate configured: made a self-signed one, %s", s->certificate);
+    return tls_make_certificate(s->config->hostname, s->certificate, s->key);
+}
+
+static err open_events(struct service *s)
+{
+    str to = s->config->events.to;
+    s->events = (struct event_sink){emit, s};
+    if (sim_active() || str_eq(to, S("none")))
+        return NULL;
+    return events_writer_open(to, &s->writer);
+}
+
+static err open_keeper(struct service *s)
+{
+    if (s->options.keeper) {
+        s->keeper = s->options.keeper;
+        return NULL;
+    }
+    struct account_store *store;
+    TRY(account_store_open(str_of(s->accounts), &store));
+    str *references = mem_alloc((s->config->account_count + 1) * sizeof *references);
+    for (size_t i = 0; i < s->config->account_count; i++)
+        references[i] = s->config->accounts[i].secret;
+    err e = keeper_local_open(store, references, s->config->account_count, &s->keeper_local);
+    mem_free(references);
+    if (e) {
+        account_store_close(store);
+        return e;
+    }
+    s->keeper = keeper_local_seam(s->keeper_local);
+    return NULL;
+}
+
+static void dns_changed(void *arg, bool validating, const char *why)
+{
+    struct service *s = arg;
+    if (validating)
+        return;
+    struct event e = {.kind = EVENT_DNS_STRIPPED, .reason = str_of(why)};
+    event_emit(&s->events, &e);
+}
+
+/* The real DNS, as the configuration says. The list is copied by it. */
+static err open_unbound(struct service *s, struct address *list, struct dns_transport **ret)
+{
+    const struct config_dns *d = &s->config->dns;
+    struct dns_unbound_options o = {
+        .servers = d->servers == DNS_ROOT   ? DNS_UNBOUND_ROOT
+                   : d->servers == DNS_LIST ? DNS_UNBOUND_LIST
+                                            : DNS_UNBOUND_SYSTEM,
+        .list = list,
+        .validate = d->validate == DNS_VALIDATE_YES  ? DNS_UNBOUND_YES
+                    : d->validate == DNS_VALIDATE_NO ? DNS_UNBOUND_NO
+                                                     : DNS_UNBOUND_AUTO,
+        .changed = dns_changed,
+        .arg = s,
+    };
+    for (; o.list_count < d->list_count && o.list_count < DNS_UNBOUND_SERVERS_MAX; o.list_count++)
+        TRY(address_parse(d->list[o.list_count], 53, &list[o.list_count]));
+    return dns_unbound_open(&o, ret);
+}
+
+static err open_dns(struct service *s)
+{
+    struct dns_transport *transport = s->options.dns;
+    struct dns_hosts *hosts = NULL;
+    if (transport == NULL) {
+        struct address *list = mem_alloc(DNS_UNBOUND_SERVERS_MAX * sizeof *list);
+        err e = open_unbound(s, list, &transport);
+        mem_free(list);
+        if (e)
+            return e;
+        hosts = dns_hosts_read("/etc/hosts");
+    }
+    s->resolver = dns_resolver_open(transport, hosts);
+    s->options.dns = NULL; /* it is the resolver's now */
+    return NULL;
+}
+
+static err open_queue(struct service *s)
+{
+    const struct config_limits *l = &s->config->limits;
+    return queue_open(&(struct queue_options){.folder = s->spool,
+                                              .workers = s->worker_count,
+                                              .free_space_floor = l->free_space_bytes,
+                                              .draft_memory_max = l->draft_memory_bytes},
+                      &s->queue);
+}
+
+static err open_inbound(struct service *s)
+{
+    struct inbound_view *view;
+    TRY(inbound_view_open(s->config, str_of(s->certificate), str_of(s->key), &view));
+    inbound_init(&s->inbound, view);
+    s->inbound_ready = true;
+    s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
+    s->inbound.queue = s->queue;
+    s->inbound.keeper = s->keeper;
+    s->inbound.events = &s->events;
+    s->inbound.recipients = s->recipients;
+    return NULL;
+}
+
+/* ---- workers ---------------------------------------------------------------------------- */
+
+/* One report from each worker; the first failure as an err. */
+static err collect_reports(struct service *s, int count)
+{
+    err first = NULL;
+    for (int i = 0; i < count; i++) {
+        struct chan_item *item;
+        err e = chan_receive(s->reports, &item, DEADLINE_NEVER);
+        if (e)
+            return e;
+        struct service_report *r = CONTAINER_OF(item, struct service_report, item);
+        if (r->failed && first == NULL)
+            first = err_make(r->kind, NULL, __FILE__, __LINE__, "%s", r->text);
+    }
+    return first;
+}
+
+static void take_order(struct loop_note *note)
+{
+    struct worker *w = CONTAINER_OF(note, struct worker, note);
+    w->order = w->note_order;
+    gate_wake_all(&w->orders);
+}
+
+static void order_all(struct service *s, enum worker_order order)
+{
+    for (int i = 0; i < s->worker_count; i++) {
+        struct worker *w = &s->workers[i];
+        w->note.run = take_order;
+        w->note_order = order;
+        loop_post(w->loop, &w->note);
+    }
+}
+
+static void join_workers(struct service *s)
+{
+    for (int i = 0; i < s->worker_count; i++)
+        thread_join(s->workers[i].thread);
+}
+
+/* Each reports once when it has started; those that fail report once more when they end. */
+static err start_workers(struct service *s)
+{
+    s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
+    s->reports = chan_open();
+    err first = NULL;
+    int running = 0;
+    for (int i = 0; i < s->worker_count; i++) {
+        struct worker *w = &s->workers[i];
+        w->service = s;
+        w->index = i;
+        w->thread = thread_start("worker", worker_run, w);
+        err e = collect_reports(s, 1);
+        running++;
+        if (e && first == NULL)
+            first = e;
+        if (e)
+            break;
+    }
+    if (first == NULL)
+        return NULL;
+    s->worker_count = running;
+    for (int i = 0; i + 1 < running; i++) { /* all but the one that failed */
+        s->workers[i].note.run = take_order;
+        s->workers[i].note_order = WORKER_STOP;
+        loop_post(s->workers[i].loop, &s->workers[i].note);
+    }
+    err ended = collect_reports(s, running);
+    (void)ended;
+    join_workers(s);
+    s->worker_count = 0;
+    return first;
+}
+
+/* ---- the whole -------------------------------------------------------------------------- */
+
+static void release(struct service *s)
+{
+    inbound_recipients_close(s->recipients);
+    if (s->inbound_ready)
+        inbound_release(&s->inbound);
+    dns_resolver_close(s->resolver);
+    queue_close(s->queue);
+    keeper_local_close(s->keeper_local);
+    tls_client_close(s->tls_client);
+    events_writer_close(s->writer);
+    chan_close(s->reports);
+    config_close(s->config);
+    pthread_mutex_destroy(&s->lock);
+    mem_free(s->workers);
+    mem_free(s);
+}
+
+static void describe(const struct service *s)
+{
+    const struct config *c = s->config;
+    for (size_t i = 0; i < c->listener_count; i++) {
+        char text[256];
+        inbound_relay_describe(c, &c->listeners[i], text, sizeof text);
+        log_info("%s", text);
+    }
+    if (c->no_route_holds)
+        log_info(
+            "no routes configured: mail for elsewhere waits in the queue (routes: mx sends it)");
+}
+
+static int count_workers(const struct service_options *o)
+{
+    int count = o->workers ? o->workers : o->config->workers;
+    if (count == 0)
+        count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > SERVICE_WORKERS_MAX ? SERVICE_WORKERS_MAX : count;
+}
+
+static err open_all(struct service *s)
+{
+    if (s->config->listener_count > SERVICE_LISTENERS_MAX)
+        return err_new(ERR_CONFIG, "more than %d listeners", SERVICE_LISTENERS_MAX);
+    TRY(make_state(s));
+    TRY(make_certificate(s));
+    TRY(open_events(s));
+    TRY(open_keeper(s));
+    TRY(tls_client_open((str){0}, &s->tls_client));
+    TRY(open_dns(s));
+    TRY(open_queue(s));
+    TRY(open_inbound(s));
+    TRY(start_workers(s));
+    describe(s);
+    struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
+    event_emit(&s->events, &e);
+    return NULL;
+}
+
+err service_start(const struct service_options *options, struct service **ret_service)
+{
+    struct service *s = MEM_NEW(struct service);
+    s->options = *options;
+    s->config = config_hold(options->config);
+    pthread_mutex_init(&s->lock, NULL);
+    s->worker_count = count_workers(options);
+    err e = open_all(s);
+    if (e) {
+        release(s);
+        return e;
+    }
+    *ret_service = s;
+    return NULL;
+}
+
+void service_stop(struct service *s, int64_t grace_ms)
+{
+    s->grace_ms = grace_ms;
+    order_all(s, WORKER_STOP);
+    err e = collect_reports(s, s->worker_count);
+    (void)e;
+    join_workers(s);
+    struct event stopped = {.kind = EVENT_STOPPED};
+    event_emit(&s->events, &stopped);
+    release(s);
+}
+
+err service_reload(struct service *s, const struct config *c)
+{
+    struct inbound_view *view;
+    TRY(inbound_view_open(c, str_of(s->certificate), str_of(s->key), &view));
+    pthread_mutex_lock(&s->lock);
+    const struct config *before = s->config;
+    s->config = config_hold(c);
+    pthread_mutex_unlock(&s->lock);
+    inbound_view_replace(&s->inbound, view);
+    order_all(s, WORKER_RELISTEN);
+    err e = collect_reports(s, s->worker_count);
+    config_close(before);
+    if (s->writer)
+        events_writer_reopen(s->writer);
+    struct event done = {.kind = EVENT_CONFIG_RELOADED};
+    event_emit(&s->events, &done);
+    return e;
+}
+
+struct address service_listener_address(struct service *s, size_t listener)
+{
+    ASSERT(listener < s->workers[0].listener_count);
+    return s->workers[0].addresses[listener];
+}
+
+struct queue *service_queue(struct service *s) { return s->queue; }
+
+struct account_store *service_accounts(struct service *s)
+{
+    return s->keeper_local ? keeper_local_store(s->keeper_local) : NULL;
+}
