@@ -224,6 +224,7 @@ static err parse_send(struct parser *p, str text, bool joined)
         TRY(take_data(p, rest, &text));
     }
     struct talk_step *s = add_step(p, kind, text);
+    p->script->logs_in |= !p->block->peer && str_starts(text, S("AUTH "));
     s->joined = joined;
     s->times = times;
     return NULL;
@@ -259,6 +260,7 @@ static err parse_login(struct parser *p, str user, str password)
     if (e == NULL)
         e = codec_base64_encode(buf_str(&plain), &line);
     add_step(p, TALK_LOGIN, arena_str(p->arena, buf_str(&line)));
+    p->script->logs_in = true;
     buf_release(&plain);
     buf_release(&line);
     return e;
@@ -482,6 +484,10 @@ static err parse_item(struct parser *p, str line)
         return parse_crash(p, rest);
     if (str_eq(word, S("account")))
         return parse_account(p, rest);
+    if (str_eq(word, S("virtual"))) {
+        virtual_only(p, arena_chars(p->arena, rest));
+        return NULL;
+    }
     if (str_eq(word, S("after")))
         return parse_moment(p, TALK_ITEM_AFTER, rest);
     if (str_eq(word, S("date")))
@@ -606,7 +612,6 @@ err talk_script_read(const char *path, struct arena *arena, struct talk_script *
     p.line = 1;
     if (script->title.len == 0 || script->why.len == 0 || script->spec.len == 0)
         return WRONG(&p, "title, why and spec are all required");
-    script->logs_in = str_contains(text, S("login ")) || str_contains(text, S("AUTH"));
     if (str_contains(script->config, S("listeners:")))
         virtual_only(&p, "it has listeners of its own");
     if (str_contains(script->dns, S("AAAA")))

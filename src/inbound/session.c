@@ -9,6 +9,8 @@
 #include "smtp/server.h"
 #include <string.h>
 
+enum { LINGER_MS_MAX = 2000 };
+
 static struct inbound_session *session_of(struct smtp_session *smtp) { return smtp->context; }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -441,6 +443,8 @@ void inbound_session_run(struct inbound *in, struct inbound_view *view, struct n
         inbound_limits_leave(in->limits, &peer);
         tell(s, EVENT_DISCONNECTED);
     }
+    if (net_pending(conn) > 0)
+        net_linger(conn, deadline_after(LINGER_MS_MAX));
     net_close(conn);
     inbound_view_close(s->view);
     mem_free(s);

@@ -1,0 +1,132 @@
+#include "outbound/pool.h"
+
+void outbound_pool_init(struct outbound_pool *p)
+{
+    *p = (struct outbound_pool){.idle_ms = 10 * 1000, .messages_max = 100};
+    list_init(&p->idle);
+    list_init(&p->leaving);
+    gate_init(&p->changed);
+}
+
+void outbound_pool_set_limits(struct outbound_pool *p, const struct config_outbound *c)
+{
+    p->idle_ms = c->idle_ms;
+    p->messages_max = c->messages_per_connection;
+}
+
+static struct outbound_connection *first(struct list *list)
+{
+    return list_empty(list) ? NULL : LIST_OF(list->next, struct outbound_connection, node);
+}
+
+static void take_out(struct outbound_pool *p, struct outbound_connection *c)
+{
+    list_remove(&c->node);
+    p->count--;
+}
+
+static struct outbound_connection *take_leaving(struct outbound_pool *p)
+{
+    struct outbound_connection *c = first(&p->leaving);
+    if (c == NULL)
+        return NULL;
+    list_remove(&c->node);
+    p->leaving_count--;
+    return c;
+}
+
+void outbound_pool_release(struct outbound_pool *p)
+{
+    struct outbound_connection *c;
+    while ((c = first(&p->idle)) != NULL) {
+        take_out(p, c);
+        outbound_connect_close(c);
+    }
+    while ((c = take_leaving(p)) != NULL)
+        outbound_connect_close(c);
+}
+
+static str add_login(str key, const struct config_account *a, struct arena *arena)
+{
+    if (a == NULL)
+        return key;
+    return arena_printf(arena, "%.*s as %.*s %.*s %.*s", STR_ARG(key), STR_ARG(a->user),
+                        STR_ARG(a->secret), STR_ARG(a->mechanism));
+}
+
+str outbound_pool_key(const struct outbound_route *r, struct arena *arena)
+{
+    if (r->kind != OUTBOUND_ROUTE_HOPS)
+        return arena_printf(arena, "mx %.*s", STR_ARG(r->domain));
+    str key = S("via");
+    for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
+        key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
+    return add_login(key, r->account, arena);
+}
+
+struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
+{
+    struct outbound_connection *found = NULL;
+    LIST_EACH(&p->idle, node)
+    {
+        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (str_eq(c->key, key))
+            found = c;
+    }
+    if (found)
+        take_out(p, found);
+    return found;
+}
+
+bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound_connection *c)
+{
+    uint64_t mails = (uint64_t)c->client.mails, told = c->client.capabilities.mail_max;
+    return !c->lost && !net_broken(c->client.conn) &&
+           (p->messages_max == 0 || mails < (uint64_t)p->messages_max) &&
+           (told == 0 || mails < told);
+}
+
+/* Its QUIT is said by the pool's own fiber: nobody's mail waits for a goodbye. */
+static void let_go(struct outbound_pool *p, struct outbound_connection *c)
+{
+    if (c->lost || net_broken(c->client.conn) || p->leaving_count == OUTBOUND_POOL_LEAVING_MAX) {
+        outbound_connect_close(c);
+        return;
+    }
+    list_add_last(&p->leaving, &c->node);
+    p->leaving_count++;
+    gate_wake_all(&p->changed);
+}
+
+void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
+{
+    if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {
+        let_go(p, c);
+        return;
+    }
+    c->used = true;
+    c->idle_until = deadline_after(p->idle_ms);
+    list_add_last(&p->idle, &c->node);
+    if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
+        struct outbound_connection *oldest = first(&p->idle);
+        take_out(p, oldest);
+        let_go(p, oldest);
+    }
+    gate_wake_all(&p->changed);
+}
+
+void outbound_pool_run(void *arg)
+{
+    struct outbound_pool *p = arg;
+    while (!fiber_canceled()) {
+        struct outbound_connection *leaving = take_leaving(p), *c = first(&p->idle);
+        if (leaving == NULL && c && deadline_passed(c->idle_until)) {
+            take_out(p, c);
+            leaving = c;
+        }
+        if (leaving)
+            outbound_connect_quit(leaving);
+        else if (gate_wait(&p->changed, c ? c->idle_until : DEADLINE_NEVER))
+            err_forget(); /* the time has come, or the end */
+    }
+}
