@@ -71,7 +71,7 @@ static str taken_out(struct mill *m, str *ret_message_id, const char *label)
     if (e)
         return (str){0};
     CHECK_DONE(queue_message_open(m->queue, d, m->arena, &q, deadline_after(WAIT_MS)), label);
-    CHECK(str_starts(q.prefix, S("Received: from client")), label);
+    CHECK(str_starts(q.prefix, S("Received: ")), label);
     *ret_message_id = q.envelope->message_id;
     char *bytes = arena_alloc(m->arena, q.size + 1);
     size_t done = 0, got = 1;
@@ -119,8 +119,7 @@ static void contents(void *arg)
          "Bcc: x@y\r\n" FROM "Return-Path: <z>\r\n" DATED "\r\nBcc: body\r\n",                           0,   "",
          FROM DATED "\r\nBcc: body\r\n",                                                                                     "<1@our.example>"},
         {"mended: only a header",                       true,  FROM DATED,                               0,   "",      NULL, "<1@our.example>"},
-        {"mended: no separator",                        true,  FROM DATED "no field\r\n",                0,   "",
-         FROM DATED "\r\nno field\r\n",                                                                                      "<1@our.example>"},
+        {"mended: no separator",                        true,  FROM DATED "no field\r\n",                0,   "",      NULL, "<1@our.example>"},
         {"a Message-ID with a blank goes nowhere else", true,
          FROM "Date: x\r\nMessage-ID: a b\r\n\r\nbody\r\n",                                              0,   "",      NULL, ""               },
         {"no From",                                     true,  DATED "\r\nbody\r\n",                     550, "5.6.0", NULL, ""               },
