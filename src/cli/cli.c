@@ -1,7 +1,8 @@
 #include "cli/cli.h"
 #include "base/mem.h"
+#include "runtime/file.h"
+#include <errno.h>
 #include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <termios.h>
@@ -19,6 +20,17 @@ void cli_fail(const char *fmt, ...)
     fputc('\n', stderr);
 }
 
+static bool show_places; /* -v: the line of source that an err comes from */
+
+void cli_describe(err e, char *ret_text, size_t size)
+{
+    err_describe(e, ret_text, size);
+    char *place = strrchr(ret_text, '[');
+    size_t len = strlen(ret_text);
+    if (!show_places && place > ret_text && place[-1] == ' ' && ret_text[len - 1] == ']')
+        place[-1] = '\0';
+}
+
 void cli_fail_err(err e, const char *fmt, ...)
 {
     char why[1024];
@@ -27,7 +39,7 @@ void cli_fail_err(err e, const char *fmt, ...)
     va_start(args, fmt);
     vfprintf(stderr, fmt, args);
     va_end(args);
-    err_describe(e, why, sizeof why);
+    cli_describe(e, why, sizeof why);
     fprintf(stderr, ": %s\n", why);
 }
 
@@ -80,7 +92,7 @@ static int take_global(struct parsing *p, str name, const char *attached)
         return value == NULL;
     }
     if (str_eq(name, S("v")) || str_eq(name, S("verbose")))
-        p->cli->verbose++;
+        show_places = ++p->cli->verbose > 0;
     else if (str_eq(name, S("q")) || str_eq(name, S("quiet")))
         p->cli->quiet = true;
     else if (str_eq(name, S("json")))
@@ -188,30 +200,146 @@ const struct config *cli_config(struct cli *cli)
     return e ? NULL : config;
 }
 
+enum { CTRL_C = 3 };
+
+static err read_line_bytes(struct buf *line)
+{
+    char c;
+    ssize_t n;
+    while ((n = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n') {
+        if (c == CTRL_C)
+            return err_new(ERR_CANCELED, "interrupted");
+        TRY(buf_add_char(line, c));
+    }
+    if (n < 0)
+        return err_new(ERR_SYSTEM, "read from stdin");
+    if (line->len > 0 && line->ptr[line->len - 1] == '\r')
+        line->len--;
+    return line->len ? NULL : err_new(ERR_CONFIG, "no password was given");
+}
+
 err cli_read_password(const char *prompt, struct buf *ret_password)
 {
     struct termios before, quiet;
+    char *room;
+    TRY(buf_reserve(ret_password, 1024, &room)); /* so that growing leaves no copies behind */
     bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &before) == 0;
     if (terminal) {
         fprintf(stderr, "%s: ", prompt);
         quiet = before;
-        quiet.c_lflag &= ~(tcflag_t)ECHO;
+        quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* a signal would leave the terminal mute */
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
-    char c;
-    err e = NULL;
-    ssize_t n;
-    while (e == NULL && (n = read(STDIN_FILENO, &c, 1)) == 1 && c != '\n')
-        e = buf_add_char(ret_password, c);
+    err e = read_line_bytes(ret_password);
     if (terminal) {
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
         fputc('\n', stderr);
     }
-    if (e == NULL && ret_password->len > 0 && ret_password->ptr[ret_password->len - 1] == '\r')
-        ret_password->len--;
-    if (e == NULL && ret_password->len == 0)
-        return err_new(ERR_CONFIG, "no password was given");
     return e;
+}
+
+enum { READ_BYTES = 64 << 10 };
+
+static err read_stream(FILE *from, const char *path, struct buf *out)
+{
+    char *room;
+    size_t n;
+    do {
+        size_t space = out->max - out->len;
+        size_t want = space < READ_BYTES ? space + 1 : READ_BYTES;
+        if (space == 0)
+            return fgetc(from) == EOF ? NULL
+                                      : err_new(ERR_LIMIT, "%s is above %zu bytes", path, out->max);
+        want = space < want ? space : want;
+        TRY(buf_reserve(out, want, &room));
+        n = fread(room, 1, want, from);
+        out->len += n;
+    } while (n > 0);
+    return ferror(from) ? err_new(ERR_SYSTEM, "read %s", path) : NULL;
+}
+
+err cli_read_file(const char *path, struct buf *out)
+{
+    if (strcmp(path, "-") == 0)
+        return read_stream(stdin, "stdin", out);
+    FILE *from = fopen(path, "rbe");
+    if (from == NULL)
+        return err_new(ERR_SYSTEM, "open %s", path);
+    err e = read_stream(from, path, out);
+    fclose(from);
+    return e;
+}
+
+err cli_make_state(const struct config *config)
+{
+    char path[1024];
+    if (!str_to_chars(config->state, path, sizeof path))
+        return err_new(ERR_CONFIG, "the state folder's name is too long");
+    for (char *at = path + 1; *at; at++) {
+        if (*at != '/')
+            continue;
+        *at = '\0';
+        if (!file_exists(path))
+            TRY(folder_make(path));
+        *at = '/';
+    }
+    return folder_make(path);
+}
+
+/* ---- results ---------------------------------------------------------------------------- */
+
+int cli_exit_of(err e)
+{
+    switch (e->kind) {
+    case ERR_SYSTEM:
+        if (err_number(e) == EACCES || err_number(e) == EPERM)
+            return CLI_NO_PERMISSION;
+        return err_number(e) == ENOENT ? CLI_NO_INPUT : CLI_IO;
+    case ERR_TIMEOUT:
+    case ERR_CANCELED:
+    case ERR_CLOSED:
+        return CLI_TEMPORARY;
+    case ERR_DAMAGED:
+        return CLI_SOFTWARE;
+    default:
+        return CLI_DATA;
+    }
+}
+
+void cli_print_json(json_t *object)
+{
+    json_dumpf(object, stdout, JSON_COMPACT | JSON_PRESERVE_ORDER);
+    putchar('\n');
+    json_decref(object);
+}
+
+json_t *cli_json_str(str s)
+{
+    json_t *whole = json_stringn(s.ptr ? s.ptr : "", s.len);
+    if (whole)
+        return whole;
+    struct buf mended;
+    buf_init(&mended, s.len * 3 + 1);
+    for (size_t i = 0; i < s.len; i++) {
+        bool plain = (unsigned char)s.ptr[i] < 0x80;
+        err e = buf_add(&mended, plain ? (str){s.ptr + i, 1} : S("\xef\xbf\xbd"));
+        ASSERT(e == NULL);
+    }
+    json_t *text = json_stringn(mended.ptr, mended.len);
+    buf_release(&mended);
+    return text;
+}
+
+void cli_print_clean(FILE *out, str s)
+{
+    bool utf8 = str_is_utf8(s);
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        bool c1 = c == 0xc2 && i + 1 < s.len && (unsigned char)s.ptr[i + 1] < 0xa0;
+        bool shown = c >= 0x20 && c != 0x7f && (c < 0x80 || utf8) && !c1;
+        fputc(shown ? c : '?', out);
+        i += c1 && utf8; /* C1 controls are two bytes of UTF-8 */
+    }
 }
 
 /* ---- the way in ------------------------------------------------------------------------- */
@@ -223,6 +351,26 @@ static void show_help(void)
     for (const struct cli_command *c = cli_commands; c->name; c++)
         printf("  %-10s %s\n", c->name, c->summary);
     puts("\n\"smtptool SUBCOMMAND --help\" tells more, with examples.");
+}
+
+int cli_run_verb(const struct cli *cli, const struct cli_verb *verbs, size_t count, void *arg,
+                 int argc, char **argv)
+{
+    if (argc == 0) {
+        cli_fail("%s what? see \"smtptool %s --help\"", cli->command->name, cli->command->name);
+        return CLI_USAGE;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct cli_verb *v = &verbs[i];
+        if (strcmp(v->name, argv[0]) != 0)
+            continue;
+        if (argc - 1 >= v->least && (v->most < 0 || argc - 1 <= v->most))
+            return v->run(arg, argc - 1, argv + 1);
+        cli_fail("usage: smtptool %s %s %s", cli->command->name, v->name, v->operands);
+        return CLI_USAGE;
+    }
+    cli_fail("unknown word \"%s\"; see \"smtptool %s --help\"", argv[0], cli->command->name);
+    return CLI_USAGE;
 }
 
 static const struct cli_command *find_command(const char *name)
@@ -261,5 +409,12 @@ int cli_main(int argc, char **argv)
         cli_fail("unknown subcommand \"%s\"; see \"smtptool --help\"", argv[p.at]);
         return CLI_USAGE;
     }
-    return command->run(&cli, argc - p.at, argv + p.at);
+    cli.command = command;
+    int code = command->run(&cli, argc - p.at, argv + p.at);
+    if (fflush(stdout) != 0 || ferror(stdout)) {
+        if (errno != EPIPE) /* "| head" has what it wanted */
+            cli_fail("cannot write to stdout: %s", strerror(errno));
+        return CLI_IO;
+    }
+    return code;
 }

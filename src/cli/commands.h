@@ -2,5 +2,18 @@
 #pragma once
 #include "cli/cli.h"
 
+int cmd_bench(struct cli *, int argc, char **argv);
+int cmd_config(struct cli *, int argc, char **argv);
+int cmd_queue(struct cli *, int argc, char **argv);
+int cmd_send(struct cli *, int argc, char **argv);
 int cmd_serve(struct cli *, int argc, char **argv);
+int cmd_trace(struct cli *, int argc, char **argv);
+int cmd_user(struct cli *, int argc, char **argv);
+
+extern const char cmd_bench_help[];
+extern const char cmd_config_help[];
+extern const char cmd_queue_help[];
+extern const char cmd_send_help[];
 extern const char cmd_serve_help[];
+extern const char cmd_trace_help[];
+extern const char cmd_user_help[];

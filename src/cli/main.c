@@ -1,13 +1,6 @@
-/* cli/main.c -- one table, and the way into it */
+/* cli/main.c -- the way in; the table of subcommands is commands.c */
 #include "cli/cli.h"
-#include "cli/commands.h"
 #include <signal.h>
-
-/* In the order in which help shows them. */
-const struct cli_command cli_commands[] = {
-    {"serve",           cmd_serve, "run the server", cmd_serve_help},
-    {0},
-};
 
 int main(int argc, char **argv)
 {

@@ -210,7 +210,7 @@ static void build_settle(struct queue *q, struct queue_batch *b, struct queue_re
 static void build_target(struct queue *q, struct queue_batch *b, struct queue_request *r,
                          struct queue_delivery *d)
 {
-    struct queue_state state = queue_index_state(d);
+    struct queue_state state = queue_delivery_state(q, d);
     char reply[QUEUE_RECORD_REPLY_BYTES_MAX];
     switch (r->change) {
     case QUEUE_CHANGE_HOLD:
@@ -389,7 +389,7 @@ static bool run_batch(struct queue *q)
     if (mail && c->ready_count < QUEUE_READY_RESERVED)
         return false;
     struct queue_segment *s =
-        queue_commit_room(q, QUEUE_HOT, mail, n.bytes, n.records, n.meta_bytes);
+        queue_batch_room(q, QUEUE_HOT, mail, n.bytes, n.records, n.meta_bytes);
     if (s == NULL)
         return false;
     struct queue_pending batch;
@@ -399,7 +399,7 @@ static bool run_batch(struct queue *q)
     if (c->ready_count >= QUEUE_READY_RESERVED)
         fill(q, s, &c->mail, &batch);
     unmark(&c->batch);
-    err e = queue_commit_batch(q, s);
+    err e = queue_batch_commit(q, s);
     if (e) {
         after_failure(q, &batch, e);
         return false;
@@ -522,7 +522,7 @@ static bool work(struct queue *q)
     if (!busy)
         refuse_what_cannot_be(q);
     if (!q->stopped)
-        busy |= queue_clean_step(q, q->full || c->ready_count < QUEUE_READY_RESERVED);
+        busy |= queue_clean_step(q, q->full);
     sweep(q);
     return busy;
 }

@@ -27,7 +27,8 @@ TEST(queue_commit_and_deliver)
     queue_test_end(&t);
 }
 
-/* ---- attack 205: what was stored is what was sent ----------------------------------------------- */
+/* ---- attack 205: what was stored is what was sent -----------------------------------------------
+ */
 
 static const size_t sizes[] = {0, 1, 63, 64, 4095, 32768, 65537, 262143, 262144, 300000, 5 << 20};
 static str bodies[ARRAY_LEN(sizes)];

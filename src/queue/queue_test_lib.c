@@ -55,6 +55,12 @@ void queue_test_run(struct queue_test *t, void (*body)(struct queue_test *))
 
 void queue_test_snapshot(struct queue_test *t, struct queue_test *ret_copy)
 {
+    for (int i = 0; i < 100; i++) { /* until the supply thread renames nothing more */
+        bool calm = __atomic_load_n(&t->queue->ready_count, __ATOMIC_RELAXED) >= QUEUE_READY_TARGET;
+        CHECK_DONE(fiber_sleep(deadline_after(calm ? 50 : 20)), "sleep");
+        if (calm)
+            break;
+    }
     queue_test_begin(ret_copy);
     shell("cp -r --sparse=always %s/. %s/", t->folder, ret_copy->folder);
 }
@@ -89,7 +95,8 @@ err queue_test_commit(struct queue_test *t, const char *rcpts, str content, queu
         queue_draft_abandon(&draft);
         return failed;
     }
-    return queue_commit(t->queue, &draft, &e, S("Received: here\r\n"), ret_id ? ret_id : &id, until);
+    return queue_commit(t->queue, &draft, &e, S("Received: here\r\n"), ret_id ? ret_id : &id,
+                        until);
 }
 
 struct queue_delivery *queue_test_next(struct queue_test *t)

@@ -4,6 +4,7 @@
 #include "queue/bytes.h"
 #include "queue/index.h"
 #include "queue/log.h"
+#include "queue/peek.h"
 #include <errno.h>
 #include <string.h>
 
@@ -261,6 +262,16 @@ static err read_file_head(const struct queue_meta *meta, struct arena *arena,
     return NULL;
 }
 
+static str meta_reply(const struct queue_meta *m, uint16_t delivery)
+{
+    str rest = m->deliveries;
+    struct queue_meta_delivery d;
+    for (uint16_t i = 0; queue_meta_next(m, &rest, &d); i++)
+        if (i == delivery)
+            return d.reply;
+    return (str){0};
+}
+
 static err read_message(struct queue *q, const struct queue_delivery *d, const struct where *w,
                         struct arena *arena, struct queue_message *m, deadline until)
 {
@@ -274,6 +285,7 @@ static err read_message(struct queue *q, const struct queue_delivery *d, const s
     TRY(queue_meta_decode(str_slice(rest, 0, r.meta_len), r.flags, &meta));
     str head = str_slice(rest, r.meta_len, r.head_len);
     str body = str_from(rest, (size_t)r.meta_len + r.head_len);
+    m->last_reply = meta_reply(&meta, d->index);
     m->size = meta.content_size;
     m->in_memory = !(r.flags & QUEUE_RECORD_FILE);
     if (m->in_memory && meta.content_size > body.len)
@@ -347,4 +359,116 @@ void queue_message_close(struct queue_message *m)
 {
     unref_reader(m->reader);
     m->reader = NULL;
+}
+
+/* ---- a look -------------------------------------------------------------------------------------
+ */
+
+/* The text of the last reply: in the newest update, else in the copy's meta. */
+static err read_reply(struct queue *q, struct queue_segment *s, uint64_t offset, size_t size,
+                      struct arena *arena, str *ret_reply, deadline until)
+{
+    char *bytes = arena_alloc(arena, size);
+    struct queue_record r;
+    struct queue_update u;
+    TRY(read_segment(q, s, offset, bytes, size, until));
+    if (!queue_record_decode(bytes, s->seed, &r) || queue_record_bytes(&r) != size)
+        return err_new(ERR_DAMAGED, "an update's header is damaged");
+    str meta = {bytes + QUEUE_RECORD_HEADER_BYTES, r.meta_len};
+    if (crc32c(0, meta) != r.meta_crc)
+        return err_new(ERR_DAMAGED, "an update's checksum differs");
+    TRY(queue_update_decode(meta, &u));
+    *ret_reply = u.reply;
+    return NULL;
+}
+
+/* A reference that keeps the entry while we look at it. */
+static struct queue_delivery *hold(struct queue *q, uint64_t id, uint16_t index)
+{
+    struct queue_delivery *d = NULL;
+    pthread_mutex_lock(&q->lock);
+    struct queue_entry *e = queue_index_find(q, id);
+    if (e && index < e->delivery_count) {
+        e->refs++;
+        d = &e->deliveries[index];
+    }
+    pthread_mutex_unlock(&q->lock);
+    return d;
+}
+
+static void let_go(struct queue *q, struct queue_delivery *d)
+{
+    pthread_mutex_lock(&q->lock);
+    queue_index_unref(q, queue_entry_of(d));
+    pthread_mutex_unlock(&q->lock);
+}
+
+static struct queue_segment *pin_update(struct queue *q, const struct queue_delivery *d,
+                                        struct queue_admin_item *l, uint64_t *ret_offset,
+                                        size_t *ret_size)
+{
+    pthread_mutex_lock(&q->lock);
+    struct queue_segment *s = d->gone ? NULL : d->update_segment;
+    if (s) {
+        s->pins++;
+        s->refs++;
+    }
+    *ret_offset = (uint64_t)d->update_offset * QUEUE_RECORD_ALIGN;
+    *ret_size = (size_t)d->update_size * QUEUE_RECORD_ALIGN;
+    l->state = queue_index_state(d);
+    l->taken = d->taken;
+    l->damaged = d->damaged;
+    pthread_mutex_unlock(&q->lock);
+    return s;
+}
+
+static void list_rcpts(const struct queue_message *m, struct arena *arena,
+                       struct queue_admin_item *l)
+{
+    l->rcpt_count = m->envelope->rcpt_count;
+    l->rcpts = ARENA_ARRAY(arena, struct queue_rcpt, l->rcpt_count);
+    for (size_t i = 0; i < l->rcpt_count; i++)
+        l->rcpts[i] = (struct queue_rcpt){m->rcpt_indexes[i], &m->envelope->rcpts[i]};
+}
+
+static err peek(struct queue *q, struct queue_delivery *d, struct arena *arena,
+                struct queue_admin_item *l, deadline until)
+{
+    struct queue_message m = {0};
+    struct where w = {0};
+    uint64_t offset;
+    size_t size;
+    struct queue_entry *entry = queue_entry_of(d);
+    l->id = queue_id_format(entry->id);
+    l->destination = arena_str(arena, queue_delivery_destination(d));
+    l->size = entry->content_size;
+    l->accepted_ms = entry->accepted_ms;
+    struct queue_segment *update = pin_update(q, d, l, &offset, &size);
+    err e = NULL;
+    if (update) {
+        e = read_reply(q, update, offset, size, arena, &l->reply, until);
+        unpin(q, update);
+        TRY(e);
+    }
+    TRY(locate(q, d, arena, &m, &w));
+    e = read_message(q, d, &w, arena, &m, until);
+    unpin(q, w.segment);
+    if (e == NULL) {
+        l->sender = m.envelope->sender;
+        list_rcpts(&m, arena, l);
+        l->reply = update ? l->reply : m.last_reply;
+    }
+    queue_message_close(&m);
+    return e;
+}
+
+err queue_peek(struct queue *q, uint64_t id, uint16_t delivery, struct arena *arena,
+               struct queue_admin_item *ret_listed, deadline until)
+{
+    struct queue_delivery *d = hold(q, id, delivery);
+    if (d == NULL)
+        return err_new(ERR_CLOSED, "no such message");
+    err e = peek(q, d, arena, ret_listed, until);
+    let_go(q, d);
+    return e;
 }

@@ -48,6 +48,7 @@ struct queue_segment {
     uint32_t footer_crc;
     struct queue_segment_set names;   /* by DONE and ABORT records here */
     struct queue_segment_set sources; /* copies were moved from there to here */
+    uint64_t failed_batch;            /* written here, but the sync failed; 0: none */
     bool suspect;                     /* a sync failed, or a write: never appended to */
 };
 

@@ -253,7 +253,9 @@ static void run(void *arg)
     bool can_make = true;
     for (;;) {
         struct chan_item *item;
-        deadline wait = deadline_after(can_make && !stocked(q) ? 0 : LOOK_AT_SPACE_MS);
+        bool closing = __atomic_load_n(&q->supply_closing, __ATOMIC_ACQUIRE);
+        bool hurry = closing || (can_make && !stocked(q));
+        deadline wait = deadline_after(hurry ? 0 : LOOK_AT_SPACE_MS);
         err e = chan_receive(q->chores, &item, wait);
         if (e == NULL) {
             do_chore(q, CONTAINER_OF(item, struct chore, item));

@@ -1,0 +1,44 @@
+/* cli/admin.h -- the operator's socket: what waits in a running server, and what to do with it
+ *
+ * A Unix socket of mode 0600. A peer that is neither root nor our own user is turned away. A
+ * request is four bytes of length (big-endian) and one JSON object with a "verb"; answers are
+ * lines of JSON. The last line of an answer has "done" (what was changed or listed) or "error".
+ * Whatever a peer sends, the worst that happens is that its own connection is closed (attack 141).
+ *
+ *     {"verb":"ls"}   "to", "from", "rcpt", "held" narrow it down; "id" asks for one message
+ *     {"verb":"hold","ids":["06CJ2M7T8Q4ZK"]}   or "all":true, "to", "from", "rcpt"
+ *     release, retry, rm: the same; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
+ *
+ * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
+ */
+#pragma once
+#include "events/event.h"
+#include "queue/admin.h"
+#include "runtime/net.h"
+
+enum {
+    CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
+    CLI_ADMIN_DEPTH_MAX = 4,        /* of JSON: its parser calls itself */
+    CLI_ADMIN_CONNECTIONS_MAX = 32, /* more are closed at once */
+    CLI_ADMIN_REQUEST_MS = 10000,   /* for a request to arrive whole, and for a line to be taken */
+    CLI_ADMIN_IDS_MAX = 1000000,    /* messages of one change that are told as events */
+};
+
+/* What the one who runs the server lends to it. */
+struct cli_admin_actions {
+    struct queue *queue;
+    const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
+    /* Read the configuration again; what is wrong with it goes to *ret_told. NULL: not here. */
+    err (*reload)(void *arg, struct buf *ret_told);
+    void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
+    void *arg;
+};
+
+struct cli_admin;
+
+/* Bind; a socket that is left over is replaced. On a fiber. ERR_CONFIG: the path is too long. */
+must_use err cli_admin_open(str path, const struct cli_admin_actions *,
+                            struct cli_admin **ret_admin);
+/* A fiber's whole life: takes connections until it is canceled. Then cli_admin_close(). */
+void cli_admin_run(void *admin);
+void cli_admin_close(struct cli_admin *); /* accepts NULL */

@@ -1,0 +1,137 @@
+#include "cli/admin_request.h"
+#include "cli/admin.h"
+#include "queue/id.h"
+#include <jansson.h>
+#include <string.h>
+
+static const char *const verb_names[CLI_ADMIN_VERBS] = {
+    [CLI_ADMIN_LS] = "ls",         [CLI_ADMIN_HOLD] = "hold", [CLI_ADMIN_RELEASE] = "release",
+    [CLI_ADMIN_RETRY] = "retry",   [CLI_ADMIN_RM] = "rm",     [CLI_ADMIN_STATS] = "stats",
+    [CLI_ADMIN_RELOAD] = "reload", [CLI_ADMIN_STOP] = "stop",
+};
+
+const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }
+
+/* jansson calls itself for each level, and a fiber's stack is small: the depth is counted before.
+ */
+static bool is_shallow(str json)
+{
+    int depth = 0;
+    bool in_text = false;
+    for (size_t i = 0; i < json.len; i++) {
+        char c = json.ptr[i];
+        if (in_text) {
+            i += c == '\\';
+            in_text = c != '"';
+            continue;
+        }
+        in_text = c == '"';
+        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
+        if (depth > CLI_ADMIN_DEPTH_MAX)
+            return false;
+    }
+    return true;
+}
+
+static err take_text(const json_t *value, const char *name, struct arena *arena, str *ret_text)
+{
+    if (!json_is_string(value) || json_string_length(value) == 0)
+        return err_new(ERR_PROTOCOL, "\"%s\" is no text", name);
+    *ret_text = arena_str(arena, (str){json_string_value(value), json_string_length(value)});
+    return NULL;
+}
+
+static err take_flag(const json_t *value, const char *name, bool *ret_flag)
+{
+    if (!json_is_boolean(value))
+        return err_new(ERR_PROTOCOL, "\"%s\" is neither true nor false", name);
+    *ret_flag = json_is_true(value);
+    return NULL;
+}
+
+static err take_verb(const json_t *value, enum cli_admin_verb *ret_verb)
+{
+    const char *name = json_string_value(value);
+    for (size_t i = 0; name && i < CLI_ADMIN_VERBS; i++) {
+        if (strcmp(name, verb_names[i]) == 0) {
+            *ret_verb = (enum cli_admin_verb)i;
+            return NULL;
+        }
+    }
+    return err_new(ERR_PROTOCOL, "an unknown verb");
+}
+
+static err take_ids(const json_t *value, struct arena *arena, struct cli_admin_request *r)
+{
+    uint64_t number;
+    size_t count = json_array_size(value);
+    if (!json_is_array(value) || count == 0 || count > CLI_ADMIN_REQUEST_IDS_MAX)
+        return err_new(ERR_PROTOCOL, "\"ids\" is no list of 1 to %d ids",
+                       CLI_ADMIN_REQUEST_IDS_MAX);
+    r->ids = ARENA_ARRAY(arena, str, count);
+    r->id_count = count;
+    for (size_t i = 0; i < count; i++) {
+        TRY(take_text(json_array_get(value, i), "ids", arena, &r->ids[i]));
+        if (!queue_id_parse(r->ids[i], &number))
+            return err_new(ERR_PROTOCOL, "\"%.*s\" is no queue id",
+                           STR_ARG(str_slice(r->ids[i], 0, 40)));
+    }
+    return NULL;
+}
+
+static err take_member(const char *name, const json_t *value, struct arena *arena,
+                       struct cli_admin_request *r)
+{
+    if (strcmp(name, "verb") == 0)
+        return take_verb(value, &r->verb);
+    if (strcmp(name, "ids") == 0)
+        return take_ids(value, arena, r);
+    if (strcmp(name, "to") == 0)
+        return take_text(value, name, arena, &r->to);
+    if (strcmp(name, "from") == 0)
+        return take_text(value, name, arena, &r->from);
+    if (strcmp(name, "rcpt") == 0)
+        return take_text(value, name, arena, &r->rcpt);
+    if (strcmp(name, "held") == 0)
+        return take_flag(value, name, &r->held);
+    if (strcmp(name, "all") == 0)
+        return take_flag(value, name, &r->all);
+    return err_new(ERR_PROTOCOL, "an unknown member");
+}
+
+/* A change must say what it is for; one that says "all" must mean it. */
+static err check_aim(const struct cli_admin_request *r)
+{
+    bool changes = r->verb >= CLI_ADMIN_HOLD && r->verb <= CLI_ADMIN_RM;
+    bool filtered = r->to.len || r->from.len || r->rcpt.len;
+    if (changes && !r->id_count && !filtered && !r->all)
+        return err_new(ERR_PROTOCOL, "which messages? ids, a filter, or all");
+    if (r->all && (r->id_count || filtered))
+        return err_new(ERR_PROTOCOL, "\"all\" goes with nothing else");
+    return NULL;
+}
+
+static err take_object(const json_t *object, struct arena *arena, struct cli_admin_request *ret)
+{
+    struct cli_admin_request r = {.verb = CLI_ADMIN_VERBS};
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)object, name, value) TRY(take_member(name, value, arena, &r));
+    if (r.verb == CLI_ADMIN_VERBS)
+        return err_new(ERR_PROTOCOL, "no verb");
+    TRY(check_aim(&r));
+    *ret = r;
+    return NULL;
+}
+
+err cli_admin_request_parse(str json, struct arena *arena, struct cli_admin_request *ret_request)
+{
+    json_error_t trouble;
+    if (json.len > CLI_ADMIN_REQUEST_BYTES_MAX || !is_shallow(json))
+        return err_new(ERR_PROTOCOL, "the request is too large or too deep");
+    json_t *object = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &trouble);
+    err e = json_is_object(object) ? take_object(object, arena, ret_request)
+                                   : err_new(ERR_PROTOCOL, "the request is no JSON object");
+    json_decref(object);
+    return e;
+}

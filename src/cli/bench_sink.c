@@ -1,0 +1,314 @@
+#include "cli/bench_sink.h"
+#include "base/mem.h"
+#include "cli/bench_crew.h"
+#include "runtime/net.h"
+#include "smtp/command.h"
+#include "smtp/data.h"
+#include "smtp/line.h"
+#include <stdio.h>
+
+enum {
+    IDLE_MS = 5 * 60 * 1000,    /* RFC 5321 section 4.5.3.2.7 */
+    ACCEPT_PAUSE_MS = 100,      /* when descriptors have run out */
+    SINK_RCPTS_MAX = 10 * 1000, /* of one message */
+};
+
+struct sink {
+    const struct bench_sink_options *options;
+    struct net_listener *listeners[BENCH_WORKERS_MAX];
+    struct address at;
+};
+
+struct client {
+    struct bench_worker *worker;
+    const struct bench_sink_options *options;
+    struct net_conn *conn;
+    struct smtp_line_reader lines;
+    struct smtp_data_reader data;
+    bool mail, in_data, quit;
+    int rcpts;
+};
+
+/* ---- replies ---------------------------------------------------------------------------- */
+
+static err say(struct client *c, str reply)
+{
+    return net_write(c->conn, reply, deadline_after(IDLE_MS));
+}
+
+/* The reply of this stage, or the one that was asked for. */
+static err answer(struct client *c, enum bench_stage stage, str reply, bool *ret_yes)
+{
+    const struct bench_sink_options *o = c->options;
+    *ret_yes = o->reply_code == 0 || o->reply_stage != stage || o->reply_code / 100 == 2;
+    if (o->reply_code == 0 || o->reply_stage != stage)
+        return say(c, reply);
+    char text[64];
+    int len = snprintf(text, sizeof text, "%d %d.0.0 As asked for\r\n", o->reply_code,
+                       o->reply_code / 100);
+    return say(c, (str){text, (size_t)len});
+}
+
+/* ---- commands --------------------------------------------------------------------------- */
+
+static err take_hello(struct client *c, bool extended)
+{
+    bool yes;
+    c->mail = false;
+    if (!extended)
+        return answer(c, BENCH_HELLO, S("250 sink.bench.test\r\n"), &yes);
+    return answer(c, BENCH_HELLO,
+                  S("250-sink.bench.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
+                    "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250 SIZE\r\n"),
+                  &yes);
+}
+
+static err take_mail(struct client *c)
+{
+    if (c->mail)
+        return say(c, S("503 5.5.1 There is a transaction\r\n"));
+    c->rcpts = 0;
+    return answer(c, BENCH_MAIL, S("250 2.1.0 Ok\r\n"), &c->mail);
+}
+
+static err take_rcpt(struct client *c)
+{
+    bool yes;
+    if (!c->mail)
+        return say(c, S("503 5.5.1 MAIL first\r\n"));
+    if (c->rcpts == SINK_RCPTS_MAX)
+        return say(c, S("452 4.5.3 Too many recipients\r\n"));
+    TRY(answer(c, BENCH_RCPT, S("250 2.1.5 Ok\r\n"), &yes));
+    c->rcpts += yes;
+    return NULL;
+}
+
+static err take_data(struct client *c)
+{
+    if (c->rcpts == 0)
+        return say(c, S("503 5.5.1 No recipients\r\n"));
+    smtp_data_reader_init(&c->data);
+    return answer(c, BENCH_DATA, S("354 Go\r\n"), &c->in_data);
+}
+
+static err take_command(struct client *c, str line)
+{
+    switch (smtp_command_split(line).verb) {
+    case SMTP_EHLO:
+    case SMTP_LHLO:
+        return take_hello(c, true);
+    case SMTP_HELO:
+        return take_hello(c, false);
+    case SMTP_MAIL:
+        return take_mail(c);
+    case SMTP_RCPT:
+        return take_rcpt(c);
+    case SMTP_DATA:
+        return take_data(c);
+    case SMTP_RSET:
+        c->mail = false;
+        return say(c, S("250 2.0.0 Ok\r\n"));
+    case SMTP_NOOP:
+        return say(c, S("250 2.0.0 Ok\r\n"));
+    case SMTP_QUIT:
+        c->quit = true;
+        return say(c, S("221 2.0.0 Bye\r\n"));
+    default:
+        return say(c, S("502 5.5.1 Not here\r\n"));
+    }
+}
+
+static err take_line(struct client *c, str *input, bool *ret_more)
+{
+    str line;
+    *ret_more = false;
+    switch (smtp_line_take(&c->lines, SMTP_LINE_BYTES_MAX, input, &line)) {
+    case SMTP_LINE_READY:
+        return take_command(c, line);
+    case SMTP_LINE_TOO_LONG:
+        return say(c, S("500 5.5.6 Line too long\r\n"));
+    case SMTP_LINE_MORE:
+        *ret_more = true;
+        return NULL;
+    default:
+        c->quit = true;
+        return say(c, S("500 5.5.2 CR and LF belong together\r\n"));
+    }
+}
+
+/* ---- content ---------------------------------------------------------------------------- */
+
+static void count_message(struct client *c)
+{
+    struct bench_tally *t = &c->worker->tally;
+    struct bench_crew *crew = c->worker->crew;
+    t->messages++;
+    t->recipients += (uint64_t)c->rcpts;
+    t->bytes += c->data.scan.bytes;
+    bench_tally_time(t, clock_steady_ns());
+    if (atomic_fetch_add_explicit(&crew->taken, 1, memory_order_relaxed) + 1 ==
+        c->options->messages)
+        chan_nudge(crew->news);
+}
+
+static err end_message(struct client *c)
+{
+    const struct smtp_scan *scan = &c->data.scan;
+    bool good = c->options->discard || !(scan->bare_cr || scan->bare_lf || scan->nul), yes = good;
+    c->in_data = c->mail = false;
+    if (c->options->slow_ms) {
+        TRY(net_flush(c->conn, deadline_after(IDLE_MS)));
+        TRY(fiber_sleep(deadline_after(c->options->slow_ms)));
+    }
+    for (int i = 0; i < (c->options->lmtp ? c->rcpts : 1); i++) {
+        if (!good)
+            TRY(say(c, S("554 5.6.0 CR and LF belong together, and NUL nowhere\r\n")));
+        else
+            TRY(answer(c, BENCH_DOT, S("250 2.0.0 Ok: dropped\r\n"), &yes));
+    }
+    if (yes)
+        count_message(c);
+    else
+        c->worker->tally.refused++;
+    return NULL;
+}
+
+static err take_content(struct client *c, str *input, bool *ret_more)
+{
+    str run;
+    enum smtp_data_event event;
+    do
+        event = smtp_data_read(&c->data, input, &run);
+    while (event == SMTP_DATA_RUN);
+    *ret_more = event == SMTP_DATA_MORE;
+    return event == SMTP_DATA_END ? end_message(c) : NULL;
+}
+
+/* ---- one connection --------------------------------------------------------------------- */
+
+static err converse(struct client *c)
+{
+    bool yes;
+    TRY(answer(c, BENCH_GREETING, S("220 sink.bench.test ESMTP\r\n"), &yes));
+    while (!c->quit) {
+        str input = net_input(c->conn), rest = input;
+        bool more = false;
+        TRY(c->in_data ? take_content(c, &rest, &more) : take_line(c, &rest, &more));
+        net_consume(c->conn, input.len - rest.len);
+        if (!more)
+            continue;
+        deadline until = deadline_after(IDLE_MS);
+        TRY(net_flush(c->conn, until)); /* the whole batch is answered at once */
+        TRY(net_fill(c->conn, until));
+        err_forget();
+    }
+    return net_flush(c->conn, deadline_after(IDLE_MS));
+}
+
+static void run_client(void *arg)
+{
+    struct client *c = arg;
+    err e = converse(c);
+    if (e && c->in_data)
+        c->worker->tally.lost++;
+    net_close(c->conn);
+    bench_worker_done(c->worker);
+    mem_free(c);
+}
+
+static void run_acceptor(void *arg)
+{
+    struct bench_worker *w = arg;
+    struct sink *sink = w->crew->job;
+    err e = NULL;
+    while (e == NULL || e->kind == ERR_SYSTEM) {
+        struct net_conn *conn;
+        e = net_accept(sink->listeners[w->index], &conn, DEADLINE_NEVER);
+        if (e && e->kind == ERR_SYSTEM) {
+            e = fiber_sleep(deadline_after(ACCEPT_PAUSE_MS));
+            continue;
+        }
+        if (e)
+            break;
+        struct client *c = MEM_NEW(struct client);
+        *c = (struct client){.worker = w, .options = sink->options, .conn = conn};
+        w->tally.connections++;
+        bench_worker_spawn(w, "sink", run_client, c);
+    }
+    bench_worker_done(w);
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+static void work(struct bench_worker *w)
+{
+    struct sink *sink = w->crew->job;
+    bench_worker_spawn(w, "acceptor", run_acceptor, w);
+    bench_worker_join(w, true);
+    net_listener_close(sink->listeners[w->index]);
+}
+
+struct listening {
+    struct sink *sink;
+    int index;
+    char why[256]; /* an err does not outlive its fiber */
+};
+
+static void listen_fiber(void *arg)
+{
+    struct listening *l = arg;
+    err e = net_listen(&l->sink->at, &l->sink->listeners[l->index]);
+    if (e)
+        err_describe(e, l->why, sizeof l->why);
+    else
+        l->sink->at = net_listener_address(l->sink->listeners[l->index]);
+}
+
+/* On every worker's loop: the kernel spreads connections over listeners that share an address. */
+static err listen_all(struct bench_crew *crew, struct sink *sink)
+{
+    for (int i = 0; i < crew->count; i++) {
+        struct listening l = {.sink = sink, .index = i};
+        loop_run(crew->workers[i].loop, "listen", listen_fiber, &l);
+        if (l.why[0])
+            return err_new(ERR_SYSTEM, "%s", l.why);
+    }
+    return NULL;
+}
+
+static void tell_ready(const struct sink *sink)
+{
+    char at[ADDRESS_CHARS];
+    if (sink->options->quiet)
+        return;
+    address_format(&sink->at, at);
+    printf(sink->options->json ? "{\"event\":\"listening\",\"address\":\"%s\"}\n"
+                               : "listening on %s\n",
+           at);
+    fflush(stdout);
+}
+
+static bool all_taken(struct bench_crew *crew)
+{
+    const struct sink *sink = crew->job;
+    return sink->options->messages && atomic_load(&crew->taken) >= sink->options->messages;
+}
+
+err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_tally)
+{
+    struct sink sink = {.options = o, .at = o->at};
+    struct bench_crew crew;
+    if (!address_is_loopback(&o->at))
+        return err_new(ERR_CONFIG, "the sink listens on loopback addresses only");
+    int most = o->at.family == ADDRESS_UNIX ? 1 : BENCH_WORKERS_MAX;
+    bench_crew_init(&crew, o->workers, most, work, &sink);
+    crew.told = all_taken;
+    err e = listen_all(&crew, &sink);
+    if (e == NULL) {
+        tell_ready(&sink);
+        bench_crew_run(&crew, o->duration_ms ? deadline_after(o->duration_ms) : DEADLINE_NEVER);
+        bench_crew_tally(&crew, ret_tally);
+    }
+    bench_crew_release(&crew);
+    return e;
+}

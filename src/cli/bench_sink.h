@@ -1,0 +1,26 @@
+/* cli/bench_sink.h -- a server that takes every message and keeps none
+ *
+ * It reads the protocol as strictly as a server must (only CRLF.CRLF ends a message) and answers a
+ * pipelined batch in one write. It listens on this machine's loopback only.
+ */
+#pragma once
+#include "cli/bench_tally.h"
+#include "runtime/address.h"
+
+struct bench_sink_options {
+    struct address at; /* port 0: any */
+    int workers;
+    bool lmtp;
+    bool discard;    /* take the content without judging it */
+    int64_t slow_ms; /* before the reply to the dot */
+    int reply_code;  /* 0: all is well; else what is answered at this stage */
+    enum bench_stage reply_stage;
+    uint64_t messages;   /* end after so many; 0: no limit */
+    int64_t duration_ms; /* 0: until SIGINT */
+    bool json;
+    bool quiet;          /* nothing is said */
+};
+
+/* Says on stdout where it listens (unless quiet), then runs to its end. ERR_CONFIG, ERR_SYSTEM: it cannot listen.
+ */
+must_use err bench_sink_run(const struct bench_sink_options *, struct bench_tally *ret_tally);

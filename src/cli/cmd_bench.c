@@ -1,0 +1,374 @@
+#include "base/mem.h"
+#include "cli/bench_crew.h"
+#include "cli/bench_idle.h"
+#include "cli/bench_send.h"
+#include "cli/bench_sink.h"
+#include "cli/commands.h"
+#include "config/value.h"
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+
+enum { RATE_MAX = 10 * 1000 * 1000 };
+
+const char cmd_bench_help[] =
+    "usage: smtptool bench send --server URL [options]   load generator\n"
+    "       smtptool bench sink --listen ADDRESS [options]   takes everything, keeps nothing\n"
+    "       smtptool bench idle --server URL --connections N   connections that only wait\n"
+    "\n"
+    "\"smtptool bench send --help\" and so on tell the options. Load is sent to this machine only\n"
+    "(127.0.0.0/8, ::1, Unix sockets) unless --i-own-this-server says otherwise.\n"
+    "\n"
+    "Generator and sink reach @PAIR@ on the machine where the\n"
+    "table of docs/performance.md was measured: a server that is slower is what is measured.\n";
+
+static const char send_help[] =
+    "usage: smtptool bench send --server URL [options]\n"
+    "\n"
+    "  --server URL             smtp://, smtps://, lmtp://host:port, lmtp+unix:///path; smtp:// "
+    "is\n"
+    "                           spoken in clear here unless --tls is given\n"
+    "  --connections N          at the same time (1)\n"
+    "  --messages N             in all; or\n"
+    "  --duration TIME          for so long, such as 10s (10s)\n"
+    "  --rate R/s               messages a second in all, instead of as fast as it goes\n"
+    "  --size SIZE              of a message, such as 10KB (10KB)\n"
+    "  --per-connection one|many|K   messages of a connection (many)\n"
+    "  --rcpts N                recipients of a message (1)\n"
+    "  --domains N              recipient domains, used in turn (1)\n"
+    "  --from ADDRESS, --to ADDRESS   bench@source.test, rcpt@bench.test\n"
+    "  --tls                    STARTTLS; verified unless the server is on this machine\n"
+    "  --ca FILE                PEM with the roots to trust; then always verified\n"
+    "  --user NAME --secret REF log in (AUTH PLAIN); REF is file:PATH or env:NAME\n"
+    "  --no-pipelining          one command at a time\n"
+    "  --timeout TIME           for each reply (60s)\n"
+    "  --workers N              threads (one for each processor)\n"
+    "  --i-own-this-server      its owner agrees: other addresses than loopback are allowed\n"
+    "\n"
+    "Times are those of the reply to the final dot. --json gives one object. Exit: 0 every "
+    "message\n"
+    "was taken, 1 not every one, 64 wrong usage.\n"
+    "\n"
+    "  smtptool bench sink --listen 127.0.0.1:2600 &\n"
+    "  smtptool bench send --server smtp://127.0.0.1:2600 --connections 50 --duration 5s\n";
+
+static const char sink_help[] =
+    "usage: smtptool bench sink --listen ADDRESS [options]\n"
+    "\n"
+    "  --listen ADDRESS   loopback address with port (0: any, it is printed), or unix:PATH\n"
+    "  --lmtp             a reply for each recipient\n"
+    "  --discard          do not judge the content (else CR, LF alone and NUL are refused: 554)\n"
+    "  --slow TIME        wait before the reply to the final dot\n"
+    "  --reply [STAGE:]CODE   answer that, such as 451 or rcpt:550; stages: greeting, hello, "
+    "mail,\n"
+    "                     rcpt, data, dot (dot)\n"
+    "  --messages N       end after so many\n"
+    "  --duration TIME    end then; else SIGINT ends it\n"
+    "  --workers N        threads (one for each processor)\n"
+    "\n"
+    "Prints where it listens, and at its end what it took.\n";
+
+static const char idle_help[] =
+    "usage: smtptool bench idle --server URL --connections N [options]\n"
+    "\n"
+    "  --connections N    opened, greeted (EHLO, with --tls inside TLS) and held\n"
+    "  --duration TIME    from when all are open; else SIGINT ends it\n"
+    "  --tls, --ca FILE, --timeout TIME, --workers N, --i-own-this-server   as for send\n"
+    "\n"
+    "Prints \"ready\" when all are open. Exit: 0 all were held, 1 not all.\n";
+
+/* ---- values ----------------------------------------------------------------------------- */
+
+struct given { /* as typed; NULL: not there */
+    const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
+    const char *timeout, *workers, *listen, *slow, *reply;
+    bool no_pipelining, lmtp, discard;
+    struct bench_plan_options plan;
+};
+
+static err read_count(const char *text, const char *option, int64_t most, int64_t *ret_count)
+{
+    int64_t count;
+    if (text == NULL)
+        return NULL;
+    err e = config_value_int(str_of(text), &count);
+    if (e)
+        return err_wrap(e, "--%s", option);
+    if (count < 1 || count > most)
+        return err_new(ERR_CONFIG, "--%s must be 1 to %lld", option, (long long)most);
+    *ret_count = count;
+    return NULL;
+}
+
+static err read_int(const char *text, const char *option, int most, int *ret_count)
+{
+    int64_t count = *ret_count;
+    TRY(read_count(text, option, most, &count));
+    *ret_count = (int)count;
+    return NULL;
+}
+
+static err read_time(const char *text, const char *option, int64_t *ret_ms)
+{
+    if (text == NULL)
+        return NULL;
+    err e = config_value_duration(str_of(text), ret_ms);
+    if (e)
+        return err_wrap(e, "--%s", option);
+    if (*ret_ms <= 0)
+        return err_new(ERR_CONFIG, "--%s must be longer than nothing", option);
+    return NULL;
+}
+
+/* "500" and "500/s" */
+static err read_rate(const char *text, double *ret_rate)
+{
+    if (text == NULL)
+        return NULL;
+    str number, unit;
+    uint64_t rate;
+    str_split(str_of(text), '/', &number, &unit);
+    bool per_second = str_eq(unit, S("s")) || number.len == strlen(text);
+    if (!per_second || !str_to_u64(number, RATE_MAX, &rate) || rate == 0)
+        return err_new(ERR_CONFIG, "--rate: \"%s\" is not a rate such as 500/s", text);
+    *ret_rate = (double)rate;
+    return NULL;
+}
+
+static err read_per_connection(const char *text, uint64_t *ret_count)
+{
+    if (text == NULL || strcmp(text, "many") == 0)
+        return NULL;
+    int64_t count = 1;
+    if (strcmp(text, "one") != 0)
+        TRY(read_count(text, "per-connection", INT32_MAX, &count));
+    *ret_count = (uint64_t)count;
+    return NULL;
+}
+
+/* "451", "rcpt:550" */
+static err read_reply(const char *text, struct bench_sink_options *o)
+{
+    if (text == NULL)
+        return NULL;
+    str stage, code = str_of(text);
+    uint64_t number;
+    o->reply_stage = BENCH_DOT;
+    if (str_find(code, ':') != STR_NONE) {
+        str_split(code, ':', &stage, &code);
+        TRY(bench_stage_parse(stage, &o->reply_stage));
+    }
+    if (!str_to_u64(code, 599, &number) || number < 200)
+        return err_new(ERR_CONFIG, "--reply: \"%s\" is not a reply such as 451 or rcpt:550", text);
+    o->reply_code = (int)number;
+    return NULL;
+}
+
+static err read_plan(struct given *g, struct bench_plan *ret_plan)
+{
+    struct bench_plan_options *o = &g->plan;
+    TRY(read_int(g->rcpts, "rcpts", BENCH_RCPTS_MAX, &o->rcpts));
+    TRY(read_int(g->domains, "domains", BENCH_DOMAINS_MAX, &o->domains));
+    TRY(read_time(g->timeout, "timeout", &o->timeout_ms));
+    if (g->size)
+        TRY(config_value_size(str_of(g->size), &o->message_bytes));
+    return bench_plan_open(o, ret_plan);
+}
+
+static int refuse(err e)
+{
+    cli_fail_err(e, "bench");
+    return e->kind == ERR_SYSTEM ? CLI_OS : CLI_USAGE;
+}
+
+/* As many descriptors as the system lets us have. */
+static void raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+/* A tally is too large for a stack. */
+static int tell(struct bench_tally *t, const char *what, const struct cli *cli)
+{
+    bool clean = t->refused + t->lost == 0;
+    if (!cli->quiet || cli->json)
+        bench_tally_print(t, what, cli->json);
+    mem_free(t);
+    return clean ? CLI_OK : CLI_FINDINGS;
+}
+
+/* ---- send ------------------------------------------------------------------------------- */
+
+static err read_send(struct given *g, struct bench_send_options *o)
+{
+    int64_t messages = 0;
+    o->connections = 1;
+    TRY(read_int(g->connections, "connections", BENCH_CONNECTIONS_MAX, &o->connections));
+    TRY(read_int(g->workers, "workers", BENCH_WORKERS_MAX, &o->workers));
+    TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
+    TRY(read_time(g->duration, "duration", &o->duration_ms));
+    TRY(read_rate(g->rate, &o->rate));
+    TRY(read_per_connection(g->per_connection, &o->per_connection));
+    o->messages = (uint64_t)messages;
+    o->no_pipelining = g->no_pipelining;
+    if (o->messages == 0 && o->duration_ms == 0)
+        o->duration_ms = 10 * 1000;
+    return NULL;
+}
+
+/* clang-format off */
+#define PLAN_OPTIONS(g)                                                  \
+    {.name = "server", .value = &(g)->plan.server},                      \
+    {.name = "tls", .flag = &(g)->plan.tls},                             \
+    {.name = "ca", .value = &(g)->plan.ca},                              \
+    {.name = "timeout", .value = &(g)->timeout},                         \
+    {.name = "workers", .value = &(g)->workers},                         \
+    {.name = "connections", .value = &(g)->connections},                 \
+    {.name = "duration", .value = &(g)->duration},                       \
+    {.name = "i-own-this-server", .flag = &(g)->plan.own_server}
+/* clang-format on */
+
+static int run_send(struct cli *cli, int argc, char **argv)
+{
+    static const struct cli_command me = {"bench send", NULL, "a load generator", send_help};
+    struct given g = {0};
+    const struct cli_option options[] = {
+        PLAN_OPTIONS(&g),
+        {"messages",       0, &g.messages,       NULL,             NULL, NULL},
+        {"rate",           0, &g.rate,           NULL,             NULL, NULL},
+        {"size",           0, &g.size,           NULL,             NULL, NULL},
+        {"per-connection", 0, &g.per_connection, NULL,             NULL, NULL},
+        {"rcpts",          0, &g.rcpts,          NULL,             NULL, NULL},
+        {"domains",        0, &g.domains,        NULL,             NULL, NULL},
+        {"from",           0, &g.plan.from,      NULL,             NULL, NULL},
+        {"to",             0, &g.plan.to,        NULL,             NULL, NULL},
+        {"user",           0, &g.plan.user,      NULL,             NULL, NULL},
+        {"secret",         0, &g.plan.secret,    NULL,             NULL, NULL},
+        {"no-pipelining",  0, NULL,              &g.no_pipelining, NULL, NULL},
+    };
+    int code;
+    if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
+        return code;
+    struct bench_send_options o = {0};
+    struct bench_plan plan;
+    err e = read_send(&g, &o);
+    if (e == NULL)
+        e = read_plan(&g, &plan);
+    if (e)
+        return refuse(e);
+    raise_descriptors();
+    struct bench_tally *t = MEM_NEW(struct bench_tally);
+    bench_send_run(&plan, &o, t);
+    bench_plan_release(&plan);
+    return tell(t, "send", cli);
+}
+
+/* ---- sink ------------------------------------------------------------------------------- */
+
+static err read_sink(struct given *g, struct bench_sink_options *o)
+{
+    int64_t messages = 0;
+    if (g->listen == NULL)
+        return err_new(ERR_CONFIG, "--listen ADDRESS is missing");
+    str where = str_of(g->listen);
+    bool any_port = str_ends_nocase(where, S(":0"));
+    if (any_port) /* an address has a port; one that the kernel chooses is named by 0 */
+        where.len -= 2;
+    TRY(address_parse(where, any_port ? 1 : 0, &o->at));
+    if (any_port)
+        o->at.port = 0;
+    TRY(read_int(g->workers, "workers", BENCH_WORKERS_MAX, &o->workers));
+    TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
+    TRY(read_time(g->duration, "duration", &o->duration_ms));
+    TRY(read_time(g->slow, "slow", &o->slow_ms));
+    o->messages = (uint64_t)messages;
+    o->lmtp = g->lmtp;
+    o->discard = g->discard;
+    return read_reply(g->reply, o);
+}
+
+static int run_sink(struct cli *cli, int argc, char **argv)
+{
+    static const struct cli_command me = {"bench sink", NULL, "takes everything, keeps nothing",
+                                          sink_help};
+    struct given g = {0};
+    const struct cli_option options[] = {
+        {"listen",   0, &g.listen,   NULL,       NULL, NULL},
+        {"lmtp",     0, NULL,        &g.lmtp,    NULL, NULL},
+        {"discard",  0, NULL,        &g.discard, NULL, NULL},
+        {"slow",     0, &g.slow,     NULL,       NULL, NULL},
+        {"reply",    0, &g.reply,    NULL,       NULL, NULL},
+        {"messages", 0, &g.messages, NULL,       NULL, NULL},
+        {"duration", 0, &g.duration, NULL,       NULL, NULL},
+        {"workers",  0, &g.workers,  NULL,       NULL, NULL},
+    };
+    int code;
+    if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
+        return code;
+    struct bench_sink_options o = {.json = cli->json, .quiet = cli->quiet};
+    err e = read_sink(&g, &o);
+    if (e)
+        return refuse(e);
+    raise_descriptors();
+    struct bench_tally *t = MEM_NEW(struct bench_tally);
+    e = bench_sink_run(&o, t);
+    if (e == NULL)
+        return tell(t, "sink", cli);
+    mem_free(t);
+    return refuse(e);
+}
+
+/* ---- idle ------------------------------------------------------------------------------- */
+
+static int run_idle(struct cli *cli, int argc, char **argv)
+{
+    static const struct cli_command me = {"bench idle", NULL, "connections that only wait",
+                                          idle_help};
+    struct given g = {0};
+    const struct cli_option options[] = {PLAN_OPTIONS(&g)};
+    int code;
+    if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
+        return code;
+    struct bench_idle_options o = {.connections = 1, .json = cli->json, .quiet = cli->quiet};
+    struct bench_plan plan;
+    err e = read_int(g.connections, "connections", BENCH_CONNECTIONS_MAX, &o.connections);
+    if (e == NULL)
+        e = read_int(g.workers, "workers", BENCH_WORKERS_MAX, &o.workers);
+    if (e == NULL)
+        e = read_time(g.duration, "duration", &o.duration_ms);
+    if (e == NULL)
+        e = read_plan(&g, &plan);
+    if (e)
+        return refuse(e);
+    raise_descriptors();
+    struct bench_tally *t = MEM_NEW(struct bench_tally);
+    bench_idle_run(&plan, &o, t);
+    bench_plan_release(&plan);
+    return tell(t, "idle", cli);
+}
+
+/* ---- which ------------------------------------------------------------------------------ */
+
+int cmd_bench(struct cli *cli, int argc, char **argv)
+{
+    static const struct {
+        const char *name;
+        int (*run)(struct cli *, int argc, char **argv);
+    } modes[] = {
+        {"send", run_send},
+        {"sink", run_sink},
+        {"idle", run_idle}
+    };
+    static const struct cli_command me = {"bench", NULL, "load generator and sink", cmd_bench_help};
+    int code = CLI_USAGE;
+    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(modes); i++)
+        if (strcmp(argv[1], modes[i].name) == 0)
+            return modes[i].run(cli, argc - 1, argv + 1);
+    if (cli_parse(cli, &me, NULL, 0, argc, argv, &code) >= 0)
+        cli_fail("bench what? send, sink or idle; see \"smtptool bench --help\"");
+    return code;
+}

@@ -1,0 +1,132 @@
+/* cli/cmd_config.c -- smtptool config: is it right, what is in force, what may be written */
+#include "cli/commands.h"
+
+const char cmd_config_help[] =
+    "usage: smtptool config check [FILE]\n"
+    "       smtptool config show [--origin]\n"
+    "       smtptool config schema\n\n"
+    "  check    read the configuration and tell every mistake as file:line:col\n"
+    "  show     every value in force, as YAML that can be used as a file\n"
+    "  schema   a JSON Schema of the file, for editors\n\n"
+    "options:\n"
+    "  --origin        say behind each value where it comes from\n"
+    "  -C, --config F  this file; else the first that exists of $SMTPTOOL_CONFIG,\n"
+    "                  $XDG_CONFIG_HOME/smtptool/smtptool.yaml (or ~/.config/...) and\n"
+    "                  /etc/smtptool/smtptool.yaml; else the defaults\n"
+    "  --json          check: one JSON object with the list of mistakes\n\n"
+    "exit: 0 it is right; 78 there are mistakes, or the file cannot be read\n\n"
+    "examples:\n"
+    "  smtptool config check /etc/smtptool/smtptool.yaml\n"
+    "  smtptool config show --origin | less\n"
+    "  smtptool config show > smtptool.yaml      a file to begin with\n";
+
+struct config_run {
+    struct cli *cli;
+    bool origin;
+};
+
+enum { CONFIG_TEXT_BYTES_MAX = 4 << 20 };
+
+static void print_errors_json(const struct config_errors *errors)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < errors->count; i++) {
+        const struct config_error *at = &errors->list[i];
+        json_array_append_new(
+            list, json_pack("{so,si,si,so,so,so}", "file", cli_json_str(at->file), "line", at->line,
+                            "col", at->col, "key", cli_json_str(at->key), "message",
+                            cli_json_str(at->message), "suggestion", cli_json_str(at->suggestion)));
+    }
+    cli_print_json(
+        json_pack("{sb,so,sI}", "ok", 0, "errors", list, "left_out", (json_int_t)errors->left_out));
+}
+
+static void print_errors(const struct cli *cli, const struct config_errors *errors, err e)
+{
+    struct buf text;
+    if (cli->json) {
+        print_errors_json(errors);
+        return;
+    }
+    buf_init(&text, CONFIG_TEXT_BYTES_MAX);
+    if (config_errors_print(errors, &text) == NULL)
+        fputs(buf_chars(&text), stderr);
+    if (errors->count == 0)
+        cli_fail_err(e, "the configuration");
+    else
+        fprintf(stderr, "%zu mistake%s\n", errors->count + errors->left_out,
+                errors->count + errors->left_out == 1 ? "" : "s");
+    buf_release(&text);
+}
+
+static int run_check(void *arg, int argc, char **argv)
+{
+    const struct config_run *run = arg;
+    struct config_errors errors;
+    struct config *config = NULL;
+    config_errors_init(&errors);
+    err e = config_load(argc ? str_of(argv[0]) : run->cli->config_path, &config, &errors);
+    if (e) {
+        print_errors(run->cli, &errors, e);
+    } else if (run->cli->json) {
+        cli_print_json(
+            json_pack("{sb,so,s[]}", "ok", 1, "file", cli_json_str(config->file), "errors"));
+    } else if (!run->cli->quiet && config->file.len) {
+        printf("%.*s: no mistakes\n", STR_ARG(config->file));
+    } else if (!run->cli->quiet) {
+        puts("there is no configuration file: the defaults are in force");
+    }
+    config_errors_release(&errors);
+    config_close(config);
+    return e ? CLI_CONFIG : CLI_OK;
+}
+
+static int print_text(err e, struct buf *text)
+{
+    if (e)
+        cli_fail_err(e, "the configuration");
+    else
+        fputs(buf_chars(text), stdout);
+    buf_release(text);
+    return e ? CLI_SOFTWARE : CLI_OK;
+}
+
+static int run_show(void *arg, int argc, char **argv)
+{
+    const struct config_run *run = arg;
+    const struct config *config = cli_config(run->cli);
+    struct buf text;
+    (void)argc, (void)argv;
+    if (config == NULL)
+        return CLI_CONFIG;
+    buf_init(&text, CONFIG_TEXT_BYTES_MAX);
+    int code = print_text(config_show(config, run->origin, &text), &text);
+    config_close(config);
+    return code;
+}
+
+static int run_schema(void *arg, int argc, char **argv)
+{
+    struct buf text;
+    (void)arg, (void)argc, (void)argv;
+    buf_init(&text, CONFIG_TEXT_BYTES_MAX);
+    return print_text(config_schema(&text), &text);
+}
+
+int cmd_config(struct cli *cli, int argc, char **argv)
+{
+    static const struct cli_verb verbs[] = {
+        {"check",  run_check,  0, 1, "[FILE]"    },
+        {"show",   run_show,   0, 0, "[--origin]"},
+        {"schema", run_schema, 0, 0, ""          },
+    };
+    struct config_run run = {cli, false};
+    const struct cli_option options[] = {
+        {.name = "origin", .flag = &run.origin},
+    };
+    int code;
+    int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);
+    if (first < 0)
+        return code;
+    return cli_run_verb(cli, verbs, ARRAY_LEN(verbs), &run, argc - first, argv + first);
+}

@@ -1,0 +1,122 @@
+#include "cli/send_report.h"
+#include "cli/cli.h"
+#include <string.h>
+
+/* ---- the conversation ------------------------------------------------------------------- */
+
+static const char *color_of(const char *mark, str line)
+{
+    if (strcmp(mark, "->") == 0)
+        return "\033[36m";
+    if (strcmp(mark, "==") == 0)
+        return "\033[2m";
+    if (strcmp(mark, "!!") == 0)
+        return "\033[33m";
+    return line.len && (line.ptr[0] == '4' || line.ptr[0] == '5') ? "\033[31m" : "\033[32m";
+}
+
+void cli_send_report_line(void *report, const char *mark, str line)
+{
+    const struct cli_send_report *r = report;
+    if (r->quiet || (r->verbose == 0 && strcmp(mark, "!!") != 0))
+        return;
+    fprintf(r->out, "%s%s ", r->color ? color_of(mark, line) : "", mark);
+    cli_print_clean(r->out, line);
+    fprintf(r->out, "%s\n", r->color ? "\033[0m" : "");
+}
+
+/* ---- the result ------------------------------------------------------------------------- */
+
+static const char *status_of(const struct smtp_verdict *v)
+{
+    if (!v->decided)
+        return "unknown";
+    if (v->reply.code / 100 == 2)
+        return "sent";
+    return v->reply.code / 100 == 4 ? "deferred" : "refused";
+}
+
+static void print_verdict(const struct envelope_rcpt *rcpt, const struct smtp_verdict *v)
+{
+    const struct smtp_reply *r = &v->reply;
+    str line, rest;
+    cli_print_clean(stdout, rcpt->address);
+    printf(": %s", v->decided ? status_of(v) : "not sent");
+    if (v->decided) {
+        printf(": %d %.*s%s", r->code, STR_ARG(r->enhanced), r->enhanced.len ? " " : "");
+        str_split(r->text, '\n', &line, &rest);
+        cli_print_clean(stdout, line);
+        if (v->reply.code / 100 != 2)
+            printf(" (at %s)", smtp_stage_name(v->stage));
+    }
+    putchar('\n');
+}
+
+void cli_send_report_text(const struct cli_send_client_mail *mail, const char *name, bool many)
+{
+    if (many)
+        printf("%s:\n", name);
+    for (size_t i = 0; i < mail->envelope->rcpt_count; i++) {
+        if (many)
+            fputs("    ", stdout);
+        print_verdict(&mail->envelope->rcpts[i], &mail->verdicts[i]);
+    }
+    if (mail->why[0]) {
+        fflush(stdout);
+        fputs("smtptool: ", stderr);
+        cli_print_clean(stderr, str_of(mail->why));
+        fputc('\n', stderr);
+    }
+}
+
+static json_t *ms_json(int64_t ms) { return ms < 0 ? json_null() : json_integer(ms); }
+
+static json_t *times_json(const struct cli_send_client_times *t)
+{
+    return json_pack("{so,so,so,so,so,so,so,so}", "resolve", ms_json(t->resolve), "connect",
+                     ms_json(t->connect), "greeting", ms_json(t->greeting), "hello",
+                     ms_json(t->hello), "tls", ms_json(t->tls), "login", ms_json(t->login),
+                     "transaction", ms_json(t->transaction), "total", ms_json(t->total));
+}
+
+static json_t *tls_json(const struct cli_send_client_mail *mail)
+{
+    if (!mail->tls_active)
+        return json_null();
+    return json_pack("{ss,ss,si,sb,so}", "version", mail->tls.version, "cipher", mail->tls.cipher,
+                     "bits", mail->tls.bits, "verified", mail->tls.verified, "server_name",
+                     cli_json_str(str_of(mail->tls.server_name)));
+}
+
+static json_t *rcpts_json(const struct cli_send_client_mail *mail)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < mail->envelope->rcpt_count; i++) {
+        const struct smtp_verdict *v = &mail->verdicts[i];
+        json_t *rcpt =
+            json_pack("{so,ss}", "address", cli_json_str(mail->envelope->rcpts[i].address),
+                      "status", status_of(v));
+        if (v->decided) {
+            json_object_set_new(rcpt, "stage", json_string(smtp_stage_name(v->stage)));
+            json_object_set_new(rcpt, "code", json_integer(v->reply.code));
+            json_object_set_new(rcpt, "enhanced", cli_json_str(v->reply.enhanced));
+            json_object_set_new(rcpt, "text", cli_json_str(v->reply.text));
+        }
+        json_array_append_new(list, rcpt);
+    }
+    return list;
+}
+
+void cli_send_report_json(const struct cli_send_client_mail *mail, const char *name,
+                          const struct config_hop *hop)
+{
+    json_t *server = json_pack("{so,so,so}", "url", cli_json_str(hop->url), "address",
+                               mail->address[0] ? json_string(mail->address) : json_null(),
+                               "greeting", cli_json_str(mail->greeting));
+    cli_print_json(json_pack(
+        "{so,so,so,so,so,so,si,so,so,si}", "message", cli_json_str(str_of(name)), "message_id",
+        cli_json_str(mail->envelope->message_id), "sender", cli_json_str(mail->envelope->sender),
+        "server", server, "tls", tls_json(mail), "recipients", rcpts_json(mail), "attempts",
+        mail->attempts, "times_ms", times_json(&mail->times), "error",
+        mail->why[0] ? cli_json_str(str_of(mail->why)) : json_null(), "exit", mail->exit));
+}

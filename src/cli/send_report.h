@@ -1,0 +1,19 @@
+/* cli/send_report.h -- what `send` shows: the conversation, and what became of each recipient */
+#pragma once
+#include "cli/send_client.h"
+#include <stdio.h>
+
+struct cli_send_report {
+    bool color;
+    int verbose; /* 0: only failures after which it goes on; 1: the conversation */
+    bool quiet;
+    FILE *out; /* stderr */
+};
+
+/* For cli_send_client_options.watch; arg is a struct cli_send_report. */
+void cli_send_report_line(void *report, const char *mark, str line);
+
+/* On stdout. name: the file, or "message". */
+void cli_send_report_text(const struct cli_send_client_mail *, const char *name, bool many);
+void cli_send_report_json(const struct cli_send_client_mail *, const char *name,
+                          const struct config_hop *);
