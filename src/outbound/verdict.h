@@ -7,7 +7,7 @@
 #include "smtp/client.h"
 
 enum outbound_verdict_action {
-    OUTBOUND_DONE,        /* delivered */
+    OUTBOUND_DONE = 1,    /* delivered */
     OUTBOUND_NEXT_HOST,   /* another host at once; when none is left: wait */
     OUTBOUND_CLEAR_ONCE,  /* the same host once more, without TLS */
     OUTBOUND_AGAIN_NOW,   /* this host, in a new transaction */

@@ -88,12 +88,14 @@ void queue_clean_encode_update(struct queue_batch *b, struct queue_write *w,
 
 /* ---- one record ------------------------------------------------------------------------------ */
 
-static bool is_cold(const struct queue_entry *e)
+static bool is_cold(struct queue *q, const struct queue_entry *e)
 {
     int64_t soonest = INT64_MAX;
+    pthread_mutex_lock(&q->lock); /* a worker that puts back changes what is due */
     for (uint16_t i = 0; i < e->delivery_count; i++)
         if (!(e->deliveries[i].flags & QUEUE_FINISHED) && e->deliveries[i].due_ms < soonest)
             soonest = e->deliveries[i].due_ms;
+    pthread_mutex_unlock(&q->lock);
     return e->moves >= COLD_AFTER_MOVES || soonest > clock_real_ms() + COLD_AFTER_MS;
 }
 
@@ -127,7 +129,7 @@ static err fold(struct queue *q, struct queue_entry *e, const struct queue_meta 
             d.reply.len = 0; /* thousands of deliveries: the texts of the last ones go */
         else
             budget = budget + before - d.reply.len;
-        d.state = queue_index_state(now);
+        d.state = queue_delivery_state(q, now);
         TRY(queue_meta_add(out, &m, &d));
     }
     const uint8_t *states = queue_entry_states(e);
@@ -186,11 +188,12 @@ static err move_message(struct queue *q, struct queue_batch *b, struct queue_ent
     return NULL;
 }
 
-static err rewrite_update(struct queue_batch *b, struct queue_delivery *d, str meta)
+static err rewrite_update(struct queue *q, struct queue_batch *b, struct queue_delivery *d,
+                          str meta)
 {
     struct queue_update u;
     TRY(queue_update_decode(meta, &u));
-    struct queue_state state = queue_index_state(d);
+    struct queue_state state = queue_delivery_state(q, d);
     struct queue_write *w = queue_batch_add(b, QUEUE_EFFECT_AGAIN, QUEUE_RECORD_UPDATE);
     queue_clean_encode_update(b, w, d, &state, u.reply, u.outcomes);
     return NULL;
@@ -229,7 +232,7 @@ static enum queue_stream stream_of(struct queue *q, const struct queue_segment *
                                    const struct queue_segment_entry *at)
 {
     struct queue_entry *e = at->record.type == QUEUE_RECORD_MESSAGE ? live_copy(q, s, at) : NULL;
-    return e && is_cold(e) ? QUEUE_COLD : QUEUE_HOT;
+    return e && is_cold(q, e) ? QUEUE_COLD : QUEUE_HOT;
 }
 
 static err rewrite(struct queue *q, struct queue_segment *s, const struct queue_segment_entry *at)
@@ -242,7 +245,7 @@ static err rewrite(struct queue *q, struct queue_segment *s, const struct queue_
     }
     if (r->type == QUEUE_RECORD_UPDATE) {
         struct queue_delivery *d = live_update(q, s, at);
-        return d ? rewrite_update(b, d, at->meta) : NULL;
+        return d ? rewrite_update(q, b, d, at->meta) : NULL;
     }
     bool names = r->type == QUEUE_RECORD_DONE || r->type == QUEUE_RECORD_ABORT;
     bool elsewhere = r->names != s->number || q->committer->make_now;

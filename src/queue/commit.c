@@ -210,7 +210,7 @@ static void build_settle(struct queue *q, struct queue_batch *b, struct queue_re
 static void build_target(struct queue *q, struct queue_batch *b, struct queue_request *r,
                          struct queue_delivery *d)
 {
-    struct queue_state state = queue_index_state(d);
+    struct queue_state state = queue_delivery_state(q, d);
     char reply[QUEUE_RECORD_REPLY_BYTES_MAX];
     switch (r->change) {
     case QUEUE_CHANGE_HOLD:

@@ -50,12 +50,30 @@ static err check_folder(const char *path)
     return NULL;
 }
 
+/* The name of a folder that was just made is kept by the folder it is in. */
+static err sync_parent(const char *path)
+{
+    char parent[QUEUE_FOLDER_CHARS];
+    str p = str_of(path);
+    while (p.len > 1 && p.ptr[p.len - 1] == '/')
+        p.len--;
+    size_t slash = str_find_last(p, '/');
+    if (slash == STR_NONE)
+        return folder_sync(".");
+    str_to_chars(str_slice(p, 0, slash ? slash : 1), parent, sizeof parent);
+    return folder_sync(parent);
+}
+
 static err make_folders(struct queue *q)
 {
     static const char *const parts[] = {"log", "body", "quarantine"};
     char path[QUEUE_PATH_CHARS];
+    bool fresh = !file_exists(q->folder);
     TRY(folder_make(q->folder));
     TRY(check_folder(q->folder));
+    err e = sync_parent(q->folder); /* a crash may have come between making it and this */
+    if (e && fresh)
+        return e;
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         queue_path(q, path, "%s", parts[i]);
         TRY(folder_make(path));

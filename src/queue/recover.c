@@ -116,11 +116,29 @@ static void judge_gaps(struct recovery *r, struct queue_segment *s, size_t from,
     }
 }
 
+/* A crash between the two halves of a rename into quarantine/ left both names. By then all that was
+ * in the segment had been written again. */
+static err finish_quarantine(struct queue *q, const uint32_t name[2], bool *ret_gone)
+{
+    char path[QUEUE_PATH_CHARS], log[QUEUE_PATH_CHARS];
+    queue_path(q, path, "quarantine/%08x-%08x.seg", name[0], name[1]);
+    *ret_gone = file_exists(path);
+    if (!*ret_gone)
+        return NULL;
+    queue_path(q, log, "log");
+    queue_path(q, path, "log/%08x-%08x.seg", name[0], name[1]);
+    TRY(file_remove(path));
+    return folder_sync(log);
+}
+
 static err open_segment(struct recovery *r, const uint32_t name[2], struct buf *scratch)
 {
     struct queue *q = r->queue;
     struct queue_segment *s;
-    bool damaged = false;
+    bool damaged = false, gone;
+    TRY(finish_quarantine(q, name, &gone));
+    if (gone)
+        return NULL;
     err e = queue_segment_open(q->folder, name[0], name[1], true, &s, &damaged);
     if (e && e->kind == ERR_DAMAGED) {
         log_err(e, "spool %s", q->folder);
@@ -440,8 +458,11 @@ static err close_tails(struct recovery *r)
     }
     for (size_t i = 0; i < r->unsealed_count; i++) {
         struct queue_segment *s = r->unsealed[i];
-        if (s->count > 0)
-            TRY(queue_segment_seal(s));
+        err e = s->count > 0 ? queue_segment_seal(s) : NULL;
+        if (e && e->kind == ERR_DAMAGED)
+            log_err(e, "spool %s", r->queue->folder); /* it is read from front to back again */
+        else if (e)
+            return e;
         s->status = QUEUE_SEGMENT_SEALED;
         buf_release(&s->directory);
     }

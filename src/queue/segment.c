@@ -198,12 +198,15 @@ bool queue_segment_fits(const struct queue_segment *s, uint64_t bytes, uint32_t 
     return s->end + bytes + queue_record_round(footer) + QUEUE_SEGMENT_TRAILER_BYTES <= s->size;
 }
 
+/* An entry of a footer is never taken for a record, wherever in the file it stands. */
+static uint32_t entry_seed(const struct queue_segment *s) { return s->seed + 1; }
+
 void queue_segment_note(struct queue_segment *s, uint64_t offset, const struct queue_record *r,
                         str meta)
 {
     char b[QUEUE_SEGMENT_ENTRY_BYTES];
     bytes_put32(b, (uint32_t)(offset / QUEUE_RECORD_ALIGN));
-    queue_record_encode(r, s->seed, b + 4);
+    queue_record_encode(r, entry_seed(s), b + 4);
     err e = buf_add(&s->directory, (str){b, sizeof b});
     if (e == NULL)
         e = buf_add(&s->directory, meta);
@@ -289,7 +292,7 @@ static bool directory_valid(const struct queue_segment *s, str directory, uint64
     while (directory.len > 0) {
         struct queue_record r;
         if (directory.len < QUEUE_SEGMENT_ENTRY_BYTES ||
-            !queue_record_decode(directory.ptr + 4, s->seed, &r))
+            !queue_record_decode(directory.ptr + 4, entry_seed(s), &r))
             return false;
         uint64_t offset = (uint64_t)bytes_get32(directory.ptr) * QUEUE_RECORD_ALIGN;
         if (offset < QUEUE_SEGMENT_HEADER_BYTES || offset + queue_record_bytes(&r) > end)
@@ -328,7 +331,7 @@ bool queue_segment_next(const struct queue_segment *s, str *directory,
         return false;
     ASSERT(directory->len >= QUEUE_SEGMENT_ENTRY_BYTES);
     ret_entry->offset = (uint64_t)bytes_get32(directory->ptr) * QUEUE_RECORD_ALIGN;
-    bool valid = queue_record_decode(directory->ptr + 4, s->seed, &ret_entry->record);
+    bool valid = queue_record_decode(directory->ptr + 4, entry_seed(s), &ret_entry->record);
     ASSERT(valid);
     str rest = str_from(*directory, QUEUE_SEGMENT_ENTRY_BYTES);
     ret_entry->meta = str_slice(rest, 0, ret_entry->record.meta_len);

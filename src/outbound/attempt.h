@@ -1,0 +1,31 @@
+/* outbound/attempt.h -- one attempt to deliver one mail
+ *
+ * By each recipient's route, as the configuration now has it: an idle connection first, then host
+ * after host until every recipient has a verdict or no host is left.
+ */
+#pragma once
+#include "outbound/offer.h"
+#include "outbound/pool.h"
+
+enum {
+    OUTBOUND_ATTEMPT_ARENA_BYTES_MAX = 128 << 20, /* with the mail's envelope and first bytes */
+    OUTBOUND_ATTEMPT_HOSTS_MS = 10 * 60 * 1000,   /* after it no further host is begun */
+};
+
+struct outbound_attempt {
+    const struct config *config;
+    struct outbound_connect_options connect;
+    struct outbound_host_self self;
+    struct dns_resolver *resolver;
+    struct outbound_pool *pool;
+    const struct outbound_offer_mail *mail;
+    struct arena *arena; /* results live there */
+
+    /* Results, one for each of the mail's recipients; all have been decided unless the fiber was
+     * canceled: DONE, FAIL, DEFER or PAUSE_ROUTE. */
+    struct outbound_offer_rcpt *rcpts;
+    bool tried; /* false: there was no route, or our login failed: no attempt at delivery */
+};
+
+/* ERR_CANCELED only; what was decided before it stays. */
+must_use err outbound_attempt_run(struct outbound_attempt *);

@@ -1,0 +1,235 @@
+#include "outbound/bounce.h"
+#include "message/id.h"
+
+enum {
+    DSN_BYTES_BASE_MAX = 2 * MESSAGE_DSN_ORIGINAL_BYTES_MAX + (64 << 10),
+    DSN_BYTES_RCPT_MAX = 8 * MESSAGE_DSN_TEXT_BYTES_MAX, /* each, in both parts */
+};
+
+int64_t outbound_bounce_due_ms(const struct config_retry *r, uint32_t attempts, int64_t accepted_ms,
+                               int64_t now_ms)
+{
+    int64_t wait = r->first_ms, end = accepted_ms + r->give_up_ms;
+    for (uint32_t i = 0; i < attempts && wait < r->longest_ms; i++)
+        wait *= r->factor > 1 ? r->factor : 2;
+    if (wait > r->longest_ms)
+        wait = r->longest_ms;
+    int64_t due = now_ms + wait;
+    return now_ms < end && due > end ? end : due;
+}
+
+/* ---- fates --------------------------------------------------------------------------------- */
+
+/* Only a try that has just failed may be the last one: a date that jumps loses no mail. */
+static bool is_over(const struct outbound_bounce *b)
+{
+    return b->tried &&
+           b->now_ms - b->message->envelope->accepted_at_ms >= b->config->retry.give_up_ms;
+}
+
+static enum outbound_bounce_fate fate_of(const struct outbound_bounce *b,
+                                         const struct outbound_offer_rcpt *r)
+{
+    ASSERT(r->decided);
+    if (r->verdict.action == OUTBOUND_DONE)
+        return OUTBOUND_BOUNCE_DONE;
+    if (r->verdict.action == OUTBOUND_FAIL)
+        return OUTBOUND_BOUNCE_FAILED;
+    bool paused = r->verdict.action == OUTBOUND_PAUSE_ROUTE;
+    return is_over(b) && !paused ? OUTBOUND_BOUNCE_EXPIRED : OUTBOUND_BOUNCE_WAITS;
+}
+
+static bool warns_now(const struct outbound_bounce *b)
+{
+    const struct queue_message *m = b->message;
+    return b->tried && !(m->state.flags & QUEUE_WARNED) && m->envelope->origin != ORIGIN_DSN &&
+           b->now_ms - m->envelope->accepted_at_ms >= b->config->retry.warn_after_ms;
+}
+
+static void fill_settlement(struct outbound_bounce *b)
+{
+    static const uint8_t states[] = {
+        [OUTBOUND_BOUNCE_WAITS] = QUEUE_WAITING,
+        [OUTBOUND_BOUNCE_DONE] = QUEUE_DONE,
+        [OUTBOUND_BOUNCE_FAILED] = QUEUE_FAILED,
+        [OUTBOUND_BOUNCE_EXPIRED] = QUEUE_EXPIRED,
+    };
+    size_t count = b->message->envelope->rcpt_count, ended = 0;
+    struct queue_outcome *outcomes = ARENA_ARRAY(b->arena, struct queue_outcome, count);
+    struct queue_settlement *s = &b->settlement;
+    for (size_t i = 0; i < count; i++) {
+        b->fates[i] = fate_of(b, &b->rcpts[i]);
+        if (b->fates[i] != OUTBOUND_BOUNCE_WAITS)
+            outcomes[ended++] =
+                (struct queue_outcome){b->message->rcpt_indexes[i], states[b->fates[i]]};
+        else if (s->reply.len == 0) /* why it waits; else what was said last */
+            s->reply = outbound_verdict_text(&b->rcpts[i].verdict, b->arena);
+    }
+    if (s->reply.len == 0)
+        s->reply = outbound_verdict_text(&b->rcpts[count - 1].verdict, b->arena);
+    s->outcomes = outcomes;
+    s->outcome_count = ended;
+    s->tried = b->tried;
+    s->due_ms = outbound_bounce_due_ms(&b->config->retry, b->message->state.attempts,
+                                       b->message->envelope->accepted_at_ms, b->now_ms);
+    s->warned = warns_now(b);
+}
+
+/* ---- the notification ---------------------------------------------------------------------- */
+
+/* False: there is nothing to tell about a recipient with this fate. */
+static bool action_of(const struct outbound_bounce *b, size_t i, enum message_dsn_action *ret)
+{
+    const struct outbound_offer_peer *peer = b->rcpts[i].peer;
+    switch (b->fates[i]) {
+    case OUTBOUND_BOUNCE_DONE:
+        *ret = peer && peer->lmtp ? DSN_DELIVERED : DSN_RELAYED;
+        return peer && (peer->lmtp || !peer->dsn); /* else the next hop tells */
+    case OUTBOUND_BOUNCE_FAILED:
+    case OUTBOUND_BOUNCE_EXPIRED:
+        *ret = DSN_FAILED;
+        return true;
+    case OUTBOUND_BOUNCE_WAITS:
+        *ret = DSN_DELAYED;
+        return b->settlement.warned;
+    }
+    return false;
+}
+
+static struct message_dsn_rcpt tell_rcpt(const struct outbound_bounce *b, size_t i,
+                                         enum message_dsn_action action)
+{
+    const struct envelope *env = b->message->envelope;
+    const struct outbound_offer_rcpt *r = &b->rcpts[i];
+    bool expired = b->fates[i] == OUTBOUND_BOUNCE_EXPIRED;
+    struct message_dsn_rcpt t = {.address = env->rcpts[i].address,
+                                 .orcpt = env->rcpts[i].orcpt,
+                                 .action = action,
+                                 .status = expired ? S("5.4.7") : str_of(r->verdict.status),
+                                 .remote_mta = r->peer ? r->peer->host : (str){0},
+                                 .reason = r->verdict.reason,
+                                 .last_attempt_ms = b->now_ms};
+    if (action == DSN_RELAYED || action == DSN_DELIVERED)
+        t.status = S("2.0.0");
+    if (r->verdict.reply.code)
+        t.diagnostic = outbound_verdict_text(&r->verdict, b->arena);
+    else if (r->peer == NULL || !r->heard)
+        t.remote_mta = (str){0};
+    if (action == DSN_DELAYED)
+        t.will_retry_until_ms = env->accepted_at_ms + b->config->retry.give_up_ms;
+    return t;
+}
+
+static size_t tell_rcpts(struct outbound_bounce *b, struct message_dsn_rcpt *told)
+{
+    const struct envelope *env = b->message->envelope;
+    size_t count = 0;
+    for (size_t i = 0; i < env->rcpt_count; i++) {
+        enum message_dsn_action action;
+        if (!action_of(b, i, &action))
+            continue;
+        if (message_dsn_wanted(env, &env->rcpts[i], action)) {
+            told[count++] = tell_rcpt(b, i, action);
+            b->delay_told = b->delay_told || action == DSN_DELAYED;
+        } else if (action == DSN_FAILED) {
+            b->dsn_dropped = env->sender.len == 0        ? "the sender is null"
+                             : env->origin == ORIGIN_DSN ? "it is a notification itself"
+                                                         : b->dsn_dropped;
+        }
+    }
+    return count;
+}
+
+/* The front of the message, all of it when it may go back whole. */
+static str read_front(struct outbound_bounce *b, deadline until)
+{
+    size_t want = MESSAGE_DSN_ORIGINAL_BYTES_MAX;
+    if (b->mail->size < want)
+        want = (size_t)b->mail->size;
+    struct buf front;
+    str piece = {0};
+    buf_init(&front, want);
+    err e = NULL;
+    do {
+        e = b->mail->read(b->mail->arg, front.len, &piece, until);
+        if (e == NULL)
+            e = buf_add(&front, str_slice(piece, 0, want - front.len));
+    } while (e == NULL && piece.len > 0 && front.len < want);
+    str kept = arena_str(b->arena, buf_str(&front));
+    buf_release(&front);
+    return kept;
+}
+
+static struct envelope *make_envelope(const struct outbound_bounce *b, uint8_t found)
+{
+    const struct envelope *env = b->message->envelope;
+    struct envelope *e = ARENA_NEW(b->arena, struct envelope);
+    e->origin = ORIGIN_DSN;
+    e->found = found;
+    e->declared = found ? BODY_8BITMIME : BODY_7BIT;
+    e->smtputf8 = env->smtputf8 && (found & FOUND_8BIT_HEADER);
+    e->accepted_at_ms = b->now_ms;
+    e->rcpts = ARENA_NEW(b->arena, struct envelope_rcpt);
+    e->rcpt_count = 1;
+    e->rcpts[0].address = env->sender;
+    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, b->arena);
+    e->rcpts[0].notify = NOTIFY_NEVER; /* nothing ever answers it */
+    return e;
+}
+
+static err build_into(struct outbound_bounce *b, const struct message_dsn *dsn, const char *unique)
+{
+    struct queue_new_message *m = ARENA_NEW(b->arena, struct queue_new_message);
+    struct buf content;
+    uint8_t found = 0;
+    buf_init(&content, DSN_BYTES_BASE_MAX + dsn->rcpt_count * DSN_BYTES_RCPT_MAX);
+    err e = message_dsn_build(dsn, &content, &found);
+    m->content = arena_str(b->arena, buf_str(&content));
+    buf_release(&content);
+    if (e)
+        return err_wrap(e, "build a notification");
+    struct envelope *env = make_envelope(b, found);
+    env->message_id = arena_printf(b->arena, "<%s@%.*s>", unique, STR_ARG(dsn->hostname));
+    m->envelope = env;
+    b->settlement.dsns = m;
+    b->settlement.dsn_count = 1;
+    return NULL;
+}
+
+static void build_dsn(struct outbound_bounce *b, const struct message_dsn_rcpt *told, size_t count,
+                      deadline until)
+{
+    const struct envelope *env = b->message->envelope;
+    char unique[MESSAGE_UNIQUE_CHARS];
+    message_unique(b->now_ms, unique);
+    str front = read_front(b, until);
+    struct message_dsn dsn = {.hostname = b->config->hostname,
+                              .sender = env->sender,
+                              .envid = env->envid,
+                              .message_id = env->message_id,
+                              .received_from = env->helo,
+                              .unique = str_of(unique),
+                              .ret = env->ret,
+                              .smtputf8 = env->smtputf8,
+                              .arrival_ms = env->accepted_at_ms,
+                              .now_ms = b->now_ms,
+                              .original = front,
+                              .original_bytes = (size_t)b->mail->size,
+                              .rcpts = told,
+                              .rcpt_count = count};
+    err e = build_into(b, &dsn, unique);
+    if (e)
+        b->dsn_dropped = "it would be too long";
+}
+
+void outbound_bounce_decide(struct outbound_bounce *b, deadline until)
+{
+    size_t count = b->message->envelope->rcpt_count;
+    struct message_dsn_rcpt *told = ARENA_ARRAY(b->arena, struct message_dsn_rcpt, count);
+    b->fates = ARENA_ARRAY(b->arena, enum outbound_bounce_fate, count);
+    b->settlement = (struct queue_settlement){0};
+    fill_settlement(b);
+    size_t told_count = tell_rcpts(b, told);
+    if (told_count > 0)
+        build_dsn(b, told, told_count, until);
+}

@@ -1,0 +1,43 @@
+/* outbound/bounce.h -- what an attempt means for the message: outcomes, notification, next try
+ *
+ * Pure but for the front of the message, which is read for the notification. One notification tells
+ * of all recipients that an attempt has settled, and it joins the queue together with the outcomes:
+ * all or none.
+ */
+#pragma once
+#include "events/event.h"
+#include "message/dsn.h"
+#include "outbound/attempt.h"
+#include "queue/queue.h"
+
+enum outbound_bounce_fate { /* of one recipient */
+                            OUTBOUND_BOUNCE_WAITS,
+                            OUTBOUND_BOUNCE_DONE,
+                            OUTBOUND_BOUNCE_FAILED,
+                            OUTBOUND_BOUNCE_EXPIRED, /* it would wait, but its time is over */
+};
+
+struct outbound_bounce {
+    const struct config *config;
+    const struct queue_message *message;
+    const struct outbound_offer_mail *mail;
+    const struct outbound_offer_rcpt *rcpts; /* what the attempt said, beside the envelope's */
+    bool tried;
+    int64_t now_ms;
+    struct arena *arena;
+
+    /* Results. */
+    enum outbound_bounce_fate *fates;
+    struct queue_settlement settlement;
+    bool delay_told;         /* the notification (also) warns of a delay */
+    const char *dsn_dropped; /* somebody should have been told, and there is nobody: why */
+};
+
+/* Always comes to an end, canceled or not: what an attempt has learned must be kept. A notification
+ * whose original cannot be read goes without it. */
+void outbound_bounce_decide(struct outbound_bounce *, deadline until);
+
+/* When to try again after so many attempts; never beyond the time to give up, so that the last try
+ * is made then. */
+int64_t outbound_bounce_due_ms(const struct config_retry *, uint32_t attempts, int64_t accepted_ms,
+                               int64_t now_ms);

@@ -1,0 +1,275 @@
+#include "outbound/connect.h"
+#include "account/secret.h"
+#include "base/mem.h"
+
+enum { CONNECTION_ARENA_BYTES_MAX = 64 << 10, SECRET_MS = 30 * 1000 };
+
+/* One opening, while it lasts. Each step leaves a verdict, or none: then go on. */
+struct opening {
+    const struct outbound_connect_options *options;
+    const struct outbound_host *host;
+    struct arena *arena; /* the caller's: for the verdict */
+    struct outbound_connection *connection;
+    bool decided;
+    struct outbound_verdict verdict;
+};
+
+static struct outbound_verdict_facts facts_of(const struct opening *o)
+{
+    return (struct outbound_verdict_facts){
+        .stage = o->connection->client.stage,
+        .tls_required = o->host->tls == HOP_TLS_VERIFIED,
+    };
+}
+
+static void decide(struct opening *o, struct outbound_verdict verdict)
+{
+    o->decided = true;
+    o->verdict = verdict;
+}
+
+/* Data from here on: only the end of the fiber is an err. */
+static err failed(struct opening *o, err e)
+{
+    if (e->kind == ERR_CANCELED)
+        return e;
+    struct outbound_verdict_facts facts = facts_of(o);
+    decide(o, outbound_verdict_of_err(&facts, e, o->arena));
+    return NULL;
+}
+
+/* The reply's texts go with the connection, so they are copied. */
+static void refused(struct opening *o, const struct smtp_reply *reply)
+{
+    struct outbound_verdict_facts facts = facts_of(o);
+    struct smtp_reply kept = {reply->code, arena_str(o->arena, reply->enhanced),
+                              arena_str(o->arena, reply->text)};
+    decide(o, outbound_verdict_of_reply(&facts, &kept));
+}
+
+/* ---- the steps ------------------------------------------------------------------------- */
+
+static struct smtp_client_options client_options(const struct opening *o)
+{
+    const struct config_timeouts *t = o->options->timeouts;
+    return (struct smtp_client_options){
+        .hello = arena_str(o->connection->arena, o->options->hello),
+        .lmtp = o->host->lmtp,
+        .timeouts = {.greeting = t->greeting_ms,
+                     .command = t->mail_ms,
+                     .rcpt = t->rcpt_ms,
+                     .data_init = t->data_init_ms,
+                     .data_block = t->data_block_ms,
+                     .data_done = t->data_done_ms},
+    };
+}
+
+static enum tls_verify verify_of(const struct outbound_host *h)
+{
+    return h->tls == HOP_TLS_VERIFIED ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
+}
+
+static err connect_socket(struct opening *o)
+{
+    struct net_conn *conn;
+    deadline until = deadline_after(o->options->timeouts->connect_ms);
+    o->connection->client.stage = SMTP_STAGE_CONNECT;
+    err e = net_connect(&o->host->address, NULL, &conn, until);
+    if (e)
+        return failed(o, e);
+    struct smtp_client_options options = client_options(o);
+    smtp_client_init(&o->connection->client, conn, &options);
+    if (!o->host->implicit_tls)
+        return NULL;
+    e = tls_connect(conn, o->options->tls, o->host->name, verify_of(o->host),
+                    deadline_after(o->options->timeouts->greeting_ms));
+    return e ? failed(o, e) : NULL;
+}
+
+static err greet(struct opening *o)
+{
+    struct smtp_reply reply;
+    err e = smtp_client_greeting(&o->connection->client, &reply);
+    if (e)
+        return failed(o, e);
+    if (!smtp_reply_ok(&reply))
+        refused(o, &reply);
+    return NULL;
+}
+
+static err hello(struct opening *o)
+{
+    struct smtp_reply reply;
+    err e = smtp_client_hello(&o->connection->client, &reply);
+    if (e)
+        return failed(o, e);
+    if (!smtp_reply_ok(&reply))
+        refused(o, &reply);
+    return NULL;
+}
+
+/* A STARTTLS that is not offered may have been cut out on the way (attack 20). */
+static err start_tls(struct opening *o)
+{
+    struct smtp_client *c = &o->connection->client;
+    struct smtp_reply reply;
+    if (o->host->implicit_tls || o->host->tls == HOP_TLS_NONE || o->host->clear)
+        return NULL;
+    if (!c->capabilities.starttls) {
+        if (o->host->tls == HOP_TLS_VERIFIED)
+            decide(o, outbound_verdict_of_ours(OUTBOUND_NEXT_HOST, "4.7.5",
+                                               S("TLS is required and STARTTLS is not offered")));
+        return NULL;
+    }
+    err e = smtp_client_starttls(c, o->options->tls, o->host->name, verify_of(o->host), &reply);
+    if (e)
+        return failed(o, e);
+    if (!smtp_reply_ok(&reply)) {
+        refused(o, &reply);
+        return NULL;
+    }
+    return hello(o);
+}
+
+/* Where may a password go? Over verified TLS; else only to a host that the operator has named
+ * without it, which the configuration allows for this machine alone. */
+static bool may_login(const struct opening *o)
+{
+    struct tls_facts facts;
+    bool tls = tls_get_facts(o->connection->client.conn, &facts);
+    return (tls && facts.verified) || address_is_loopback(&o->host->address);
+}
+
+static bool is_token(str mechanism)
+{
+    return str_eq_nocase(mechanism, S("XOAUTH2")) || str_eq_nocase(mechanism, S("OAUTHBEARER"));
+}
+
+static void pause_for(struct opening *o, const char *what, err e)
+{
+    char why[240] = "";
+    if (e)
+        err_describe(e, why, sizeof why);
+    decide(o, outbound_verdict_of_ours(OUTBOUND_PAUSE_ROUTE, "4.7.0",
+                                       arena_printf(o->arena, "account %.*s: %s%s%s",
+                                                    STR_ARG(o->host->account->name), what,
+                                                    e ? ": " : "", why)));
+}
+
+static err login_with(struct opening *o, str secret)
+{
+    const struct config_account *a = o->host->account;
+    struct smtp_reply reply;
+    struct smtp_client_login login = {.user = a->user,
+                                      .secret = secret,
+                                      .token = is_token(a->mechanism),
+                                      .mechanism = a->mechanism,
+                                      .host = o->host->name,
+                                      .port = o->host->address.port};
+    err e = smtp_client_login(&o->connection->client, &login, &reply);
+    if (e)
+        return failed(o, e);
+    if (!smtp_reply_ok(&reply))
+        refused(o, &reply);
+    return NULL;
+}
+
+static err log_in(struct opening *o)
+{
+    if (o->host->account == NULL)
+        return NULL;
+    if (!may_login(o)) {
+        pause_for(o, "no login without verified TLS", NULL);
+        return NULL;
+    }
+    if (o->options->keeper == NULL) {
+        pause_for(o, "nobody keeps secrets here", NULL);
+        return NULL;
+    }
+    struct buf secret;
+    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    err e = keeper_secret(o->options->keeper, o->host->account->secret, &secret,
+                          deadline_after(SECRET_MS));
+    if (e == NULL)
+        e = login_with(o, buf_str(&secret));
+    else if (e->kind != ERR_CANCELED) {
+        pause_for(o, "its secret cannot be read", e);
+        e = NULL;
+    }
+    account_secret_wipe(&secret);
+    return e;
+}
+
+/* ---- all of it ------------------------------------------------------------------------- */
+
+static void note_facts(struct outbound_connection *c)
+{
+    struct tls_facts facts;
+    c->tls_active = tls_get_facts(c->client.conn, &facts);
+    if (!c->tls_active)
+        return;
+    c->tls_verified = facts.verified;
+    c->tls_version = arena_str(c->arena, str_of(facts.version));
+    c->tls_cipher = arena_str(c->arena, str_of(facts.cipher));
+}
+
+static err open_once(struct opening *o)
+{
+    static err (*const steps[])(struct opening *) = {connect_socket, greet, hello, start_tls,
+                                                     log_in};
+    char ip[ADDRESS_CHARS];
+    struct outbound_connection *c = MEM_NEW(struct outbound_connection);
+    c->arena = arena_open(CONNECTION_ARENA_BYTES_MAX);
+    c->host = arena_str(c->arena, o->host->name);
+    address_format_ip(&o->host->address, ip);
+    c->ip = arena_str(c->arena, str_of(ip));
+    o->connection = c;
+    err e = NULL;
+    for (size_t i = 0; e == NULL && !o->decided && i < ARRAY_LEN(steps); i++)
+        e = steps[i](o);
+    if (e == NULL && !o->decided) {
+        note_facts(c);
+        return NULL;
+    }
+    outbound_connect_close(c);
+    o->connection = NULL;
+    return e;
+}
+
+err outbound_connect_open(const struct outbound_connect_options *options,
+                          const struct outbound_host *host, struct arena *arena,
+                          struct outbound_connection **ret_connection,
+                          struct outbound_verdict *ret_verdict)
+{
+    struct outbound_host clear = *host;
+    struct opening o = {.options = options, .host = host, .arena = arena};
+    TRY(open_once(&o));
+    if (o.decided && o.verdict.action == OUTBOUND_CLEAR_ONCE) {
+        err_forget();
+        clear.clear = true;
+        o = (struct opening){.options = options, .host = &clear, .arena = arena};
+        TRY(open_once(&o));
+    }
+    *ret_connection = o.connection;
+    if (o.decided)
+        *ret_verdict = o.verdict;
+    return NULL;
+}
+
+void outbound_connect_close(struct outbound_connection *c)
+{
+    if (c == NULL)
+        return;
+    ASSERT(!list_linked(&c->node));
+    if (c->client.conn)
+        smtp_client_release(&c->client);
+    arena_close(c->arena);
+    mem_free(c);
+}
+
+void outbound_connect_quit(struct outbound_connection *c)
+{
+    if (c && !c->lost && !net_broken(c->client.conn))
+        smtp_client_quit(&c->client);
+    outbound_connect_close(c);
+}

@@ -1,0 +1,42 @@
+/* outbound/connect.h -- a connection that is ready for mail
+ *
+ * Connect, greeting, EHLO, STARTTLS, EHLO, login: what the host's policy asks for, or no
+ * connection. Nothing is sent before it: where TLS is required, or a login is ours to protect, a
+ * host that offers no TLS is a failed host. Opportunistic TLS that fails is tried without, once.
+ */
+#pragma once
+#include "account/keeper.h"
+#include "outbound/host.h"
+
+/* What all connections of a worker share. All of it must outlive the call. */
+struct outbound_connect_options {
+    str hello;
+    const struct config_timeouts *timeouts;
+    struct tls_client *tls;
+    const struct keeper *keeper; /* NULL: no secrets can be had */
+};
+
+struct outbound_connection {
+    struct list node; /* while idle, in the pool */
+    struct arena *arena;
+    struct smtp_client client;
+    str key;  /* what it may be used for: see pool.h */
+    str host; /* as outbound_host.name */
+    str ip;
+    bool tls_active, tls_verified;
+    str tls_version, tls_cipher;
+    bool lost; /* an err ended the conversation: nothing more may be said */
+    bool used; /* it has lain in the pool: the other side may have left meanwhile */
+    deadline idle_until;
+    int questions; /* see ask.h */
+};
+
+/* One connection to that host. NULL in *ret_connection: *ret_verdict tells why (its texts live in
+ * the arena): NEXT_HOST, DEFER or PAUSE_ROUTE. ERR_CANCELED. Has deadlines of its own, from the
+ * options' timeouts. */
+must_use err outbound_connect_open(const struct outbound_connect_options *,
+                                   const struct outbound_host *, struct arena *,
+                                   struct outbound_connection **ret_connection,
+                                   struct outbound_verdict *ret_verdict);
+void outbound_connect_close(struct outbound_connection *); /* at once; accepts NULL */
+void outbound_connect_quit(struct outbound_connection *);  /* QUIT first; accepts NULL */

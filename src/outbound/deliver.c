@@ -1,0 +1,229 @@
+#include "outbound/deliver.h"
+#include "base/log.h"
+
+enum { PIECE_BYTES = 64 << 10 };
+
+/* ---- the content ------------------------------------------------------------------------- */
+
+struct body {
+    struct queue_message *message;
+    struct arena *arena;
+    char *piece; /* for what is not in memory; made when needed */
+};
+
+static err read_body(void *arg, uint64_t offset, str *ret_piece, deadline until)
+{
+    struct body *b = arg;
+    struct queue_message *m = b->message;
+    if (offset < m->prefix.len) {
+        *ret_piece = str_from(m->prefix, (size_t)offset);
+        return NULL;
+    }
+    offset -= m->prefix.len;
+    if (m->in_memory) {
+        *ret_piece = str_from(m->content, (size_t)offset);
+        return NULL;
+    }
+    if (b->piece == NULL)
+        b->piece = arena_alloc(b->arena, PIECE_BYTES);
+    size_t got = 0;
+    TRY(queue_message_read(m, offset, b->piece, PIECE_BYTES, &got, until));
+    *ret_piece = (str){b->piece, got};
+    return NULL;
+}
+
+/* ---- events ------------------------------------------------------------------------------ */
+
+static struct event event_of(const struct outbound_bounce *b, enum event_kind kind)
+{
+    const struct queue_message *m = b->message;
+    const struct envelope *env = m->envelope;
+    return (struct event){.kind = kind,
+                          .time_ms = b->now_ms,
+                          .queue_id = str_of(m->id.text),
+                          .message_id = env->message_id,
+                          .sender = env->sender,
+                          .destination = env->rcpts[0].destination,
+                          .attempt = (int64_t)m->state.attempts + 1};
+}
+
+static void tell_attempt(const struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    struct event e = event_of(b, EVENT_ATTEMPT);
+    e.count = (int64_t)b->message->envelope->rcpt_count;
+    e.size = (int64_t)b->mail->size;
+    event_emit(d->options->events, &e);
+}
+
+static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i)
+{
+    static const enum event_kind kinds[] = {
+        [OUTBOUND_BOUNCE_WAITS] = EVENT_DEFERRED,
+        [OUTBOUND_BOUNCE_DONE] = EVENT_DELIVERED,
+        [OUTBOUND_BOUNCE_FAILED] = EVENT_BOUNCED,
+        [OUTBOUND_BOUNCE_EXPIRED] = EVENT_EXPIRED,
+    };
+    const struct outbound_offer_rcpt *r = &b->rcpts[i];
+    const struct envelope *env = b->message->envelope;
+    struct event e = event_of(b, kinds[b->fates[i]]);
+    e.recipient = env->rcpts[i].address;
+    e.code = r->verdict.reply.code;
+    e.enhanced = r->verdict.reply.enhanced;
+    e.text = r->verdict.reply.text;
+    e.status = str_of(r->verdict.status);
+    e.reason = r->verdict.reason;
+    e.delay_ms = b->now_ms - env->accepted_at_ms;
+    if (r->peer) {
+        e.remote_host = r->peer->host;
+        e.remote_ip = r->peer->ip;
+        e.tls_version = r->peer->tls_version;
+        e.tls_cipher = r->peer->tls_cipher;
+    }
+    if (b->fates[i] == OUTBOUND_BOUNCE_WAITS)
+        e.next_due_ms = b->settlement.due_ms;
+    event_emit(d->options->events, &e);
+}
+
+static void tell_delayed(const struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    const struct envelope *env = b->message->envelope;
+    for (size_t i = 0; i < env->rcpt_count; i++) {
+        if (b->fates[i] != OUTBOUND_BOUNCE_WAITS ||
+            !message_dsn_wanted(env, &env->rcpts[i], DSN_DELAYED))
+            continue;
+        struct event e = event_of(b, EVENT_DELAYED);
+        e.recipient = env->rcpts[i].address;
+        event_emit(d->options->events, &e);
+    }
+}
+
+static void tell_all(const struct outbound_deliver *d, const struct outbound_bounce *b, bool kept)
+{
+    const struct envelope *env = b->message->envelope;
+    for (size_t i = 0; i < env->rcpt_count; i++)
+        tell_rcpt(d, b, i);
+    if (b->delay_told && kept)
+        tell_delayed(d, b);
+    if (b->settlement.dsn_count > 0 && kept) {
+        struct event e = event_of(b, EVENT_DSN_SENT);
+        e.recipient = env->sender;
+        event_emit(d->options->events, &e);
+    }
+    if (b->dsn_dropped) {
+        struct event e = event_of(b, EVENT_DSN_DROPPED);
+        e.reason = str_of(b->dsn_dropped);
+        event_emit(d->options->events, &e);
+    }
+}
+
+/* ---- one delivery ------------------------------------------------------------------------ */
+
+static void settle(struct outbound_deliver *d, struct outbound_bounce *b,
+                   struct queue_delivery *delivery)
+{
+    deadline until = deadline_after(OUTBOUND_QUEUE_MS);
+    b->now_ms = clock_real_ms();
+    outbound_bounce_decide(b, until);
+    if (!b->tried) /* no attempt: looked at again soon, and never given up for it */
+        b->settlement.due_ms = b->now_ms + OUTBOUND_NO_ROUTE_MS;
+    err e = queue_settle(d->options->queue, &delivery, &b->settlement, until);
+    if (e && e->kind != ERR_CANCELED)
+        log_err(e, "queue: what became of %s is not kept yet", b->message->id.text);
+    tell_all(d, b, e == NULL);
+    err_forget();
+}
+
+/* Nothing was learned that is worth a record: the first time it is, so that `queue why` can tell.
+ */
+static bool is_known_already(const struct outbound_bounce *b)
+{
+    const struct queue_message *m = b->message;
+    for (size_t i = 0; i < m->envelope->rcpt_count; i++)
+        if (b->rcpts[i].decided && (b->rcpts[i].verdict.action == OUTBOUND_DONE ||
+                                    b->rcpts[i].verdict.action == OUTBOUND_FAIL))
+            return false;
+    return !b->tried && m->state.due_ms > m->envelope->accepted_at_ms;
+}
+
+static void note_result(struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    d->tried = b->tried;
+    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++) {
+        const struct outbound_verdict *v = &b->rcpts[i].verdict;
+        if (v->action != OUTBOUND_PAUSE_ROUTE || !b->rcpts[i].decided)
+            continue;
+        d->route_paused = true;
+        d->text = outbound_verdict_text(v, d->arena);
+        return;
+    }
+}
+
+/* We are being closed in the middle of it: what has no verdict waits. */
+static void cut_off(struct outbound_attempt *a)
+{
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(OUTBOUND_DEFER, "4.3.2", S("this server is stopping"));
+    for (size_t i = 0; i < a->mail->envelope->rcpt_count; i++)
+        if (!a->rcpts[i].decided)
+            outbound_offer_set(&a->rcpts[i], &v, a->rcpts[i].peer);
+}
+
+static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
+                    struct queue_delivery *delivery)
+{
+    const struct outbound_options *o = d->options;
+    struct outbound_attempt a = {
+        .config = d->config,
+        .connect = {.hello = d->config->hostname,
+                    .timeouts = &d->config->timeouts,
+                    .tls = o->tls,
+                    .keeper = o->keeper                    },
+        .self = {.hostname = d->config->hostname,
+                    .addresses = o->own,
+                    .address_count = o->own_count,
+                    .mx_port = o->mx_port ? o->mx_port : 25},
+        .resolver = o->resolver,
+        .pool = d->pool,
+        .mail = b->mail,
+        .arena = d->arena,
+    };
+    tell_attempt(d, b);
+    err e = outbound_attempt_run(&a);
+    if (e)
+        cut_off(&a);
+    b->rcpts = a.rcpts;
+    b->tried = a.tried;
+    note_result(d, b);
+    bool canceled = e != NULL;
+    if ((canceled && !a.tried) || is_known_already(b)) {
+        int64_t due = canceled ? 0 : clock_real_ms() + OUTBOUND_NO_ROUTE_MS;
+        schedule_put_back(o->schedule, &delivery, d->route_paused ? 0 : due);
+        return;
+    }
+    settle(d, b, delivery);
+}
+
+void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+{
+    const struct outbound_options *o = d->options;
+    struct queue_message m;
+    err e = queue_message_open(o->queue, delivery, d->arena, &m, deadline_after(OUTBOUND_QUEUE_MS));
+    if (e) {
+        bool known = e->kind == ERR_DAMAGED || e->kind == ERR_CLOSED || e->kind == ERR_CANCELED;
+        if (!known)
+            log_err(e, "queue: a message cannot be read just now");
+        schedule_put_back(o->schedule, &delivery, known ? 0 : clock_real_ms() + OUTBOUND_QUEUE_MS);
+        err_forget();
+        return;
+    }
+    struct body body = {.message = &m, .arena = d->arena};
+    struct outbound_offer_mail mail = {
+        .envelope = m.envelope, .size = m.prefix.len + m.size, .read = read_body, .arg = &body};
+    struct outbound_bounce b = {.config = d->config,
+                                .message = &m,
+                                .mail = &mail,
+                                .now_ms = clock_real_ms(),
+                                .arena = d->arena};
+    attempt(d, &b, delivery);
+    queue_message_close(&m);
+}

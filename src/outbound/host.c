@@ -1,0 +1,208 @@
+#include "outbound/host.h"
+#include <string.h>
+
+bool outbound_host_is_self(const struct outbound_host_self *self, const struct address *a)
+{
+    bool loopback = address_is_loopback(a);
+    if (address_is_wildcard(a) || (loopback && self->mx_port == 25))
+        return true;
+    for (size_t i = 0; i < self->address_count; i++) {
+        const struct address *ours = &self->addresses[i];
+        if (!address_eq_ip(ours, a) || ours->family == ADDRESS_UNIX)
+            continue;
+        if (!loopback || ours->port == self->mx_port)
+            return true;
+    }
+    return false;
+}
+
+void outbound_host_begin(struct outbound_host_walk *w, const struct outbound_route *route,
+                         const struct outbound_host_self *self, struct dns_resolver *resolver,
+                         struct dns_budget *budget, struct arena *arena)
+{
+    *w = (struct outbound_host_walk){
+        .route = route,
+        .self = self,
+        .resolver = resolver,
+        .budget = budget,
+        .arena = arena,
+        .group = ARENA_ARRAY(arena, struct outbound_host_group, OUTBOUND_HOST_GROUP_MAX)};
+    w->verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.4", S("no host has an address"));
+}
+
+static void end(struct outbound_host_walk *w, enum outbound_verdict_action action,
+                const char *status, str reason)
+{
+    w->ended = true;
+    w->verdict = outbound_verdict_of_ours(action, status, reason);
+}
+
+/* An err of the DNS is our own limit (or the fiber's end): the mail waits. */
+static err dns_trouble(struct outbound_host_walk *w, err e)
+{
+    if (e->kind == ERR_CANCELED)
+        return e;
+    end(w, OUTBOUND_DEFER, "4.4.3", S("too many DNS questions for one message"));
+    return NULL;
+}
+
+static str tell(struct outbound_host_walk *w, str name, enum dns_status status)
+{
+    return arena_printf(w->arena, "%.*s: %s", STR_ARG(name), dns_answer_status_name(status));
+}
+
+/* ---- the MX of a domain ------------------------------------------------------------------ */
+
+static void judge_mx(struct outbound_host_walk *w)
+{
+    const struct dns_mx *mx = &w->mx;
+    str domain = w->route->domain;
+    if (mx->status == DNS_NXDOMAIN)
+        return end(w, OUTBOUND_FAIL, "5.1.2", tell(w, domain, mx->status));
+    if (mx->status != DNS_OK)
+        return end(w, OUTBOUND_DEFER, "4.4.3", tell(w, domain, mx->status));
+    if (mx->null_mx)
+        return end(w, OUTBOUND_FAIL, "5.1.10",
+                   arena_printf(w->arena, "%.*s takes no mail (null MX)", STR_ARG(domain)));
+    if (mx->count == 0)
+        end(w, OUTBOUND_DEFER, "4.4.4",
+            arena_printf(w->arena, "%.*s: no MX record names a usable host", STR_ARG(domain)));
+}
+
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]": the address is the answer. */
+static void begin_literal(struct outbound_host_walk *w)
+{
+    str text = str_slice(w->route->domain, 1, w->route->domain.len - 2);
+    struct address *a = ARENA_NEW(w->arena, struct address);
+    str_skip_nocase(&text, S("IPv6:"));
+    if (address_parse_ip(text, a)) {
+        err_forget();
+        return end(w, OUTBOUND_FAIL, "5.1.2", S("this is no address that mail can be sent to"));
+    }
+    if (outbound_host_is_self(w->self, a))
+        return end(w, OUTBOUND_FAIL, "5.4.6", S("the mail would come back to this host"));
+    w->group[0] = (struct outbound_host_group){text, a, 1, 0};
+    w->group_count = 1;
+}
+
+static err begin_mx(struct outbound_host_walk *w, deadline until)
+{
+    str domain = w->route->domain;
+    if (domain.len > 2 && domain.ptr[0] == '[') {
+        begin_literal(w);
+        return NULL;
+    }
+    err e = dns_mx_hosts(w->resolver, w->budget, domain, w->arena, &w->mx, until);
+    if (e)
+        return dns_trouble(w, e);
+    judge_mx(w);
+    return NULL;
+}
+
+/* Ask for a host's addresses and put it into the group, when it has any. */
+static err add_host(struct outbound_host_walk *w, str name, enum dns_host_source source,
+                    bool *ret_self, deadline until)
+{
+    struct dns_host host;
+    err e = dns_host_addresses(w->resolver, w->budget, name, source, w->arena, &host, until);
+    if (e)
+        return dns_trouble(w, e);
+    if (host.status != DNS_OK) {
+        bool known = host.status == DNS_NODATA || host.status == DNS_NXDOMAIN;
+        w->verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, known ? "4.4.4" : "4.4.3",
+                                              tell(w, name, host.status));
+        return NULL;
+    }
+    for (size_t i = 0; source == DNS_HOST_OF_MX && i < host.count; i++)
+        if (outbound_host_is_self(w->self, &host.addresses[i]))
+            *ret_self = true;
+    w->group[w->group_count++] =
+        (struct outbound_host_group){arena_str(w->arena, name), host.addresses, host.count, 0};
+    return NULL;
+}
+
+/* The hosts of the next preference; all of them, because one that is us ends the walk. */
+static err fill_from_mx(struct outbound_host_walk *w, deadline until)
+{
+    bool self = false, first = w->next == 0;
+    uint16_t preference = w->mx.hosts[w->next].preference;
+    w->group_count = w->group_next = 0;
+    while (!w->ended && w->next < w->mx.count && w->mx.hosts[w->next].preference == preference) {
+        str name = w->mx.hosts[w->next++].name;
+        if (str_eq_nocase(name, w->self->hostname))
+            self = true;
+        else
+            TRY(add_host(w, name, DNS_HOST_OF_MX, &self, until));
+    }
+    if (!self)
+        return NULL;
+    w->group_count = 0;
+    if (first)
+        end(w, OUTBOUND_FAIL, "5.4.6", S("the mail would come back: the best MX is this host"));
+    w->ended = true;
+    return NULL;
+}
+
+/* ---- hops, and the walk ------------------------------------------------------------------ */
+
+static err fill_from_hops(struct outbound_host_walk *w, deadline until)
+{
+    const struct config_hop *hop = &w->route->hops[w->next++];
+    bool ignored = false;
+    w->group_count = w->group_next = 0;
+    if (!hop->unix_socket)
+        return add_host(w, hop->host, DNS_HOST_OF_ROUTE, &ignored, until);
+    struct address *a = ARENA_NEW(w->arena, struct address);
+    a->family = ADDRESS_UNIX;
+    if (str_to_chars(hop->host, a->path, sizeof a->path))
+        w->group[w->group_count++] = (struct outbound_host_group){hop->host, a, 1, 0};
+    return NULL;
+}
+
+static err fill(struct outbound_host_walk *w, deadline until)
+{
+    bool hops = w->route->kind == OUTBOUND_ROUTE_HOPS;
+    size_t count = hops ? w->route->hop_count : w->mx.count;
+    if (!w->begun) {
+        w->begun = true;
+        if (!hops)
+            return begin_mx(w, until);
+    }
+    if (w->next == count) {
+        w->ended = true;
+        return NULL;
+    }
+    return hops ? fill_from_hops(w, until) : fill_from_mx(w, until);
+}
+
+static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
+                 struct outbound_host *ret_host)
+{
+    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++]};
+    h.account = w->route->account;
+    h.address.port = w->self->mx_port;
+    h.tls = HOP_TLS_OPPORTUNISTIC;
+    if (w->route->kind == OUTBOUND_ROUTE_HOPS) {
+        const struct config_hop *hop = &w->route->hops[w->next - 1];
+        h.address.port = hop->port;
+        h.lmtp = hop->lmtp;
+        h.implicit_tls = hop->implicit_tls;
+        h.tls = hop->tls;
+    }
+    if (g->next == g->count || g->next == OUTBOUND_HOST_ADDRESSES_MAX)
+        w->group_next++;
+    w->tries++;
+    *ret_host = h;
+}
+
+err outbound_host_next(struct outbound_host_walk *w, bool *ret_found,
+                       struct outbound_host *ret_host, deadline until)
+{
+    ASSERT(w->route->kind != OUTBOUND_ROUTE_NONE);
+    while (!w->ended && w->group_next == w->group_count)
+        TRY(fill(w, until));
+    *ret_found = w->group_next < w->group_count && w->tries < OUTBOUND_HOST_TRIES_MAX;
+    if (*ret_found)
+        give(w, &w->group[w->group_next], ret_host);
+    return NULL;
+}

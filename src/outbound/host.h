@@ -1,0 +1,68 @@
+/* outbound/host.h -- the hosts of a route, one after another, each with one address
+ *
+ * A walk asks the DNS only as far as somebody walks it. For the MX of a domain it goes by
+ * preference and never reaches ourselves: a host that is us, and all that are no better, are
+ * dropped (RFC 5321 section 5.1), because they would send the mail back here.
+ */
+#pragma once
+#include "dns/host.h"
+#include "dns/mx.h"
+#include "outbound/route.h"
+#include "outbound/verdict.h"
+
+enum {
+    OUTBOUND_HOST_ADDRESSES_MAX = 4, /* that are tried of one host, IPv6 and IPv4 in turns */
+    OUTBOUND_HOST_TRIES_MAX = 12,    /* in one walk */
+    OUTBOUND_HOST_GROUP_MAX = DNS_MX_HOSTS_MAX, /* of one preference */
+};
+
+struct outbound_host {
+    str name; /* for TLS and the log: "mx1.example.net", the path of a Unix socket */
+    struct address address;
+    bool lmtp, implicit_tls;
+    enum config_hop_tls tls;
+    bool clear;                           /* TLS failed here: this once without it */
+    const struct config_account *account; /* NULL: no login */
+};
+
+/* Who we are, so that mail is not sent in circles. */
+struct outbound_host_self {
+    str hostname;
+    const struct address *addresses; /* that we listen on; wildcards say nothing */
+    size_t address_count;
+    uint16_t mx_port; /* where MX hosts listen: 25; tests need another */
+};
+
+struct outbound_host_group { /* hosts of one preference, or one hop */
+    str name;
+    const struct address *addresses;
+    size_t count, next;
+};
+
+struct outbound_host_walk {
+    const struct outbound_route *route;
+    const struct outbound_host_self *self;
+    struct dns_resolver *resolver;
+    struct dns_budget *budget;
+    struct arena *arena;
+    struct dns_mx mx;
+    bool begun, ended;
+    size_t next;                       /* hop or MX host that is not in the group yet */
+    struct outbound_host_group *group; /* OUTBOUND_HOST_GROUP_MAX of them */
+    size_t group_count, group_next;
+    int tries;
+    struct outbound_verdict verdict; /* when the walk ended without a host: why */
+};
+
+/* All of it must outlive the walk. Texts of hosts live in the arena or the configuration. */
+void outbound_host_begin(struct outbound_host_walk *, const struct outbound_route *,
+                         const struct outbound_host_self *, struct dns_resolver *,
+                         struct dns_budget *, struct arena *);
+
+/* The next host. False in *ret_found: there is none (any more); walk->verdict tells what became of
+ * the hosts that had no address, or of the domain: FAIL or DEFER. ERR_CANCELED. */
+must_use err outbound_host_next(struct outbound_host_walk *, bool *ret_found,
+                                struct outbound_host *ret_host, deadline until);
+
+/* Is this address one of ours, as seen by mail that goes to an MX host? */
+bool outbound_host_is_self(const struct outbound_host_self *, const struct address *);

@@ -1,0 +1,276 @@
+#include "outbound/offer.h"
+#include <string.h>
+
+enum { WINDOW_ARENA_BYTES = (OUTBOUND_OFFER_RCPTS_MAX + 8) * 2 * SMTP_REPLY_BYTES_MAX };
+
+/* One transaction. */
+struct window {
+    struct outbound_offer *offer;
+    struct outbound_offer_peer *peer;
+    size_t *rcpts; /* taken off the front of todo */
+    size_t count;
+    bool needs_smtputf8;
+    struct smtp_verdict *verdicts;
+    struct arena *scratch; /* replies in full: a hostile server may write much */
+    uint64_t read_offset;
+    struct smtp_reply last_kept, last_full; /* one reply is often many recipients' */
+};
+
+void outbound_offer_set(struct outbound_offer_rcpt *r, const struct outbound_verdict *v,
+                        const struct outbound_offer_peer *peer)
+{
+    ASSERT(!r->decided);
+    r->verdict = *v;
+    r->peer = peer;
+    r->heard = true;
+    r->unfit = false;
+    r->decided = v->action == OUTBOUND_DONE || v->action == OUTBOUND_FAIL ||
+                 v->action == OUTBOUND_DEFER || v->action == OUTBOUND_PAUSE_ROUTE;
+}
+
+/* ---- choosing recipients ----------------------------------------------------------------- */
+
+static str domain_of(str address) { return str_from(address, str_find_last(address, '@') + 1); }
+
+static const struct envelope_rcpt *rcpt_at(const struct outbound_offer *o, size_t i)
+{
+    return &o->mail->envelope->rcpts[i];
+}
+
+/* The first of todo and those behind it with the same need, up to the host's limits. They move to
+ * the front, in order. */
+static void choose(struct window *w, size_t *others)
+{
+    struct outbound_offer *o = w->offer;
+    const struct smtp_capabilities *can = &o->connection->client.capabilities;
+    const struct envelope *env = o->mail->envelope;
+    size_t max = OUTBOUND_OFFER_RCPTS_MAX, other_count = 0, domains = 0;
+    if (can->rcpt_max > 0 && can->rcpt_max < max)
+        max = (size_t)can->rcpt_max;
+    str domain = {0};
+    w->needs_smtputf8 = smtp_client_needs_smtputf8(env, rcpt_at(o, o->todo[0]));
+    for (size_t i = 0; i < o->todo_count; i++) {
+        const struct envelope_rcpt *r = rcpt_at(o, o->todo[i]);
+        str its = domain_of(r->address);
+        bool other = domains == 0 || !str_eq(its, domain); /* never too few are counted */
+        bool fits = w->count < max && smtp_client_needs_smtputf8(env, r) == w->needs_smtputf8 &&
+                    (!other || can->rcpt_domain_max == 0 || domains < can->rcpt_domain_max);
+        if (!fits) {
+            others[other_count++] = o->todo[i];
+            continue;
+        }
+        domain = its;
+        domains += other;
+        w->rcpts[w->count++] = o->todo[i];
+    }
+    memcpy(o->todo, others, other_count * sizeof *others);
+    o->todo_count = other_count;
+}
+
+/* ---- the content ------------------------------------------------------------------------- */
+
+static err read_piece(void *arg, str *ret_piece, deadline until)
+{
+    struct window *w = arg;
+    const struct outbound_offer_mail *m = w->offer->mail;
+    err e = m->read(m->arg, w->read_offset, ret_piece, until);
+    if (e)
+        return e->kind == ERR_CANCELED
+                   ? e
+                   : err_new(ERR_DAMAGED, "the message cannot be read just now");
+    w->read_offset += ret_piece->len;
+    return NULL;
+}
+
+/* ---- verdicts ---------------------------------------------------------------------------- */
+
+static struct smtp_reply keep_reply(struct window *w, const struct smtp_reply *full)
+{
+    if (w->last_full.code == full->code && w->last_full.text.ptr == full->text.ptr)
+        return w->last_kept;
+    struct arena *arena = w->offer->arena;
+    w->last_full = *full;
+    w->last_kept = (struct smtp_reply){
+        full->code, arena_str(arena, full->enhanced),
+        arena_str(arena, str_slice(full->text, 0, OUTBOUND_OFFER_TEXT_BYTES_MAX))};
+    return w->last_kept;
+}
+
+/* The host says what it cannot carry. Too big is too big for all hosts of a site; what else is
+ * missing another host may have, and only when none has it the mail fails (smtp-rules). */
+static void set_unfit(struct window *w, smtp_refusal refusal, size_t *left, size_t *left_count)
+{
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(OUTBOUND_FAIL, refusal->enhanced, str_of(refusal->text));
+    bool final = str_eq(str_of(refusal->enhanced), S("5.3.4"));
+    for (size_t i = 0; i < w->count; i++) {
+        struct outbound_offer_rcpt *r = &w->offer->rcpts[w->rcpts[i]];
+        bool waits_for_another = r->heard && !r->unfit;
+        if (final || !waits_for_another)
+            outbound_offer_set(r, &v, w->peer);
+        r->unfit = !final && !waits_for_another;
+        r->decided = final;
+        if (!final)
+            left[(*left_count)++] = w->rcpts[i];
+    }
+}
+
+static bool is_accepted(const struct smtp_verdict *v, err e)
+{
+    return v->decided ? v->stage > SMTP_STAGE_RCPT : e == NULL;
+}
+
+static bool any_accepted(const struct window *w, err e)
+{
+    for (size_t i = 0; i < w->count; i++)
+        if (is_accepted(&w->verdicts[i], e))
+            return true;
+    return false;
+}
+
+/* What an err means for those that have no reply of their own. A 421 is an answer, too. */
+static struct outbound_verdict verdict_of_err(struct window *w, err e)
+{
+    const struct smtp_client *c = &w->offer->connection->client;
+    struct outbound_verdict_facts facts = {.stage = c->stage, .after_dot = c->after_dot};
+    if (e->kind == ERR_CLOSED && c->last.code == 421 && !c->after_dot) {
+        struct smtp_reply kept = keep_reply(w, &c->last);
+        return outbound_verdict_of_reply(&facts, &kept);
+    }
+    return outbound_verdict_of_err(&facts, e, w->offer->arena);
+}
+
+/* Each recipient of the window gets its verdict and goes back to todo, to another host, or out. */
+static void settle(struct window *w, err e, size_t *left, size_t *left_count)
+{
+    struct outbound_offer *o = w->offer;
+    struct outbound_verdict of_err = {0};
+    bool accepted = any_accepted(w, e);
+    if (e)
+        of_err = verdict_of_err(w, e);
+    for (size_t i = 0; i < w->count; i++) {
+        const struct smtp_verdict *v = &w->verdicts[i];
+        struct outbound_offer_rcpt *r = &o->rcpts[w->rcpts[i]];
+        struct outbound_verdict verdict = of_err;
+        if (v->decided) {
+            struct outbound_verdict_facts facts = {.stage = v->stage, .others_accepted = accepted};
+            struct smtp_reply kept = keep_reply(w, &v->reply);
+            verdict = outbound_verdict_of_reply(&facts, &kept);
+        } else if (e == NULL) { /* our client decides all when all goes well */
+            verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.3.0", S("no verdict was had"));
+        }
+        bool stopped = e && e->kind == ERR_CANCELED && !v->decided;
+        if (!stopped || o->connection->client.after_dot)
+            outbound_offer_set(r, &verdict, w->peer);
+        if (!r->decided && verdict.action == OUTBOUND_AGAIN_NOW && e == NULL)
+            o->todo[o->todo_count++] = w->rcpts[i];
+        else if (!r->decided)
+            left[(*left_count)++] = w->rcpts[i];
+    }
+}
+
+/* Nobody heard of us yet: the idle connection had gone, and that says nothing about the host. */
+static bool is_stale(const struct window *w, err e)
+{
+    const struct smtp_client *c = &w->offer->connection->client;
+    if (!w->offer->connection->used || c->after_dot || c->stage > SMTP_STAGE_RCPT ||
+        (e->kind != ERR_CLOSED && e->kind != ERR_SYSTEM))
+        return false;
+    for (size_t i = 0; i < w->count; i++)
+        if (w->verdicts[i].decided)
+            return false;
+    return true;
+}
+
+/* ---- transactions ------------------------------------------------------------------------ */
+
+static err transact(struct window *w, size_t *left, size_t *left_count)
+{
+    struct outbound_offer *o = w->offer;
+    struct smtp_client *c = &o->connection->client;
+    struct smtp_offer offer = {.envelope = o->mail->envelope,
+                               .rcpts = w->rcpts,
+                               .rcpt_count = w->count,
+                               .needs_smtputf8 = w->needs_smtputf8,
+                               .size = o->mail->size,
+                               .found = o->mail->envelope->found,
+                               .read = read_piece,
+                               .body = w};
+    smtp_refusal refusal = smtp_client_check(c, &offer);
+    if (refusal) {
+        set_unfit(w, refusal, left, left_count);
+        return NULL;
+    }
+    err e = smtp_client_offer(c, &offer, w->scratch, w->verdicts);
+    o->connection->lost = e != NULL;
+    if (e && is_stale(w, e)) {
+        memcpy(left + *left_count, w->rcpts, w->count * sizeof *left);
+        *left_count += w->count;
+        o->stale = true;
+        return e;
+    }
+    settle(w, e, left, left_count);
+    o->connection->used = false; /* it has just shown that it is alive */
+    return e;
+}
+
+static struct outbound_offer_peer *describe_peer(const struct outbound_offer *o)
+{
+    const struct outbound_connection *c = o->connection;
+    struct outbound_offer_peer *p = ARENA_NEW(o->arena, struct outbound_offer_peer);
+    *p = (struct outbound_offer_peer){.host = arena_str(o->arena, c->host),
+                                      .ip = arena_str(o->arena, c->ip),
+                                      .tls_version = arena_str(o->arena, c->tls_version),
+                                      .tls_cipher = arena_str(o->arena, c->tls_cipher),
+                                      .lmtp = c->client.options.lmtp,
+                                      .dsn = c->client.capabilities.dsn};
+    return p;
+}
+
+static bool host_takes_more(const struct outbound_offer *o)
+{
+    const struct smtp_client *c = &o->connection->client;
+    uint64_t max = c->capabilities.mail_max;
+    return max == 0 || (uint64_t)c->mails < max;
+}
+
+/* By insertion: what is left was gathered in a few runs that are in order already. */
+static void sort(size_t *list, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        size_t moved = list[i], at = i;
+        for (; at > 0 && list[at - 1] > moved; at--)
+            list[at] = list[at - 1];
+        list[at] = moved;
+    }
+}
+
+err outbound_offer_run(struct outbound_offer *o)
+{
+    size_t count = o->todo_count, left_count = 0;
+    size_t *left = ARENA_ARRAY(o->arena, size_t, count);
+    struct window w = {.offer = o, .peer = describe_peer(o)};
+    CLEANUP(arena_cleanup) struct arena *lists = arena_open(count * 256 + 4096);
+    size_t *others = ARENA_ARRAY(lists, size_t, count);
+    w.rcpts = ARENA_ARRAY(lists, size_t, count);
+    w.verdicts = ARENA_ARRAY(lists, struct smtp_verdict, count);
+    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(WINDOW_ARENA_BYTES);
+    err e = NULL;
+    w.scratch = scratch;
+    while (e == NULL && o->todo_count > 0 && host_takes_more(o)) {
+        w.count = 0;
+        w.read_offset = 0;
+        w.last_full = (struct smtp_reply){0};
+        choose(&w, others);
+        e = transact(&w, left, &left_count);
+        arena_reset(scratch);
+    }
+    o->full = e == NULL && o->todo_count > 0;
+    memcpy(left + left_count, o->todo, o->todo_count * sizeof *left);
+    left_count += o->todo_count;
+    sort(left, left_count);
+    memcpy(o->todo, left, left_count * sizeof *left);
+    o->todo_count = left_count;
+    bool canceled = e && e->kind == ERR_CANCELED;
+    return canceled ? e : NULL;
+}

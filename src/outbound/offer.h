@@ -1,0 +1,58 @@
+/* outbound/offer.h -- one host, one mail, some of its recipients: transactions until all have a
+ * verdict
+ *
+ * As few transactions as the host allows. What was learned stays learned: each recipient's verdict
+ * is set as soon as it is known, and an err that follows changes only those that have none.
+ */
+#pragma once
+#include "outbound/connect.h"
+
+enum {
+    OUTBOUND_OFFER_RCPTS_MAX = 1000,     /* in one transaction, when the host names no limit */
+    OUTBOUND_OFFER_TEXT_BYTES_MAX = 500, /* of a reply that is kept */
+};
+
+/* What is to be sent. Its recipients are those that still wait. */
+struct outbound_offer_mail {
+    const struct envelope *envelope;
+    uint64_t size; /* of all that is sent */
+    /* The piece that begins at offset; empty at the end. Any err but CANCELED: our copy cannot be
+     * read now, which is no fault of the host's. */
+    err (*read)(void *arg, uint64_t offset, str *ret_piece, deadline);
+    void *arg;
+};
+
+/* Who answered. */
+struct outbound_offer_peer {
+    str host, ip;
+    str tls_version, tls_cipher; /* empty: no TLS */
+    bool lmtp;                   /* a 250 is the final delivery */
+    bool dsn;                    /* it sends its own notifications */
+};
+
+struct outbound_offer_rcpt {
+    struct outbound_verdict verdict;
+    bool decided;                           /* DONE, FAIL, DEFER: for this attempt it is over */
+    bool heard;                             /* there is a verdict of some host */
+    bool unfit;                             /* no host so far could have taken such a message */
+    const struct outbound_offer_peer *peer; /* NULL: nobody answered */
+};
+
+struct outbound_offer {
+    struct outbound_connection *connection;
+    const struct outbound_offer_mail *mail;
+    struct outbound_offer_rcpt *rcpts; /* beside mail->envelope->rcpts */
+    struct arena *arena;               /* for verdicts' texts */
+    /* Indexes of those to be offered; afterwards those that are left for another host, in order. */
+    size_t *todo;
+    size_t todo_count;
+    bool full;  /* set when the host takes no more mails on this connection: it may on another */
+    bool stale; /* set when a connection that had been idle turned out dead: nothing was learned */
+};
+
+/* ERR_CANCELED only. The connection is good for more unless net_broken() says otherwise. */
+must_use err outbound_offer_run(struct outbound_offer *);
+
+/* A verdict for one that is still open: what says "another host" or nothing final stays open. */
+void outbound_offer_set(struct outbound_offer_rcpt *, const struct outbound_verdict *,
+                        const struct outbound_offer_peer *);

@@ -1,0 +1,44 @@
+/* outbound/outbound.h -- the way out: one worker's deliveries
+ *
+ * Takes from the worker's schedule what is due and runs up to `outbound.connections` fibers for
+ * each destination. Each goes on with the next message for its destination over the same
+ * connection. What becomes of each recipient is written into the queue and told as an event.
+ */
+#pragma once
+#include "account/keeper.h"
+#include "config/config.h"
+#include "dns/resolver.h"
+#include "events/event.h"
+#include "queue/schedule.h"
+#include "runtime/tls.h"
+
+enum {
+    OUTBOUND_RUNNERS_MAX = 400,             /* attempts at the same time, of one worker */
+    OUTBOUND_NO_ROUTE_MS = 5 * 60 * 1000,   /* how often mail without a route is looked at */
+    OUTBOUND_PAUSE_MS_MAX = 60 * 60 * 1000, /* of a route whose login is refused */
+    OUTBOUND_QUEUE_MS = 60 * 1000,          /* for reading and settling */
+};
+
+struct outbound;
+
+/* All of it must outlive the outbound. */
+struct outbound_options {
+    const struct config *(*config)(void *arg); /* the present one, held */
+    void *config_arg;
+    struct queue *queue;
+    struct schedule *schedule; /* this worker's */
+    struct dns_resolver *resolver;
+    const struct keeper *keeper; /* NULL: no secrets can be had */
+    struct tls_client *tls;
+    const struct event_sink *events; /* may be NULL */
+    uint16_t mx_port;                /* 0: 25 */
+    const struct address *own;       /* addresses that this server listens on */
+    size_t own_count;
+};
+
+/* On the worker's loop. */
+void outbound_start(const struct outbound_options *, struct outbound **ret_outbound);
+
+/* Nothing new is begun; what is under way gets up to grace_ms, then it is cut off. Waits; on a
+ * fiber of the same loop. */
+void outbound_stop(struct outbound *, int64_t grace_ms); /* accepts NULL */

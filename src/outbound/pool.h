@@ -1,0 +1,35 @@
+/* outbound/pool.h -- connections that wait for the next message
+ *
+ * One pool for each worker. A connection is kept under a key that names the whole way: the route
+ * or domain, the hosts, the level of TLS, the account. So a message never travels over a
+ * connection that was opened under another policy.
+ */
+#pragma once
+#include "outbound/connect.h"
+
+enum { OUTBOUND_POOL_IDLE_MAX = 256 }; /* of a worker; more are closed, the oldest first */
+
+struct outbound_pool {
+    struct list idle; /* oldest first */
+    size_t count;
+    struct gate changed;
+    int64_t idle_ms;
+    int messages_max; /* of one connection */
+};
+
+void outbound_pool_init(struct outbound_pool *);
+/* Closes all, without a word. */
+void outbound_pool_release(struct outbound_pool *);
+void outbound_pool_set_limits(struct outbound_pool *, const struct config_outbound *);
+
+str outbound_pool_key(const struct outbound_route *, struct arena *);
+
+/* The one that was used last, or NULL. */
+struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);
+/* May another message go over it? Its number is bounded by us and by LIMITS MAILMAX. */
+bool outbound_pool_reusable(const struct outbound_pool *, const struct outbound_connection *);
+/* Takes it over; what may not be used again is closed. */
+void outbound_pool_put(struct outbound_pool *, struct outbound_connection *);
+
+/* A fiber's own function: says QUIT on what has been idle too long. Until canceled. */
+void outbound_pool_run(void *pool);

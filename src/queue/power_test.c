@@ -1,0 +1,209 @@
+/* Attack 183: every state that a power cut may leave, in the simulation's strict file system. */
+#include "base/log.h"
+#include "base/mem.h"
+#include "queue/admin.h"
+#include "queue/queue_test.h"
+#include "runtime/fault.h"
+#include "runtime/sim.h"
+#include "runtime/sim_fs.h"
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    MESSAGES = 24,
+    STATES_MAX = 4000,
+};
+
+enum fate { UNKNOWN, ACCEPTED, REFUSED, SETTLING, SETTLED };
+
+struct state { /* one power cut, and what had been promised by then */
+    struct sim_fs *fs;
+    bool stopped;
+    uint8_t fates[MESSAGES];
+};
+
+struct power {
+    struct sim_fs *fs;
+    struct queue *queue;
+    struct schedule *schedule;
+    uint8_t fates[MESSAGES];
+    struct state *states;
+    size_t count;
+    uint64_t operations;
+    const char *fault;
+    int nth;
+    int found[MESSAGES];
+};
+
+static void cut_power(void *arg)
+{
+    struct power *p = arg;
+    uint64_t n = p->operations++;
+    for (int mode = SIM_FS_NOTHING; mode <= SIM_FS_TORN && p->count < STATES_MAX; mode++) {
+        struct state *s = &p->states[p->count++];
+        s->fs = sim_fs_crash(p->fs, (enum sim_fs_crash_mode)mode, n * 7);
+        s->stopped = p->queue && p->queue->stopped;
+        memcpy(s->fates, p->fates, sizeof s->fates);
+    }
+}
+
+static err open_queue(struct power *p)
+{
+    struct queue_options options = {.folder = "/spool",
+                                    .workers = 1,
+                                    .draft_memory_max = 16 << 20,
+                                    .segment_bytes = QUEUE_SEGMENT_BYTES_MIN};
+    return queue_open(&options, &p->queue);
+}
+
+static str body_of(int i, char *text)
+{
+    /* Some are large enough for files of their own, some fill segments. */
+    size_t size = i % 8 == 3 ? 300000 : i % 3 == 0 ? 100000 : 100;
+    memset(text, 'a' + i, size);
+    return (str){text, size};
+}
+
+static void commit_one(struct power *p, int i)
+{
+    static char text[300000];
+    char name[32];
+    snprintf(name, sizeof name, "d%d.example", i);
+    struct envelope_rcpt to = {.address = S("u@d"), .destination = str_of(name)};
+    struct envelope e = {.rcpts = &to, .rcpt_count = 1, .accepted_at_ms = clock_real_ms()};
+    struct queue_draft *draft = NULL;
+    queue_id id;
+    err failed = queue_draft_open(p->queue, &draft);
+    if (failed == NULL)
+        failed = queue_draft_write(draft, body_of(i, text), DEADLINE_NEVER);
+    if (failed == NULL)
+        failed = queue_commit(p->queue, &draft, &e, S("R\r\n"), &id, DEADLINE_NEVER);
+    queue_draft_abandon(&draft);
+    p->fates[i] = failed ? REFUSED : ACCEPTED;
+}
+
+/* Every other message is delivered, every fourth deferred. */
+static void settle_one(struct power *p)
+{
+    struct queue_delivery *d;
+    if (schedule_next(p->schedule, &d, deadline_after(50)))
+        return;
+    int i = atoi(queue_delivery_destination(d).ptr + 1);
+    struct queue_outcome done = {0, QUEUE_DONE};
+    struct queue_settlement s = {.outcomes = &done, .outcome_count = i % 2, .tried = true};
+    s.due_ms = clock_real_ms() + 3600 * 1000;
+    p->fates[i] = i % 2 ? SETTLING : p->fates[i];
+    err e = queue_settle(p->queue, &d, &s, deadline_after(120000));
+    if (e == NULL && i % 2)
+        p->fates[i] = SETTLED;
+}
+
+static void work(struct power *p)
+{
+    queue_attach(p->queue, 0, &p->schedule);
+    for (int i = 0; i < MESSAGES; i++) {
+        commit_one(p, i);
+        if (i % 2)
+            settle_one(p);
+        if (p->fates[i] == REFUSED)
+            CHECK_DONE(fiber_sleep(deadline_after(3000)), "sleep");
+        err_forget();
+    }
+    schedule_close(p->schedule);
+}
+
+static bool note_listed(void *arg, const struct queue_listed *l)
+{
+    struct power *p = arg;
+    int i = atoi(l->destination.ptr + 1);
+    CHECK(i >= 0 && i < MESSAGES, "a message that was never sent");
+    CHECK(!l->damaged, "a message that is damaged");
+    CHECK(l->rcpt_count == 1, "its envelope can be read");
+    p->found[i]++;
+    return true;
+}
+
+static void check_state(struct power *p, const struct state *s, size_t number)
+{
+    static const char *const names[] = {"unknown", "accepted", "refused", "settling", "settled"};
+    struct queue_filter all = {0};
+    struct queue_stats stats = {0};
+    memset(p->found, 0, sizeof p->found);
+    sim_fs_use(s->fs);
+    err e = open_queue(p);
+    CHECK_DONE(e, "open after a power cut");
+    if (e == NULL) {
+        CHECK_DONE(queue_list(p->queue, &all, note_listed, p, DEADLINE_NEVER), "list");
+        queue_stats(p->queue, &stats);
+        queue_close(p->queue);
+    }
+    CHECK(stats.damaged == 0, "nothing is called damaged");
+    for (int i = 0; i < MESSAGES; i++) {
+        bool must = s->fates[i] == ACCEPTED, may = must || s->fates[i] == SETTLING ||
+                                                   s->fates[i] == UNKNOWN ||
+                                                   (s->fates[i] == REFUSED && s->stopped);
+        bool right = p->found[i] <= 1 && (p->found[i] == 1 ? may : !must);
+        char label[128];
+        snprintf(label, sizeof label,
+                 "attack 183: fault %s %d, state %zu: message %d (%s) found %d",
+                 p->fault ? p->fault : "none", p->nth, number, i, names[s->fates[i]], p->found[i]);
+        CHECK(right, label);
+    }
+    p->queue = NULL;
+    err_forget();
+}
+
+static void run_power(void *arg)
+{
+    struct power *p = arg;
+    p->fs = sim_fs_open();
+    sim_fs_use(p->fs);
+    CHECK_DONE(open_queue(p), "open");
+    if (p->fault)
+        fault_arm(p->fault, FAULT_FAIL, EIO, p->nth, false);
+    sim_fs_on_operation(p->fs, cut_power, p);
+    work(p);
+    struct queue *q = p->queue;
+    queue_close(q);
+    p->queue = NULL;
+    sim_fs_on_operation(p->fs, NULL, NULL);
+    fault_clear();
+    for (size_t i = 0; i < p->count; i++) /* all are right; some are looked at */
+        check_state(p, &p->states[i], i);
+    sim_fs_use(NULL);
+    for (size_t i = 0; i < p->count; i++)
+        sim_fs_close(p->states[i].fs);
+    sim_fs_close(p->fs);
+}
+
+static void ignore_line(void *arg, enum log_level level, str line)
+{
+    (void)arg, (void)level;
+    if (str_contains(line, S("DAMAGED")))
+        fprintf(stderr, "%.*s\n", STR_ARG(line));
+}
+
+TEST(queue_power_cuts)
+{
+    static const struct {
+        const char *fault;
+        int nth;
+    } runs[] = {
+        {NULL,           0 },
+        {"spool.sync",   3 },
+        {"spool.sync",   20},
+        {"spool.write",  5 },
+        {"spool.write",  18},
+        {"seal.sync",    1 },
+        {"seal.write",   1 },
+        {"segment.sync", 2 },
+    };
+    log_set_sink(ignore_line, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
+        struct power p = {.fault = runs[i].fault, .nth = runs[i].nth};
+        p.states = mem_alloc(STATES_MAX * sizeof *p.states);
+        sim_run(i + 1, run_power, &p);
+        CHECK(p.count > 100, "there were states to look at");
+        mem_free(p.states);
+    }
+}
