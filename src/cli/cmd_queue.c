@@ -82,10 +82,7 @@ static int fail(err e)
     char why[1024];
     cli_describe(e, why, sizeof why);
     cli_fail("%s", why);
-    int number = err_number(e);
-    if (e->kind == ERR_SYSTEM && (number == ENOENT || number == ECONNREFUSED))
-        return CLI_UNAVAILABLE;
-    return e->kind == ERR_CLOSED ? CLI_NO_PERMISSION : cli_exit_of(e);
+    return e->kind == ERR_CLOSED ? CLI_UNAVAILABLE : cli_exit_of(e);
 }
 
 static int none_matched(const struct queue_run *run, const char *what)
