@@ -57,22 +57,6 @@ static uint16_t free_port(void)
     return ok ? ntohs(in.sin_port) : 0;
 }
 
-/* "HOST:24" of a peer is where that peer really listens. */
-static str with_ports(const struct plan *plan, str text, uint16_t port)
-{
-    for (struct talk_item *i = plan->script->first; i; i = i->next) {
-        if (i->word != TALK_ITEM_BLOCK || !i->block->peer || i->block->port == 0)
-            continue;
-        str from = arena_printf(plan->arena, "%.*s:%d", STR_ARG(i->block->name), i->block->port);
-        for (size_t at = 0; at + from.len <= text.len; at++)
-            if (str_starts(str_from(text, at), from))
-                text = arena_printf(plan->arena, "%.*s%.*s:%u%.*s", (int)at, text.ptr,
-                                    STR_ARG(i->block->name), port,
-                                    STR_ARG(str_from(text, at + from.len)));
-    }
-    return text;
-}
-
 static struct world_options options_for(const struct plan *plan, const char *folder)
 {
     static struct world_account accounts[ACCOUNTS_MAX];
@@ -155,8 +139,7 @@ static int run_in_child(const struct plan *plan, const char *folder)
     run.real = talk.real;
     run.crash_mode = plan->mode;
     run.crash_wanted = plan->point != NULL;
-    buf_init(&run.failure, 64 << 10);
-    buf_init(&run.transcript, TALK_TRANSCRIPT_BYTES_MAX);
+    talk_run_init(&run);
     run.world.options = options_for(plan, folder);
     if (plan->point)
         fault_arm(plan->point, FAULT_CRASH, 0, plan->hit, false);

@@ -10,6 +10,16 @@
 #include <stdio.h>
 #include <string.h>
 
+void talk_run_init(struct talk_run *run)
+{
+    gate_init(&run->something);
+    group_init(&run->fibers);
+    list_init(&run->clients);
+    list_init(&run->peers);
+    buf_init(&run->failure, 64 << 10);
+    buf_init(&run->transcript, TALK_TRANSCRIPT_BYTES_MAX);
+}
+
 /* ---- telling ---- */
 
 void talk_run_fail(struct talk_run *run, str file, int line, const char *fmt, ...)
@@ -308,10 +318,6 @@ static bool prepare(struct talk_run *run)
 void talk_run_story(struct talk_run *run)
 {
     run->began_ms = clock_steady_ms();
-    gate_init(&run->something);
-    group_init(&run->fibers);
-    list_init(&run->clients);
-    list_init(&run->peers);
     if (prepare(run))
         follow(run);
     if (run->crashed) /* nothing more was to happen after it */

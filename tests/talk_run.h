@@ -34,6 +34,8 @@ struct talk_run {
     struct buf failure, transcript;
 };
 
+void talk_run_init(struct talk_run *); /* what is zero before it */
+
 /* file:line: what. Only the first one is kept. */
 void talk_run_fail(struct talk_run *, str file, int line, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

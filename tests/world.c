@@ -93,6 +93,31 @@ str world_text(struct world *w, str text)
     return text;
 }
 
+/* Where sockets are real every server that a URL names listens at the one port of the peers. */
+static str with_ports(struct world *w, str text)
+{
+    struct buf out;
+    err e = NULL;
+    buf_init(&out, WORLD_TEXT_BYTES_MAX);
+    while (e == NULL && text.len > 0) {
+        bool url = str_starts(text, S("://")) && !str_starts(text, S(":///"));
+        size_t len = url ? 3 : 1;
+        while (url && len < text.len &&
+               (char_is_alnum(text.ptr[len]) || text.ptr[len] == '.' || text.ptr[len] == '-'))
+            len++;
+        e = buf_add(&out, str_slice(text, 0, len));
+        text = str_from(text, len);
+        if (!url || e)
+            continue;
+        e = buf_addf(&out, ":%u", w->options.peer_port);
+        while (text.len > 0 && (text.ptr[0] == ':' || char_is_digit(text.ptr[0])))
+            text = str_from(text, 1);
+    }
+    text = arena_str(w->arena, buf_str(&out));
+    buf_release(&out);
+    return text;
+}
+
 static str config_text(struct world *w)
 {
     struct arena *a = w->arena;
@@ -104,13 +129,15 @@ static str config_text(struct world *w)
         if (!has_key(given, str_of(settings_default[i].key)))
             text = arena_printf(a, "%.*s%s", STR_ARG(text), settings_default[i].text);
     text = world_text(w, text);
+    if (w->options.real)
+        text = with_ports(w, text);
     if (has_key(given, S("listeners")))
         return text;
     text = arena_printf(a, "%.*slisteners:\n", STR_ARG(text));
     for (size_t i = 0; i < WORLD_LISTENERS; i++) {
         str at = world_text(w, str_of(listeners[i].address));
         size_t colon = str_find_last(at, ':');
-        str port = w->options.real ? S("0") : str_from(at, colon + 1);
+        str port = str_from(at, colon + 1);
         text = arena_printf(a, "%.*s    - { address: \"%.*s:%.*s\", %s }\n", STR_ARG(text),
                             STR_ARG(str_slice(at, 0, colon)), STR_ARG(port), listeners[i].rest);
     }
@@ -128,6 +155,8 @@ static err read_config(struct world *w)
         e = err_wrap(e, "%.*s", STR_ARG(buf_str(&told)));
     buf_release(&told);
     config_errors_release(&errors);
+    for (size_t i = 0; e == NULL && w->options.real && i < w->config->listener_count; i++)
+        w->config->listeners[i].address.port = 0; /* a free one; no file may say so */
     return e;
 }
 

@@ -1,6 +1,5 @@
 #include "cli/bench_crew.h"
 #include "base/mem.h"
-#include <signal.h>
 #include <unistd.h>
 
 enum { LOOK_MS = 100 }; /* a signal only sets a flag */
@@ -49,12 +48,14 @@ void bench_crew_init(struct bench_crew *c, int workers, int most,
     }
     struct sigaction action = {.sa_handler = on_signal};
     interrupted = 0;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
+    sigaction(SIGINT, &action, &c->before[0]);
+    sigaction(SIGTERM, &action, &c->before[1]);
 }
 
 void bench_crew_release(struct bench_crew *c)
 {
+    sigaction(SIGINT, &c->before[0], NULL);
+    sigaction(SIGTERM, &c->before[1], NULL);
     for (int i = 0; i < c->count; i++)
         loop_close(c->workers[i].loop);
     mem_free(c->workers);

@@ -8,6 +8,7 @@
 #include "cli/bench_tally.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include <signal.h>
 #include <stdatomic.h>
 
 enum {
@@ -41,10 +42,12 @@ struct bench_crew {
     atomic_ullong ready;               /* connections that are open (idle) */
     atomic_int ended;                  /* workers */
     struct chan *news;                 /* nudged when one of these changes */
-    bool (*told)(struct bench_crew *); /* looked at after each change; true: stop now. Or NULL */
+    /* looked at after each change; true: stop now. Or NULL */
+    bool (*told)(struct bench_crew *);
+    struct sigaction before[2]; /* of SIGINT and SIGTERM, to be put back */
 };
 
-/* workers 0: one for each processor, at most most. Catches SIGINT and SIGTERM from now on. */
+/* workers 0: one for each processor, at most most. Catches SIGINT and SIGTERM until release. */
 void bench_crew_init(struct bench_crew *, int workers, int most,
                      void (*work)(struct bench_worker *), void *job);
 void bench_crew_run(struct bench_crew *, deadline until); /* returns when all have ended */

@@ -87,16 +87,24 @@ static void work(struct bench_worker *w)
     mem_free(holders);
 }
 
+static void tell_ready(struct bench_crew *crew)
+{
+    const struct job *job = crew->job;
+    if (job->options->quiet)
+        return;
+    printf(job->options->json ? "{\"event\":\"ready\",\"connections\":%llu}\n"
+                              : "ready: %llu connections\n",
+           atomic_load(&crew->ready));
+    fflush(stdout);
+}
+
 /* All have been tried: say so, and let the time begin. */
 static bool look(struct bench_crew *crew)
 {
     struct job *job = crew->job;
     if (!job->told && atomic_load(&crew->taken) == (unsigned)job->options->connections) {
         job->told = true;
-        printf(job->options->json ? "{\"event\":\"ready\",\"connections\":%llu}\n"
-                                  : "ready: %llu connections\n",
-               atomic_load(&crew->ready));
-        fflush(stdout);
+        tell_ready(crew);
         if (job->options->duration_ms)
             job->until = deadline_after(job->options->duration_ms);
     }

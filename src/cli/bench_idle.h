@@ -6,10 +6,10 @@
 struct bench_idle_options {
     int connections, workers;
     int64_t duration_ms; /* from when all are open; 0: until SIGINT */
-    bool json;
+    bool json, quiet;
 };
 
-/* Says "ready" on stdout once each has been opened or given up. The tally's messages are the
+/* Says "ready" on stdout (unless quiet) once each has been opened or given up. The tally's messages are the
  * connections that were held to the end; lost are those that were not opened or that the server
  * closed. */
 void bench_idle_run(const struct bench_plan *, const struct bench_idle_options *,

@@ -279,6 +279,8 @@ static err listen_all(struct bench_crew *crew, struct sink *sink)
 static void tell_ready(const struct sink *sink)
 {
     char at[ADDRESS_CHARS];
+    if (sink->options->quiet)
+        return;
     address_format(&sink->at, at);
     printf(sink->options->json ? "{\"event\":\"listening\",\"address\":\"%s\"}\n"
                                : "listening on %s\n",

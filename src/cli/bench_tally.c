@@ -139,11 +139,22 @@ static void print_json(const struct bench_tally *t, const char *what)
     json_decref(all);
 }
 
+static void print_faults(const struct bench_tally *t)
+{
+    for (size_t i = 0; i < t->fault_count; i++) {
+        const struct bench_fault *f = &t->faults[i];
+        printf("  %8llu x %s: ", (unsigned long long)f->count, bench_stage_name(f->stage));
+        if (f->code)
+            printf("%d ", f->code);
+        printf("%s\n", f->text);
+    }
+}
+
 static void print_text(const struct bench_tally *t)
 {
+    double seconds = bench_tally_seconds(t);
     printf("messages     %llu in %.2f s: %.0f/s, %.1f MB/s\n", (unsigned long long)t->messages,
-           bench_tally_seconds(t), rate_of(t),
-           bench_tally_seconds(t) > 0 ? (double)t->bytes / 1e6 / bench_tally_seconds(t) : 0);
+           seconds, rate_of(t), seconds > 0 ? (double)t->bytes / 1e6 / seconds : 0);
     printf("connections  %llu\n", (unsigned long long)t->connections);
     if (t->latency.count > 0)
         printf("final dot    p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
@@ -154,20 +165,25 @@ static void print_text(const struct bench_tally *t)
     if (t->refused + t->lost > 0)
         printf("not taken    %llu refused, %llu without an answer\n",
                (unsigned long long)t->refused, (unsigned long long)t->lost);
-    for (size_t i = 0; i < t->fault_count; i++) {
-        const struct bench_fault *f = &t->faults[i];
-        printf("  %8llu x %s: ", (unsigned long long)f->count, bench_stage_name(f->stage));
-        if (f->code)
-            printf("%d ", f->code);
-        printf("%s\n", f->text);
-    }
+}
+
+static void print_idle(const struct bench_tally *t)
+{
+    printf("held         %llu connections, %llu were lost or not had\n",
+           (unsigned long long)t->messages, (unsigned long long)t->lost);
+    printf("own CPU      %.2f s\n", own_cpu_seconds());
 }
 
 void bench_tally_print(const struct bench_tally *t, const char *what, bool json)
 {
-    if (json)
+    if (json) {
         print_json(t, what);
-    else
-        print_text(t);
+    } else {
+        if (str_eq(str_of(what), S("idle")))
+            print_idle(t);
+        else
+            print_text(t);
+        print_faults(t);
+    }
     fflush(stdout);
 }

@@ -220,16 +220,17 @@ static err read_send(struct given *g, struct bench_send_options *o)
     return NULL;
 }
 
-#define PLAN_OPTIONS(g)                                                                           \
-    {"server", 0, &(g)->plan.server, NULL, NULL, NULL},                                           \
-        {"tls", 0, NULL, &(g)->plan.tls, NULL, NULL}, {"ca", 0, &(g)->plan.ca, NULL, NULL, NULL}, \
-        {"timeout", 0, &(g)->timeout, NULL, NULL, NULL},                                          \
-        {"workers", 0, &(g)->workers, NULL, NULL, NULL},                                          \
-        {"connections", 0, &(g)->connections, NULL, NULL, NULL},                                  \
-        {"duration", 0, &(g)->duration, NULL, NULL, NULL},                                        \
-    {                                                                                             \
-        "i-own-this-server", 0, NULL, &(g)->plan.own_server, NULL, NULL                           \
-    }
+/* clang-format off */
+#define PLAN_OPTIONS(g)                                                  \
+    {.name = "server", .value = &(g)->plan.server},                      \
+    {.name = "tls", .flag = &(g)->plan.tls},                             \
+    {.name = "ca", .value = &(g)->plan.ca},                              \
+    {.name = "timeout", .value = &(g)->timeout},                         \
+    {.name = "workers", .value = &(g)->workers},                         \
+    {.name = "connections", .value = &(g)->connections},                 \
+    {.name = "duration", .value = &(g)->duration},                       \
+    {.name = "i-own-this-server", .flag = &(g)->plan.own_server}
+/* clang-format on */
 
 static int run_send(struct cli *cli, int argc, char **argv)
 {
@@ -308,7 +309,7 @@ static int run_sink(struct cli *cli, int argc, char **argv)
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
         return code;
-    struct bench_sink_options o = {.json = cli->json};
+    struct bench_sink_options o = {.json = cli->json, .quiet = cli->quiet};
     err e = read_sink(&g, &o);
     if (e)
         return refuse(e);
@@ -332,7 +333,7 @@ static int run_idle(struct cli *cli, int argc, char **argv)
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
         return code;
-    struct bench_idle_options o = {.connections = 1, .json = cli->json};
+    struct bench_idle_options o = {.connections = 1, .json = cli->json, .quiet = cli->quiet};
     struct bench_plan plan;
     err e = read_int(g.connections, "connections", BENCH_CONNECTIONS_MAX, &o.connections);
     if (e == NULL)

@@ -32,6 +32,17 @@ static void emit(void *arg, const struct event *e)
         event_emit(s->options.events, e);
 }
 
+static err ask_next_hop(void *arg, const struct config_hop *hop, str address, struct arena *arena,
+                        struct smtp_reply *ret_reply, deadline until)
+{
+    struct service *s = arg;
+    for (int i = 0; i < s->worker_count; i++)
+        if (s->workers[i].loop == loop_current() && s->workers[i].asker)
+            return outbound_ask_recipient(s->workers[i].asker, hop, address, arena, ret_reply,
+                                          until);
+    return err_new(ERR_LIMIT, "no worker runs here");
+}
+
 /* ---- opening, in order ------------------------------------------------------------------ */
 
 static err make_state(struct service *s)
@@ -157,6 +168,7 @@ static err open_inbound(struct service *s)
     TRY(inbound_view_open(s->config, str_of(s->certificate), str_of(s->key), &view));
     inbound_init(&s->inbound, view);
     s->inbound_ready = true;
+    s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
     s->inbound.queue = s->queue;
     s->inbound.keeper = s->keeper;
     s->inbound.events = &s->events;

@@ -7,6 +7,8 @@
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
+#include "outbound/ask.h"
+#include "outbound/outbound.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
@@ -36,6 +38,9 @@ struct worker {
     struct loop *loop;
     struct thread *thread;
     struct schedule *schedule;
+    struct outbound *outbound;
+    struct outbound_asker *asker;
+    const struct config *begun_with; /* held: the asker's timeouts and name live in it */
     struct group accepting, sessions;
     struct inbound_listener listeners[SERVICE_LISTENERS_MAX];
     struct address addresses[SERVICE_LISTENERS_MAX];

@@ -57,19 +57,53 @@ static err open_listeners(struct worker *w)
 
 /* ---- a worker's life -------------------------------------------------------------------- */
 
-static err open_parts(struct worker *w)
+static void open_way_out(struct worker *w)
 {
     struct service *s = w->service;
-    queue_attach(s->queue, w->index, &w->schedule);
-    return open_listeners(w);
+    w->begun_with = service_config(s);
+    struct outbound_connect_options ask = {
+        .hello = w->begun_with->hostname,
+        .timeouts = &w->begun_with->timeouts,
+        .tls = s->tls_client,
+        .keeper = s->keeper,
+    };
+    struct outbound_options out = {
+        .config = service_config,
+        .config_arg = s,
+        .queue = s->queue,
+        .schedule = w->schedule,
+        .resolver = s->resolver,
+        .keeper = s->keeper,
+        .tls = s->tls_client,
+        .events = &s->events,
+        .mx_port = s->options.mx_port,
+        .own = w->addresses,
+        .own_count = w->listener_count,
+    };
+    outbound_ask_open(&ask, s->resolver, &w->asker);
+    outbound_start(&out, &w->outbound);
+}
+
+static err open_parts(struct worker *w)
+{
+    queue_attach(w->service->queue, w->index, &w->schedule);
+    TRY(open_listeners(w));
+    open_way_out(w);
+    return NULL;
 }
 
 static void close_parts(struct worker *w)
 {
     close_listeners(w);
     group_close(&w->sessions);
+    outbound_stop(w->outbound, w->service->grace_ms);
+    outbound_ask_close(w->asker);
+    config_close(w->begun_with);
     schedule_close(w->schedule);
+    w->asker = NULL;
+    w->begun_with = NULL;
     w->schedule = NULL;
+    w->outbound = NULL;
 }
 
 static void obey(struct worker *w)

@@ -9,6 +9,8 @@
 #include "smtp/server.h"
 #include <string.h>
 
+enum { LINGER_MS_MAX = 2000 };
+
 static struct inbound_session *session_of(struct smtp_session *smtp) { return smtp->context; }
 
 /* ---- events ----------------------------------------------------------------------------- */
@@ -418,6 +420,8 @@ void inbound_session_run(struct inbound *in, struct net_conn *conn, size_t liste
         struct address peer = net_peer(conn);
         inbound_limits_leave(in->limits, &peer);
     }
+    if (net_pending(conn) > 0)
+        net_linger(conn, deadline_after(LINGER_MS_MAX));
     net_close(conn);
     inbound_view_close(s->view);
     mem_free(s);

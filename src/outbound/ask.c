@@ -54,12 +54,15 @@ static err ask_over(struct outbound_asker *a, struct outbound_connection *c, str
     }
     *ret_reply = (struct smtp_reply){reply.code, arena_str(arena, reply.enhanced),
                                      arena_str(arena, str_slice(reply.text, 0, 500))};
-    c->lost = reply.code == 421 || ++c->questions >= OUTBOUND_ASK_QUESTIONS_MAX;
-    outbound_pool_put(&a->pool, c);
+    c->lost = reply.code == 421;
+    if (++c->questions < OUTBOUND_ASK_QUESTIONS_MAX)
+        outbound_pool_put(&a->pool, c);
+    else
+        outbound_connect_quit(c);
     return NULL;
 }
 
-static err connect(struct outbound_asker *a, const struct outbound_route *route, deadline until,
+static err connect_to(struct outbound_asker *a, const struct outbound_route *route, deadline until,
                    struct arena *scratch, struct outbound_connection **ret_connection)
 {
     struct outbound_host_walk walk;
@@ -90,7 +93,7 @@ static err ask_anew(struct outbound_asker *a, const struct outbound_route *route
 {
     CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
     struct outbound_connection *c = NULL;
-    TRY(connect(a, route, until, scratch, &c));
+    TRY(connect_to(a, route, until, scratch, &c));
     c->key = arena_str(c->arena, key);
     return ask_over(a, c, address, arena, ret_reply);
 }

@@ -19,7 +19,7 @@ static int compare_ids(const void *a, const void *b)
 }
 
 /* A million ids are 8 MB and a few milliseconds: then no lock is held over a walk. */
-static void gather(struct queue *q, const struct queue_filter *f, struct ids *ids)
+static void gather(struct queue *q, const struct queue_admin_filter *f, struct ids *ids)
 {
     uint64_t one;
     size_t position = 0;
@@ -39,7 +39,7 @@ static void gather(struct queue *q, const struct queue_filter *f, struct ids *id
 }
 
 /* What the index alone can say. With the lock held. */
-static bool may_match(const struct queue_filter *f, const struct queue_delivery *d)
+static bool may_match(const struct queue_admin_filter *f, const struct queue_delivery *d)
 {
     if (d->flags & QUEUE_FINISHED)
         return false;
@@ -49,7 +49,7 @@ static bool may_match(const struct queue_filter *f, const struct queue_delivery 
            str_eq_nocase(f->destination, (str){d->destination->name, d->destination->name_len});
 }
 
-static bool rcpt_matches(const struct queue_filter *f, const struct queue_listed *l)
+static bool rcpt_matches(const struct queue_admin_filter *f, const struct queue_admin_item *l)
 {
     for (size_t i = 0; i < l->rcpt_count; i++)
         if (str_eq_nocase(f->rcpt, l->rcpts[i].rcpt->address))
@@ -57,7 +57,7 @@ static bool rcpt_matches(const struct queue_filter *f, const struct queue_listed
     return f->rcpt.len == 0;
 }
 
-static bool matches(const struct queue_filter *f, const struct queue_listed *l)
+static bool matches(const struct queue_admin_filter *f, const struct queue_admin_item *l)
 {
     if (f->sender.len && !str_eq_nocase(f->sender, l->sender))
         return false;
@@ -66,8 +66,8 @@ static bool matches(const struct queue_filter *f, const struct queue_listed *l)
 
 struct walk {
     struct queue *queue;
-    const struct queue_filter *filter;
-    bool (*each)(void *arg, uint64_t id, uint16_t delivery, const struct queue_listed *);
+    const struct queue_admin_filter *filter;
+    bool (*each)(void *arg, uint64_t id, uint16_t delivery, const struct queue_admin_item *);
     void *arg;
     bool envelopes; /* each needs them */
     bool stopped;
@@ -75,8 +75,8 @@ struct walk {
 
 static err visit(struct walk *w, uint64_t id, uint16_t index, struct arena *arena, deadline until)
 {
-    struct queue_listed l = {0};
-    const struct queue_filter *f = w->filter;
+    struct queue_admin_item l = {0};
+    const struct queue_admin_filter *f = w->filter;
     if (w->envelopes || f->sender.len || f->rcpt.len) {
         err e = queue_peek(w->queue, id, index, arena, &l, until);
         if (e && e->kind != ERR_CLOSED && e->kind != ERR_DAMAGED)
@@ -125,19 +125,20 @@ static err walk(struct walk *w, deadline until)
 }
 
 struct list_arg {
-    bool (*each)(void *arg, const struct queue_listed *);
+    bool (*each)(void *arg, const struct queue_admin_item *);
     void *arg;
 };
 
-static bool list_one(void *arg, uint64_t id, uint16_t delivery, const struct queue_listed *l)
+static bool list_one(void *arg, uint64_t id, uint16_t delivery, const struct queue_admin_item *l)
 {
     struct list_arg *list = arg;
     (void)id, (void)delivery;
     return list->each(list->arg, l);
 }
 
-err queue_list(struct queue *q, const struct queue_filter *f,
-               bool (*each)(void *arg, const struct queue_listed *), void *arg, deadline until)
+err queue_admin_list(struct queue *q, const struct queue_admin_filter *f,
+                     bool (*each)(void *arg, const struct queue_admin_item *), void *arg,
+                     deadline until)
 {
     struct list_arg list = {each, arg};
     struct walk w = {.queue = q, .filter = f, .each = list_one, .arg = &list, .envelopes = true};
@@ -149,7 +150,7 @@ struct targets {
     size_t count, cap;
 };
 
-static bool add_target(void *arg, uint64_t id, uint16_t delivery, const struct queue_listed *l)
+static bool add_target(void *arg, uint64_t id, uint16_t delivery, const struct queue_admin_item *l)
 {
     struct targets *t = arg;
     (void)l;
@@ -162,7 +163,7 @@ static bool add_target(void *arg, uint64_t id, uint16_t delivery, const struct q
 }
 
 static err change_some(struct queue *q, const struct queue_target *targets, size_t count,
-                       enum queue_admin_change change, deadline until)
+                       enum queue_admin_verb change, deadline until)
 {
     static const enum queue_change changes[] = {QUEUE_CHANGE_HOLD, QUEUE_CHANGE_RELEASE,
                                                 QUEUE_CHANGE_RETRY, QUEUE_CHANGE_REMOVE};
@@ -175,8 +176,8 @@ static err change_some(struct queue *q, const struct queue_target *targets, size
     return queue_request_run(r, until);
 }
 
-err queue_change_all(struct queue *q, const struct queue_filter *f, enum queue_admin_change change,
-                     size_t *ret_count, deadline until)
+err queue_admin_change(struct queue *q, const struct queue_admin_filter *f,
+                       enum queue_admin_verb change, size_t *ret_count, deadline until)
 {
     struct targets t = {0};
     struct walk w = {.queue = q, .filter = f, .each = add_target, .arg = &t};

@@ -8,16 +8,16 @@
 
 enum { QUEUE_ADMIN_STEP = 100 };
 
-enum queue_admin_change { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_RETRY, QUEUE_REMOVE };
+enum queue_admin_verb { QUEUE_HOLD, QUEUE_RELEASE, QUEUE_RETRY, QUEUE_REMOVE };
 
 /* All that are given must match; empty: any. */
-struct queue_filter {
+struct queue_admin_filter {
     str destination, sender, rcpt; /* whole, ASCII letters of any case */
     str id;                        /* of one message */
     bool held;                     /* only what is held */
 };
 
-struct queue_listed { /* one delivery */
+struct queue_admin_item { /* one delivery */
     queue_id id;
     str destination, sender;
     struct queue_state state;
@@ -31,9 +31,9 @@ struct queue_listed { /* one delivery */
 
 /* Tell each delivery that matches; its texts are good during the call. Stops when each gives false.
  */
-must_use err queue_list(struct queue *, const struct queue_filter *,
-                        bool (*each)(void *arg, const struct queue_listed *), void *arg,
-                        deadline until);
+must_use err queue_admin_list(struct queue *, const struct queue_admin_filter *,
+                              bool (*each)(void *arg, const struct queue_admin_item *), void *arg,
+                              deadline until);
 /* Change all that match (flush is RETRY with a destination). *ret_count: deliveries changed. */
-must_use err queue_change_all(struct queue *, const struct queue_filter *, enum queue_admin_change,
-                              size_t *ret_count, deadline until);
+must_use err queue_admin_change(struct queue *, const struct queue_admin_filter *,
+                                enum queue_admin_verb, size_t *ret_count, deadline until);

@@ -275,7 +275,7 @@ static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch)
     w->record.names = s->number;
     queue_batch_finish(&c->batch, w);
     struct queue_segment *other =
-        queue_commit_room(q, QUEUE_HOT, false, QUEUE_RECORD_HEADER_BYTES, 1, 0);
+        queue_batch_room(q, QUEUE_HOT, false, QUEUE_RECORD_HEADER_BYTES, 1, 0);
     if (other == NULL)
         return err_new(ERR_LIMIT, "no segment is left to abort in");
     TRY(write_batch(c, other));
@@ -286,8 +286,8 @@ static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch)
     return NULL;
 }
 
-struct queue_segment *queue_commit_room(struct queue *q, enum queue_stream stream, bool new_mail,
-                                        uint64_t bytes, uint32_t records, uint64_t meta_bytes)
+struct queue_segment *queue_batch_room(struct queue *q, enum queue_stream stream, bool new_mail,
+                                       uint64_t bytes, uint32_t records, uint64_t meta_bytes)
 {
     struct queue_committer *c = q->committer;
     struct queue_segment *s = c->active[stream];
@@ -319,7 +319,7 @@ struct queue_segment *queue_commit_room(struct queue *q, enum queue_stream strea
     return queue_segment_fits(s, bytes, records, meta_bytes) ? s : NULL;
 }
 
-err queue_commit_batch(struct queue *q, struct queue_segment *s)
+err queue_batch_commit(struct queue *q, struct queue_segment *s)
 {
     struct queue_committer *c = q->committer;
     if (c->batch.count == 0)

@@ -306,10 +306,10 @@ static err step(struct queue *q, struct queue_segment *s, str *rest)
     }
     if (b->count > 0) {
         struct queue_segment *to =
-            queue_commit_room(q, stream, false, b->bytes, b->count, b->meta_bytes);
+            queue_batch_room(q, stream, false, b->bytes, b->count, b->meta_bytes);
         if (to == NULL)
             return err_new(ERR_LIMIT, "no segment is left to clean into");
-        TRY(queue_commit_batch(q, to));
+        TRY(queue_batch_commit(q, to));
     }
     *rest = ahead;
     return NULL;
@@ -350,6 +350,7 @@ bool queue_clean_step(struct queue *q, bool hungry)
     bool ended = c->rest.len == 0;
     if (ended) {
         pthread_mutex_lock(&q->lock);
+        q->stats.cleaned++;
         c->segment->names.len = 0; /* what they said has been said again */
         pthread_mutex_unlock(&q->lock);
     }
@@ -371,10 +372,10 @@ static err abort_failed(struct queue *q, struct queue_segment *s)
     w->record.id = s->failed_batch;
     w->record.names = s->number;
     queue_batch_finish(b, w);
-    struct queue_segment *to = queue_commit_room(q, QUEUE_HOT, false, b->bytes, 1, 0);
+    struct queue_segment *to = queue_batch_room(q, QUEUE_HOT, false, b->bytes, 1, 0);
     if (to == NULL)
         return err_new(ERR_LIMIT, "no segment is left to abort in");
-    TRY(queue_commit_batch(q, to));
+    TRY(queue_batch_commit(q, to));
     s->failed_batch = 0;
     return NULL;
 }

@@ -389,7 +389,7 @@ static bool run_batch(struct queue *q)
     if (mail && c->ready_count < QUEUE_READY_RESERVED)
         return false;
     struct queue_segment *s =
-        queue_commit_room(q, QUEUE_HOT, mail, n.bytes, n.records, n.meta_bytes);
+        queue_batch_room(q, QUEUE_HOT, mail, n.bytes, n.records, n.meta_bytes);
     if (s == NULL)
         return false;
     struct queue_pending batch;
@@ -399,7 +399,7 @@ static bool run_batch(struct queue *q)
     if (c->ready_count >= QUEUE_READY_RESERVED)
         fill(q, s, &c->mail, &batch);
     unmark(&c->batch);
-    err e = queue_commit_batch(q, s);
+    err e = queue_batch_commit(q, s);
     if (e) {
         after_failure(q, &batch, e);
         return false;

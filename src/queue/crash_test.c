@@ -394,7 +394,7 @@ static void defer_with_dsn(struct queue_test *t)
     queue_test_snapshot(t, &copy);
 }
 
-static bool see_reply(void *arg, const struct queue_listed *l)
+static bool see_reply(void *arg, const struct queue_admin_item *l)
 {
     if (str_eq(l->reply, S("450 later")) && l->rcpt_count == 1 && l->state.attempts == 1)
         ++*(int *)arg;
@@ -405,8 +405,8 @@ static void expect_survivors(struct queue_test *t)
 {
     CHECK(queue_test_messages(t) == 2, "attack 194: the message and its one DSN");
     int seen = 0;
-    struct queue_filter filter = {.destination = S("p.example")};
-    CHECK_DONE(queue_list(t->queue, &filter, see_reply, &seen, DEADLINE_NEVER), "list");
+    struct queue_admin_filter filter = {.destination = S("p.example")};
+    CHECK_DONE(queue_admin_list(t->queue, &filter, see_reply, &seen, DEADLINE_NEVER), "list");
     CHECK(seen == 1, "why is known after a restart");
     CHECK_DONE(fiber_yield(), "yield");
     struct queue_delivery *d = schedule_next_for(t->schedule, S("p.example"));
@@ -436,7 +436,7 @@ TEST(queue_settles_in_one_group)
 /* ---- the operator
  * ------------------------------------------------------------------------------------------ */
 
-static bool count_listed(void *arg, const struct queue_listed *l)
+static bool count_listed(void *arg, const struct queue_admin_item *l)
 {
     (void)l;
     ++*(int *)arg;
@@ -449,23 +449,26 @@ static void change_things(struct queue_test *t)
     int listed = 0;
     CHECK_DONE(queue_test_commit(t, "u@one.example", S("one"), NULL), "one");
     CHECK_DONE(queue_test_commit(t, "u@two.example, v@three.example", S("two"), NULL), "two");
-    struct queue_filter all = {0}, two = {.destination = S("two.example")}, held = {.held = true};
-    struct queue_filter by_rcpt = {.rcpt = S("V@three.example")};
-    CHECK_DONE(queue_list(t->queue, &all, count_listed, &listed, DEADLINE_NEVER), "list");
+    struct queue_admin_filter all = {0}, two = {.destination = S("two.example")},
+                              held = {.held = true};
+    struct queue_admin_filter by_rcpt = {.rcpt = S("V@three.example")};
+    CHECK_DONE(queue_admin_list(t->queue, &all, count_listed, &listed, DEADLINE_NEVER), "list");
     CHECK(listed == 3, "three deliveries");
     listed = 0;
-    CHECK_DONE(queue_list(t->queue, &by_rcpt, count_listed, &listed, DEADLINE_NEVER), "list");
+    CHECK_DONE(queue_admin_list(t->queue, &by_rcpt, count_listed, &listed, DEADLINE_NEVER), "list");
     CHECK(listed == 1, "found by recipient");
-    CHECK_DONE(queue_change_all(t->queue, &two, QUEUE_HOLD, &changed, DEADLINE_NEVER), "hold");
+    CHECK_DONE(queue_admin_change(t->queue, &two, QUEUE_HOLD, &changed, DEADLINE_NEVER), "hold");
     CHECK(changed == 1, "one is held");
     CHECK_DONE(fiber_yield(), "yield");
     CHECK(schedule_ready(t->schedule, S("two.example")) == 0, "held mail is not due");
-    CHECK_DONE(queue_change_all(t->queue, &held, QUEUE_RELEASE, &changed, DEADLINE_NEVER),
+    CHECK_DONE(queue_admin_change(t->queue, &held, QUEUE_RELEASE, &changed, DEADLINE_NEVER),
                "release");
     CHECK_DONE(fiber_yield(), "yield");
     CHECK(schedule_ready(t->schedule, S("two.example")) == 1, "released mail is due");
-    CHECK_DONE(queue_change_all(t->queue, &all, QUEUE_HOLD, &changed, DEADLINE_NEVER), "hold all");
-    CHECK_DONE(queue_change_all(t->queue, &two, QUEUE_REMOVE, &changed, DEADLINE_NEVER), "remove");
+    CHECK_DONE(queue_admin_change(t->queue, &all, QUEUE_HOLD, &changed, DEADLINE_NEVER),
+               "hold all");
+    CHECK_DONE(queue_admin_change(t->queue, &two, QUEUE_REMOVE, &changed, DEADLINE_NEVER),
+               "remove");
     queue_test_snapshot(t, &copy);
 }
 
@@ -477,8 +480,9 @@ static void expect_held(struct queue_test *t)
     CHECK(stats.deliveries == 2, "one delivery was removed");
     CHECK(stats.held == 2, "the others are held");
     CHECK(queue_test_next(t) == NULL, "nothing is due");
-    struct queue_filter all = {0};
-    CHECK_DONE(queue_change_all(t->queue, &all, QUEUE_REMOVE, &changed, DEADLINE_NEVER), "remove");
+    struct queue_admin_filter all = {0};
+    CHECK_DONE(queue_admin_change(t->queue, &all, QUEUE_REMOVE, &changed, DEADLINE_NEVER),
+               "remove");
     CHECK(queue_test_messages(t) == 0, "all are gone");
 }
 

@@ -68,7 +68,8 @@ struct queue_rcpt {
 struct queue_message {
     queue_id id;
     struct queue_state state;
-    str last_reply; /* as of the last time the message was moved: see queue_list for the newest */
+    str last_reply; /* as of the last time the message was moved: see queue_admin_list for the
+                       newest */
     struct envelope *envelope; /* rcpts: those of this delivery that still wait */
     uint16_t *rcpt_indexes;    /* beside envelope->rcpts */
     str prefix;
@@ -115,7 +116,7 @@ must_use err queue_settle(struct queue *, struct queue_delivery **, const struct
 struct queue_stats {
     uint64_t messages, deliveries, held, bytes;
     int64_t oldest_ms; /* of the messages opened or accepted since start; 0: none */
-    uint64_t damaged, batches, sync_errors;
+    uint64_t damaged, batches, sync_errors, cleaned; /* cleaned: segments */
     uint64_t segments, log_bytes, live_bytes;
     uint64_t free_bytes;
 };

@@ -404,7 +404,7 @@ static void let_go(struct queue *q, struct queue_delivery *d)
 }
 
 static struct queue_segment *pin_update(struct queue *q, const struct queue_delivery *d,
-                                        struct queue_listed *l, uint64_t *ret_offset,
+                                        struct queue_admin_item *l, uint64_t *ret_offset,
                                         size_t *ret_size)
 {
     pthread_mutex_lock(&q->lock);
@@ -422,7 +422,8 @@ static struct queue_segment *pin_update(struct queue *q, const struct queue_deli
     return s;
 }
 
-static void list_rcpts(const struct queue_message *m, struct arena *arena, struct queue_listed *l)
+static void list_rcpts(const struct queue_message *m, struct arena *arena,
+                       struct queue_admin_item *l)
 {
     l->rcpt_count = m->envelope->rcpt_count;
     l->rcpts = ARENA_ARRAY(arena, struct queue_rcpt, l->rcpt_count);
@@ -431,7 +432,7 @@ static void list_rcpts(const struct queue_message *m, struct arena *arena, struc
 }
 
 static err peek(struct queue *q, struct queue_delivery *d, struct arena *arena,
-                struct queue_listed *l, deadline until)
+                struct queue_admin_item *l, deadline until)
 {
     struct queue_message m = {0};
     struct where w = {0};
@@ -462,7 +463,7 @@ static err peek(struct queue *q, struct queue_delivery *d, struct arena *arena,
 }
 
 err queue_peek(struct queue *q, uint64_t id, uint16_t delivery, struct arena *arena,
-               struct queue_listed *ret_listed, deadline until)
+               struct queue_admin_item *ret_listed, deadline until)
 {
     struct queue_delivery *d = hold(q, id, delivery);
     if (d == NULL)

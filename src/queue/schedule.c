@@ -45,11 +45,16 @@ static void make_ready(struct schedule *s, struct queue_delivery *d)
 
 /* How long until it is due. When the last thing that happened to it lies in the future the clock
  * went back: then what counts is the distance between the two. */
-static int64_t wait_ms(const struct queue_delivery *d)
+static int64_t now_for(const struct queue_delivery *d)
 {
     int64_t now = clock_real_ms();
     int64_t last = d->attempts ? (int64_t)d->last_s * 1000 : queue_entry_of(d)->accepted_ms;
-    int64_t from = last > now + SKEW_ALLOWED_MS ? last : now;
+    return last > now + SKEW_ALLOWED_MS ? last : now;
+}
+
+static int64_t wait_ms(const struct queue_delivery *d)
+{
+    int64_t from = now_for(d);
     return d->due_ms > from ? d->due_ms - from : 0;
 }
 
@@ -266,8 +271,8 @@ void schedule_put_back(struct schedule *s, struct queue_delivery **delivery, int
     pthread_mutex_lock(&s->queue->lock);
     ASSERT(d->taken);
     d->taken = false;
-    if (due_ms > d->due_ms)
-        d->due_ms = due_ms;
+    int64_t wait = due_ms - clock_real_ms();
+    d->due_ms = now_for(d) + (wait > 0 ? wait : 0);
     queue_index_tell(s->queue, d);
     pthread_mutex_unlock(&s->queue->lock);
 }

@@ -129,6 +129,29 @@ err net_adopt(int fd, struct net_conn **ret_conn)
     return NULL;
 }
 
+void net_linger(struct net_conn *c, deadline until)
+{
+    enum { LINGER_BYTES_MAX = 8 << 20 };
+    char thrown_away[1024];
+    if (c->broken)
+        return;
+    if (c->layer)
+        c->layer->end(c->layer_state);
+    c->socket->driver->end_write(c->socket);
+    for (size_t total = 0, count = 0; total < LINGER_BYTES_MAX; total += count) {
+        enum net_io io =
+            c->socket->driver->read(c->socket, thrown_away, sizeof thrown_away, &count);
+        if (io == NET_END || io == NET_FAILED)
+            break;
+        if (io == NET_WOULD_WAIT) {
+            count = 0;
+            if (gate_wait(&c->socket->readable, until))
+                break;
+        }
+    }
+    c->broken = true; /* nothing can be said or heard any more */
+}
+
 void net_close(struct net_conn *c)
 {
     if (c == NULL)

@@ -44,6 +44,10 @@ must_use err net_write(struct net_conn *, str, deadline until);
 must_use err net_flush(struct net_conn *, deadline until);
 size_t net_unflushed(const struct net_conn *);
 
+/* After our last words, while the peer still talks: end our side and throw away what comes, until
+ * the peer ends too. A close with bytes unread is a reset, which can take those words with it. */
+void net_linger(struct net_conn *, deadline until);
+
 bool net_broken(const struct net_conn *); /* an earlier read or write has failed for good */
 struct address net_peer(const struct net_conn *);
 struct address net_local(const struct net_conn *);

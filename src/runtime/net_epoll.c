@@ -148,14 +148,24 @@ static int kernel_family(const struct address *a)
     return a->family == ADDRESS_IP4 ? AF_INET : a->family == ADDRESS_IP6 ? AF_INET6 : AF_UNIX;
 }
 
-static err epoll_listen(struct net_driver *net, const struct address *at, struct net_socket **ret)
+err net_epoll_bind(const struct address *at, int *ret_fd)
 {
     int fd = socket(kernel_family(at), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return err_new(ERR_SYSTEM, "socket");
     err e = bind_listener(fd, at);
-    if (e == NULL)
-        e = watch(driver_of(net), fd, ret);
+    if (e)
+        close(fd);
+    else
+        *ret_fd = fd;
+    return e;
+}
+
+static err epoll_listen(struct net_driver *net, const struct address *at, struct net_socket **ret)
+{
+    int fd = -1;
+    TRY(net_epoll_bind(at, &fd));
+    err e = watch(driver_of(net), fd, ret);
     if (e)
         close(fd);
     return e;

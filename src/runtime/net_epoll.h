@@ -3,3 +3,7 @@
 #include "runtime/net_driver.h"
 
 struct net_driver *net_epoll_open(void);
+
+/* A bound and listening descriptor, non-blocking; needs no loop (the keeper binds for others).
+ * IP addresses share their port with other sockets of this user (SO_REUSEPORT). ERR_SYSTEM. */
+must_use err net_epoll_bind(const struct address *, int *ret_fd);

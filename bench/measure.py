@@ -1,0 +1,236 @@
+"""What a measurement is made of: processes whose CPU time is counted, load, and figures.
+
+Everything that is started is started here, so everything can be ended here: by process id, and
+only what was started.
+"""
+import json
+import os
+import re
+import select
+import signal
+import socket
+import statistics
+import subprocess
+import time
+
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class Failed(Exception):
+    """A measurement could not be made; the text says which and why."""
+
+
+def read(path):
+    try:
+        with open(path) as file:
+            return file.read()
+    except OSError:
+        return ""
+
+
+# ---- who uses how much -----------------------------------------------------------------------
+
+def cgroup2_root():
+    for line in read("/proc/mounts").splitlines():
+        _, where, kind = line.split()[:3]
+        if kind == "cgroup2":
+            return where
+    return None
+
+
+class Account:
+    """The processes of one peer: a control group, or else a process and all that came from it."""
+
+    def __init__(self, name):
+        self.name, self.root, self.group = name, None, None
+        top = cgroup2_root()
+        if top:
+            path = os.path.join(top, f"smtptool-bench-{os.getpid()}-{name}")
+            try:
+                os.mkdir(path)
+                self.group = path
+            except OSError:
+                pass
+
+    def start(self, command, **options):
+        group = self.group
+
+        def enter():
+            if group:
+                with open(os.path.join(group, "cgroup.procs"), "w") as file:
+                    file.write(str(os.getpid()))
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, preexec_fn=enter, **options)
+        self.root = self.root or process
+        return process
+
+    def pids(self):
+        if self.group:
+            return [int(p) for p in read(os.path.join(self.group, "cgroup.procs")).split()]
+        return descendants(self.root.pid) if self.root else []
+
+    def cpu_seconds(self):
+        """Used so far by all of them, by those that have ended as well."""
+        if self.group:
+            return int(re.search(r"^usage_usec (\d+)", read(f"{self.group}/cpu.stat"), re.M)[1]) / 1e6
+        fields = [read(f"/proc/{pid}/stat").rpartition(")")[2].split() for pid in self.pids()]
+        return sum(sum(int(x) for x in f[11:15]) for f in fields if f) / TICKS
+
+    def pss_kib(self):
+        total = 0
+        for pid in self.pids():
+            found = re.search(r"^Pss:\s+(\d+)", read(f"/proc/{pid}/smaps_rollup"), re.M)
+            total += int(found[1]) if found else 0
+        return total
+
+    def end(self):
+        """SIGTERM to what was started, then, by their ids, to what is left of it."""
+        known = self.pids()
+        if self.root and self.root.poll() is None:
+            self.root.terminate()
+            wait_until(lambda: self.root.poll() is not None, 15)
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            left = self.pids() if self.group else [p for p in known if os.path.exists(f"/proc/{p}")]
+            for pid in left:
+                try:
+                    os.kill(pid, number)
+                except ProcessLookupError:
+                    pass
+            if left:
+                wait_until(lambda: not self.pids(), 3)
+        if self.root:
+            self.root.poll()
+        if self.group:
+            wait_until(self.remove_group, 3)
+        self.root = None
+
+    def remove_group(self):
+        try:
+            os.rmdir(self.group)
+            self.group = None
+        except OSError:
+            return False
+        return True
+
+
+def descendants(root):
+    children = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        fields = read(f"/proc/{pid}/stat").rpartition(")")[2].split()
+        if fields:
+            children.setdefault(int(fields[1]), []).append(int(pid))
+    found, queue = [], [root]
+    while queue:
+        pid = queue.pop()
+        found.append(pid)
+        queue += children.get(pid, [])
+    return found
+
+
+# ---- waiting ---------------------------------------------------------------------------------
+
+def wait_until(condition, seconds):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def answers(port):
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=2) as s:
+            return s.recv(3) == b"220"
+    except OSError:
+        return False
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+# ---- load ------------------------------------------------------------------------------------
+
+class Bench:
+    """smtptool bench, as generator, sink and holder of connections."""
+
+    def __init__(self, program):
+        self.program, self.running = program, []
+
+    def start(self, *words):
+        command = [self.program, "bench", *[str(w) for w in words], "--json"]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, text=True)
+        self.running.append(process)
+        return process
+
+    def result(self, process, seconds, quiet=False):
+        """The last line that it says, as an object."""
+        try:
+            out, error = process.communicate(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise Failed(f"{process.args[2]} was not done in {seconds} s")
+        finally:
+            self.running.remove(process)
+        lines = out.strip().splitlines()
+        if not lines or (process.returncode != 0 and not quiet):
+            raise Failed(f"bench {process.args[2]}: {(error or out).strip()[-600:]}")
+        return json.loads(lines[-1])
+
+    def await_line(self, process, seconds):
+        ready, _, _ = select.select([process.stdout], [], [], seconds)
+        line = process.stdout.readline() if ready else ""
+        if not line:
+            raise Failed(f"bench {process.args[2]} did not become ready: "
+                         f"{process.stderr.read() if process.poll() is not None else 'no word'}")
+        return json.loads(line)
+
+    def send(self, port, cell, messages):
+        return self.result(self.start_send(port, cell, messages), 90)
+
+    def start_send(self, port, cell, messages):
+        words = ["send", "--server", f"smtp://127.0.0.1:{port}", "--size", f"{cell.size}B",
+                 "--connections", cell.connections, "--messages", messages,
+                 "--per-connection", cell.per_connection]
+        return self.start(*words, *(["--tls"] if cell.tls else []))
+
+    def end(self):
+        for process in self.running:
+            process.kill()
+            process.communicate()
+        self.running = []
+
+
+# ---- figures ---------------------------------------------------------------------------------
+
+class Figure:
+    """Median, lowest, highest of some runs."""
+
+    def __init__(self, values):
+        self.values = list(values)
+        self.median = statistics.median(self.values)
+
+    def text(self, form="{:.3g}"):
+        low, high = form.format(min(self.values)), form.format(max(self.values))
+        return f"{form.format(self.median)} ({low}–{high})"
+
+
+def machine():
+    model = re.search(r"^model name\s*:\s*(.*)", read("/proc/cpuinfo"), re.M)
+    memory = int(re.search(r"^MemTotal:\s+(\d+)", read("/proc/meminfo"), re.M)[1]) // (1 << 20)
+    return (f"{os.cpu_count()} × {model[1] if model else os.uname().machine}, "
+            f"{memory} GiB, Linux {os.uname().release.split('-')[0]}")
+
+
+def file_system(path):
+    path, best = os.path.realpath(path), ("", "?")
+    for line in read("/proc/mounts").splitlines():
+        _, where, kind = line.split()[:3]
+        inside = path == where or path.startswith(where.rstrip("/") + "/")
+        if inside and len(where) >= len(best[0]):
+            best = (where, kind)
+    return best[1]

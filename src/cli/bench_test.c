@@ -1,0 +1,157 @@
+/* The generator and the sink, talking to each other over real sockets. */
+#include "base/mem.h"
+#include "cli/bench_idle.h"
+#include "cli/bench_send.h"
+#include "cli/bench_sink.h"
+#include "runtime/thread.h"
+#include "tests/test.h"
+#include <signal.h>
+#include <unistd.h>
+
+enum { RUN_MS = 30 * 1000 }; /* no sink lives longer */
+
+struct sink_run {
+    struct bench_sink_options options;
+    struct bench_tally *tally;
+};
+
+static void run_sink(void *arg)
+{
+    struct sink_run *s = arg;
+    CHECK_DONE(bench_sink_run(&s->options, s->tally), "sink");
+}
+
+struct send_case {
+    const char *label;
+    struct bench_sink_options sink;
+    struct bench_send_options send;
+    struct bench_plan_options plan;
+    uint64_t messages, refused, recipients, connections;
+    enum bench_stage stage; /* of the only fault, if there is one */
+    int code;
+};
+
+static void check_send(const struct send_case *c, struct bench_tally *sent, struct bench_tally *took)
+{
+    CHECK(sent->messages == c->messages, c->label);
+    CHECK(sent->refused == c->refused, c->label);
+    CHECK(sent->lost == 0, c->label);
+    CHECK(sent->recipients == c->recipients, c->label);
+    CHECK(c->connections == 0 || sent->connections == c->connections, c->label);
+    CHECK(sent->latency.count >= sent->messages, c->label);
+    CHECK(took->messages == c->messages, c->label);
+    CHECK(took->recipients == c->recipients, c->label);
+    CHECK(sent->fault_count == (c->code != 0), c->label);
+    if (c->code && sent->fault_count == 1) {
+        CHECK(sent->faults[0].stage == c->stage, c->label);
+        CHECK(sent->faults[0].code == c->code, c->label);
+    }
+}
+
+struct running {
+    char path[64], url[96];
+    struct sink_run sink;
+    struct thread *thread;
+};
+
+/* On a Unix socket: tests that run side by side cannot want the same one. */
+static void start_sink(const struct send_case *c, struct running *r)
+{
+    snprintf(r->path, sizeof r->path, "/tmp/smtptool-bench-test-%d", (int)getpid());
+    snprintf(r->url, sizeof r->url, "lmtp+unix://%s", r->path);
+    r->sink = (struct sink_run){c->sink, MEM_NEW(struct bench_tally)};
+    struct bench_sink_options *o = &r->sink.options;
+    o->at.family = ADDRESS_UNIX;
+    snprintf(o->at.path, sizeof o->at.path, "%s", r->path);
+    o->lmtp = o->quiet = true;
+    o->duration_ms = RUN_MS;
+    o->messages = c->messages;
+    unlink(r->path);
+    r->thread = thread_start("sink", run_sink, &r->sink);
+    for (int i = 0; i < 500 && access(r->path, F_OK) != 0; i++)
+        usleep(10000);
+}
+
+static void end_sink(struct running *r)
+{
+    thread_join(r->thread);
+    unlink(r->path);
+    mem_free(r->sink.tally);
+}
+
+static void run_case(const struct send_case *c)
+{
+    struct running r;
+    struct bench_tally *sent = MEM_NEW(struct bench_tally);
+    struct bench_plan_options options = c->plan;
+    struct bench_plan plan;
+    start_sink(c, &r);
+    options.server = r.url;
+    CHECK_DONE(bench_plan_open(&options, &plan), c->label);
+    bench_send_run(&plan, &c->send, sent);
+    if (c->messages == 0) /* nothing else will end it */
+        raise(SIGTERM);
+    thread_join(r.thread);
+    check_send(c, sent, r.sink.tally);
+    bench_plan_release(&plan);
+    unlink(r.path);
+    mem_free(r.sink.tally);
+    mem_free(sent);
+}
+
+TEST(bench_send_to_sink)
+{
+    static const struct send_case cases[] = {
+        {"one after another", {0}, {.connections = 1, .messages = 10}, {0}, 10, 0, 10, 1, 0, 0},
+        {"several at a time", {0}, {.connections = 5, .messages = 100}, {0}, 100, 0, 100, 0, 0, 0},
+        {"one a connection", {0}, {.connections = 2, .messages = 9, .per_connection = 1}, {0}, 9, 0, 9, 9, 0, 0},
+        {"one command at a time", {0}, {.connections = 2, .messages = 9, .per_connection = 3, .no_pipelining = true}, {.rcpts = 3}, 9, 0, 27, 0, 0, 0},
+        {"more recipients than a batch holds", {0}, {.connections = 1, .messages = 3}, {.rcpts = 250}, 3, 0, 750, 1, 0, 0},
+        {"large messages", {0}, {.connections = 2, .messages = 4}, {.message_bytes = 1000000}, 4, 0, 4, 0, 0, 0},
+        {"a rate", {0}, {.connections = 2, .messages = 20, .rate = 500}, {0}, 20, 0, 20, 2, 0, 0},
+        {"a slow server", {.slow_ms = 5}, {.connections = 2, .messages = 4}, {0}, 4, 0, 4, 2, 0, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        run_case(&cases[i]);
+}
+
+TEST(bench_send_refused)
+{
+    static const struct send_case cases[] = {
+        {"the dot", {.reply_code = 451, .reply_stage = BENCH_DOT}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_DOT, 451},
+        {"DATA", {.reply_code = 554, .reply_stage = BENCH_DATA}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_DATA, 554},
+        {"RCPT", {.reply_code = 550, .reply_stage = BENCH_RCPT}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_RCPT, 550},
+        {"MAIL", {.reply_code = 452, .reply_stage = BENCH_MAIL}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_MAIL, 452},
+        {"MAIL, one command at a time", {.reply_code = 452, .reply_stage = BENCH_MAIL}, {.connections = 1, .messages = 3, .no_pipelining = true}, {0}, 0, 3, 0, 1, BENCH_MAIL, 452},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        run_case(&cases[i]);
+}
+
+TEST(bench_idle_holds)
+{
+    static const struct send_case none = {"idle", {0}, {0}, {0}, 0, 0, 0, 0, 0, 0};
+    struct bench_tally *held = MEM_NEW(struct bench_tally);
+    struct bench_plan plan;
+    struct running r;
+    start_sink(&none, &r);
+    CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = r.url}, &plan), "plan");
+    bench_idle_run(&plan, &(struct bench_idle_options){.connections = 50, .duration_ms = 50, .quiet = true}, held);
+    CHECK(held->messages == 50, "all are held to the end");
+    CHECK(held->lost == 0, "none is lost");
+    raise(SIGTERM);
+    end_sink(&r);
+    bench_plan_release(&plan);
+    mem_free(held);
+}
+
+TEST(bench_sink_stays_at_home)
+{
+    struct bench_tally *t = MEM_NEW(struct bench_tally);
+    struct bench_sink_options o = {.quiet = true, .duration_ms = 1};
+    CHECK_DONE(address_parse(S("0.0.0.0:2600"), 0, &o.at), "address");
+    err e = bench_sink_run(&o, t);
+    CHECK(e && e->kind == ERR_CONFIG, "no other address than loopback");
+    err_forget();
+    mem_free(t);
+}

@@ -1,0 +1,266 @@
+#include "outbound/town_test.h"
+#include "outbound/route.h"
+
+/* ---- scripted servers -------------------------------------------------------------------- */
+
+struct visit {
+    struct town_server *server;
+    struct net_conn *conn;
+    const char *script;
+};
+
+static err hear_line(struct visit *v, str *ret_line)
+{
+    for (;;) {
+        str input = net_input(v->conn);
+        size_t end = str_find(input, '\n');
+        if (end != STR_NONE) {
+            *ret_line = arena_str(v->server->town->arena, str_trim(str_slice(input, 0, end)));
+            net_consume(v->conn, end + 1);
+            TRY(buf_add(&v->server->heard, *ret_line));
+            return buf_add_char(&v->server->heard, '\n');
+        }
+        TRY(net_fill(v->conn, DEADLINE_NEVER));
+    }
+}
+
+static err hear_data(struct visit *v)
+{
+    str line;
+    do
+        TRY(hear_line(v, &line));
+    while (!str_eq(line, S(".")));
+    return NULL;
+}
+
+static err expect(struct visit *v, str wanted)
+{
+    str line;
+    TRY(hear_line(v, &line));
+    if (str_eq(wanted, S("*")) || str_starts_nocase(line, wanted))
+        return NULL;
+    if (str_eq(line, S("QUIT")))
+        return err_new(ERR_CLOSED, "it left");
+    char what[200];
+    snprintf(what, sizeof what, "%s: %s: \"%.*s\" came for \"%.*s\"", v->server->town->label,
+             v->server->at, STR_ARG(line), STR_ARG(wanted));
+    CHECK(false, what);
+    return err_new(ERR_PROTOCOL, "not that");
+}
+
+static err say(struct visit *v, str text)
+{
+    TRY(net_write(v->conn, text, DEADLINE_NEVER));
+    TRY(net_write(v->conn, S("\r\n"), DEADLINE_NEVER));
+    return net_flush(v->conn, DEADLINE_NEVER);
+}
+
+static err play_line(struct visit *v, str line)
+{
+    if (str_skip(&line, S("S: ")))
+        return say(v, line);
+    if (str_skip(&line, S("C: ")))
+        return expect(v, line);
+    if (str_eq(line, S("data")))
+        return hear_data(v);
+    if (str_eq(line, S("silent")))
+        return fiber_sleep(DEADLINE_NEVER);
+    return str_eq(line, S("close")) ? err_new(ERR_CLOSED, "as the script says") : NULL;
+}
+
+static void play(void *arg)
+{
+    struct visit v = *(struct visit *)arg;
+    str rest = str_of(v.script), line, again = {0};
+    err e = NULL;
+    while (e == NULL && rest.len > 0) {
+        str_split(rest, '\n', &line, &rest);
+        if (str_eq(line, S("again")))
+            again = rest;
+        e = play_line(&v, line);
+        if (rest.len == 0)
+            rest = again;
+    }
+    net_close(v.conn);
+}
+
+static void serve(void *arg)
+{
+    struct town_server *s = arg;
+    struct net_conn *conn;
+    size_t next = 0;
+    while (net_accept(s->listener, &conn, DEADLINE_NEVER) == NULL) {
+        const char *script = s->scripts ? s->scripts[next] : NULL;
+        s->connections++;
+        if (script)
+            next++;
+        script = script ? script : s->every;
+        if (script == NULL) {
+            CHECK(false, s->town->label); /* nobody was expected any more */
+            net_close(conn);
+            continue;
+        }
+        struct visit *v = ARENA_NEW(s->town->arena, struct visit);
+        *v = (struct visit){s, conn, script};
+        fiber_spawn(&s->town->fibers, "server", play, v);
+    }
+}
+
+static void open_servers(struct town *t)
+{
+    for (size_t i = 0; i < TOWN_SERVERS_MAX && t->servers[i].at; i++) {
+        struct town_server *s = &t->servers[i];
+        struct address a;
+        s->town = t;
+        buf_init(&s->heard, TOWN_EVENT_BYTES_MAX);
+        CHECK_DONE(address_parse(str_of(s->at), 0, &a), s->at);
+        CHECK_DONE(net_listen(&a, &s->listener), s->at);
+        fiber_spawn(&t->fibers, "listener", serve, s);
+    }
+}
+
+/* ---- everything else --------------------------------------------------------------------- */
+
+static void note_event(void *arg, const struct event *e)
+{
+    struct town *t = arg;
+    err failed = buf_addf(
+        &t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s\n", STR_ARG(event_kind_name(e->kind)),
+        STR_ARG(e->recipient), e->recipient.len ? " " : "", (long long)e->code, STR_ARG(e->status),
+        STR_ARG(e->remote_host), STR_ARG(e->tls_version), STR_ARG(e->reason), STR_ARG(e->text));
+    CHECK_DONE(failed, t->label);
+}
+
+static const struct config *give_config(void *arg)
+{
+    return config_hold(((struct town *)arg)->config);
+}
+
+static void load(struct town *t)
+{
+    struct config_errors errors;
+    struct config *config = NULL;
+    config_errors_init(&errors);
+    CHECK_DONE(config_from_text(str_of(t->yaml), S("town.yaml"), &config, &errors), t->label);
+    config_errors_release(&errors);
+    t->config = config;
+}
+
+static void open_all(struct town *t)
+{
+    struct queue_options options = {
+        .folder = "/spool", .workers = 1, .draft_memory_max = 64 << 20, .segment_bytes = 1 << 20};
+    CHECK_DONE(queue_open(&options, &t->queue), t->label);
+    queue_attach(t->queue, 0, &t->schedule);
+    CHECK_DONE(dns_zone_parse(str_of(t->zone ? t->zone : ""), "zone", &t->dns_zone), t->label);
+    t->resolver = dns_resolver_open(dns_zone_transport(t->dns_zone), NULL);
+    t->sink = (struct event_sink){note_event, t};
+    static const char own[] = "198.51.100.1:25";
+    struct address *a = ARENA_NEW(t->arena, struct address);
+    CHECK_DONE(address_parse(str_of(own), 0, a), own);
+    struct outbound_options o = {.config = give_config,
+                                 .config_arg = t,
+                                 .queue = t->queue,
+                                 .schedule = t->schedule,
+                                 .resolver = t->resolver,
+                                 .keeper = t->keeper,
+                                 .tls = t->tls,
+                                 .events = &t->sink,
+                                 .own = a,
+                                 .own_count = 1};
+    outbound_start(&o, &t->outbound);
+}
+
+static void entry(void *arg)
+{
+    struct town *t = arg;
+    struct sim_fs *fs = sim_fs_open();
+    sim_fs_use(fs);
+    t->arena = arena_open(256 << 20);
+    buf_init(&t->events, TOWN_EVENT_BYTES_MAX);
+    group_init(&t->fibers);
+    load(t);
+    open_servers(t);
+    open_all(t);
+    t->body(t);
+    outbound_stop(t->outbound, 1000);
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    group_close(&t->fibers);
+    for (size_t i = 0; i < TOWN_SERVERS_MAX && t->servers[i].at; i++) {
+        net_listener_close(t->servers[i].listener);
+        buf_release(&t->servers[i].heard);
+    }
+    CHECK(sim_net_open_count() == 0, t->label); /* no socket is left */
+    dns_resolver_close(t->resolver);
+    config_close(t->config);
+    buf_release(&t->events);
+    arena_close(t->arena);
+    sim_fs_close(fs);
+}
+
+void town_run(struct town *t) { sim_run(7, entry, t); }
+
+static void fill_envelope(struct town *t, const struct town_mail *m, struct envelope *env)
+{
+    str rest = str_of(m->to), one;
+    env->rcpts = ARENA_ARRAY(t->arena, struct envelope_rcpt, 2000);
+    while (rest.len > 0) {
+        str_split(rest, ' ', &one, &rest);
+        env->rcpts[env->rcpt_count++] = (struct envelope_rcpt){
+            .address = one,
+            .destination = outbound_route_destination(t->config, one, t->arena),
+            .notify = m->notify};
+    }
+}
+
+void town_send(struct town *t, const struct town_mail *m)
+{
+    struct envelope env = {.sender = str_of(m->from),
+                           .helo = S("client.example"),
+                           .origin = m->origin,
+                           .declared = m->declared,
+                           .found = m->found,
+                           .accepted_at_ms = clock_real_ms()};
+    struct queue_draft *draft;
+    queue_id id;
+    deadline until = deadline_after(60000);
+    fill_envelope(t, m, &env);
+    CHECK_DONE(queue_draft_open(t->queue, &draft), t->label);
+    str content = m->content ? str_of(m->content) : S("Subject: hello\r\n\r\nhello\r\n");
+    CHECK_DONE(queue_draft_write(draft, content, until), t->label);
+    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until), t->label);
+}
+
+void town_wait(struct town *t, int64_t ms)
+{
+    CHECK_DONE(fiber_sleep(deadline_after(ms)), t->label);
+}
+
+size_t town_count(struct town *t, const char *prefix)
+{
+    str rest = buf_str(&t->events), line;
+    size_t count = 0;
+    while (rest.len > 0) {
+        str_split(rest, '\n', &line, &rest);
+        count += str_starts(line, str_of(prefix));
+    }
+    return count;
+}
+
+void town_check_event(struct town *t, const char *part)
+{
+    bool there = str_contains(buf_str(&t->events), str_of(part));
+    char what[300];
+    snprintf(what, sizeof what, "%s: event \"%s\"", t->label, part);
+    CHECK(there, what);
+    if (!there)
+        fprintf(stderr, "%.*s", STR_ARG(buf_str(&t->events)));
+}
+
+uint64_t town_messages(struct town *t)
+{
+    struct queue_stats stats;
+    queue_stats(t->queue, &stats);
+    return stats.messages;
+}

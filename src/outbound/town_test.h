@@ -1,0 +1,62 @@
+/* outbound/town_test.h -- what the tests share: a queue, a dispatcher and scripted servers in a
+ * simulated town
+ *
+ * A script is lines: "S: …" is sent, "C: …" awaited (a prefix), "C: *" any line, "data" reads up to the
+ * final dot, "body" the bytes of a BDAT, "close" ends the connection, "silent" says nothing more.
+ */
+#pragma once
+#include "base/buf.h"
+#include "dns/zone.h"
+#include "outbound/ask.h"
+#include "outbound/outbound.h"
+#include "runtime/sim.h"
+#include "runtime/sim_fs.h"
+#include "tests/test.h"
+
+enum { TOWN_SERVERS_MAX = 8, TOWN_EVENT_BYTES_MAX = 1 << 20 };
+
+struct town_server {
+    const char *at;             /* "192.0.2.1:25" */
+    const char *const *scripts; /* one for each connection, in order; NULL ends */
+    const char *every;          /* or this one for all further connections */
+    bool repeats;               /* after its last line begin again at the line "again" */
+    int connections;            /* that came */
+    struct buf heard;           /* all lines that came, '\n' behind each; bodies too */
+    struct town *town;
+    struct net_listener *listener;
+};
+
+struct town {
+    const char *label, *zone, *yaml;
+    const struct keeper *keeper;
+    struct tls_client *tls;
+    struct town_server servers[TOWN_SERVERS_MAX];
+    void (*body)(struct town *);
+
+    const struct config *config;
+    struct queue *queue;
+    struct schedule *schedule;
+    struct dns_zone *dns_zone;
+    struct dns_resolver *resolver;
+    struct outbound *outbound;
+    struct event_sink sink;
+    struct buf events; /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
+    struct arena *arena;
+    struct group fibers;
+};
+
+/* Run body in the simulation, with everything running. */
+void town_run(struct town *);
+
+struct town_mail {
+    const char *from, *to; /* "a@x.example"; "b@y.example c@y.example" */
+    const char *content;
+    enum envelope_origin origin;
+    enum envelope_body declared;
+    uint8_t found, notify;
+};
+void town_send(struct town *, const struct town_mail *);
+void town_wait(struct town *, int64_t ms);
+size_t town_count(struct town *, const char *event_prefix);
+uint64_t town_messages(struct town *); /* in the queue */
+void town_check_event(struct town *, const char *line_part);

@@ -1,0 +1,97 @@
+/* Attacks 97 and 188 to 191: a full disk takes no mail, and can always be emptied. */
+#include "base/log.h"
+#include "queue/queue_test.h"
+#include "runtime/fault.h"
+#include "runtime/sim.h"
+#include "runtime/sim_fs.h"
+#include <errno.h>
+
+static void ignore_line(void *arg, enum log_level level, str line)
+{
+    (void)arg, (void)level, (void)line;
+}
+
+static struct sim_fs *fs;
+
+static err open_small(struct queue_test *t, uint64_t capacity, uint64_t inodes)
+{
+    struct queue_options options = {.folder = "/spool",
+                                    .workers = 1,
+                                    .free_space_floor = 1 << 20,
+                                    .draft_memory_max = 16 << 20,
+                                    .segment_bytes = QUEUE_SEGMENT_BYTES_MIN};
+    fs = sim_fs_open();
+    sim_fs_use(fs);
+    sim_fs_capacity(fs, capacity, inodes);
+    TRY(queue_open(&options, &t->queue));
+    queue_attach(t->queue, 0, &t->schedule);
+    return NULL;
+}
+
+static void fill_and_drain(void *arg)
+{
+    struct queue_test *t = arg;
+    int taken = 0, drained = 0;
+    CHECK_DONE(open_small(t, 12 << 20, 1000), "open");
+    str body = queue_test_body(t, 100000);
+    for (int round = 0; round < 3; round++) {
+        err e = NULL;
+        for (int i = 0; i < 500 && e == NULL; i++) {
+            e = queue_test_commit(t, "u@one.example", body, NULL);
+            taken += e == NULL;
+            err_forget();
+        }
+        CHECK(e != NULL, "attack 188: a full disk is said to be full");
+        CHECK(!queue_has_room(t->queue), "attack 97: MAIL is refused");
+        CHECK(!queue_stopped(t->queue), "attack 97: the store has not stopped");
+        while (queue_test_deliver(t, body, "attack 97: it drains"))
+            drained++;
+        CHECK(queue_test_messages(t) == 0, "attack 97: to the last");
+        CHECK_DONE(fiber_sleep(deadline_after(10000)), "sleep");
+        CHECK(queue_has_room(t->queue), "attack 188: then there is room");
+    }
+    CHECK(taken >= 150, "most of the disk was used");
+    CHECK(taken == drained, "all that was taken was delivered");
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    sim_fs_close(fs);
+}
+
+static void drain_by_halves(void *arg)
+{
+    struct queue_test *t = arg;
+    CHECK_DONE(open_small(t, 12 << 20, 1000), "open");
+    str body = queue_test_body(t, 30000);
+    int taken = 0;
+    err e = NULL;
+    for (int i = 0; i < 2000 && e == NULL; i++) {
+        e = queue_test_commit(t, i % 10 ? "u@go.example" : "u@stay.example", body, NULL);
+        taken += e == NULL;
+        err_forget();
+    }
+    CHECK_DONE(fiber_yield(), "yield");
+    struct queue_delivery *d;
+    while ((d = schedule_next_for(t->schedule, S("go.example"))) != NULL) {
+        struct queue_outcome done = {0, QUEUE_DONE};
+        struct queue_settlement s = {.outcomes = &done, .outcome_count = 1, .tried = true};
+        CHECK_DONE(queue_settle(t->queue, &d, &s, deadline_after(QUEUE_TEST_MS)), "settle");
+    }
+    CHECK_DONE(fiber_sleep(deadline_after(20000)), "sleep");
+    CHECK(queue_has_room(t->queue), "attack 97: what stays was moved together");
+    CHECK_DONE(queue_test_commit(t, "u@go.example", body, NULL), "attack 97: and mail is taken");
+    CHECK(queue_test_messages(t) == (uint64_t)(taken + 9) / 10 + 1, "none was lost");
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    sim_fs_close(fs);
+}
+
+static void run(void (*story)(void *arg))
+{
+    struct queue_test t = {.arena = arena_open(64 << 20)};
+    log_set_sink(ignore_line, NULL);
+    sim_run(5, story, &t);
+    arena_close(t.arena);
+}
+
+TEST(queue_full_disk_drains) { run(fill_and_drain); }
+TEST(queue_full_disk_is_cleaned) { run(drain_by_halves); }
