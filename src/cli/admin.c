@@ -20,6 +20,7 @@ struct cli_admin {
     struct net_listener *listener;
     struct group sessions;
     size_t open;
+    struct address at;
 };
 
 struct session {
@@ -33,7 +34,7 @@ struct session {
 /* One line; takes the object over. */
 static err say(struct session *s, json_t *object)
 {
-    deadline until = deadline_after(CLI_ADMIN_REQUEST_MS);
+    deadline until = deadline_after(s->admin->actions.patience_ms);
     char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(object);
     ASSERT(line != NULL);
@@ -64,7 +65,7 @@ struct listing {
     err failed;
 };
 
-static const char *state_name(const struct queue_listed *l)
+static const char *state_name(const struct queue_admin_item *l)
 {
     if (l->damaged)
         return "damaged";
@@ -73,7 +74,7 @@ static const char *state_name(const struct queue_listed *l)
     return l->taken ? "trying" : "waiting";
 }
 
-static json_t *rcpts_json(const struct queue_listed *l)
+static json_t *rcpts_json(const struct queue_admin_item *l)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < l->rcpt_count; i++)
@@ -81,7 +82,7 @@ static json_t *rcpts_json(const struct queue_listed *l)
     return list;
 }
 
-static bool say_listed(void *arg, const struct queue_listed *l)
+static bool say_listed(void *arg, const struct queue_admin_item *l)
 {
     struct listing *listing = arg;
     listing->count++;
@@ -96,13 +97,13 @@ static bool say_listed(void *arg, const struct queue_listed *l)
     return listing->failed == NULL;
 }
 
-static struct queue_filter filter_of(const struct cli_admin_request *r, size_t id)
+static struct queue_admin_filter filter_of(const struct cli_admin_request *r, size_t id)
 {
-    return (struct queue_filter){
+    return (struct queue_admin_filter){
         .destination = r->to,
         .sender = r->from,
         .rcpt = r->rcpt,
-        .held = r->held,
+        .held = r->held || r->verb == CLI_ADMIN_RELEASE, /* what is not held needs no release */
         .id = id < r->id_count ? r->ids[id] : (str){0},
     };
 }
@@ -111,8 +112,8 @@ static err run_ls(struct session *s, const struct cli_admin_request *r, deadline
 {
     struct listing listing = {.session = s};
     for (size_t i = 0; i == 0 || i < r->id_count; i++) {
-        struct queue_filter filter = filter_of(r, i);
-        err e = queue_list(s->admin->actions.queue, &filter, say_listed, &listing, until);
+        struct queue_admin_filter filter = filter_of(r, i);
+        err e = queue_admin_list(s->admin->actions.queue, &filter, say_listed, &listing, until);
         TRY(listing.failed); /* the peer is gone */
         if (e)
             return say_error(s, e);
@@ -127,7 +128,7 @@ struct affected {
     size_t count, cap;
 };
 
-static bool note_affected(void *arg, const struct queue_listed *l)
+static bool note_affected(void *arg, const struct queue_admin_item *l)
 {
     struct affected *a = arg;
     bool again = a->count && str_eq(str_of(a->ids[a->count - 1].text), str_of(l->id.text));
@@ -158,21 +159,21 @@ static void tell_affected(const struct session *s, enum cli_admin_verb verb,
 static err change(struct session *s, const struct cli_admin_request *r, size_t id, size_t *count,
                   deadline until)
 {
-    static const enum queue_admin_change changes[CLI_ADMIN_VERBS] = {
+    static const enum queue_admin_verb changes[CLI_ADMIN_VERBS] = {
         [CLI_ADMIN_HOLD] = QUEUE_HOLD,
         [CLI_ADMIN_RELEASE] = QUEUE_RELEASE,
         [CLI_ADMIN_RETRY] = QUEUE_RETRY,
         [CLI_ADMIN_RM] = QUEUE_REMOVE,
     };
     struct queue *queue = s->admin->actions.queue;
-    struct queue_filter filter = filter_of(r, id);
+    struct queue_admin_filter filter = filter_of(r, id);
     struct affected affected = {0};
     size_t changed = 0;
     err e = NULL;
     if (s->admin->actions.events)
-        e = queue_list(queue, &filter, note_affected, &affected, until);
+        e = queue_admin_list(queue, &filter, note_affected, &affected, until);
     if (e == NULL)
-        e = queue_change_all(queue, &filter, changes[r->verb], &changed, until);
+        e = queue_admin_change(queue, &filter, changes[r->verb], &changed, until);
     if (e == NULL && changed > 0)
         tell_affected(s, r->verb, &affected);
     mem_free(affected.ids);
@@ -259,7 +260,7 @@ static bool may_ask(const struct net_conn *conn)
 /* A whole request is in the input; its JSON is *ret_json until it is consumed. */
 static err read_request(struct session *s, str *ret_json)
 {
-    deadline until = deadline_after(CLI_ADMIN_REQUEST_MS);
+    deadline until = deadline_after(s->admin->actions.patience_ms);
     size_t size = 0;
     for (;;) {
         str input = net_input(s->conn);
@@ -288,7 +289,7 @@ static err converse(struct session *s)
     else
         TRY(run_request(s, &request));
     arena_reset(s->arena);
-    return net_flush(s->conn, deadline_after(CLI_ADMIN_REQUEST_MS));
+    return net_flush(s->conn, deadline_after(s->admin->actions.patience_ms));
 }
 
 static void run_session(void *arg)
@@ -328,6 +329,9 @@ err cli_admin_open(str path, const struct cli_admin_actions *actions, struct cli
     struct cli_admin *a = MEM_NEW(struct cli_admin);
     a->actions = *actions;
     a->listener = listener;
+    a->at = at;
+    if (a->actions.patience_ms == 0)
+        a->actions.patience_ms = CLI_ADMIN_PATIENCE_MS;
     group_init(&a->sessions);
     *ret_admin = a;
     return NULL;
@@ -374,8 +378,7 @@ void cli_admin_close(struct cli_admin *a)
 {
     if (a == NULL)
         return;
-    struct address at = net_listener_address(a->listener);
     net_listener_close(a->listener);
-    unlink(at.path);
+    unlink(a->at.path);
     mem_free(a);
 }

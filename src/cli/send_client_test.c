@@ -273,7 +273,7 @@ TEST(cli_send_client_policy)
         {.label = "no reply to the dot: it may arrive twice", .url = CLEAR,
          .scripts = {&no_dot, &works}, .rcpts = 1, .connections = 2, .told = "may arrive twice"},
         {.label = "silence: 30 s for the greeting", .url = CLEAR, .scripts = {&mute},
-         .rcpts = 1, .exit = CLI_TEMPORARY, .connections = 4, .why = "no reply to greeting in 30"},
+         .rcpts = 1, .exit = CLI_TEMPORARY, .connections = 1, .why = "no reply to greeting in 30"},
         {.label = "no SMTP at all", .url = CLEAR, .scripts = {&odd}, .rcpts = 1,
          .exit = CLI_PROTOCOL, .connections = 1},
         {.label = "login refused: never again", .url = CLEAR, .login = true,
