@@ -21,6 +21,7 @@ struct cli_admin {
     struct net_listener *listener;
     struct group sessions;
     size_t open;
+    struct address at;
 };
 
 struct session {
@@ -34,7 +35,7 @@ struct session {
 /* One line; takes the object over. */
 static err say(struct session *s, json_t *object)
 {
-    deadline until = deadline_after(CLI_ADMIN_REQUEST_MS);
+    deadline until = deadline_after(s->admin->actions.patience_ms);
     char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(object);
     ASSERT(line != NULL);
@@ -117,7 +118,7 @@ static struct queue_admin_filter filter_of(const struct cli_admin_request *r, si
         .destination = r->to,
         .sender = r->from,
         .rcpt = r->rcpt,
-        .held = r->held,
+        .held = r->held || r->verb == CLI_ADMIN_RELEASE, /* what is not held needs no release */
         .id = id < r->id_count ? r->ids[id] : (str){0},
     };
 }
@@ -274,7 +275,7 @@ static bool may_ask(const struct net_conn *conn)
 /* A whole request is in the input; its JSON is *ret_json until it is consumed. */
 static err read_request(struct session *s, str *ret_json)
 {
-    deadline until = deadline_after(CLI_ADMIN_REQUEST_MS);
+    deadline until = deadline_after(s->admin->actions.patience_ms);
     size_t size = 0;
     for (;;) {
         str input = net_input(s->conn);
@@ -303,7 +304,7 @@ static err converse(struct session *s)
     else
         TRY(run_request(s, &request));
     arena_reset(s->arena);
-    return net_flush(s->conn, deadline_after(CLI_ADMIN_REQUEST_MS));
+    return net_flush(s->conn, deadline_after(s->admin->actions.patience_ms));
 }
 
 static void run_session(void *arg)
@@ -343,6 +344,9 @@ err cli_admin_open(str path, const struct cli_admin_actions *actions, struct cli
     struct cli_admin *a = MEM_NEW(struct cli_admin);
     a->actions = *actions;
     a->listener = listener;
+    a->at = at;
+    if (a->actions.patience_ms == 0)
+        a->actions.patience_ms = CLI_ADMIN_PATIENCE_MS;
     group_init(&a->sessions);
     *ret_admin = a;
     return NULL;
@@ -389,8 +393,7 @@ void cli_admin_close(struct cli_admin *a)
 {
     if (a == NULL)
         return;
-    struct address at = net_listener_address(a->listener);
     net_listener_close(a->listener);
-    unlink(at.path);
+    unlink(a->at.path);
     mem_free(a);
 }

@@ -21,7 +21,7 @@ enum {
     CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
     CLI_ADMIN_DEPTH_MAX = 4,        /* of JSON: its parser calls itself */
     CLI_ADMIN_CONNECTIONS_MAX = 32, /* more are closed at once */
-    CLI_ADMIN_REQUEST_MS = 10000,   /* for a request to arrive whole, and for a line to be taken */
+    CLI_ADMIN_PATIENCE_MS = 10000,  /* for a request to arrive whole, and for a line to be taken */
     CLI_ADMIN_IDS_MAX = 1000000,    /* messages of one change that are told as events */
 };
 
@@ -36,6 +36,7 @@ struct cli_admin_actions {
     err (*reload)(void *arg, struct buf *ret_told);
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;
+    int64_t patience_ms; /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
 };
 
 struct cli_admin;

@@ -367,6 +367,19 @@ static err open_resolver(struct send_run *run)
     return NULL;
 }
 
+/* The two ways out of a certificate that is not trusted. */
+static void hint(const struct send_run *run)
+{
+    for (size_t i = 0; i < run->count && !run->cli->quiet && !run->ca_file; i++) {
+        if (!str_contains(str_of(run->mails[i].why), S("certificate")))
+            continue;
+        fputs("    (--ca-file FILE trusts the roots in FILE; ?tls=opportunistic at the end of the "
+              "URL trusts anybody)\n",
+              stderr);
+        return;
+    }
+}
+
 static void run_fiber(void *arg)
 {
     struct send_run *run = arg;
@@ -393,6 +406,7 @@ static err send_all(struct send_run *run)
         else
             cli_send_report_text(&run->mails[i], run->names[i], run->count > 1);
     }
+    hint(run);
     return NULL;
 }
 
