@@ -107,8 +107,6 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         i->message_id = arena_str(i->arena, str_slice(scan.message_id, 0, 998));
         e = queue_draft_write(i->draft, fields, until);
     }
-    if (e == NULL && refusal->code == 0 && !scan.separator)
-        e = queue_draft_write(i->draft, S("\r\n"), until); /* a body that began without one */
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
     buf_release(&i->header);
