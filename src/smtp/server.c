@@ -263,17 +263,18 @@ static err finish(struct smtp_session *s, const char *verb)
     } else {
         smtp_answer_set(&a, 451, "4.3.0", "Local trouble, try again later");
         deadline until = deadline_after(s->options->done_ms);
-        err e = s->backend->done(s, &s->scan, &a, until);
-        if (e && (e->kind == ERR_TIMEOUT || e->kind == ERR_CANCELED))
-            return e; /* it may have been kept: no word is the only honest one (spool.md) */
-        if (e)
-            log_err(e, "a message was not kept");
+        err lost = s->backend->done(s, &s->scan, &a, until);
+        if (lost && (lost->kind == ERR_TIMEOUT || lost->kind == ERR_CANCELED))
+            return lost; /* it may have been kept: no word is the only honest one (spool.md) */
+        if (lost)
+            log_err(lost, "a message was not kept");
     }
     s->messages += smtp_answer_ok(&a);
     if (smtp_answer_ok(&a))
         s->junk_commands = 0;
+    err e = say_answer(s, verb, &a); /* first: who is told of a refusal asks whose it was */
     end_transaction(s);
-    return say_answer(s, verb, &a);
+    return e;
 }
 
 /* True: 354 was the answer. */
