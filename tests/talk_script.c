@@ -224,6 +224,7 @@ static err parse_send(struct parser *p, str text, bool joined)
         TRY(take_data(p, rest, &text));
     }
     struct talk_step *s = add_step(p, kind, text);
+    p->script->logs_in |= !p->block->peer && str_starts(text, S("AUTH "));
     s->joined = joined;
     s->times = times;
     return NULL;
@@ -236,7 +237,10 @@ static err parse_await(struct parser *p, str text)
     TRY(take_times(p, &text, &times));
     str rest = text, word = talk_script_word(&rest);
     enum talk_word kind = TALK_AWAIT;
-    if (p->block->peer && (str_eq(word, S("message")) || str_eq(word, S("chunk")))) {
+    if (p->block->peer && str_starts(text, S("message has "))) {
+        kind = TALK_AWAIT_CONTENT;
+        text = str_from(text, S("message has ").len);
+    } else if (p->block->peer && (str_eq(word, S("message")) || str_eq(word, S("chunk")))) {
         kind = str_eq(word, S("message")) ? TALK_AWAIT_MESSAGE : TALK_AWAIT_CHUNK;
         TRY(take_data(p, rest, &text));
     }
@@ -259,6 +263,7 @@ static err parse_login(struct parser *p, str user, str password)
     if (e == NULL)
         e = codec_base64_encode(buf_str(&plain), &line);
     add_step(p, TALK_LOGIN, arena_str(p->arena, buf_str(&line)));
+    p->script->logs_in = true;
     buf_release(&plain);
     buf_release(&line);
     return e;
@@ -283,11 +288,12 @@ static err parse_step(struct parser *p, str line)
         const char *text;
         enum talk_word word;
     } bare[] = {
-        {"tls start", TALK_TLS   },
-        {"closed",    TALK_CLOSED},
-        {"close",     TALK_CLOSE },
-        {"end",       TALK_END   },
-        {"reset",     TALK_RESET },
+        {"tls start", TALK_TLS     },
+        {"anything",  TALK_ANYTHING},
+        {"closed",    TALK_CLOSED  },
+        {"close",     TALK_CLOSE   },
+        {"end",       TALK_END     },
+        {"reset",     TALK_RESET   },
     };
     char ours = p->block->peer ? 'S' : 'C';
     if (line.len >= 2 && (line.ptr[0] == 'S' || line.ptr[0] == 'C') &&
@@ -482,6 +488,10 @@ static err parse_item(struct parser *p, str line)
         return parse_crash(p, rest);
     if (str_eq(word, S("account")))
         return parse_account(p, rest);
+    if (str_eq(word, S("virtual"))) {
+        virtual_only(p, arena_chars(p->arena, rest));
+        return NULL;
+    }
     if (str_eq(word, S("after")))
         return parse_moment(p, TALK_ITEM_AFTER, rest);
     if (str_eq(word, S("date")))
@@ -606,7 +616,6 @@ err talk_script_read(const char *path, struct arena *arena, struct talk_script *
     p.line = 1;
     if (script->title.len == 0 || script->why.len == 0 || script->spec.len == 0)
         return WRONG(&p, "title, why and spec are all required");
-    script->logs_in = str_contains(text, S("login ")) || str_contains(text, S("AUTH"));
     if (str_contains(script->config, S("listeners:")))
         virtual_only(&p, "it has listeners of its own");
     if (str_contains(script->dns, S("AAAA")))

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/admin_request.h"
 #include "cli/cli.h"
+#include "outbound/route.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -82,6 +83,19 @@ static json_t *rcpts_json(const struct queue_admin_item *l)
     return list;
 }
 
+/* Why it waits, when the last reply cannot tell. */
+static str reason_of(const struct cli_admin *a, const struct queue_admin_item *l)
+{
+    bool none = false;
+    if (l->reply.len == 0 && a->actions.config) {
+        const struct config *c = a->actions.config(a->actions.config_arg);
+        none = outbound_route_none(c, l->destination);
+        config_close(c);
+    }
+    return none ? S("no route: the configuration names no way for mail to elsewhere (routes:)")
+                : l->reply;
+}
+
 static bool say_listed(void *arg, const struct queue_admin_item *l)
 {
     struct listing *listing = arg;
@@ -93,7 +107,8 @@ static bool say_listed(void *arg, const struct queue_admin_item *l)
                   state_name(l), "rcpts", rcpts_json(l), "size", (json_int_t)l->size, "accepted_ms",
                   (json_int_t)l->accepted_ms, "due_ms", (json_int_t)l->state.due_ms, "first_ms",
                   (json_int_t)l->state.first_ms, "last_ms", (json_int_t)l->state.last_ms,
-                  "attempts", (json_int_t)l->state.attempts, "reply", cli_json_str(l->reply)));
+                  "attempts", (json_int_t)l->state.attempts, "reply",
+                  cli_json_str(reason_of(listing->session->admin, l))));
     return listing->failed == NULL;
 }
 

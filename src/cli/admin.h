@@ -12,6 +12,7 @@
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
 #pragma once
+#include "config/config.h"
 #include "events/event.h"
 #include "queue/admin.h"
 #include "runtime/net.h"
@@ -27,6 +28,9 @@ enum {
 /* What the one who runs the server lends to it. */
 struct cli_admin_actions {
     struct queue *queue;
+    /* The configuration in force, held: to tell that there is no route. NULL: not known. */
+    const struct config *(*config)(void *arg);
+    void *config_arg;
     const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
     /* Read the configuration again; what is wrong with it goes to *ret_told. NULL: not here. */
     err (*reload)(void *arg, struct buf *ret_told);

@@ -63,7 +63,7 @@ static err ask_over(struct outbound_asker *a, struct outbound_connection *c, str
 }
 
 static err connect_to(struct outbound_asker *a, const struct outbound_route *route, deadline until,
-                   struct arena *scratch, struct outbound_connection **ret_connection)
+                      struct arena *scratch, struct outbound_connection **ret_connection)
 {
     struct outbound_host_walk walk;
     struct outbound_host_self self = {0};

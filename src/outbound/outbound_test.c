@@ -61,7 +61,9 @@ static const struct one_case {
      .second_visits = 1},
     {.label = "MAIL 4xx: next host",
      .to = "b@example.net",
-     .first = {HELLO "C: MAIL\nC: RCPT\nC: DATA\nS: 451 4.3.0 no\nS: 503 no\nS: 503 no\nC: RSET\nS: 250 ok\n"},
+     .first =
+         {HELLO
+          "C: MAIL\nC: RCPT\nC: DATA\nS: 451 4.3.0 no\nS: 503 no\nS: 503 no\nC: RSET\nS: 250 ok\n"},
      .second = {ACCEPT},
      .event = {"delivered b@example.net 250 2.0.0 mx2.example.net"},
      .first_visits = 1,
@@ -76,14 +78,15 @@ static const struct one_case {
      .left = 1},
     {.label = "RCPT 5xx: failed at once",
      .to = "b@example.net",
-     .first = {HELLO MAIL_OK "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"},
+     .first = {HELLO MAIL_OK
+               "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"},
      .event = {"bounced b@example.net 550 5.1.1 mx1.example.net", "dsn_sent a@x.example",
                "delivered a@x.example"},
      .first_visits = 1},
     {.label = "452 with others accepted: the rest at once",
      .to = "b@example.net c@example.net",
-     .first = {HELLO MAIL_OK RCPT_OK
-               "C: RCPT\nS: 452 4.5.3 too many\n" DATA_GO "data\nS: 250 2.0.0 taken\n" TAKE},
+     .first = {HELLO MAIL_OK RCPT_OK "C: RCPT\nS: 452 4.5.3 too many\n" DATA_GO
+                                     "data\nS: 250 2.0.0 taken\n" TAKE},
      .event = {"delivered b@example.net 250", "delivered c@example.net 250"},
      .first_visits = 1},
     {.label = "421 between two recipients: the unanswered to the next host",
@@ -121,19 +124,19 @@ static const struct one_case {
      .left = 1},
     {.label = "attack 104: null MX",
      .to = "b@null.example",
-     .event = {"bounced b@null.example 0 5.1.10", "dsn_sent a@x.example"}},
+     .event = {"bounced b@null.example 0 5.1.10", "dsn_sent a@x.example"}                                 },
     {.label = "attack 104: our own name",
      .to = "b@self.example",
-     .event = {"bounced b@self.example 0 5.4.6"}},
+     .event = {"bounced b@self.example 0 5.4.6"}                                                                       },
     {.label = "attack 104: our own address",
      .to = "b@own.example",
-     .event = {"bounced b@own.example 0 5.4.6"}},
+     .event = {"bounced b@own.example 0 5.4.6"}                                                                                 },
     {.label = "attack 104: a loopback address",
      .to = "b@loop.example",
-     .event = {"bounced b@loop.example 0 5.4.6"}},
+     .event = {"bounced b@loop.example 0 5.4.6"}                                                                           },
     {.label = "attack 104: a literal of ours",
      .to = "b@[127.0.0.1]",
-     .event = {"bounced b@[127.0.0.1] 0 5.4.6"}},
+     .event = {"bounced b@[127.0.0.1] 0 5.4.6"}                                                            },
     {.label = "a literal",
      .to = "b@[192.0.2.1]",
      .first = {ACCEPT},
@@ -151,11 +154,11 @@ static const struct one_case {
     {.label = "name servers fail",
      .to = "b@fail.example",
      .event = {"deferred b@fail.example 0 4.4.3"},
-     .left = 1},
+     .left = 1                                  },
     {.label = "MX without address",
      .to = "b@bare.example",
      .event = {"deferred b@bare.example 0 4.4.4"},
-     .left = 1},
+     .left = 1                                                                                    },
 };
 
 static const struct one_case *the_case;
@@ -187,13 +190,15 @@ TEST(outbound_one_mail)
 
 /* ---- time ---------------------------------------------------------------------------------- */
 
-#define SILENT_ROUTE "hostname: mail.example.com\nroutes: [{ to: \"*\", via: \"smtp://192.0.2.9?tls=none\" }]\n"
+#define SILENT_ROUTE \
+    "hostname: mail.example.com\nroutes: [{ to: \"*\", via: \"smtp://192.0.2.9?tls=none\" }]\n"
 
 enum { MINUTE = 60 * 1000, HOUR = 60 * MINUTE };
 
 static void retry_times(struct town *t)
 {
-    static const int at_minutes[] = {0, 5, 15, 35, 75, 155, 315, 555, 795}; /* 5m * 2^n, at most 4h */
+    static const int at_minutes[] = {0,   5,   15,  35, 75,
+                                     155, 315, 555, 795}; /* 5m * 2^n, at most 4h */
     size_t n = 0;
     town_send(t, &(struct town_mail){.from = "a@x.example", .to = "b@y.example"});
     for (int minute = 0; minute < 800; minute++) {
@@ -226,8 +231,8 @@ static void give_up(struct town *t)
 
 static void relayed_mail_is_not_warned_of(struct town *t)
 {
-    town_send(t, &(struct town_mail){
-                     .from = "a@x.example", .to = "b@y.example", .origin = ORIGIN_RELAY});
+    town_send(
+        t, &(struct town_mail){.from = "a@x.example", .to = "b@y.example", .origin = ORIGIN_RELAY});
     town_wait(t, 24 * HOUR);
     CHECK(town_count(t, "delayed") == 0, "no warning");
     CHECK(town_count(t, "dsn_sent") == 0, "no mail about it");
@@ -256,15 +261,14 @@ TEST(outbound_times)
         .label = "relayed", .yaml = SILENT_ROUTE, .body = relayed_mail_is_not_warned_of};
     town_run(&t);
     t = (struct town){.label = "jump", .yaml = CONFIG, .zone = zone, .body = date_jumps};
-    t.servers[0] = (struct town_server){
-        .at = "192.0.2.1:25", .scripts = busy_once, .every = ACCEPT};
+    t.servers[0] =
+        (struct town_server){.at = "192.0.2.1:25", .scripts = busy_once, .every = ACCEPT};
     town_run(&t);
 }
 
 /* ---- notifications ------------------------------------------------------------------------- */
 
-#define REFUSE                                                                                     \
-    HELLO MAIL_OK "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"
+#define REFUSE HELLO MAIL_OK "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"
 
 /* Attacks 101 and 107: mail from nobody makes no mail. */
 static void null_sender(struct town *t)
@@ -382,7 +386,8 @@ static void crowd(struct town *t)
 
 static void rcpt_max(struct town *t)
 {
-    town_send(t, &(struct town_mail){.from = "", .to = "b@example.net c@example.net d@example.net"});
+    town_send(t,
+              &(struct town_mail){.from = "", .to = "b@example.net c@example.net d@example.net"});
     town_wait(t, MINUTE);
     CHECK(town_count(t, "delivered") == 3, "all three");
     CHECK(t->servers[0].connections == 1, "by one connection");
@@ -404,13 +409,14 @@ TEST(outbound_connections)
         void (*body)(struct town *);
         const char *host;
     } cases[] = {
-        {"reuse",    reuse,    ACCEPT                                                   },
-        {"stale",    stale,    HELLO TAKE "close\n"                                     },
-        {"crowd",    crowd,    GREET "silent\n"                                         },
-        {"RCPTMAX",  rcpt_max,
-         GREET "S: 250-mx\nS: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=2\n" MAIL_OK RCPT_OK RCPT_OK DATA_GO
-               "data\nS: 250 2.0.0 taken\n" TAKE                                        },
-        {"MAILMAX",  mail_max, GREET "S: 250-mx\nS: 250 LIMITS MAILMAX=1\n" TAKE        },
+        {"reuse",   reuse,    ACCEPT                                           },
+        {"stale",   stale,    HELLO TAKE "close\n"                             },
+        {"crowd",   crowd,    GREET "silent\n"                                 },
+        {"RCPTMAX", rcpt_max,
+         GREET
+         "S: 250-mx\nS: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=2\n" MAIL_OK RCPT_OK RCPT_OK DATA_GO
+         "data\nS: 250 2.0.0 taken\n" TAKE                                     },
+        {"MAILMAX", mail_max, GREET "S: 250-mx\nS: 250 LIMITS MAILMAX=1\n" TAKE},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct town t = {
@@ -419,4 +425,41 @@ TEST(outbound_connections)
         t.servers[1] = (struct town_server){.at = "192.0.2.3:25", .every = ACCEPT};
         town_run(&t);
     }
+}
+
+/* ---- content ------------------------------------------------------------------------------- */
+
+/* More than the queue keeps in memory: it comes from a file, in pieces, byte for byte. */
+static void big(struct town *t)
+{
+    enum { LINES = 9000 };
+    CLEANUP(buf_release) struct buf content;
+    buf_init(&content, 1 << 20);
+    CHECK_DONE(buf_add(&content, S("Subject: big\r\n\r\n")), "header");
+    for (int i = 0; i < LINES; i++)
+        CHECK_DONE(buf_addf(&content, ".line %d of a message that is large\r\n", i), "line");
+    town_send(
+        t, &(struct town_mail){.from = "", .to = "b@example.net", .content = buf_chars(&content)});
+    town_wait(t, MINUTE);
+    CHECK(town_count(t, "delivered b@example.net 250 2.0.0 mx2") == 1, "by the second host");
+    str rest = buf_str(&t->servers[1].heard), line;
+    int next = 0;
+    while (rest.len > 0) {
+        char wanted[80];
+        snprintf(wanted, sizeof wanted, "..line %d of a message that is large", next);
+        str_split(rest, '\n', &line, &rest);
+        next += str_eq(line, str_of(wanted));
+    }
+    CHECK(next == LINES, "every line, in order");
+    check_heard(&t->servers[1], "Received: by us\nSubject: big\n");
+}
+
+TEST(outbound_big)
+{
+    struct town t = {.label = "big", .zone = zone, .yaml = CONFIG, .body = big};
+    t.servers[0] = (struct town_server){.at = "192.0.2.1:25",
+                                        .every = HELLO MAIL_OK RCPT_OK
+                                        "C: DATA\nS: 451 4.3.0 not now\nC: *\nS: 250 ok\n"};
+    t.servers[1] = (struct town_server){.at = "192.0.2.2:25", .every = ACCEPT};
+    town_run(&t);
 }

@@ -65,6 +65,8 @@ static err play_line(struct visit *v, str line)
         return hear_data(v);
     if (str_eq(line, S("silent")))
         return fiber_sleep(DEADLINE_NEVER);
+    if (str_eq(line, S("tls")))
+        return tls_accept(v->conn, v->server->town->tls_server, DEADLINE_NEVER);
     return str_eq(line, S("close")) ? err_new(ERR_CLOSED, "as the script says") : NULL;
 }
 
@@ -146,6 +148,15 @@ static void load(struct town *t)
     t->config = config;
 }
 
+static void open_tls(struct town *t)
+{
+    struct tls_certificate certificate = {S(""), S("/tls.crt"), S("/tls.key")};
+    struct tls_server_options options = {TLS_OPPORTUNISTIC, &certificate, 1};
+    CHECK_DONE(tls_make_certificate(S("relay.example"), "/tls.crt", "/tls.key"), t->label);
+    CHECK_DONE(tls_server_open(&options, &t->tls_server), t->label);
+    CHECK_DONE(tls_client_open(S("/tls.crt"), &t->tls), t->label);
+}
+
 static void open_all(struct town *t)
 {
     struct queue_options options = {
@@ -171,32 +182,50 @@ static void open_all(struct town *t)
     outbound_start(&o, &t->outbound);
 }
 
+static void close_all(struct town *t, int64_t grace_ms)
+{
+    outbound_stop(t->outbound, grace_ms);
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    dns_resolver_close(t->resolver);
+}
+
+void town_crash(struct town *t)
+{
+    struct sim_fs *after = sim_fs_crash(t->fs, SIM_FS_NOTHING, 0), *before = t->fs;
+    close_all(t, 0); /* what it still writes is lost */
+    sim_fs_use(after);
+    sim_fs_close(before);
+    t->fs = after;
+    open_all(t);
+}
+
 static void entry(void *arg)
 {
     struct town *t = arg;
-    struct sim_fs *fs = sim_fs_open();
-    sim_fs_use(fs);
+    t->fs = sim_fs_open();
+    sim_fs_use(t->fs);
     t->arena = arena_open(256 << 20);
     buf_init(&t->events, TOWN_EVENT_BYTES_MAX);
     group_init(&t->fibers);
     load(t);
     open_servers(t);
+    open_tls(t);
     open_all(t);
     t->body(t);
-    outbound_stop(t->outbound, 1000);
-    schedule_close(t->schedule);
-    queue_close(t->queue);
+    close_all(t, 1000);
     group_close(&t->fibers);
     for (size_t i = 0; i < TOWN_SERVERS_MAX && t->servers[i].at; i++) {
         net_listener_close(t->servers[i].listener);
         buf_release(&t->servers[i].heard);
     }
     CHECK(sim_net_open_count() == 0, t->label); /* no socket is left */
-    dns_resolver_close(t->resolver);
+    tls_server_close(t->tls_server);
+    tls_client_close(t->tls);
     config_close(t->config);
     buf_release(&t->events);
     arena_close(t->arena);
-    sim_fs_close(fs);
+    sim_fs_close(t->fs);
 }
 
 void town_run(struct town *t) { sim_run(7, entry, t); }
@@ -229,7 +258,8 @@ void town_send(struct town *t, const struct town_mail *m)
     CHECK_DONE(queue_draft_open(t->queue, &draft), t->label);
     str content = m->content ? str_of(m->content) : S("Subject: hello\r\n\r\nhello\r\n");
     CHECK_DONE(queue_draft_write(draft, content, until), t->label);
-    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until), t->label);
+    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until),
+               t->label);
 }
 
 void town_wait(struct town *t, int64_t ms)

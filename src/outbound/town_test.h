@@ -1,8 +1,9 @@
 /* outbound/town_test.h -- what the tests share: a queue, a dispatcher and scripted servers in a
  * simulated town
  *
- * A script is lines: "S: …" is sent, "C: …" awaited (a prefix), "C: *" any line, "data" reads up to the
- * final dot, "body" the bytes of a BDAT, "close" ends the connection, "silent" says nothing more.
+ * A script is lines: "S: …" is sent, "C: …" awaited (a prefix), "C: *" any line, "data" reads up to
+ * the final dot, "body" the bytes of a BDAT, "close" ends the connection, "silent" says nothing
+ * more, "tls" shakes hands with a certificate for relay.example that this town trusts.
  */
 #pragma once
 #include "base/buf.h"
@@ -29,11 +30,13 @@ struct town_server {
 struct town {
     const char *label, *zone, *yaml;
     const struct keeper *keeper;
-    struct tls_client *tls;
     struct town_server servers[TOWN_SERVERS_MAX];
     void (*body)(struct town *);
 
     const struct config *config;
+    struct tls_client *tls;
+    struct tls_server *tls_server;
+    struct sim_fs *fs;
     struct queue *queue;
     struct schedule *schedule;
     struct dns_zone *dns_zone;
@@ -55,6 +58,9 @@ struct town_mail {
     enum envelope_body declared;
     uint8_t found, notify;
 };
+/* The power goes; what was synced is found again and everything runs anew. Hosts are not touched.
+ */
+void town_crash(struct town *);
 void town_send(struct town *, const struct town_mail *);
 void town_wait(struct town *, int64_t ms);
 size_t town_count(struct town *, const char *event_prefix);

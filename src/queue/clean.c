@@ -265,7 +265,7 @@ static void lose(struct queue *q, struct queue_segment *s, const struct queue_se
     log_err(e, "spool %s: DAMAGED: message %s in segment %08x at %llu", q->folder,
             queue_id_format(at->record.id).text, s->number, (unsigned long long)at->offset);
     pthread_mutex_lock(&q->lock);
-    q->stats.damaged++;
+    q->stats.damaged += entry == NULL || !entry->deliveries[0].damaged; /* told once */
     s->suspect = true; /* its bytes stay for the operator */
     for (uint16_t i = 0; entry && i < entry->delivery_count; i++) {
         entry->deliveries[i].damaged = true;

@@ -522,7 +522,7 @@ static bool work(struct queue *q)
     if (!busy)
         refuse_what_cannot_be(q);
     if (!q->stopped)
-        busy |= queue_clean_step(q, q->full || c->ready_count < QUEUE_READY_RESERVED);
+        busy |= queue_clean_step(q, q->full);
     sweep(q);
     return busy;
 }
