@@ -54,6 +54,7 @@ const char cmd_send_help[] =
     "  --backoff T             before the first retry, then twice as long; default 5s\n"
     "  --connections N         at the same time, for several --eml; default 20\n"
     "  --messages-per-connection N   default 100\n\n"
+    "Output:\n"
     "  -v                      show the conversation (never the secrets) on stderr\n"
     "  --json                  one JSON object for each message: replies, timings, TLS\n\n"
     "exit:\n"
