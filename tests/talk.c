@@ -22,6 +22,7 @@ enum {
     RUN_SECONDS_MAX = 100, /* real ones, of one run */
     CRASH_HITS_MAX = 60,   /* of one point */
     ACCOUNTS_MAX = 16,
+    JOBS = 4, /* files at a time: most of a real run is waiting */
 };
 
 enum outcome { PASSED, FAILED, PASSED_UNCRASHED };
@@ -254,8 +255,11 @@ static bool run_all(const struct plan *plan)
     return true;
 }
 
-static void run_file(const char *path)
+enum { RAN_PASSED, RAN_FAILED, RAN_SKIPPED };
+
+static int run_file(const char *path)
 {
+    int result = RAN_PASSED;
     struct arena *arena = arena_open(TALK_RUN_BYTES_MAX);
     struct talk_script *script;
     err e = talk_script_read(path, arena, &script);
@@ -263,19 +267,71 @@ static void run_file(const char *path)
         char why[1024];
         err_describe(e, why, sizeof why);
         printf("FAILED %s\n    %s\n", path, why);
-        talk.failed++;
+        result = RAN_FAILED;
     } else if (talk.real && script->virtual_only) {
         printf("skipped %s: virtual time only: %s\n", path, script->virtual_only);
-        talk.skipped++;
+        result = RAN_SKIPPED;
     } else if (run_all(&(struct plan){.script = script, .arena = arena})) {
         if (talk.verbose)
             printf("passed %s\n", path);
-        talk.passed++;
     } else {
-        talk.failed++;
+        result = RAN_FAILED;
     }
     err_forget();
     arena_close(arena);
+    return result;
+}
+
+/* ---- several files at a time ------------------------------------------------------------ */
+
+struct job {
+    pid_t child;
+    int output;
+};
+
+static struct job begin_file(const char *path)
+{
+    char output_path[] = "/tmp/talk-XXXXXX";
+    struct job j = {.output = mkostemp(output_path, O_CLOEXEC)};
+    if (j.output < 0) {
+        perror("talk");
+        exit(2);
+    }
+    unlink(output_path);
+    fflush(NULL);
+    j.child = fork();
+    if (j.child == 0) {
+        dup2(j.output, STDOUT_FILENO);
+        exit(run_file(path));
+    }
+    return j;
+}
+
+static void end_file(const char *path, struct job *j)
+{
+    int status = 0;
+    while (j->child > 0 && waitpid(j->child, &status, 0) < 0 && errno == EINTR)
+        ;
+    int result = WIFEXITED(status) ? WEXITSTATUS(status) : RAN_FAILED;
+    copy_output(j->output);
+    close(j->output);
+    if (result != RAN_PASSED && result != RAN_FAILED && result != RAN_SKIPPED)
+        printf("FAILED %s: its runner ended with %d\n", path, result);
+    talk.passed += result == RAN_PASSED;
+    talk.skipped += result == RAN_SKIPPED;
+    talk.failed += result != RAN_PASSED && result != RAN_SKIPPED;
+}
+
+/* Told in the order of their names, whoever is first. */
+static void run_files(void)
+{
+    struct job jobs[JOBS];
+    for (size_t i = 0; i < talk.file_count + JOBS; i++) {
+        if (i >= JOBS && i - JOBS < talk.file_count)
+            end_file(talk.files[i - JOBS], &jobs[i % JOBS]);
+        if (i < talk.file_count)
+            jobs[i % JOBS] = begin_file(talk.files[i]);
+    }
 }
 
 /* ---- which files ------------------------------------------------------------------------ */
@@ -316,10 +372,9 @@ int main(int argc, char **argv)
         return 2;
     }
     qsort(talk.files, talk.file_count, sizeof talk.files[0], by_name);
-    for (size_t i = 0; i < talk.file_count; i++) {
-        run_file(talk.files[i]);
+    run_files();
+    for (size_t i = 0; i < talk.file_count; i++)
         mem_free((void *)talk.files[i]);
-    }
     printf("%d passed, %d failed, %d skipped\n", talk.passed, talk.failed, talk.skipped);
     return talk.failed != 0;
 }

@@ -38,6 +38,18 @@ static bool fail(struct talk_actor *a, const struct talk_step *s, const char *aw
     return false;
 }
 
+/* What stands in front of the word, which is cut off with it; empty: it is not there. */
+static str cut_at(str *rest, str word)
+{
+    for (size_t i = 0; i + word.len <= rest->len; i++)
+        if (str_starts(str_from(*rest, i), word)) {
+            str before = str_slice(*rest, 0, i);
+            *rest = str_trim(str_from(*rest, i + word.len));
+            return str_trim(before);
+        }
+    return (str){0};
+}
+
 /* ---- sending ---------------------------------------------------------------------------- */
 
 /* Sending into a connection that has ended is no failure: what is awaited next tells. */
@@ -156,6 +168,20 @@ static bool compare(struct talk_actor *a, const struct talk_step *s, str came)
     return fail(a, s, "the message\n", s->text, "\n", came);
 }
 
+static bool holds_all(struct talk_actor *a, const struct talk_step *s, str came)
+{
+    for (str rest = s->text; rest.len > 0;) {
+        str one = cut_at(&rest, S(" & "));
+        if (one.len == 0) {
+            one = rest;
+            rest = (str){0};
+        }
+        if (!str_contains(came, one))
+            return fail(a, s, "a message that has ", one, "\n", came);
+    }
+    return true;
+}
+
 static bool await_message(struct talk_actor *a, const struct talk_step *s)
 {
     struct buf content;
@@ -175,7 +201,8 @@ static bool await_message(struct talk_actor *a, const struct talk_step *s)
         err_forget();
     }
     bool ok = e ? fail(a, s, "a message", (str){0}, ending(e), (str){0})
-                : compare(a, s, buf_str(&content));
+              : s->word == TALK_AWAIT_CONTENT ? holds_all(a, s, buf_str(&content))
+                                              : compare(a, s, buf_str(&content));
     buf_release(&content);
     return ok;
 }
@@ -207,6 +234,13 @@ static bool await_silence(struct talk_actor *a, const struct talk_step *s)
         return true;
     str came = e ? str_of(ending(e)) : net_input(a->conn);
     return fail(a, s, "silence", (str){0}, "", came);
+}
+
+static bool await_anything(struct talk_actor *a, const struct talk_step *s)
+{
+    err e = net_input(a->conn).len ? NULL : net_fill(a->conn, until(a));
+    net_consume(a->conn, net_input(a->conn).len);
+    return e ? fail(a, s, "anything", (str){0}, ending(e), (str){0}) : true;
 }
 
 static bool await_end(struct talk_actor *a, const struct talk_step *s)
@@ -257,6 +291,7 @@ static bool perform(struct talk_actor *a, const struct talk_step *s)
     case TALK_AWAIT:
         return await_text(a, s);
     case TALK_AWAIT_MESSAGE:
+    case TALK_AWAIT_CONTENT:
         return await_message(a, s);
     case TALK_AWAIT_CHUNK:
         return await_chunk(a, s);
@@ -269,6 +304,8 @@ static bool perform(struct talk_actor *a, const struct talk_step *s)
     case TALK_WITHIN:
         a->within_ms = s->ms;
         return true;
+    case TALK_ANYTHING:
+        return await_anything(a, s);
     case TALK_CLOSED:
         return await_end(a, s);
     case TALK_CLOSE:
@@ -384,29 +421,21 @@ static void say(struct steps *to, str line, str reply)
     add(to, TALK_AWAIT, reply);
 }
 
-/* "b@example.net NOTIFY=SUCCESS, c@example.net" */
+/* "b@example.net NOTIFY=SUCCESS,DELAY, c@example.net" */
 static void say_recipients(struct steps *to, str list)
 {
     while (list.len > 0) {
-        str one;
-        str_split(list, ',', &one, &list);
+        str one = cut_at(&list, S(", "));
+        if (one.len == 0) {
+            one = list;
+            list = (str){0};
+        }
         str address = talk_script_word(&one);
         say(to,
             arena_printf(to->run->arena, "RCPT TO:<%.*s>%s%.*s", STR_ARG(address),
                          one.len ? " " : "", STR_ARG(one)),
             S("250 *"));
     }
-}
-
-static str cut_at(str *rest, str word)
-{
-    for (size_t i = 0; i + word.len <= rest->len; i++)
-        if (str_starts(str_from(*rest, i), word)) {
-            str before = str_slice(*rest, 0, i);
-            *rest = str_trim(str_from(*rest, i + word.len));
-            return str_trim(before);
-        }
-    return (str){0};
 }
 
 bool talk_actor_inject(struct talk_run *run, const struct talk_item *item)

@@ -237,7 +237,10 @@ static err parse_await(struct parser *p, str text)
     TRY(take_times(p, &text, &times));
     str rest = text, word = talk_script_word(&rest);
     enum talk_word kind = TALK_AWAIT;
-    if (p->block->peer && (str_eq(word, S("message")) || str_eq(word, S("chunk")))) {
+    if (p->block->peer && str_starts(text, S("message has "))) {
+        kind = TALK_AWAIT_CONTENT;
+        text = str_from(text, S("message has ").len);
+    } else if (p->block->peer && (str_eq(word, S("message")) || str_eq(word, S("chunk")))) {
         kind = str_eq(word, S("message")) ? TALK_AWAIT_MESSAGE : TALK_AWAIT_CHUNK;
         TRY(take_data(p, rest, &text));
     }
@@ -285,11 +288,12 @@ static err parse_step(struct parser *p, str line)
         const char *text;
         enum talk_word word;
     } bare[] = {
-        {"tls start", TALK_TLS   },
-        {"closed",    TALK_CLOSED},
-        {"close",     TALK_CLOSE },
-        {"end",       TALK_END   },
-        {"reset",     TALK_RESET },
+        {"tls start", TALK_TLS     },
+        {"anything",  TALK_ANYTHING},
+        {"closed",    TALK_CLOSED  },
+        {"close",     TALK_CLOSE   },
+        {"end",       TALK_END     },
+        {"reset",     TALK_RESET   },
     };
     char ours = p->block->peer ? 'S' : 'C';
     if (line.len >= 2 && (line.ptr[0] == 'S' || line.ptr[0] == 'C') &&

@@ -20,15 +20,17 @@ enum talk_word {
     TALK_SEND_CHUNK,    /* BDAT n LAST and the text */
     TALK_AWAIT,         /* text is a pattern */
     TALK_AWAIT_MESSAGE, /* up to the final dot; ends with text */
+    TALK_AWAIT_CONTENT, /* up to the final dot; holds each of the texts between " & " */
     TALK_AWAIT_CHUNK,   /* as many bytes as the BDAT before said; ends with text */
     TALK_LOGIN,         /* text: AUTH PLAIN with its argument; awaits 235 */
     TALK_TLS,
-    TALK_SILENT, /* for ms nothing comes and nothing ends */
-    TALK_WITHIN, /* what is awaited next comes within ms */
-    TALK_CLOSED, /* the other side closes */
-    TALK_CLOSE,  /* we do */
-    TALK_END,    /* we end our side and read on */
-    TALK_RESET,  /* we break the connection */
+    TALK_SILENT,   /* for ms nothing comes and nothing ends */
+    TALK_WITHIN,   /* what is awaited next comes within ms */
+    TALK_ANYTHING, /* something comes and is thrown away */
+    TALK_CLOSED,   /* the other side closes */
+    TALK_CLOSE,    /* we do */
+    TALK_END,      /* we end our side and read on */
+    TALK_RESET,    /* we break the connection */
 };
 
 struct talk_step {

@@ -92,6 +92,8 @@ static err open_admin(struct worker *w)
         return NULL;
     struct cli_admin_actions actions = {
         .queue = s->queue,
+        .config = service_config,
+        .config_arg = s,
         .events = &s->events,
         .reload = s->options.admin_reload,
         .stop = s->options.admin_stop,

@@ -74,6 +74,8 @@ static void tell_accepted(struct inbound_session *s, const queue_id *id, int64_t
     for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
         e.recipient = s->envelope.rcpts[i].address;
         e.destination = s->envelope.rcpts[i].destination;
+        if (outbound_route_none(s->view->config, e.destination))
+            e.reason = S("no route is configured: it waits for one");
         event_emit(s->in->events, &e);
     }
     if (s->smtp.spoke_early) {

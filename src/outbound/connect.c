@@ -11,6 +11,7 @@ struct opening {
     struct arena *arena; /* the caller's: for the verdict */
     struct outbound_connection *connection;
     bool decided;
+    bool lost; /* the conversation broke off: there is nobody to say QUIT to */
     struct outbound_verdict verdict;
 };
 
@@ -34,6 +35,7 @@ static err failed(struct opening *o, err e)
     if (e->kind == ERR_CANCELED)
         return e;
     struct outbound_verdict_facts facts = facts_of(o);
+    o->lost = true;
     decide(o, outbound_verdict_of_err(&facts, e, o->arena));
     return NULL;
 }
@@ -231,7 +233,10 @@ static err open_once(struct opening *o)
         note_facts(c);
         return NULL;
     }
-    outbound_connect_close(c);
+    if (e == NULL && !o->lost) /* RFC 5321 section 4.1.1.10: nobody leaves without a word */
+        outbound_connect_quit(c);
+    else
+        outbound_connect_close(c);
     o->connection = NULL;
     return e;
 }
