@@ -290,8 +290,9 @@ static err finish(struct smtp_session *s, const char *verb)
     s->messages += smtp_answer_ok(&a);
     if (smtp_answer_ok(&a))
         s->junk_commands = 0;
+    err e = say_answer(s, verb, &a); /* first: who is told of a refusal asks whose it was */
     end_transaction(s);
-    return say_answer(s, verb, &a);
+    return e;
 }
 
 /* True: 354 was the answer. */
