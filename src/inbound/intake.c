@@ -109,9 +109,6 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         i->message_id = arena_str(i->arena, scan.message_id);
         e = queue_draft_write(i->draft, fields, until);
     }
-    bool cut_short = i->rules.submission && !scan.separator && rest.len > 0;
-    if (e == NULL && refusal->code == 0 && cut_short) /* what is no field is the body */
-        e = queue_draft_write(i->draft, S("\r\n"), until);
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
     buf_release(&i->header);

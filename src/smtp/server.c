@@ -632,16 +632,17 @@ static void last_word(struct smtp_session *s, err e)
     (void)ignored;
 }
 
-enum { LAST_READS_MAX = 64 };
+enum { LAST_BYTES_MAX = 256 * 1024 };
 
 /* A connection that is closed over unread input is reset, and the peer may lose the last reply: so
  * what has come by now is read and thrown away. */
 static void drop_input(struct smtp_session *s)
 {
-    for (int i = 0; i < LAST_READS_MAX && !net_broken(s->conn); i++) {
-        if (net_pending(s->conn) == 0)
-            return;
-        net_consume(s->conn, net_input(s->conn).len);
+    size_t dropped = 0, waiting;
+    while (dropped < LAST_BYTES_MAX && !net_broken(s->conn) &&
+           (waiting = net_pending(s->conn)) > 0) {
+        net_consume(s->conn, waiting);
+        dropped += waiting;
     }
 }
 
