@@ -5,6 +5,7 @@
 #include "config/config.h"
 #include "runtime/confine.h"
 #include "runtime/loop.h"
+#include "runtime/sanitize.h"
 #include "tests/test.h"
 #include <arpa/inet.h>
 #include <errno.h>
@@ -191,6 +192,9 @@ static int serve_and_reload(struct keeper_process *p)
 
 TEST(keeper_process_serves)
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     make_folder();
     CHECK(end_of(start(serve_and_reload)) == 0, "the main process did all its steps");
     remove_folder();
@@ -245,6 +249,9 @@ static int outlive_keeper(struct keeper_process *p)
 
 TEST(keeper_process_killed) /* attack 144 */
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     int ends[2] = {-1, -1};
     make_folder();
     CHECK(pipe2(ends, O_CLOEXEC) == 0, "pipe");
@@ -283,6 +290,9 @@ static int wait_to_be_ended(struct keeper_process *p)
 
 TEST(keeper_process_signals)
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     static const struct {
         const char *label;
         int (*main_process)(struct keeper_process *);
@@ -314,6 +324,9 @@ static int hear_why(struct keeper_process *p)
 
 TEST(keeper_process_cannot_start) /* attack 140 */
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     make_folder();
     CHECK(chmod(at.store, 0644) == 0, "chmod");
     CHECK(end_of(start(hear_why)) == 5, "a database that others may read stops the start");
@@ -333,6 +346,9 @@ static int talk_nonsense(struct keeper_process *p)
 
 TEST(keeper_process_nonsense) /* attack 141 */
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     make_folder();
     CHECK(end_of(start(talk_nonsense)) == 3, "the control ends; the keeper goes on until we do");
     remove_folder();

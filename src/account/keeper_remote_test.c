@@ -2,6 +2,7 @@
 #include "account/keeper_remote.h"
 #include "account/secret.h"
 #include "runtime/loop.h"
+#include "runtime/sanitize.h"
 #include "tests/test.h"
 #include <dirent.h>
 #include <signal.h>
@@ -109,6 +110,9 @@ static void stopped_and_killed(void *arg) /* attack 144 */
 
 TEST(keeper_remote_stopped_and_killed)
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     struct scene s = {0};
     struct keeper_remote *r = NULL;
     size_t fds = count_fds();
@@ -144,6 +148,9 @@ static void cancel_waiting(void *arg)
 
 TEST(keeper_remote_canceled)
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     struct scene s = {0};
     struct keeper_remote *r = NULL;
     int fd;

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/admin_request.h"
 #include "cli/cli.h"
+#include "outbound/route.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -20,6 +21,7 @@ struct cli_admin {
     struct net_listener *listener;
     struct group sessions;
     size_t open;
+    struct address at;
 };
 
 struct session {
@@ -33,7 +35,7 @@ struct session {
 /* One line; takes the object over. */
 static err say(struct session *s, json_t *object)
 {
-    deadline until = deadline_after(CLI_ADMIN_REQUEST_MS);
+    deadline until = deadline_after(s->admin->actions.patience_ms);
     char *line = json_dumps(object, JSON_COMPACT | JSON_PRESERVE_ORDER);
     json_decref(object);
     ASSERT(line != NULL);
@@ -81,6 +83,19 @@ static json_t *rcpts_json(const struct queue_admin_item *l)
     return list;
 }
 
+/* Why it waits, when the last reply cannot tell. */
+static str reason_of(const struct cli_admin *a, const struct queue_admin_item *l)
+{
+    bool none = false;
+    if (l->reply.len == 0 && a->actions.config) {
+        const struct config *c = a->actions.config(a->actions.config_arg);
+        none = outbound_route_none(c, l->destination);
+        config_close(c);
+    }
+    return none ? S("no route: the configuration names no way for mail to elsewhere (routes:)")
+                : l->reply;
+}
+
 static bool say_listed(void *arg, const struct queue_admin_item *l)
 {
     struct listing *listing = arg;
@@ -92,7 +107,8 @@ static bool say_listed(void *arg, const struct queue_admin_item *l)
                   state_name(l), "rcpts", rcpts_json(l), "size", (json_int_t)l->size, "accepted_ms",
                   (json_int_t)l->accepted_ms, "due_ms", (json_int_t)l->state.due_ms, "first_ms",
                   (json_int_t)l->state.first_ms, "last_ms", (json_int_t)l->state.last_ms,
-                  "attempts", (json_int_t)l->state.attempts, "reply", cli_json_str(l->reply)));
+                  "attempts", (json_int_t)l->state.attempts, "reply",
+                  cli_json_str(reason_of(listing->session->admin, l))));
     return listing->failed == NULL;
 }
 
@@ -102,7 +118,7 @@ static struct queue_admin_filter filter_of(const struct cli_admin_request *r, si
         .destination = r->to,
         .sender = r->from,
         .rcpt = r->rcpt,
-        .held = r->held,
+        .held = r->held || r->verb == CLI_ADMIN_RELEASE, /* what is not held needs no release */
         .id = id < r->id_count ? r->ids[id] : (str){0},
     };
 }
@@ -259,7 +275,7 @@ static bool may_ask(const struct net_conn *conn)
 /* A whole request is in the input; its JSON is *ret_json until it is consumed. */
 static err read_request(struct session *s, str *ret_json)
 {
-    deadline until = deadline_after(CLI_ADMIN_REQUEST_MS);
+    deadline until = deadline_after(s->admin->actions.patience_ms);
     size_t size = 0;
     for (;;) {
         str input = net_input(s->conn);
@@ -288,7 +304,7 @@ static err converse(struct session *s)
     else
         TRY(run_request(s, &request));
     arena_reset(s->arena);
-    return net_flush(s->conn, deadline_after(CLI_ADMIN_REQUEST_MS));
+    return net_flush(s->conn, deadline_after(s->admin->actions.patience_ms));
 }
 
 static void run_session(void *arg)
@@ -328,6 +344,9 @@ err cli_admin_open(str path, const struct cli_admin_actions *actions, struct cli
     struct cli_admin *a = MEM_NEW(struct cli_admin);
     a->actions = *actions;
     a->listener = listener;
+    a->at = at;
+    if (a->actions.patience_ms == 0)
+        a->actions.patience_ms = CLI_ADMIN_PATIENCE_MS;
     group_init(&a->sessions);
     *ret_admin = a;
     return NULL;
@@ -374,8 +393,7 @@ void cli_admin_close(struct cli_admin *a)
 {
     if (a == NULL)
         return;
-    struct address at = net_listener_address(a->listener);
     net_listener_close(a->listener);
-    unlink(at.path);
+    unlink(a->at.path);
     mem_free(a);
 }

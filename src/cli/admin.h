@@ -12,6 +12,7 @@
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
 #pragma once
+#include "config/config.h"
 #include "events/event.h"
 #include "queue/admin.h"
 #include "runtime/net.h"
@@ -20,18 +21,22 @@ enum {
     CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
     CLI_ADMIN_DEPTH_MAX = 4,        /* of JSON: its parser calls itself */
     CLI_ADMIN_CONNECTIONS_MAX = 32, /* more are closed at once */
-    CLI_ADMIN_REQUEST_MS = 10000,   /* for a request to arrive whole, and for a line to be taken */
+    CLI_ADMIN_PATIENCE_MS = 10000,  /* for a request to arrive whole, and for a line to be taken */
     CLI_ADMIN_IDS_MAX = 1000000,    /* messages of one change that are told as events */
 };
 
 /* What the one who runs the server lends to it. */
 struct cli_admin_actions {
     struct queue *queue;
+    /* The configuration in force, held: to tell that there is no route. NULL: not known. */
+    const struct config *(*config)(void *arg);
+    void *config_arg;
     const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
     /* Read the configuration again; what is wrong with it goes to *ret_told. NULL: not here. */
     err (*reload)(void *arg, struct buf *ret_told);
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;
+    int64_t patience_ms; /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
 };
 
 struct cli_admin;

@@ -21,9 +21,9 @@ static err connect_to(str path, int *ret_fd)
         return NULL;
     }
     err e = errno == ENOENT || errno == ECONNREFUSED
-                ? err_new(ERR_SYSTEM,
-                          "no server listens on %s: does \"smtptool serve\" run with "
-                          "this configuration?",
+                ? err_new(ERR_CLOSED,
+                          "no server listens on %s: does \"smtptool serve\" run with this "
+                          "configuration?",
                           at.sun_path)
                 : err_new(ERR_SYSTEM, "connect to %s", at.sun_path);
     close(fd);
@@ -80,8 +80,7 @@ static err read_answer(int fd, struct answer *a)
         json_decref(object);
     }
     if (e == NULL && !a->ended)
-        e = err_new(ERR_CLOSED, "the server closed the connection (only root and the server's own "
-                                "user may ask)");
+        e = err_new(ERR_PROTOCOL, "the server closed the connection without an answer");
     free(text);
     if (from)
         fclose(from);

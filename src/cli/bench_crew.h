@@ -37,11 +37,11 @@ struct bench_crew {
     int count;
     struct bench_worker *workers;
     void (*work)(struct bench_worker *);
-    void *job;                         /* the same for all */
-    atomic_ullong taken;               /* messages handed out, or counted in */
-    atomic_ullong ready;               /* connections that are open (idle) */
-    atomic_int ended;                  /* workers */
-    struct chan *news;                 /* nudged when one of these changes */
+    void *job;           /* the same for all */
+    atomic_ullong taken; /* messages handed out, or counted in */
+    atomic_ullong ready; /* connections that are open (idle) */
+    atomic_int ended;    /* workers */
+    struct chan *news;   /* nudged when one of these changes */
     /* looked at after each change; true: stop now. Or NULL */
     bool (*told)(struct bench_crew *);
     struct sigaction before[2]; /* of SIGINT and SIGTERM, to be put back */

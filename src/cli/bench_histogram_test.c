@@ -1,10 +1,11 @@
-#include "cli/bench_histogram.h"
 #include "base/mem.h"
+#include "cli/bench_histogram.h"
 #include "tests/test.h"
 
 TEST(bench_histogram_precision)
 {
-    static const int64_t values[] = {0, 1, 63, 64, 65, 127, 128, 999, 1000000, 123456789, 3600000000000};
+    static const int64_t values[] = {0,   1,   63,      64,        65,           127,
+                                     128, 999, 1000000, 123456789, 3600000000000};
     for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
         char label[32];
         snprintf(label, sizeof label, "%lld ns", (long long)values[i]);
@@ -20,7 +21,8 @@ TEST(bench_histogram_precision)
 
 TEST(bench_histogram_percentiles)
 {
-    struct bench_histogram *h = MEM_NEW(struct bench_histogram), *other = MEM_NEW(struct bench_histogram);
+    struct bench_histogram *h = MEM_NEW(struct bench_histogram),
+                           *other = MEM_NEW(struct bench_histogram);
     CHECK(bench_histogram_ns(h, 500) == 0, "nothing was measured");
     for (int i = 1; i <= 100; i++)
         bench_histogram_add(i % 2 ? h : other, i * 1000);

@@ -9,8 +9,8 @@ struct bench_idle_options {
     bool json, quiet;
 };
 
-/* Says "ready" on stdout (unless quiet) once each has been opened or given up. The tally's messages are the
- * connections that were held to the end; lost are those that were not opened or that the server
- * closed. */
+/* Says "ready" on stdout (unless quiet) once each has been opened or given up. The tally's messages
+ * are the connections that were held to the end; lost are those that were not opened or that the
+ * server closed. */
 void bench_idle_run(const struct bench_plan *, const struct bench_idle_options *,
                     struct bench_tally *ret_tally);

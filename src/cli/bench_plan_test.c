@@ -7,16 +7,19 @@ TEST(bench_plan_refuses)
         const char *label, *why;
         struct bench_plan_options options;
     } cases[] = {
-        {"no server", "missing", {0}},
-        {"another machine", "--i-own-this-server", {.server = "smtp://192.0.2.1:25"}},
-        {"every address", "--i-own-this-server", {.server = "smtp://0.0.0.0:25"}},
-        {"another machine by IPv6", "--i-own-this-server", {.server = "smtp://[2001:db8::1]:25"}},
-        {"a password in clear, elsewhere", "--tls", {.server = "smtp://192.0.2.1:25", .own_server = true, .user = "u", .secret = "env:HOME"}},
-        {"half a login", "belong together", {.server = "smtp://127.0.0.1:25", .user = "u"}},
-        {"too small", "--size", {.server = "smtp://127.0.0.1:25", .message_bytes = 100}},
-        {"a line end in an address", "--to", {.server = "smtp://127.0.0.1:25", .to = "a\r\nQUIT@b.test"}},
-        {"no address", "--from", {.server = "smtp://127.0.0.1:25", .from = "nobody"}},
-        {"too many commands", "--rcpts times", {.server = "smtp://127.0.0.1:25", .rcpts = 1000, .domains = 1000}},
+        {"no server",                      "missing",             {0}                                                                                     },
+        {"another machine",                "--i-own-this-server", {.server = "smtp://192.0.2.1:25"}                                                       },
+        {"every address",                  "--i-own-this-server", {.server = "smtp://0.0.0.0:25"}                                                         },
+        {"another machine by IPv6",        "--i-own-this-server", {.server = "smtp://[2001:db8::1]:25"}                                                   },
+        {"a password in clear, elsewhere",
+         "--tls",                                                 {.server = "smtp://192.0.2.1:25", .own_server = true, .user = "u", .secret = "env:HOME"}},
+        {"half a login",                   "belong together",     {.server = "smtp://127.0.0.1:25", .user = "u"}                                          },
+        {"too small",                      "--size",              {.server = "smtp://127.0.0.1:25", .message_bytes = 100}                                 },
+        {"a line end in an address",
+         "--to",                                                  {.server = "smtp://127.0.0.1:25", .to = "a\r\nQUIT@b.test"}                             },
+        {"no address",                     "--from",              {.server = "smtp://127.0.0.1:25", .from = "nobody"}                                     },
+        {"too many commands",
+         "--rcpts times",                                         {.server = "smtp://127.0.0.1:25", .rcpts = 1000, .domains = 1000}                       },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct bench_plan plan;

@@ -93,6 +93,7 @@ static bool read_verdict(struct sender *s, struct transaction *t)
             bench_tally_fault(tally, BENCH_DOT, r.code, r.text);
     }
     tally->messages += yes > 0;
+    tally->bytes += yes > 0 ? (uint64_t)s->job->plan->message_bytes : 0;
     tally->refused += yes == 0;
     tally->recipients += (uint64_t)(yes == 0 ? 0 : s->job->plan->hop.lmtp ? yes : t->accepted);
     return true;
@@ -116,7 +117,6 @@ static bool say_content(struct sender *s, uint64_t number, struct transaction *t
     int64_t now = clock_steady_ns();
     bench_histogram_add(&tally->latency, now - before);
     bench_tally_time(tally, now);
-    tally->bytes += (uint64_t)plan->message_bytes;
     return true;
 }
 

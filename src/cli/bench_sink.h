@@ -18,9 +18,10 @@ struct bench_sink_options {
     uint64_t messages;   /* end after so many; 0: no limit */
     int64_t duration_ms; /* 0: until SIGINT */
     bool json;
-    bool quiet;          /* nothing is said */
+    bool quiet; /* nothing is said */
 };
 
-/* Says on stdout where it listens (unless quiet), then runs to its end. ERR_CONFIG, ERR_SYSTEM: it cannot listen.
+/* Says on stdout where it listens (unless quiet), then runs to its end. ERR_CONFIG, ERR_SYSTEM: it
+ * cannot listen.
  */
 must_use err bench_sink_run(const struct bench_sink_options *, struct bench_tally *ret_tally);

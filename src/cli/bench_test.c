@@ -31,7 +31,8 @@ struct send_case {
     int code;
 };
 
-static void check_send(const struct send_case *c, struct bench_tally *sent, struct bench_tally *took)
+static void check_send(const struct send_case *c, struct bench_tally *sent,
+                       struct bench_tally *took)
 {
     CHECK(sent->messages == c->messages, c->label);
     CHECK(sent->refused == c->refused, c->label);
@@ -72,9 +73,9 @@ static void start_sink(const struct send_case *c, struct running *r)
         usleep(10000);
 }
 
-static void end_sink(struct running *r)
+/* When its thread has been joined. */
+static void release_sink(struct running *r)
 {
-    thread_join(r->thread);
     unlink(r->path);
     mem_free(r->sink.tally);
 }
@@ -94,22 +95,63 @@ static void run_case(const struct send_case *c)
     thread_join(r.thread);
     check_send(c, sent, r.sink.tally);
     bench_plan_release(&plan);
-    unlink(r.path);
-    mem_free(r.sink.tally);
+    release_sink(&r);
     mem_free(sent);
 }
 
 TEST(bench_send_to_sink)
 {
     static const struct send_case cases[] = {
-        {"one after another", {0}, {.connections = 1, .messages = 10}, {0}, 10, 0, 10, 1, 0, 0},
-        {"several at a time", {0}, {.connections = 5, .messages = 100}, {0}, 100, 0, 100, 0, 0, 0},
-        {"one a connection", {0}, {.connections = 2, .messages = 9, .per_connection = 1}, {0}, 9, 0, 9, 9, 0, 0},
-        {"one command at a time", {0}, {.connections = 2, .messages = 9, .per_connection = 3, .no_pipelining = true}, {.rcpts = 3}, 9, 0, 27, 0, 0, 0},
-        {"more recipients than a batch holds", {0}, {.connections = 1, .messages = 3}, {.rcpts = 250}, 3, 0, 750, 1, 0, 0},
-        {"large messages", {0}, {.connections = 2, .messages = 4}, {.message_bytes = 1000000}, 4, 0, 4, 0, 0, 0},
-        {"a rate", {0}, {.connections = 2, .messages = 20, .rate = 500}, {0}, 20, 0, 20, 2, 0, 0},
-        {"a slow server", {.slow_ms = 5}, {.connections = 2, .messages = 4}, {0}, 4, 0, 4, 2, 0, 0},
+        {"one after another",
+         {.slow_ms = 0},
+         {.connections = 1, .messages = 10},
+         {0},
+         10,                                                                                              0,
+         10,                                                                                                    1,
+         0,                                                                                                           0},
+        {"several at a time",
+         {.slow_ms = 0},
+         {.connections = 5, .messages = 100},
+         {0},
+         100,                                                                                             0,
+         100,                                                                                                   0,
+         0,                                                                                                           0},
+        {"one a connection",
+         {.slow_ms = 0},
+         {.connections = 2, .messages = 9, .per_connection = 1},
+         {0},
+         9,                                                                                               0,
+         9,                                                                                                     9,
+         0,                                                                                                           0},
+        {"one command at a time",
+         {.slow_ms = 0},
+         {.connections = 2, .messages = 9, .per_connection = 3, .no_pipelining = true},
+         {.rcpts = 3},
+         9,                                                                                               0,
+         27,                                                                                                    0,
+         0,                                                                                                           0},
+        {"more recipients than a batch holds",
+         {.slow_ms = 0},
+         {.connections = 1, .messages = 3},
+         {.rcpts = 250},
+         3,                                                                                               0,
+         750,                                                                                                   1,
+         0,                                                                                                           0},
+        {"large messages",
+         {.slow_ms = 0},
+         {.connections = 2, .messages = 4},
+         {.message_bytes = 1000000},
+         4,                                                                                               0,
+         4,                                                                                                     0,
+         0,                                                                                                           0},
+        {"a rate",
+         {.slow_ms = 0},
+         {.connections = 2, .messages = 20, .rate = 500},
+         {0},
+         20,                                                                                              0,
+         20,                                                                                                    2,
+         0,                                                                                                           0},
+        {"a slow server",                      {.slow_ms = 5}, {.connections = 2, .messages = 4}, {0}, 4, 0, 4, 2, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         run_case(&cases[i]);
@@ -118,11 +160,41 @@ TEST(bench_send_to_sink)
 TEST(bench_send_refused)
 {
     static const struct send_case cases[] = {
-        {"the dot", {.reply_code = 451, .reply_stage = BENCH_DOT}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_DOT, 451},
-        {"DATA", {.reply_code = 554, .reply_stage = BENCH_DATA}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_DATA, 554},
-        {"RCPT", {.reply_code = 550, .reply_stage = BENCH_RCPT}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_RCPT, 550},
-        {"MAIL", {.reply_code = 452, .reply_stage = BENCH_MAIL}, {.connections = 1, .messages = 3}, {0}, 0, 3, 0, 1, BENCH_MAIL, 452},
-        {"MAIL, one command at a time", {.reply_code = 452, .reply_stage = BENCH_MAIL}, {.connections = 1, .messages = 3, .no_pipelining = true}, {0}, 0, 3, 0, 1, BENCH_MAIL, 452},
+        {"the dot",
+         {.reply_code = 451, .reply_stage = BENCH_DOT},
+         {.connections = 1, .messages = 3},
+         {0},
+         0, 3,
+         0, 1,
+         BENCH_DOT,  451},
+        {"DATA",
+         {.reply_code = 554, .reply_stage = BENCH_DATA},
+         {.connections = 1, .messages = 3},
+         {0},
+         0, 3,
+         0, 1,
+         BENCH_DATA, 554},
+        {"RCPT",
+         {.reply_code = 550, .reply_stage = BENCH_RCPT},
+         {.connections = 1, .messages = 3},
+         {0},
+         0, 3,
+         0, 1,
+         BENCH_RCPT, 550},
+        {"MAIL",
+         {.reply_code = 452, .reply_stage = BENCH_MAIL},
+         {.connections = 1, .messages = 3},
+         {0},
+         0, 3,
+         0, 1,
+         BENCH_MAIL, 452},
+        {"MAIL, one command at a time",
+         {.reply_code = 452, .reply_stage = BENCH_MAIL},
+         {.connections = 1, .messages = 3, .no_pipelining = true},
+         {0},
+         0, 3,
+         0, 1,
+         BENCH_MAIL, 452},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         run_case(&cases[i]);
@@ -130,17 +202,20 @@ TEST(bench_send_refused)
 
 TEST(bench_idle_holds)
 {
-    static const struct send_case none = {"idle", {0}, {0}, {0}, 0, 0, 0, 0, 0, 0};
+    static const struct send_case none = {.label = "idle"};
     struct bench_tally *held = MEM_NEW(struct bench_tally);
     struct bench_plan plan;
     struct running r;
     start_sink(&none, &r);
     CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = r.url}, &plan), "plan");
-    bench_idle_run(&plan, &(struct bench_idle_options){.connections = 50, .duration_ms = 50, .quiet = true}, held);
+    bench_idle_run(
+        &plan, &(struct bench_idle_options){.connections = 50, .duration_ms = 50, .quiet = true},
+        held);
     CHECK(held->messages == 50, "all are held to the end");
     CHECK(held->lost == 0, "none is lost");
     raise(SIGTERM);
-    end_sink(&r);
+    thread_join(r.thread);
+    release_sink(&r);
     bench_plan_release(&plan);
     mem_free(held);
 }

@@ -22,13 +22,24 @@ void cli_fail(const char *fmt, ...)
 
 static bool show_places; /* -v: the line of source that an err comes from */
 
+/* Cut " [net.c:214]" out, wherever it stands. */
+static void cut_places(char *text)
+{
+    for (char *at = text; (at = strstr(at, " [")) != NULL;) {
+        size_t len = strcspn(at + 2, " ]");
+        bool place = at[2 + len] == ']' && memmem(at, len, ".c:", 3) != NULL;
+        if (place)
+            memmove(at, at + len + 3, strlen(at + len + 3) + 1);
+        else
+            at += 2;
+    }
+}
+
 void cli_describe(err e, char *ret_text, size_t size)
 {
     err_describe(e, ret_text, size);
-    char *place = strrchr(ret_text, '[');
-    size_t len = strlen(ret_text);
-    if (!show_places && place > ret_text && place[-1] == ' ' && ret_text[len - 1] == ']')
-        place[-1] = '\0';
+    if (!show_places)
+        cut_places(ret_text);
 }
 
 void cli_fail_err(err e, const char *fmt, ...)

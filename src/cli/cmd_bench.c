@@ -19,8 +19,9 @@ const char cmd_bench_help[] =
     "\"smtptool bench send --help\" and so on tell the options. Load is sent to this machine only\n"
     "(127.0.0.0/8, ::1, Unix sockets) unless --i-own-this-server says otherwise.\n"
     "\n"
-    "Generator and sink reach @PAIR@ on the machine where the\n"
-    "table of docs/performance.md was measured: a server that is slower is what is measured.\n";
+    "What the generator cannot, no server can show: on two processors generator and sink together\n"
+    "reach about 75,000 messages/s of 10 KB over 50 connections, 25,000 with a connection for "
+    "each.\n";
 
 static const char send_help[] =
     "usage: smtptool bench send --server URL [options]\n"

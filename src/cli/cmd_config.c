@@ -1,20 +1,25 @@
 /* cli/cmd_config.c -- smtptool config: is it right, what is in force, what may be written */
+#include "cli/admin_client.h"
 #include "cli/commands.h"
 
 const char cmd_config_help[] =
     "usage: smtptool config check [FILE]\n"
     "       smtptool config show [--origin]\n"
-    "       smtptool config schema\n\n"
+    "       smtptool config schema\n"
+    "       smtptool config reload\n\n"
     "  check    read the configuration and tell every mistake as file:line:col\n"
     "  show     every value in force, as YAML that can be used as a file\n"
-    "  schema   a JSON Schema of the file, for editors\n\n"
+    "  schema   a JSON Schema of the file, for editors\n"
+    "  reload   have the running server read its configuration again; when there is a mistake in\n"
+    "           it, the old one stays in force\n\n"
     "options:\n"
     "  --origin        say behind each value where it comes from\n"
     "  -C, --config F  this file; else the first that exists of $SMTPTOOL_CONFIG,\n"
     "                  $XDG_CONFIG_HOME/smtptool/smtptool.yaml (or ~/.config/...) and\n"
     "                  /etc/smtptool/smtptool.yaml; else the defaults\n"
     "  --json          check: one JSON object with the list of mistakes\n\n"
-    "exit: 0 it is right; 78 there are mistakes, or the file cannot be read\n\n"
+    "exit: 0 it is right; 69 reload: no server runs; 78 there are mistakes, or the file cannot be\n"
+    "      read\n\n"
     "examples:\n"
     "  smtptool config check /etc/smtptool/smtptool.yaml\n"
     "  smtptool config show --origin | less\n"
@@ -113,12 +118,41 @@ static int run_schema(void *arg, int argc, char **argv)
     return print_text(config_schema(&text), &text);
 }
 
+static void print_told(void *arg, const json_t *line)
+{
+    (void)arg;
+    const char *told = json_string_value(json_object_get(line, "told"));
+    if (told)
+        fputs(told, stderr);
+}
+
+static int run_reload(void *arg, int argc, char **argv)
+{
+    const struct config_run *run = arg;
+    const struct config *config = cli_config(run->cli);
+    int64_t count;
+    (void)argc, (void)argv;
+    if (config == NULL)
+        return CLI_CONFIG;
+    err e =
+        cli_admin_client_ask(config, json_pack("{ss}", "verb", "reload"), print_told, NULL, &count);
+    config_close(config);
+    if (e) {
+        cli_fail_err(e, "reload");
+        return e->kind == ERR_CLOSED ? CLI_UNAVAILABLE : CLI_CONFIG;
+    }
+    if (!run->cli->quiet)
+        fputs("the server has read its configuration again\n", stderr);
+    return CLI_OK;
+}
+
 int cmd_config(struct cli *cli, int argc, char **argv)
 {
     static const struct cli_verb verbs[] = {
         {"check",  run_check,  0, 1, "[FILE]"    },
         {"show",   run_show,   0, 0, "[--origin]"},
         {"schema", run_schema, 0, 0, ""          },
+        {"reload", run_reload, 0, 0, ""          },
     };
     struct config_run run = {cli, false};
     const struct cli_option options[] = {

@@ -82,10 +82,7 @@ static int fail(err e)
     char why[1024];
     cli_describe(e, why, sizeof why);
     cli_fail("%s", why);
-    int number = err_number(e);
-    if (e->kind == ERR_SYSTEM && (number == ENOENT || number == ECONNREFUSED))
-        return CLI_UNAVAILABLE;
-    return e->kind == ERR_CLOSED ? CLI_NO_PERMISSION : cli_exit_of(e);
+    return e->kind == ERR_CLOSED ? CLI_UNAVAILABLE : cli_exit_of(e);
 }
 
 static int none_matched(const struct queue_run *run, const char *what)
@@ -196,7 +193,7 @@ static void tell_next(const json_t *line)
     int64_t left_ms = number_of(line, "due_ms") - clock_real_ms();
     const char *state = text_of(line, "state");
     if (strcmp(state, "held") == 0) {
-        fputs("  It is held: \"smtptool queue release ID\" lets it go.\n", stdout);
+        printf("  It is held: \"smtptool queue release %s\" lets it go.\n", text_of(line, "id"));
     } else if (strcmp(state, "damaged") == 0) {
         fputs("  What is on the disk is not what was written; its bytes are kept in quarantine/ of "
               "the spool, and it is not sent.\n",
@@ -214,8 +211,8 @@ static void tell_next(const json_t *line)
 
 static void tell_why(void *arg, const json_t *line)
 {
+    const struct queue_run *run = arg;
     int64_t attempts = number_of(line, "attempts");
-    (void)arg;
     printf("%s for ", text_of(line, "id"));
     print_rcpts(line, ", ");
     printf(" waits since ");
@@ -233,6 +230,8 @@ static void tell_why(void *arg, const json_t *line)
         fputs("  The reason: ", stdout);
         cli_print_clean(stdout, str_of(text_of(line, "reply")));
         putchar('\n');
+    } else if (attempts == 0 && run->config->no_route_holds) {
+        puts("  The configuration names no way for mail to elsewhere (\"routes: mx\" sends it).");
     }
     tell_next(line);
 }

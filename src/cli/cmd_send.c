@@ -54,6 +54,7 @@ const char cmd_send_help[] =
     "  --backoff T             before the first retry, then twice as long; default 5s\n"
     "  --connections N         at the same time, for several --eml; default 20\n"
     "  --messages-per-connection N   default 100\n\n"
+    "Output:\n"
     "  -v                      show the conversation (never the secrets) on stderr\n"
     "  --json                  one JSON object for each message: replies, timings, TLS\n\n"
     "exit:\n"
@@ -367,6 +368,19 @@ static err open_resolver(struct send_run *run)
     return NULL;
 }
 
+/* The two ways out of a certificate that is not trusted. */
+static void hint(const struct send_run *run)
+{
+    for (size_t i = 0; i < run->count && !run->cli->quiet && !run->ca_file; i++) {
+        if (!str_contains(str_of(run->mails[i].why), S("certificate")))
+            continue;
+        fputs("    (--ca-file FILE trusts the roots in FILE; ?tls=opportunistic at the end of the "
+              "URL trusts anybody)\n",
+              stderr);
+        return;
+    }
+}
+
 static void run_fiber(void *arg)
 {
     struct send_run *run = arg;
@@ -393,6 +407,7 @@ static err send_all(struct send_run *run)
         else
             cli_send_report_text(&run->mails[i], run->names[i], run->count > 1);
     }
+    hint(run);
     return NULL;
 }
 

@@ -1,12 +1,24 @@
+#include "account/keeper_process.h"
+#include "account/keeper_remote.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/service.h"
+#include "cli/state.h"
 #include "dns/zone.h"
+#include "runtime/confine.h"
+#include "runtime/thread.h"
+#include <libgen.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
-enum { SERVE_GRACE_MS = 30 * 1000 };
+enum {
+    SERVE_GRACE_MS = 30 * 1000,
+    SERVE_PATHS_MAX = 64,
+};
 
 const char cmd_serve_help[] =
     "usage: smtptool serve [options]\n"
@@ -15,9 +27,13 @@ const char cmd_serve_help[] =
     "configuration it listens on loopback only (submission 2525, relay 2526), makes itself a\n"
     "certificate, and keeps mail for elsewhere until a route says where it may go.\n"
     "\n"
-    "  -C, --config FILE   the configuration (see `smtptool config --help`)\n"
+    "  -C, --config FILE   the configuration (see \"smtptool config --help\")\n"
     "      --dns-zone FILE answer DNS questions from this file instead of the network\n"
+    "      --one-process   no keeper and no confinement: for a debugger\n"
     "  -v                  say more on stderr\n"
+    "\n"
+    "It is two processes: the keeper, which is the one that was started, holds the passwords\n"
+    "and binds the ports; the other one talks to the world and may do little else.\n"
     "\n"
     "SIGHUP reads the configuration again; a broken one leaves the old one in force.\n"
     "SIGTERM and SIGINT stop: no new mail is taken, what is under way may end.\n"
@@ -25,6 +41,19 @@ const char cmd_serve_help[] =
     "examples:\n"
     "  smtptool serve\n"
     "  smtptool serve -C /etc/smtptool/smtptool.yaml\n";
+
+/* The main process, from the moment there are two. */
+struct serving {
+    struct cli *cli;
+    const struct config *config;
+    struct cli_state state;
+    struct keeper_process process;
+    bool one_process;
+    struct keeper_remote *remote;
+    int *fds; /* listening, workers for each listener */
+    size_t fd_count;
+    struct service *service;
+};
 
 /* As many descriptors as the system lets us have: one for each connection. */
 static void raise_descriptor_limit(void)
@@ -36,15 +65,118 @@ static void raise_descriptor_limit(void)
     }
 }
 
-static void reload(struct cli *cli, struct service *service)
+/* ---- ports and rights ------------------------------------------------------------------- */
+
+/* Listening sockets for all workers from the keeper. */
+static err ask_for_ports(struct serving *s, const struct config *c)
 {
-    const struct config *fresh = cli_config(cli);
-    if (fresh == NULL) {
-        log_error("the configuration was not reloaded: the old one stays in force");
-        return;
+    size_t workers = (size_t)service_worker_count(c);
+    mem_free(s->fds);
+    s->fds = mem_alloc((c->listener_count * workers + 1) * sizeof *s->fds);
+    s->fd_count = 0;
+    for (size_t i = 0; i < c->listener_count && !s->one_process; i++) {
+        TRY(keeper_process_listen(&s->process, &c->listeners[i].address, s->fds + s->fd_count,
+                                  workers));
+        s->fd_count += workers;
     }
-    err e = service_reload(service, fresh);
-    if (e)
+    return NULL;
+}
+
+struct paths {
+    struct arena *arena;
+    const char *list[SERVE_PATHS_MAX];
+    size_t count;
+};
+
+static void add_path(struct paths *p, str path)
+{
+    if (path.len && p->count < SERVE_PATHS_MAX)
+        p->list[p->count++] = arena_chars(p->arena, path);
+}
+
+static void add_folder_of(struct paths *p, str path)
+{
+    if (path.len && p->count < SERVE_PATHS_MAX)
+        p->list[p->count++] = dirname(arena_chars(p->arena, path));
+}
+
+static void list_paths(const struct serving *s, struct paths *writable, struct paths *readable)
+{
+    const struct config *c = s->config;
+    add_path(writable, str_of(s->state.spool));
+    if (c->events.to.len && c->events.to.ptr[0] == '/')
+        add_folder_of(writable, c->events.to);
+    add_path(readable, str_of(s->state.certificate));
+    add_path(readable, str_of(s->state.key));
+    add_path(readable, c->file);
+    add_folder_of(readable, c->certificate);
+    add_folder_of(readable, c->key);
+    for (size_t i = 0; i < c->sni_count; i++) {
+        add_folder_of(readable, c->sni[i].certificate);
+        add_folder_of(readable, c->sni[i].key);
+    }
+    for (size_t i = 0; i < c->domain_count; i++)
+        add_folder_of(readable, c->domains[i].recipients_file);
+}
+
+static err confine(struct serving *s)
+{
+    struct arena *arena = arena_open(1 << 20);
+    struct paths writable = {.arena = arena}, readable = {.arena = arena};
+    struct confine_report report = {0};
+    list_paths(s, &writable, &readable);
+    const char *names_only = s->state.folder;
+    struct confine_options o = {
+        .user = arena_chars(arena, s->config->user),
+        .read_write = writable.list,
+        .read_write_count = writable.count,
+        .read_only = readable.list,
+        .read_only_count = readable.count,
+        .names_only = &names_only,
+        .names_only_count = 1,
+        .parent = s->process.other,
+    };
+    err e = confine_apply(&o, &report);
+    if (e == NULL && report.landlock_abi == 0)
+        log_warn("no Landlock: %s", report.why_no_landlock);
+    if (e == NULL && !report.seccomp)
+        log_warn("no seccomp: %s", report.why_no_seccomp);
+    arena_close(arena);
+    return e;
+}
+
+/* All that needs rights is open: give them up, and ask the keeper from here on. */
+static err settle(void *arg, const struct keeper **ret_keeper)
+{
+    struct serving *s = arg;
+    if (s->one_process)
+        return NULL;
+    TRY(confine(s));
+    TRY(keeper_remote_open(s->process.requests_fd, &s->remote));
+    *ret_keeper = keeper_remote_seam(s->remote);
+    return NULL;
+}
+
+/* ---- reload and stop --------------------------------------------------------------------- */
+
+static err reload(struct serving *s, const struct config *fresh)
+{
+    if (!s->one_process)
+        TRY(keeper_process_reload(&s->process));
+    TRY(ask_for_ports(s, fresh));
+    TRY(service_reload(s->service, fresh, s->fds, s->fd_count));
+    config_close(s->config);
+    s->config = config_hold(fresh);
+    return NULL;
+}
+
+static void reload_from_signal(struct serving *s)
+{
+    const struct config *fresh = cli_config(s->cli);
+    err e = fresh ? reload(s, fresh) : NULL;
+    if (fresh == NULL)
+        log_error("the configuration was not reloaded: the old one stays in force");
+    else if (e)
         log_err(e, "the configuration was not reloaded");
     else
         log_info("configuration reloaded");
@@ -52,17 +184,69 @@ static void reload(struct cli *cli, struct service *service)
     err_forget();
 }
 
-static void obey_signals(struct cli *cli, struct service *service, const sigset_t *signals)
+struct check_job { /* the operator's reload: first see whether the file is good */
+    str path;
+    struct buf told;
+    bool good;
+};
+
+static void check_config(void *job)
+{
+    struct check_job *j = job;
+    struct config_errors errors;
+    struct config *config = NULL;
+    config_errors_init(&errors);
+    err e = config_load(j->path, &config, &errors);
+    j->good = e == NULL;
+    if (e)
+        e = config_errors_print(&errors, &j->told);
+    config_errors_release(&errors);
+    config_close(config);
+}
+
+static void free_check(void *job)
+{
+    struct check_job *j = job;
+    buf_release(&j->told);
+    mem_free(j);
+}
+
+static err admin_reload(void *arg, struct buf *ret_told)
+{
+    struct serving *s = arg;
+    struct check_job *j = MEM_NEW(struct check_job);
+    j->path = s->cli->config_path;
+    buf_init(&j->told, 256 * 1024);
+    TRY(job_run(check_config, j, free_check, deadline_after(SERVE_GRACE_MS)));
+    err e = NULL;
+    if (j->good)
+        kill(getpid(), SIGHUP);
+    else
+        e = buf_add(ret_told, buf_str(&j->told));
+    if (e == NULL && !j->good)
+        e = err_new(ERR_CONFIG, "the configuration has errors: the old one stays in force");
+    free_check(j);
+    return e;
+}
+
+static void admin_stop(void *arg)
+{
+    (void)arg;
+    kill(getpid(), SIGTERM);
+}
+
+static void obey_signals(struct serving *s, const sigset_t *signals)
 {
     int number;
     while (sigwait(signals, &number) == 0) {
-        if (number != SIGHUP) {
-            log_info("stopping");
-            return;
-        }
-        reload(cli, service);
+        if (number != SIGHUP)
+            break;
+        reload_from_signal(s);
     }
+    log_info("stopping");
 }
+
+/* ---- a life ------------------------------------------------------------------------------ */
 
 static err open_zone(const char *path, struct dns_transport **ret_transport)
 {
@@ -74,51 +258,102 @@ static err open_zone(const char *path, struct dns_transport **ret_transport)
     return NULL;
 }
 
-static int serve(struct cli *cli, const struct config *config, const char *zone)
+static err start(struct serving *s, const char *zone)
 {
-    struct service_options options = {.config = config};
-    struct service *service;
+    struct service_options options = {
+        .config = s->config,
+        .settle = settle,
+        .settle_arg = s,
+        .admin_reload = admin_reload,
+        .admin_stop = admin_stop,
+        .admin_arg = s,
+    };
+    if (!s->one_process)
+        TRY(keeper_process_ready(&s->process));
+    TRY(open_zone(zone, &options.dns));
+    TRY(ask_for_ports(s, s->config));
+    options.listen_fds = s->fd_count ? s->fds : NULL;
+    options.listen_fd_count = s->fd_count;
+    return service_start(&options, &s->service);
+}
+
+static int run_main(struct serving *s, const char *zone, const sigset_t *signals)
+{
+    int status = CLI_OK;
+    raise_descriptor_limit();
+    err e = start(s, zone);
+    if (e) {
+        cli_fail_err(e, "cannot start");
+        status = e->kind == ERR_CONFIG ? CLI_CONFIG : CLI_UNAVAILABLE;
+    } else {
+        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s",
+                 STR_ARG(s->config->hostname), s->state.folder);
+        obey_signals(s, signals);
+        service_stop(s->service, SERVE_GRACE_MS);
+    }
+    keeper_remote_close(s->remote);
+    if (!s->one_process)
+        keeper_process_close(&s->process);
+    mem_free(s->fds);
+    return status;
+}
+
+static int serve(struct serving *s, const char *zone)
+{
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    raise_descriptor_limit();
-    err e = open_zone(zone, &options.dns);
+    err e = cli_state_paths(s->config, &s->state);
     if (e == NULL)
-        e = service_start(&options, &service);
+        e = cli_state_prepare(s->config, &s->state);
+    if (e == NULL && !s->one_process)
+        e = keeper_process_fork(&s->process);
     if (e) {
         cli_fail_err(e, "cannot start");
         return e->kind == ERR_CONFIG ? CLI_CONFIG : CLI_UNAVAILABLE;
     }
-    log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %.*s",
-             STR_ARG(config->hostname), STR_ARG(config->state));
-    obey_signals(cli, service, &signals);
-    service_stop(service, SERVE_GRACE_MS);
-    return CLI_OK;
+    if (!s->one_process && !s->process.is_main)
+        return keeper_process_run(&s->process, &(struct keeper_process_options){
+                                                   .config_path = s->cli->config_path,
+                                                   .config = s->config,
+                                                   .store_path = str_of(s->state.accounts),
+                                               });
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    return run_main(s, zone, &signals);
+}
+
+static int serve_with(struct serving *s, const char *zone)
+{
+    struct cli *cli = s->cli;
+    log_set_level(cli->verbose ? LOG_LEVEL_DEBUG : cli->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO);
+    s->config = cli_config(cli);
+    if (s->config == NULL)
+        return CLI_CONFIG;
+    int status = serve(s, zone);
+    config_close(s->config);
+    return status;
 }
 
 int cmd_serve(struct cli *cli, int argc, char **argv)
 {
     const char *zone = NULL;
+    struct serving *s = MEM_NEW(struct serving);
     struct cli_option options[] = {
-        {.name = "dns-zone", .value = &zone}
+        {.name = "dns-zone",    .value = &zone         },
+        {.name = "one-process", .flag = &s->one_process},
     };
     const struct cli_command self = {"serve", cmd_serve, "run the server", cmd_serve_help};
-    int status;
+    int status = CLI_USAGE;
+    s->cli = cli;
     int first = cli_parse(cli, &self, options, ARRAY_LEN(options), argc, argv, &status);
-    if (first < 0)
-        return status;
-    if (first < argc) {
+    if (first >= 0 && first < argc) {
         cli_fail("serve takes no operands: \"%s\"", argv[first]);
-        return CLI_USAGE;
+        status = CLI_USAGE;
+    } else if (first >= 0) {
+        status = serve_with(s, zone);
     }
-    log_set_level(cli->verbose ? LOG_LEVEL_DEBUG : cli->quiet ? LOG_LEVEL_WARN : LOG_LEVEL_INFO);
-    const struct config *config = cli_config(cli);
-    if (config == NULL)
-        return CLI_CONFIG;
-    status = serve(cli, config, zone);
-    config_close(config);
+    mem_free(s);
     return status;
 }

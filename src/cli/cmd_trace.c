@@ -66,6 +66,16 @@ static void print_member(const char *before, const json_t *value, const char *af
     fputs(after, stdout);
 }
 
+/* What every event of a message would repeat is told when it is accepted. */
+static bool is_repetition(const char *name, const char *kind)
+{
+    static const char *const once[] = {"sender", "message_id", "count", "size"};
+    for (size_t i = 0; i < ARRAY_LEN(once); i++)
+        if (strcmp(name, once[i]) == 0)
+            return kind == NULL || strcmp(kind, "accepted") != 0;
+    return false;
+}
+
 static void print_event(const json_t *event)
 {
     const char *time = json_string_value(json_object_get(event, "time"));
@@ -74,6 +84,8 @@ static void print_event(const json_t *event)
     printf("%-24s  %-13s %-12s", time ? time : "-", id ? id : "-", kind ? kind : "-");
     for (size_t i = 0; i < ARRAY_LEN(shown); i++) {
         const json_t *value = json_object_get(event, shown[i].name);
+        if (is_repetition(shown[i].name, kind))
+            continue;
         if (json_is_integer(value) || json_is_string(value))
             print_member(shown[i].before, value, shown[i].after);
     }

@@ -49,7 +49,7 @@ static err refused(struct worker *w, const struct smtp_reply *r, int exit)
     w->exit = r->code / 100 == 4 ? CLI_TEMPORARY : exit;
     str line = r->text, rest;
     str_split(line, '\n', &line, &rest);
-    return err_new(ERR_PROTOCOL, "%s was refused: %d %.*s%s%.*s", smtp_stage_name(w->client.stage),
+    return err_new(ERR_PROTOCOL, "%s was refused: %d %.*s%s%.*s", smtp_verdict_stage_name(w->client.stage),
                    r->code, STR_ARG(r->enhanced), r->enhanced.len ? " " : "",
                    STR_ARG(str_slice(line, 0, 300)));
 }

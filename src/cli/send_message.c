@@ -293,10 +293,7 @@ err cli_send_message_compose(const struct cli_send_message_args *args, struct bu
     if (args->text_file)
         TRY(cli_read_file(args->text_file, &text));
     str body = args->text_file ? buf_str(&text) : str_of(args->text);
-    str to_text = buf_str(&to);
-    if (to.len == 0 && cc.len == 0)
-        to_text = S("undisclosed-recipients:;"); /* only --bcc */
-    return compose(args, to_text, buf_str(&cc), body, ret_content);
+    return compose(args, buf_str(&to), buf_str(&cc), body, ret_content);
 }
 
 /* ---- a file as it stands ---------------------------------------------------------------- */

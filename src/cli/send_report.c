@@ -47,7 +47,7 @@ static void print_verdict(const struct envelope_rcpt *rcpt, const struct smtp_ve
         str_split(r->text, '\n', &line, &rest);
         cli_print_clean(stdout, line);
         if (v->reply.code / 100 != 2)
-            printf(" (at %s)", smtp_stage_name(v->stage));
+            printf(" (at %s)", smtp_verdict_stage_name(v->stage));
     }
     putchar('\n');
 }
@@ -97,7 +97,7 @@ static json_t *rcpts_json(const struct cli_send_client_mail *mail)
             json_pack("{so,ss}", "address", cli_json_str(mail->envelope->rcpts[i].address),
                       "status", status_of(v));
         if (v->decided) {
-            json_object_set_new(rcpt, "stage", json_string(smtp_stage_name(v->stage)));
+            json_object_set_new(rcpt, "stage", json_string(smtp_verdict_stage_name(v->stage)));
             json_object_set_new(rcpt, "code", json_integer(v->reply.code));
             json_object_set_new(rcpt, "enhanced", cli_json_str(v->reply.enhanced));
             json_object_set_new(rcpt, "text", cli_json_str(v->reply.text));

@@ -5,11 +5,7 @@
 #include "cli/worker.h"
 #include "dns/unbound.h"
 #include "inbound/relay.h"
-#include "runtime/file.h"
 #include "runtime/sim.h"
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 /* ---- shared by the parts ---------------------------------------------------------------- */
@@ -45,35 +41,18 @@ static err ask_next_hop(void *arg, const struct config_hop *hop, str address, st
 
 /* ---- opening, in order ------------------------------------------------------------------ */
 
-static err make_state(struct service *s)
+/* All that a main process may no longer do once it has settled: certificates that only root may
+ * read, trust anchors, folders. No thread may be running yet. */
+static err open_before_threads(struct service *s)
 {
-    char state[400];
-    if (!str_to_chars(s->config->state, state, sizeof state))
-        return err_new(ERR_CONFIG, "state: a path of more than %zu bytes", sizeof state - 1);
-    snprintf(s->spool, sizeof s->spool, "%s/spool", state);
-    snprintf(s->certificate, sizeof s->certificate, "%s/tls.crt", state);
-    snprintf(s->key, sizeof s->key, "%s/tls.key", state);
-    snprintf(s->accounts, sizeof s->accounts, "%s",
-             s->options.accounts_path ? s->options.accounts_path : "");
-    if (s->options.accounts_path == NULL)
-        snprintf(s->accounts, sizeof s->accounts, "%s/accounts.db", state);
-    for (char *slash = strchr(state + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        if (!file_exists(state))
-            TRY(folder_make(state));
-        *slash = '/';
-    }
-    return folder_make(state);
-}
-
-/* A certificate of our own at the first start: good enough for a look around, and for MX delivery,
- * where nobody verifies. */
-static err make_certificate(struct service *s)
-{
-    if (s->config->certificate.len || file_exists(s->certificate))
-        return NULL;
-    log_info("no tls.certificate configured: made a self-signed one, %s", s->certificate);
-    return tls_make_certificate(s->config->hostname, s->certificate, s->key);
+    struct inbound_view *view;
+    TRY(cli_state_paths(s->config, &s->state));
+    TRY(cli_state_prepare(s->config, &s->state));
+    TRY(inbound_view_open(s->config, str_of(s->state.certificate), str_of(s->state.key), &view));
+    inbound_init(&s->inbound, view);
+    s->inbound_ready = true;
+    TRY(tls_client_open((str){0}, &s->tls_client));
+    return s->options.settle ? s->options.settle(s->options.settle_arg, &s->keeper) : NULL;
 }
 
 static err open_events(struct service *s)
@@ -87,12 +66,11 @@ static err open_events(struct service *s)
 
 static err open_keeper(struct service *s)
 {
-    if (s->options.keeper) {
-        s->keeper = s->options.keeper;
-        return NULL;
-    }
     struct account_store *store;
-    TRY(account_store_open(str_of(s->accounts), &store));
+    const char *path = s->options.accounts_path ? s->options.accounts_path : s->state.accounts;
+    if (s->keeper)
+        return NULL;
+    TRY(account_store_open(str_of(path), &store));
     str *references = mem_alloc((s->config->account_count + 1) * sizeof *references);
     for (size_t i = 0; i < s->config->account_count; i++)
         references[i] = s->config->accounts[i].secret;
@@ -155,25 +133,20 @@ static err open_dns(struct service *s)
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
-    return queue_open(&(struct queue_options){.folder = s->spool,
+    return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,
                                               .free_space_floor = l->free_space_bytes,
                                               .draft_memory_max = l->draft_memory_bytes},
                       &s->queue);
 }
 
-static err open_inbound(struct service *s)
+static void open_inbound(struct service *s)
 {
-    struct inbound_view *view;
-    TRY(inbound_view_open(s->config, str_of(s->certificate), str_of(s->key), &view));
-    inbound_init(&s->inbound, view);
-    s->inbound_ready = true;
     s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
     s->inbound.queue = s->queue;
     s->inbound.keeper = s->keeper;
     s->inbound.events = &s->events;
     s->inbound.recipients = s->recipients;
-    return NULL;
 }
 
 /* ---- workers ---------------------------------------------------------------------------- */
@@ -283,11 +256,9 @@ static void describe(const struct service *s)
             "no routes configured: mail for elsewhere waits in the queue (routes: mx sends it)");
 }
 
-static int count_workers(const struct service_options *o)
+int service_worker_count(const struct config *c)
 {
-    int count = o->workers ? o->workers : o->config->workers;
-    if (count == 0)
-        count = (int)sysconf(_SC_NPROCESSORS_ONLN);
+    int count = c->workers ? c->workers : (int)sysconf(_SC_NPROCESSORS_ONLN);
     return count < 1 ? 1 : count > SERVICE_WORKERS_MAX ? SERVICE_WORKERS_MAX : count;
 }
 
@@ -295,14 +266,12 @@ static err open_all(struct service *s)
 {
     if (s->config->listener_count > SERVICE_LISTENERS_MAX)
         return err_new(ERR_CONFIG, "more than %d listeners", SERVICE_LISTENERS_MAX);
-    TRY(make_state(s));
-    TRY(make_certificate(s));
+    TRY(open_before_threads(s));
     TRY(open_events(s));
     TRY(open_keeper(s));
-    TRY(tls_client_open((str){0}, &s->tls_client));
     TRY(open_dns(s));
     TRY(open_queue(s));
-    TRY(open_inbound(s));
+    open_inbound(s);
     TRY(start_workers(s));
     describe(s);
     struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
@@ -316,7 +285,7 @@ err service_start(const struct service_options *options, struct service **ret_se
     s->options = *options;
     s->config = config_hold(options->config);
     pthread_mutex_init(&s->lock, NULL);
-    s->worker_count = count_workers(options);
+    s->worker_count = options->workers ? options->workers : service_worker_count(options->config);
     err e = open_all(s);
     if (e) {
         release(s);
@@ -338,10 +307,33 @@ void service_stop(struct service *s, int64_t grace_ms)
     release(s);
 }
 
-err service_reload(struct service *s, const struct config *c)
+/* What a running service keeps until it is started again. */
+static void tell_unchanged(const struct config *before, const struct config *now)
+{
+    const struct {
+        const char *key;
+        str before, now;
+    } texts[] = {
+        {"state",        before->state,        now->state       },
+        {"user",         before->user,         now->user        },
+        {"events.to",    before->events.to,    now->events.to   },
+        {"admin_socket", before->admin_socket, now->admin_socket},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+        if (!str_eq(texts[i].before, texts[i].now))
+            log_warn("%s has changed: it takes effect at the next start", texts[i].key);
+    if (before->workers != now->workers || before->dns.servers != now->dns.servers ||
+        before->dns.validate != now->dns.validate)
+        log_warn("workers and dns take effect at the next start");
+}
+
+err service_reload(struct service *s, const struct config *c, const int *listen_fds,
+                   size_t listen_fd_count)
 {
     struct inbound_view *view;
-    TRY(inbound_view_open(c, str_of(s->certificate), str_of(s->key), &view));
+    TRY(inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view));
+    s->options.listen_fds = listen_fds;
+    s->options.listen_fd_count = listen_fd_count;
     pthread_mutex_lock(&s->lock);
     const struct config *before = s->config;
     s->config = config_hold(c);
@@ -349,6 +341,7 @@ err service_reload(struct service *s, const struct config *c)
     inbound_view_replace(&s->inbound, view);
     order_all(s, WORKER_RELISTEN);
     err e = collect_reports(s, s->worker_count);
+    tell_unchanged(before, c);
     config_close(before);
     if (s->writer)
         events_writer_reopen(s->writer);

@@ -15,10 +15,18 @@ struct service_options {
     const struct config *config;     /* held while in use */
     struct dns_transport *dns;       /* taken over; NULL: libunbound, as the configuration says */
     const struct event_sink *events; /* told of every event, besides the configured file; or NULL */
-    const struct keeper *keeper;     /* NULL: one in this process, over state/accounts.db */
-    int workers;                     /* 0: as the configuration says */
-    uint16_t mx_port;                /* where MX hosts listen: 25; tests need another */
-    const char *accounts_path;       /* NULL: state/accounts.db */
+    /* Called when all that needs rights is open and before the first thread: give them up, then
+     * name the keeper. NULL, or *ret_keeper left NULL: one in this process, over accounts_path. */
+    err (*settle)(void *arg, const struct keeper **ret_keeper);
+    void *settle_arg;
+    /* What the operator's socket may ask for; NULL: there is no socket. reload tells what is wrong
+     * with the new configuration; stop only asks. */
+    err (*admin_reload)(void *arg, struct buf *ret_told);
+    void (*admin_stop)(void *arg);
+    void *admin_arg;
+    int workers;               /* 0: as the configuration says */
+    uint16_t mx_port;          /* where MX hosts listen: 25; tests need another */
+    const char *accounts_path; /* NULL: state/accounts.db */
     /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here. */
     const int *listen_fds;
     size_t listen_fd_count;
@@ -33,8 +41,11 @@ must_use err service_start(const struct service_options *, struct service **ret_
 void service_stop(struct service *, int64_t grace_ms);
 
 /* Another configuration: listeners that are gone close, new ones open, sessions keep what they
- * began with. On an err the old one stays in force. */
-must_use err service_reload(struct service *, const struct config *);
+ * began with. listen_fds: as in the options. On an err the old one stays in force. What is read
+ * only at start (state, dns, events, user) is told when it differs. */
+must_use err service_reload(struct service *, const struct config *, const int *listen_fds,
+                            size_t listen_fd_count);
+int service_worker_count(const struct config *); /* how many workers it asks for */
 
 /* The address a listener really has (port 0 was asked for): index into config->listeners. */
 struct address service_listener_address(struct service *, size_t listener);

@@ -1,7 +1,9 @@
 /* cli/service_parts.h -- what service.c and worker.c share; nobody else's business */
 #pragma once
 #include "account/keeper_local.h"
+#include "cli/admin.h"
 #include "cli/service.h"
+#include "cli/state.h"
 #include "dns/resolver.h"
 #include "events/writer.h"
 #include "inbound/inbound.h"
@@ -41,7 +43,8 @@ struct worker {
     struct outbound *outbound;
     struct outbound_asker *asker;
     const struct config *begun_with; /* held: the asker's timeouts and name live in it */
-    struct group accepting, sessions;
+    struct group accepting, sessions, administration;
+    struct cli_admin *admin; /* of the first worker */
     struct inbound_listener listeners[SERVICE_LISTENERS_MAX];
     struct address addresses[SERVICE_LISTENERS_MAX];
     size_t listener_count;
@@ -56,7 +59,7 @@ struct service {
     struct service_options options;
     pthread_mutex_t lock;
     const struct config *config; /* in force; under the lock */
-    char spool[512], certificate[512], key[512], accounts[512];
+    struct cli_state state;
     struct queue *queue;
     struct keeper_local *keeper_local;
     const struct keeper *keeper;

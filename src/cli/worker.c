@@ -84,17 +84,40 @@ static void open_way_out(struct worker *w)
     outbound_start(&out, &w->outbound);
 }
 
+/* The operator's socket, on the first worker. */
+static err open_admin(struct worker *w)
+{
+    struct service *s = w->service;
+    if (w->index != 0 || s->options.admin_stop == NULL)
+        return NULL;
+    struct cli_admin_actions actions = {
+        .queue = s->queue,
+        .config = service_config,
+        .config_arg = s,
+        .events = &s->events,
+        .reload = s->options.admin_reload,
+        .stop = s->options.admin_stop,
+        .arg = s->options.admin_arg,
+    };
+    TRY(cli_admin_open(w->begun_with->admin_socket, &actions, &w->admin));
+    fiber_spawn(&w->administration, "admin", cli_admin_run, w->admin);
+    return NULL;
+}
+
 static err open_parts(struct worker *w)
 {
     queue_attach(w->service->queue, w->index, &w->schedule);
     TRY(open_listeners(w));
     open_way_out(w);
-    return NULL;
+    return open_admin(w);
 }
 
 static void close_parts(struct worker *w)
 {
     close_listeners(w);
+    group_close(&w->administration);
+    cli_admin_close(w->admin);
+    w->admin = NULL;
     group_close(&w->sessions);
     outbound_stop(w->outbound, w->service->grace_ms);
     outbound_ask_close(w->asker);
@@ -128,6 +151,7 @@ static void live(void *arg)
     w->loop = loop_current();
     gate_init(&w->orders);
     group_init(&w->sessions);
+    group_init(&w->administration);
     group_init(&w->accepting);
     err e = open_parts(w);
     report(w, e);

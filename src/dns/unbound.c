@@ -351,8 +351,11 @@ static int wait_ms(const struct dns_unbound *u)
     return left < 0 ? 0 : (int)(left > PROBE_EVERY_MS ? PROBE_EVERY_MS : left);
 }
 
+/* Closing is looked at behind the kicks: the one that tells of it may have been taken already. */
 static void wait_and_process(struct dns_unbound *u)
 {
+    if (__atomic_load_n(&u->closing, __ATOMIC_ACQUIRE))
+        return;
     struct pollfd fds[] = {
         {.fd = u->kick_fd,                          .events = POLLIN},
         {.fd = u->context ? ub_fd(u->context) : -1, .events = POLLIN},

@@ -90,6 +90,12 @@ struct inbound_view *inbound_view_hold(struct inbound *in)
     return v;
 }
 
+struct inbound_view *inbound_view_again(struct inbound_view *v)
+{
+    atomic_fetch_add(&v->holders, 1);
+    return v;
+}
+
 void inbound_view_replace(struct inbound *in, struct inbound_view *v)
 {
     pthread_mutex_lock(&in->lock);

@@ -60,7 +60,8 @@ static bool all_from_allowed(struct inbound_intake *i, const struct message_fixu
 }
 
 /* Submission (RFC 6409): the header that is stored is the mended one. */
-static err mend(struct inbound_intake *i, str fields, struct smtp_answer *refusal, deadline until)
+static err mend(struct inbound_intake *i, str fields, const struct message_scan *scan,
+                struct smtp_answer *refusal, deadline until)
 {
     struct message_fixup fixup = {0};
     int64_t now = clock_real_ms();
@@ -78,7 +79,8 @@ static err mend(struct inbound_intake *i, str fields, struct smtp_answer *refusa
     } else if (e == NULL && !all_from_allowed(i, &fixup)) {
         refuse(refusal, &message_from_not_owned);
     } else if (e == NULL) {
-        i->message_id = arena_str(i->arena, fixup.message_id);
+        bool made = fixup.message_id.ptr == facts.message_id.ptr;
+        i->message_id = made ? facts.message_id : arena_str(i->arena, scan->message_id);
         e = queue_draft_write(i->draft, buf_str(&out), until);
     }
     buf_release(&out);
@@ -102,13 +104,14 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
     err e;
     if (i->rules.submission) {
-        e = mend(i, fields, refusal, until);
+        e = mend(i, fields, &scan, refusal, until);
     } else {
-        i->message_id = arena_str(i->arena, str_slice(scan.message_id, 0, 998));
+        i->message_id = arena_str(i->arena, scan.message_id);
         e = queue_draft_write(i->draft, fields, until);
     }
-    if (e == NULL && refusal->code == 0 && !scan.separator)
-        e = queue_draft_write(i->draft, S("\r\n"), until); /* a body that began without one */
+    bool cut_short = i->rules.submission && !scan.separator && rest.len > 0;
+    if (e == NULL && refusal->code == 0 && cut_short) /* what is no field is the body */
+        e = queue_draft_write(i->draft, S("\r\n"), until);
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
     buf_release(&i->header);

@@ -3,23 +3,37 @@
 
 static const char signature[12] = {'\r', '\n', '\r', '\n', 0, '\r', '\n', 'Q', 'U', 'I', 'T', '\n'};
 
+/* "PROXY TCP4 192.0.2.7 198.51.100.1 40000 25", cut at each blank; 0: not six words. */
+static size_t split_words(str line, str words[6])
+{
+    size_t count = 0;
+    bool more = true;
+    for (str rest = line; more; count++) {
+        if (count == 6)
+            return 0;
+        more = str_find(rest, ' ') != STR_NONE;
+        str_split(rest, ' ', &words[count], &rest);
+    }
+    return count == 6 ? 6 : 0;
+}
+
 static err parse_v1_client(str line, bool *ret_known, struct address *ret_client)
 {
     str words[6] = {0};
-    size_t count = 0;
-    for (str rest = line; rest.len > 0 && count < ARRAY_LEN(words); count++)
-        str_split(rest, ' ', &words[count], &rest);
-    *ret_known = false;
-    if (count >= 2 && str_eq(words[1], S("UNKNOWN")))
+    if (str_eq(line, S("PROXY UNKNOWN")) || str_starts(line, S("PROXY UNKNOWN "))) {
+        *ret_known = false;
         return NULL;
+    }
     uint64_t port, other_port;
     struct address client, server;
-    bool six = count == 6 && str_eq(words[1], S("TCP6"));
-    if (!six && !(count == 6 && str_eq(words[1], S("TCP4"))))
+    size_t count = split_words(line, words);
+    bool six = str_eq(words[1], S("TCP6"));
+    if (count != 6 || (!six && !str_eq(words[1], S("TCP4"))))
         return err_new(ERR_PROTOCOL, "PROXY: not TCP4, TCP6 or UNKNOWN");
-    TRY(address_parse_ip(words[2], &client));
-    TRY(address_parse_ip(words[3], &server));
-    bool right_family = six == (str_find(words[2], ':') != STR_NONE);
+    if (address_parse_ip(words[2], &client) || address_parse_ip(words[3], &server))
+        return err_new(ERR_PROTOCOL, "PROXY: not an IP address");
+    bool right_family = six == (str_find(words[2], ':') != STR_NONE) &&
+                        six == (str_find(words[3], ':') != STR_NONE);
     if (!right_family || !str_to_u64(words[4], 65535, &port) ||
         !str_to_u64(words[5], 65535, &other_port))
         return err_new(ERR_PROTOCOL, "PROXY: address or port is wrong");

@@ -99,6 +99,7 @@ err inbound_recipients_ask(struct inbound_recipients *r, const struct config_hop
     }
     struct arena *arena = arena_open(ASK_ARENA_BYTES_MAX);
     struct smtp_reply reply = {0};
+    until = deadline_sooner(until, deadline_after(INBOUND_RECIPIENTS_ASK_MS_MAX));
     err e = r->asker.ask(r->asker.arg, hop, address, arena, &reply, until);
     int verdict = e ? 4 : reply.code / 100;
     arena_close(arena);

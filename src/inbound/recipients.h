@@ -14,11 +14,13 @@ enum {
     INBOUND_RECIPIENTS_MAX = 100000, /* remembered answers */
     INBOUND_RECIPIENTS_YES_MS = 3600 * 1000,
     INBOUND_RECIPIENTS_NO_MS = 300 * 1000,
+    INBOUND_RECIPIENTS_ASK_MS_MAX = 30 * 1000, /* the client waits for our reply meanwhile */
 };
 
 enum inbound_recipient { INBOUND_RECIPIENT_YES, INBOUND_RECIPIENT_NO, INBOUND_RECIPIENT_AWAY };
 
-/* How the next hop is asked: outbound/ask.h, or a test. An err: it cannot be reached. */
+/* How the next hop is asked: outbound/ask.h, or a test. The reply is the one to RCPT; an err: it
+ * cannot be reached, or would not be asked. */
 struct inbound_recipients_asker {
     err (*ask)(void *arg, const struct config_hop *, str address, struct arena *,
                struct smtp_reply *ret_reply, deadline until);

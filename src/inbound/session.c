@@ -37,6 +37,13 @@ struct event inbound_session_event(const struct inbound_session *s, enum event_k
     return e;
 }
 
+static void tell(struct inbound_session *s, enum event_kind kind)
+{
+    struct tls_facts facts;
+    struct event e = inbound_session_event(s, kind, &facts);
+    event_emit(s->in->events, &e);
+}
+
 static void on_refused(struct smtp_session *smtp, const char *verb, int code, const char *enhanced,
                        str text)
 {
@@ -67,6 +74,8 @@ static void tell_accepted(struct inbound_session *s, const queue_id *id, int64_t
     for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
         e.recipient = s->envelope.rcpts[i].address;
         e.destination = s->envelope.rcpts[i].destination;
+        if (outbound_route_none(s->view->config, e.destination))
+            e.reason = S("no route is configured: it waits for one");
         event_emit(s->in->events, &e);
     }
     if (s->smtp.spoke_early) {
@@ -90,7 +99,11 @@ static err on_greet(struct smtp_session *smtp, struct smtp_answer *a, deadline u
 
 static err on_hello(struct smtp_session *smtp, struct smtp_answer *a, deadline until)
 {
-    (void)smtp, (void)a, (void)until;
+    (void)a, (void)until;
+    struct inbound_session *s = session_of(smtp);
+    if (tls_active(smtp->conn) && !s->tls_told)
+        tell(s, EVENT_TLS);
+    s->tls_told = tls_active(smtp->conn);
     return NULL;
 }
 
@@ -110,6 +123,8 @@ bool inbound_session_may_use(void *session, str address)
     struct inbound_session *s = session;
     if (s->listener->role != ROLE_SUBMISSION)
         return true;
+    if (s->smtp.login.len == 0) /* forgotten by STARTTLS, and the patterns with it */
+        return false;
     return account_sender_allowed(s->smtp.login, s->view->config->hostname, s->senders,
                                   s->sender_count, address);
 }
@@ -197,7 +212,7 @@ static struct smtp_path postmaster_of(struct inbound_session *s, const struct sm
         p.domain = c->domains[i].name;
         break;
     }
-    p.text = arena_printf(s->smtp.mail_arena, "postmaster@%.*s", STR_ARG(p.domain));
+    p.text = arena_printf(s->smtp.command_arena, "postmaster@%.*s", STR_ARG(p.domain));
     return p;
 }
 
@@ -344,8 +359,12 @@ static const struct smtp_backend backend = {
 
 /* ---- one connection --------------------------------------------------------------------- */
 
-static void say_and_leave(struct net_conn *conn, const char *text)
+/* One reply to who is sent away before SMTP begins; where TLS comes first nobody would read it. */
+static void say_and_leave(struct inbound_session *s, const char *text)
 {
+    struct net_conn *conn = s->smtp.conn;
+    if (s->listener->tls == LISTENER_TLS_IMPLICIT)
+        return;
     err e = net_write(conn, str_of(text), deadline_after(1000));
     if (e == NULL)
         e = net_flush(conn, deadline_after(1000));
@@ -361,26 +380,26 @@ static bool enter(struct inbound_session *s)
         inbound_limits_enter(s->in->limits, &rule, &peer, clock_steady_ms());
     s->counted = verdict == INBOUND_OK;
     if (verdict == INBOUND_TOO_MANY)
-        say_and_leave(s->smtp.conn, "421 4.3.2 Too many connections, try again later\r\n");
+        say_and_leave(s, "421 4.3.2 Too many connections, try again later\r\n");
     else if (verdict != INBOUND_OK)
-        say_and_leave(s->smtp.conn, "421 4.7.0 Too many connections from your address\r\n");
+        say_and_leave(s, "421 4.7.0 Too many connections from your address\r\n");
     return s->counted;
 }
 
-/* The handshake of a port where TLS comes first (465). */
-static err begin_tls(struct inbound_session *s)
+static void tell_tls_failed(struct inbound_session *s, err why)
 {
-    struct tls_server *tls = s->smtp.options->tls;
-    if (s->listener->tls != LISTENER_TLS_IMPLICIT)
-        return NULL;
-    err e = tls_accept(s->smtp.conn, tls, deadline_after(s->smtp.options->command_ms));
-    if (e && e->kind == ERR_TLS) {
-        struct tls_facts facts;
-        struct event failed = inbound_session_event(s, EVENT_TLS_FAILED, &facts);
-        failed.reason = e->text;
-        event_emit(s->in->events, &failed);
-    }
-    return e;
+    struct tls_facts facts;
+    struct event e = inbound_session_event(s, EVENT_TLS_FAILED, &facts);
+    e.reason = why->text;
+    event_emit(s->in->events, &e);
+}
+
+static err converse(struct inbound_session *s)
+{
+    if (s->listener->tls == LISTENER_TLS_IMPLICIT) /* port 465 */
+        TRY(tls_accept(s->smtp.conn, s->smtp.options->tls,
+                       deadline_after(s->smtp.options->command_ms)));
+    return smtp_server_run(&s->smtp);
 }
 
 static err talk(struct inbound_session *s)
@@ -396,15 +415,20 @@ static err talk(struct inbound_session *s)
     s->peer.trusted = inbound_relay_trusted(c, &peer);
     if (!enter(s))
         return NULL;
-    TRY(begin_tls(s));
-    return smtp_server_run(&s->smtp);
+    tell(s, EVENT_CONNECTED);
+    err e = converse(s);
+    if (e && e->kind == ERR_TLS)
+        tell_tls_failed(s, e);
+    return e;
 }
 
-void inbound_session_run(struct inbound *in, struct net_conn *conn, size_t listener)
+void inbound_session_run(struct inbound *in, struct inbound_view *view, struct net_conn *conn,
+                         size_t listener)
 {
     struct inbound_session *s = MEM_NEW(struct inbound_session);
+    ASSERT(listener < view->config->listener_count);
     s->in = in;
-    s->view = inbound_view_hold(in);
+    s->view = inbound_view_again(view);
     s->listener = &s->view->config->listeners[listener];
     s->peer.role = s->listener->role;
     s->smtp.conn = conn;
@@ -419,6 +443,7 @@ void inbound_session_run(struct inbound *in, struct net_conn *conn, size_t liste
     if (s->counted) {
         struct address peer = net_peer(conn);
         inbound_limits_leave(in->limits, &peer);
+        tell(s, EVENT_DISCONNECTED);
     }
     if (net_pending(conn) > 0)
         net_linger(conn, deadline_after(LINGER_MS_MAX));

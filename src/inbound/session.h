@@ -25,10 +25,13 @@ struct inbound_session {
     size_t rcpt_cap;
     struct inbound_intake *intake;
     bool counted; /* in the limits */
+    bool tls_told;
 };
 
-/* Serve a connection to its end. The connection is taken over and closed. */
-void inbound_session_run(struct inbound *, struct net_conn *, size_t listener);
+/* Serve a connection to its end. The connection is taken over and closed. listener is an index in
+ * the view's configuration; the view is held. */
+void inbound_session_run(struct inbound *, struct inbound_view *, struct net_conn *,
+                         size_t listener);
 
 /* What an event of this session has in common. */
 struct event inbound_session_event(const struct inbound_session *, enum event_kind,

@@ -49,6 +49,10 @@ static struct event event_of(const struct outbound_bounce *b, enum event_kind ki
 
 static void tell_attempt(const struct outbound_deliver *d, const struct outbound_bounce *b)
 {
+    struct outbound_route route;
+    outbound_route_find(d->config, b->message->envelope->rcpts[0].address, &route);
+    if (route.kind == OUTBOUND_ROUTE_NONE) /* it is only looked at */
+        return;
     struct event e = event_of(b, EVENT_ATTEMPT);
     e.count = (int64_t)b->message->envelope->rcpt_count;
     e.size = (int64_t)b->mail->size;

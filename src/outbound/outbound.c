@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include "outbound/deliver.h"
+#include "outbound/route.h"
 #include <string.h>
 
 /* A destination that is being served, or whose login was refused. */
@@ -159,12 +160,24 @@ static int connections_max(struct outbound *o)
     return max;
 }
 
+static bool has_no_way(struct outbound *o, const struct queue_delivery *d)
+{
+    const struct config *c = o->options.config(o->options.config_arg);
+    bool none = outbound_route_none(c, queue_delivery_destination(d));
+    config_close(c);
+    return none;
+}
+
 static err dispatch_one(struct outbound *o)
 {
     struct queue_delivery *d;
     if (o->running >= OUTBOUND_RUNNERS_MAX)
         return gate_wait(&o->changed, DEADLINE_NEVER);
     TRY(schedule_next(o->options.schedule, &d, DEADLINE_NEVER));
+    if (has_no_way(o, d)) {
+        schedule_put_back(o->options.schedule, &d, clock_real_ms() + OUTBOUND_NO_ROUTE_MS);
+        return NULL;
+    }
     struct site *s = find_site(o, queue_delivery_destination(d));
     int max = connections_max(o);
     if (has_room(s, max))

@@ -426,3 +426,40 @@ TEST(outbound_connections)
         town_run(&t);
     }
 }
+
+/* ---- content ------------------------------------------------------------------------------- */
+
+/* More than the queue keeps in memory: it comes from a file, in pieces, byte for byte. */
+static void big(struct town *t)
+{
+    enum { LINES = 9000 };
+    CLEANUP(buf_release) struct buf content;
+    buf_init(&content, 1 << 20);
+    CHECK_DONE(buf_add(&content, S("Subject: big\r\n\r\n")), "header");
+    for (int i = 0; i < LINES; i++)
+        CHECK_DONE(buf_addf(&content, ".line %d of a message that is large\r\n", i), "line");
+    town_send(
+        t, &(struct town_mail){.from = "", .to = "b@example.net", .content = buf_chars(&content)});
+    town_wait(t, MINUTE);
+    CHECK(town_count(t, "delivered b@example.net 250 2.0.0 mx2") == 1, "by the second host");
+    str rest = buf_str(&t->servers[1].heard), line;
+    int next = 0;
+    while (rest.len > 0) {
+        char wanted[80];
+        snprintf(wanted, sizeof wanted, "..line %d of a message that is large", next);
+        str_split(rest, '\n', &line, &rest);
+        next += str_eq(line, str_of(wanted));
+    }
+    CHECK(next == LINES, "every line, in order");
+    check_heard(&t->servers[1], "Received: by us\nSubject: big\n");
+}
+
+TEST(outbound_big)
+{
+    struct town t = {.label = "big", .zone = zone, .yaml = CONFIG, .body = big};
+    t.servers[0] = (struct town_server){.at = "192.0.2.1:25",
+                                        .every = HELLO MAIL_OK RCPT_OK
+                                        "C: DATA\nS: 451 4.3.0 not now\nC: *\nS: 250 ok\n"};
+    t.servers[1] = (struct town_server){.at = "192.0.2.2:25", .every = ACCEPT};
+    town_run(&t);
+}

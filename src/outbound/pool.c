@@ -4,6 +4,7 @@ void outbound_pool_init(struct outbound_pool *p)
 {
     *p = (struct outbound_pool){.idle_ms = 10 * 1000, .messages_max = 100};
     list_init(&p->idle);
+    list_init(&p->leaving);
     gate_init(&p->changed);
 }
 
@@ -13,9 +14,9 @@ void outbound_pool_set_limits(struct outbound_pool *p, const struct config_outbo
     p->messages_max = c->messages_per_connection;
 }
 
-static struct outbound_connection *first(struct outbound_pool *p)
+static struct outbound_connection *first(struct list *list)
 {
-    return list_empty(&p->idle) ? NULL : LIST_OF(p->idle.next, struct outbound_connection, node);
+    return list_empty(list) ? NULL : LIST_OF(list->next, struct outbound_connection, node);
 }
 
 static void take_out(struct outbound_pool *p, struct outbound_connection *c)
@@ -24,12 +25,25 @@ static void take_out(struct outbound_pool *p, struct outbound_connection *c)
     p->count--;
 }
 
+static struct outbound_connection *take_leaving(struct outbound_pool *p)
+{
+    struct outbound_connection *c = first(&p->leaving);
+    if (c == NULL)
+        return NULL;
+    list_remove(&c->node);
+    p->leaving_count--;
+    return c;
+}
+
 void outbound_pool_release(struct outbound_pool *p)
 {
-    for (struct outbound_connection *c = first(p); c; c = first(p)) {
+    struct outbound_connection *c;
+    while ((c = first(&p->idle)) != NULL) {
         take_out(p, c);
         outbound_connect_close(c);
     }
+    while ((c = take_leaving(p)) != NULL)
+        outbound_connect_close(c);
 }
 
 static str add_login(str key, const struct config_account *a, struct arena *arena)
@@ -72,19 +86,31 @@ bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound
            (told == 0 || mails < told);
 }
 
+/* Its QUIT is said by the pool's own fiber: nobody's mail waits for a goodbye. */
+static void let_go(struct outbound_pool *p, struct outbound_connection *c)
+{
+    if (c->lost || net_broken(c->client.conn) || p->leaving_count == OUTBOUND_POOL_LEAVING_MAX) {
+        outbound_connect_close(c);
+        return;
+    }
+    list_add_last(&p->leaving, &c->node);
+    p->leaving_count++;
+    gate_wake_all(&p->changed);
+}
+
 void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {
-        outbound_connect_quit(c);
+        let_go(p, c);
         return;
     }
     c->used = true;
     c->idle_until = deadline_after(p->idle_ms);
     list_add_last(&p->idle, &c->node);
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
-        struct outbound_connection *oldest = first(p);
+        struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
-        outbound_connect_close(oldest);
+        let_go(p, oldest);
     }
     gate_wake_all(&p->changed);
 }
@@ -93,12 +119,14 @@ void outbound_pool_run(void *arg)
 {
     struct outbound_pool *p = arg;
     while (!fiber_canceled()) {
-        struct outbound_connection *c = first(p);
-        if (c && deadline_passed(c->idle_until)) {
+        struct outbound_connection *leaving = take_leaving(p), *c = first(&p->idle);
+        if (leaving == NULL && c && deadline_passed(c->idle_until)) {
             take_out(p, c);
-            outbound_connect_quit(c);
-        } else if (gate_wait(&p->changed, c ? c->idle_until : DEADLINE_NEVER)) {
-            err_forget(); /* the time has come, or the end */
+            leaving = c;
         }
+        if (leaving)
+            outbound_connect_quit(leaving);
+        else if (gate_wait(&p->changed, c ? c->idle_until : DEADLINE_NEVER))
+            err_forget(); /* the time has come, or the end */
     }
 }

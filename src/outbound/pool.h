@@ -7,11 +7,14 @@
 #pragma once
 #include "outbound/connect.h"
 
-enum { OUTBOUND_POOL_IDLE_MAX = 256 }; /* of a worker; more are closed, the oldest first */
+enum {
+    OUTBOUND_POOL_IDLE_MAX = 256,   /* of a worker; more are closed, the oldest first */
+    OUTBOUND_POOL_LEAVING_MAX = 64, /* that wait for their QUIT; more are closed without one */
+};
 
 struct outbound_pool {
-    struct list idle; /* oldest first */
-    size_t count;
+    struct list idle, leaving; /* oldest first */
+    size_t count, leaving_count;
     struct gate changed;
     int64_t idle_ms;
     int messages_max; /* of one connection */
@@ -28,8 +31,8 @@ str outbound_pool_key(const struct outbound_route *, struct arena *);
 struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);
 /* May another message go over it? Its number is bounded by us and by LIMITS MAILMAX. */
 bool outbound_pool_reusable(const struct outbound_pool *, const struct outbound_connection *);
-/* Takes it over; what may not be used again is closed. */
+/* Takes it over, without waiting; what may not be used again is closed. */
 void outbound_pool_put(struct outbound_pool *, struct outbound_connection *);
 
-/* A fiber's own function: says QUIT on what has been idle too long. Until canceled. */
+/* A fiber's own function: says QUIT on what is to go. Until canceled. */
 void outbound_pool_run(void *pool);

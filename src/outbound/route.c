@@ -69,6 +69,12 @@ bool outbound_route_same(const struct outbound_route *a, const struct outbound_r
     return a->kind == OUTBOUND_ROUTE_HOPS || str_eq_nocase(a->domain, b->domain);
 }
 
+bool outbound_route_none(const struct config *c, str destination)
+{
+    return c->no_route_holds && c->route_count == 0 && !str_starts(destination, S("route:")) &&
+           find_deliver(c, destination) == NULL;
+}
+
 str outbound_route_destination(const struct config *c, str address, struct arena *arena)
 {
     struct outbound_route r;

@@ -31,5 +31,8 @@ void outbound_route_find(const struct config *, str address, struct outbound_rou
 /* Same way, or not: what may share an attempt. */
 bool outbound_route_same(const struct outbound_route *, const struct outbound_route *);
 
+/* Nothing that waits for this destination can go anywhere: nobody has to look at each mail. */
+bool outbound_route_none(const struct config *, str destination);
+
 /* For the envelope: "route:NAME", else the recipient's domain. */
 str outbound_route_destination(const struct config *, str address, struct arena *);

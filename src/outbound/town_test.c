@@ -159,7 +159,6 @@ static void open_tls(struct town *t)
 
 static void open_all(struct town *t)
 {
-    open_tls(t);
     struct queue_options options = {
         .folder = "/spool", .workers = 1, .draft_memory_max = 64 << 20, .segment_bytes = 1 << 20};
     CHECK_DONE(queue_open(&options, &t->queue), t->label);
@@ -183,34 +182,50 @@ static void open_all(struct town *t)
     outbound_start(&o, &t->outbound);
 }
 
+static void close_all(struct town *t, int64_t grace_ms)
+{
+    outbound_stop(t->outbound, grace_ms);
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    dns_resolver_close(t->resolver);
+}
+
+void town_crash(struct town *t)
+{
+    struct sim_fs *after = sim_fs_crash(t->fs, SIM_FS_NOTHING, 0), *before = t->fs;
+    close_all(t, 0); /* what it still writes is lost */
+    sim_fs_use(after);
+    sim_fs_close(before);
+    t->fs = after;
+    open_all(t);
+}
+
 static void entry(void *arg)
 {
     struct town *t = arg;
-    struct sim_fs *fs = sim_fs_open();
-    sim_fs_use(fs);
+    t->fs = sim_fs_open();
+    sim_fs_use(t->fs);
     t->arena = arena_open(256 << 20);
     buf_init(&t->events, TOWN_EVENT_BYTES_MAX);
     group_init(&t->fibers);
     load(t);
     open_servers(t);
+    open_tls(t);
     open_all(t);
     t->body(t);
-    outbound_stop(t->outbound, 1000);
-    schedule_close(t->schedule);
-    queue_close(t->queue);
+    close_all(t, 1000);
     group_close(&t->fibers);
     for (size_t i = 0; i < TOWN_SERVERS_MAX && t->servers[i].at; i++) {
         net_listener_close(t->servers[i].listener);
         buf_release(&t->servers[i].heard);
     }
     CHECK(sim_net_open_count() == 0, t->label); /* no socket is left */
-    dns_resolver_close(t->resolver);
     tls_server_close(t->tls_server);
     tls_client_close(t->tls);
     config_close(t->config);
     buf_release(&t->events);
     arena_close(t->arena);
-    sim_fs_close(fs);
+    sim_fs_close(t->fs);
 }
 
 void town_run(struct town *t) { sim_run(7, entry, t); }

@@ -36,6 +36,7 @@ struct town {
     const struct config *config;
     struct tls_client *tls;
     struct tls_server *tls_server;
+    struct sim_fs *fs;
     struct queue *queue;
     struct schedule *schedule;
     struct dns_zone *dns_zone;
@@ -57,6 +58,9 @@ struct town_mail {
     enum envelope_body declared;
     uint8_t found, notify;
 };
+/* The power goes; what was synced is found again and everything runs anew. Hosts are not touched.
+ */
+void town_crash(struct town *);
 void town_send(struct town *, const struct town_mail *);
 void town_wait(struct town *, int64_t ms);
 size_t town_count(struct town *, const char *event_prefix);

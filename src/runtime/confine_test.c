@@ -1,6 +1,7 @@
 #include "runtime/confine.h"
 #include "runtime/loop.h"
 #include "runtime/net.h"
+#include "runtime/sanitize.h"
 #include "runtime/thread.h"
 #include "tests/test.h"
 #include <errno.h>
@@ -290,6 +291,9 @@ static int in_child(const struct confine_options *options, int (*run)(void))
 
 TEST(confine)
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     static const struct {
         const char *label;
         int (*run)(void);
@@ -335,6 +339,9 @@ static int try_root_again(void)
 
 TEST(confine_user)
 {
+#ifdef WITH_TSAN /* it cannot follow threads into a forked child */
+    return test_skip("forks");
+#endif
     struct confine_options options = {.user = "nobody"};
     if (geteuid() != 0)
         return test_skip("only root can become another user");

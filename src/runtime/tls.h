@@ -89,7 +89,8 @@ bool tls_get_facts(const struct net_conn *, struct tls_facts *ret_facts); /* fal
 /* Channel binding for SCRAM-*-PLUS; false: no TLS, or a version that cannot (RFC 9266). */
 bool tls_get_binding(const struct net_conn *, uint8_t ret_binding[TLS_BINDING_BYTES]);
 
-/* Make a P-256 key and a self-signed certificate for this name; both files are new, mode 0600. */
+/* Make a P-256 key and a self-signed certificate for this name and for localhost; both files are
+ * new, mode 0600. */
 must_use err tls_make_certificate(str name, const char *certificate_path, const char *key_path);
 
 /* The resolved cipher list of a profile, ":"-separated, for `config show`. */

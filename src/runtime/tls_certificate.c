@@ -222,19 +222,30 @@ void tls_certificate_names(const X509 *certificate, char *ret_text, size_t size)
 
 /* ---- making one ------------------------------------------------------------------------- */
 
-static bool add_subject_names(X509 *x, str name)
+static void add_subject_name(GENERAL_NAMES *names, str name)
 {
     struct address ip;
     bool is_ip = address_parse_ip(name, &ip) == NULL;
     ASN1_STRING *value = is_ip ? ASN1_OCTET_STRING_new() : ASN1_IA5STRING_new();
     GENERAL_NAME *entry = GENERAL_NAME_new();
-    GENERAL_NAMES *names = GENERAL_NAMES_new();
-    ASSERT(value && entry && names);
+    ASSERT(value && entry);
     int set = is_ip ? ASN1_STRING_set(value, ip.ip, ip.family == ADDRESS_IP4 ? 4 : 16)
                     : ASN1_STRING_set(value, name.ptr, (int)name.len);
+    ASSERT(set == 1);
     GENERAL_NAME_set0_value(entry, is_ip ? GEN_IPADD : GEN_DNS, value);
     sk_GENERAL_NAME_push(names, entry);
-    bool added = set == 1 && X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0) == 1;
+}
+
+/* The name, and this machine's own: whoever tries a new server out calls it localhost. */
+static bool add_subject_names(X509 *x, str name)
+{
+    const str all[] = {name, S("localhost"), S("127.0.0.1"), S("::1")};
+    GENERAL_NAMES *names = GENERAL_NAMES_new();
+    ASSERT(names);
+    for (size_t i = 0; i < ARRAY_LEN(all); i++)
+        if (i == 0 || !str_eq_nocase(all[i], name))
+            add_subject_name(names, all[i]);
+    bool added = X509_add1_ext_i2d(x, NID_subject_alt_name, names, 0, 0) == 1;
     GENERAL_NAMES_free(names);
     return added;
 }

@@ -4,14 +4,25 @@
 
 enum { MIN_RATE_GRACE_MS = 60 * 1000 }; /* a slow start is nobody's fault */
 
+/* What has come of one DATA or one chunk; its rate says nothing about the chunks before it. */
+struct pace {
+    int64_t begun_ms;
+    uint64_t before; /* content_bytes then */
+};
+
+static struct pace pace_begin(const struct smtp_session *s)
+{
+    return (struct pace){clock_steady_ms(), s->content_bytes};
+}
+
 /* Wait for more content: each piece has its deadline, and all of it a least rate (attack 86). */
-static err more(struct smtp_session *s, int64_t begun_ms)
+static err more(struct smtp_session *s, const struct pace *p)
 {
     const struct smtp_server_options *o = s->options;
     deadline until = deadline_after(o->data_ms);
     if (o->bytes_per_second_min > 0) {
-        int64_t fair = (int64_t)s->content_bytes * 1000 / o->bytes_per_second_min;
-        until = deadline_sooner(until, (deadline){begun_ms + MIN_RATE_GRACE_MS + fair});
+        int64_t fair = (int64_t)(s->content_bytes - p->before) * 1000 / o->bytes_per_second_min;
+        until = deadline_sooner(until, (deadline){p->begun_ms + MIN_RATE_GRACE_MS + fair});
     }
     TRY(net_flush(s->conn, until));
     return net_fill(s->conn, until);
@@ -55,7 +66,7 @@ static err take(struct smtp_session *s, str run, bool keep)
 err smtp_body_read_data(struct smtp_session *s)
 {
     struct smtp_data_reader reader;
-    int64_t begun_ms = clock_steady_ms();
+    struct pace pace = pace_begin(s);
     smtp_data_reader_init(&reader);
     for (;;) {
         str input = net_input(s->conn), run = {0};
@@ -70,7 +81,7 @@ err smtp_body_read_data(struct smtp_session *s)
         if (s->failure.close)
             return NULL;
         if (event == SMTP_DATA_MORE)
-            TRY(more(s, begun_ms));
+            TRY(more(s, &pace));
     }
     s->scan = reader.scan;
     return NULL;
@@ -78,11 +89,11 @@ err smtp_body_read_data(struct smtp_session *s)
 
 err smtp_body_read_chunk(struct smtp_session *s, uint64_t size, bool keep)
 {
-    int64_t begun_ms = clock_steady_ms();
+    struct pace pace = pace_begin(s);
     while (size > 0) {
         str run = str_slice(net_input(s->conn), 0, size < SIZE_MAX ? (size_t)size : SIZE_MAX);
         if (run.len == 0) {
-            TRY(more(s, begun_ms));
+            TRY(more(s, &pace));
             continue;
         }
         if (keep)

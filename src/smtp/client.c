@@ -1,22 +1,11 @@
 #include "smtp/client.h"
 #include "base/codec.h"
+#include "runtime/fiber.h"
 #include "smtp/client_talk.h"
 #include "smtp/data.h"
 #include <string.h>
 
 /* ---- opening ---------------------------------------------------------------------------- */
-
-const char *smtp_stage_name(enum smtp_stage stage)
-{
-    static const char *const names[] = {
-        [SMTP_STAGE_CONNECT] = "connect",  [SMTP_STAGE_GREETING] = "greeting",
-        [SMTP_STAGE_HELLO] = "EHLO",       [SMTP_STAGE_STARTTLS] = "STARTTLS",
-        [SMTP_STAGE_AUTH] = "AUTH",        [SMTP_STAGE_MAIL] = "MAIL FROM",
-        [SMTP_STAGE_RCPT] = "RCPT TO",     [SMTP_STAGE_DATA] = "DATA",
-        [SMTP_STAGE_BODY] = "end of data",
-    };
-    return names[stage];
-}
 
 void smtp_client_init(struct smtp_client *c, struct net_conn *conn,
                       const struct smtp_client_options *options)
@@ -116,7 +105,7 @@ smtp_refusal smtp_client_check(const struct smtp_client *c, const struct smtp_of
     if ((env->declared == BODY_BINARYMIME && (o->found & (FOUND_BINARY | FOUND_LONG_LINES))) ||
         (o->found & FOUND_BINARY))
         return can->binary_mime && can->chunking ? NULL : &binary;
-    bool eight_bit = (o->found & (FOUND_8BIT | FOUND_8BIT_HEADER)) != 0;
+    bool eight_bit = (o->found & FOUND_8BIT) != 0; /* raw 8-bit headers create no need */
     if (eight_bit && !can->eight_bit_mime && env->declared != BODY_7BIT)
         return &eight;
     if (can->size && can->size_max > 0 && o->size > can->size_max)
@@ -241,6 +230,9 @@ static err read_reply(struct transaction *t, struct smtp_reply *ret_reply, int64
     if (ret_reply->code == 421) /* the server is about to leave: what it has not answered is open */
         return err_new(ERR_CLOSED, "the server closes: 421 %.*s",
                        STR_ARG(str_slice(ret_reply->text, 0, 120)));
+    if (ret_reply->code / 100 == 3 && t->client->stage != SMTP_STAGE_DATA)
+        return err_new(ERR_PROTOCOL, "reply %d to %s", ret_reply->code,
+                       smtp_verdict_stage_name(t->client->stage));
     return NULL;
 }
 
@@ -385,7 +377,7 @@ static err read_data_verdict(struct transaction *t, bool *ret_go)
     *ret_go = reply.code == 354;
     if (*ret_go)
         return NULL;
-    if (smtp_reply_ok(&reply)) /* no server may say so; the mail was not sent */
+    if (reply.code < 400) /* no server may say so; the mail was not sent */
         return err_new(ERR_PROTOCOL, "reply %d to DATA", reply.code);
     decide_open(t, SMTP_STAGE_DATA, &reply);
     return smtp_client_talk_reset(t->client, t->arena);
@@ -478,13 +470,19 @@ err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
 {
     struct smtp_reply reply;
     TRY(smtp_client_talk_say(c, "MAIL FROM:<>%s", str_is_ascii(address) ? "" : " SMTPUTF8"));
+    c->stage = SMTP_STAGE_MAIL;
     TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.command));
-    if (smtp_reply_ok(&reply)) {
-        TRY(smtp_client_talk_say(c, "RCPT TO:<%.*s>", STR_ARG(address)));
-        TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.rcpt));
-    }
+    if (!smtp_reply_ok(&reply)) /* says nothing of the recipient */
+        return err_new(ERR_PROTOCOL, "MAIL FROM:<> is answered %d %.*s", reply.code,
+                       STR_ARG(str_slice(reply.text, 0, 120)));
+    c->stage = SMTP_STAGE_RCPT;
+    TRY(smtp_client_talk_say(c, "RCPT TO:<%.*s>", STR_ARG(address)));
+    TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.rcpt));
     *ret_reply = reply;
-    return smtp_client_talk_reset(c, arena);
+    struct smtp_reply ignored;
+    TRY(smtp_client_talk_say(c, "RSET"));
+    err e = smtp_client_talk_read(c, arena, &ignored, c->options.timeouts.command);
+    return e && fiber_canceled() ? e : NULL; /* the recipient's own reply is here */
 }
 
 enum { QUIT_WAIT_MS = 2000 };

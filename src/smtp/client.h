@@ -10,31 +10,13 @@
 #include "runtime/tls.h"
 #include "smtp/capabilities.h"
 #include "smtp/refusal.h"
+#include "smtp/verdict.h"
 
 enum {
     SMTP_CLIENT_ARENA_BYTES_MAX = 8 << 20,
     SMTP_CLIENT_RCPTS_AT_ONCE = 100,        /* so that neither side's buffers can fill up */
     SMTP_CLIENT_CHUNK_BYTES = 1 << 20,      /* of one BDAT */
     SMTP_CLIENT_BDAT_FROM_BYTES = 64 << 10, /* smaller bodies go by DATA, in one round trip */
-};
-
-enum smtp_stage {
-    SMTP_STAGE_CONNECT,
-    SMTP_STAGE_GREETING,
-    SMTP_STAGE_HELLO,
-    SMTP_STAGE_STARTTLS,
-    SMTP_STAGE_AUTH,
-    SMTP_STAGE_MAIL,
-    SMTP_STAGE_RCPT,
-    SMTP_STAGE_DATA, /* the reply to DATA itself */
-    SMTP_STAGE_BODY, /* the reply to the final dot, or to BDAT */
-};
-const char *smtp_stage_name(enum smtp_stage); /* "MAIL FROM", "end of data" */
-
-struct smtp_verdict {
-    bool decided;
-    enum smtp_stage stage;
-    struct smtp_reply reply; /* texts live in the arena that smtp_client_offer() was given */
 };
 
 struct smtp_client_timeouts { /* milliseconds */
@@ -109,7 +91,8 @@ bool smtp_client_needs_smtputf8(const struct envelope *, const struct envelope_r
 must_use err smtp_client_offer(struct smtp_client *, const struct smtp_offer *, struct arena *,
                                struct smtp_verdict *verdicts);
 
-/* MAIL FROM:<>, RCPT TO:<address>, RSET: does the server take this recipient? */
+/* MAIL FROM:<>, RCPT TO:<address>, RSET: does the server take this recipient? The reply is the one
+ * to RCPT. ERR_PROTOCOL: MAIL was refused, so nothing is known of the recipient. */
 must_use err smtp_client_ask(struct smtp_client *, str address, struct arena *,
                              struct smtp_reply *ret_reply);
 void smtp_client_quit(struct smtp_client *); /* politely, without waiting long */

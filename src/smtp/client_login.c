@@ -1,9 +1,13 @@
 #include "base/codec.h"
 #include "base/mem.h"
+#include "runtime/thread.h"
 #include "sasl/client.h"
 #include "smtp/client_talk.h"
 
-enum { LOGIN_STEPS_MAX = 8 }; /* no mechanism of ours needs more */
+enum {
+    LOGIN_STEPS_MAX = 8, /* no mechanism of ours needs more */
+    RESPONSE_BYTES_MAX = 16 * 1024,
+};
 
 static err open_sasl(struct smtp_client *c, const struct smtp_client_login *login,
                      struct sasl_client **ret_sasl, enum sasl_mechanism *ret_mechanism)
@@ -37,7 +41,7 @@ static err open_sasl(struct smtp_client *c, const struct smtp_client_login *logi
 static err say_response(struct smtp_client *c, str before, str response, const char *shown)
 {
     struct buf line;
-    buf_init(&line, 16 * 1024);
+    buf_init(&line, RESPONSE_BYTES_MAX);
     err e = buf_add(&line, before);
     if (e == NULL && before.len && response.len == 0)
         e = buf_add_char(&line, '='); /* an empty initial response (RFC 4954 section 4) */
@@ -70,34 +74,99 @@ static err begin(struct smtp_client *c, struct sasl_client *sasl, enum sasl_mech
     return e;
 }
 
-/* Answer one 334. A challenge that cannot be answered is given up with "*". */
-static err answer(struct smtp_client *c, struct sasl_client *sasl, const struct smtp_reply *reply)
+/* One step of the mechanism as a job: SCRAM may compute for half a second, and no loop is held for
+ * so long. The job owns all it works with, since a canceled fiber leaves it behind. */
+struct step {
+    struct sasl_client *sasl;
+    struct buf challenge, response;
+    bool failed;
+    enum err_kind kind;
+    char why[200];
+};
+
+static void step_run(void *job)
 {
-    struct buf challenge;
+    struct step *s = job;
     str response;
-    buf_init(&challenge, 16 * 1024);
+    err e = sasl_client_step(s->sasl, buf_str(&s->challenge), &response);
+    if (e == NULL)
+        e = buf_add(&s->response, response);
+    s->failed = e != NULL;
+    if (e == NULL)
+        return;
+    s->kind = e->kind; /* the err itself belongs to this thread */
+    str_to_chars(str_slice(e->text, 0, sizeof s->why - 1), s->why, sizeof s->why);
+    err_forget();
+}
+
+static void step_release(void *job)
+{
+    struct step *s = job;
+    sasl_client_close(s->sasl);
+    if (s->response.ptr)
+        mem_wipe(s->response.ptr, s->response.cap);
+    buf_release(&s->challenge);
+    buf_release(&s->response);
+    mem_free(s);
+}
+
+/* *sasl is NULL afterwards when it was left to a job that still runs. */
+static err step(struct sasl_client **sasl, struct buf *challenge, struct buf *ret_response,
+                deadline until)
+{
+    struct step *s = MEM_NEW(struct step);
+    s->sasl = *sasl;
+    s->challenge = *challenge;
+    buf_init(&s->response, RESPONSE_BYTES_MAX);
+    buf_init(challenge, 1);
+    *sasl = NULL;
+    TRY(job_run(step_run, s, step_release, until));
+    *sasl = s->sasl;
+    s->sasl = NULL;
+    err e = NULL;
+    if (s->failed)
+        e = err_new(s->kind, "%s", s->why);
+    else
+        e = buf_add(ret_response, buf_str(&s->response));
+    step_release(s);
+    return e;
+}
+
+/* Answer one 334. A challenge that cannot be answered is given up with "*". */
+static err answer(struct smtp_client *c, struct sasl_client **sasl, const struct smtp_reply *reply)
+{
+    struct buf challenge, response;
+    deadline until = deadline_after(c->options.timeouts.command);
+    buf_init(&challenge, RESPONSE_BYTES_MAX);
+    buf_init(&response, RESPONSE_BYTES_MAX);
     err e = codec_base64_decode(str_trim(reply->text), &challenge);
     if (e == NULL)
-        e = sasl_client_step(sasl, buf_str(&challenge), &response);
+        e = step(sasl, &challenge, &response, until);
     buf_release(&challenge);
+    bool given_up = e != NULL && *sasl != NULL;
     if (e == NULL)
-        return say_response(c, (str){0}, response, "***");
+        e = say_response(c, (str){0}, buf_str(&response), "***");
+    if (response.ptr)
+        mem_wipe(response.ptr, response.cap);
+    buf_release(&response);
+    if (!given_up)
+        return e;
     struct smtp_reply ignored;
     TRY(smtp_client_talk_say(c, "*"));
     TRY(smtp_client_talk_read(c, c->arena, &ignored, c->options.timeouts.command));
     return e;
 }
 
-static err converse(struct smtp_client *c, struct sasl_client *sasl, enum sasl_mechanism m,
+static err converse(struct smtp_client *c, struct sasl_client **sasl, enum sasl_mechanism m,
                     struct smtp_reply *ret_reply)
 {
     struct smtp_reply reply;
-    TRY(begin(c, sasl, m));
+    TRY(begin(c, *sasl, m));
     for (int step = 0; step < LOGIN_STEPS_MAX; step++) {
         TRY(smtp_client_talk_read(c, c->arena, &reply, c->options.timeouts.command));
         if (reply.code != 334) {
             if (smtp_reply_ok(&reply))
-                TRY(sasl_client_finish(sasl));
+                TRY(sasl_client_finish(*sasl));
             *ret_reply = reply;
             return NULL;
         }
@@ -113,7 +182,7 @@ err smtp_client_login(struct smtp_client *c, const struct smtp_client_login *log
     enum sasl_mechanism mechanism;
     c->stage = SMTP_STAGE_AUTH;
     TRY(open_sasl(c, login, &sasl, &mechanism));
-    err e = converse(c, sasl, mechanism, ret_reply);
-    sasl_client_close(sasl);
+    err e = converse(c, &sasl, mechanism, ret_reply);
+    sasl_client_close(sasl); /* NULL when a job that still runs has it */
     return e;
 }

@@ -72,10 +72,10 @@ err smtp_client_talk_read(struct smtp_client *c, struct arena *arena, struct smt
             break;
         err e = net_fill(c->conn, until);
         if (e && e->kind == ERR_TIMEOUT)
-            return err_wrap(e, "no reply to %s in %lld s", smtp_stage_name(c->stage),
+            return err_wrap(e, "no reply to %s in %lld s", smtp_verdict_stage_name(c->stage),
                             (long long)timeout_ms / 1000);
         if (e)
-            return err_wrap(e, "waiting for the reply to %s", smtp_stage_name(c->stage));
+            return err_wrap(e, "waiting for the reply to %s", smtp_verdict_stage_name(c->stage));
     }
     c->last = *ret_reply;
     tell_reply(c, ret_reply);

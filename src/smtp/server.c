@@ -27,7 +27,7 @@ void smtp_answer_set(struct smtp_answer *a, int code, const char *enhanced, cons
     va_end(args);
 }
 
-static err say_text(struct smtp_session *s, int code, const char *enhanced, const char *text)
+static err say(struct smtp_session *s, int code, const char *enhanced, const char *text)
 {
     deadline until = deadline_after(s->options->command_ms);
     char line[SMTP_REPLY_LINE_BYTES_WRITE_MAX];
@@ -40,13 +40,9 @@ static err say_text(struct smtp_session *s, int code, const char *enhanced, cons
     return net_write(s->conn, (str){line, (size_t)n}, until);
 }
 
-static err say(struct smtp_session *s, int code, const char *enhanced, const char *text)
-{
-    return say_text(s, code, enhanced, text);
-}
-
 static err say_refusal(struct smtp_session *s, const char *verb, const struct smtp_answer *a)
 {
+    s->junk_commands += a->code / 100 == 5;
     if (s->backend->refused)
         s->backend->refused(s, verb, a->code, a->enhanced, str_of(a->text));
     if (a->close)
@@ -107,53 +103,58 @@ void smtp_server_init(struct smtp_session *s)
 void smtp_server_release(struct smtp_session *s)
 {
     end_transaction(s);
+    arena_close(s->command_arena);
     arena_close(s->arena);
-    s->arena = NULL;
+    s->command_arena = s->arena = NULL;
 }
 
 /* ---- commands --------------------------------------------------------------------------- */
+
+enum { LIMITS_VALUE_MAX = 999999 }; /* RFC 9422 section 3: six digits */
 
 static err announce(struct smtp_session *s)
 {
     const struct smtp_server_options *o = s->options;
     char text[1024];
+    char mails[32] = "";
     const char *mechanisms = s->backend->mechanisms(s);
+    if (o->messages_max > 0 && o->messages_max <= LIMITS_VALUE_MAX)
+        snprintf(mails, sizeof mails, "MAILMAX=%d ", o->messages_max);
     int n = snprintf(text, sizeof text,
                      "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-                     "250-DSN\r\n%s%s%s%s250 LIMITS RCPTMAX=%d MAILMAX=%d\r\n",
+                     "250-DSN\r\n%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
                      STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max,
                      o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
                      mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
-                     mechanisms && *mechanisms ? "\r\n" : "", o->recipients_max,
-                     o->messages_max ? o->messages_max : 1000000);
+                     mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
     ASSERT(n > 0 && (size_t)n < sizeof text);
     return net_write(s->conn, (str){text, (size_t)n}, deadline_after(o->command_ms));
 }
 
-static err greet_back(struct smtp_session *s, const struct smtp_command *c, deadline until)
+/* RFC 5321 section 4.1.1.4: a refused EHLO changes nothing, an accepted one is also a RSET. */
+static err cmd_hello(struct smtp_session *s, const struct smtp_command *c, deadline until)
 {
-    struct arena *scratch = arena_open(4096);
     str name = {0};
-    bool ok = smtp_domain_parse(c->args, SMTP_DOMAIN_HELLO, scratch, &name) &&
-              str_to_chars(name, s->hello, sizeof s->hello);
-    arena_close(scratch);
-    if (!ok)
+    if (!smtp_domain_parse(c->args, SMTP_DOMAIN_HELLO, s->command_arena, &name) ||
+        name.len >= sizeof s->hello)
         return refuse(s, c->name, 501, "5.5.4", "That is not a host name");
+    str before = arena_str(s->command_arena, str_of(s->hello));
+    struct smtp_answer a = {.code = 250};
+    str_to_chars(name, s->hello, sizeof s->hello);
+    err e = s->backend->hello(s, &a, until);
+    if (e || !smtp_answer_ok(&a)) {
+        str_to_chars(before, s->hello, sizeof s->hello);
+        return e ? e : say_answer(s, c->name, &a);
+    }
     s->phase = SMTP_PHASE_READY;
     end_transaction(s);
     s->esmtp = c->verb == SMTP_EHLO;
-    struct smtp_answer a = {.code = 250};
-    TRY(s->backend->hello(s, &a, until));
-    if (!smtp_answer_ok(&a)) {
-        s->phase = SMTP_PHASE_NEW;
-        return say_answer(s, c->name, &a);
-    }
     if (s->esmtp)
         return announce(s);
-    char name_chars[SMTP_SESSION_HELLO_BYTES];
-    str_to_chars(s->options->hostname, name_chars, sizeof name_chars);
-    return say(s, 250, "", name_chars);
+    char own_name[SMTP_SESSION_HELLO_BYTES];
+    str_to_chars(s->options->hostname, own_name, sizeof own_name);
+    return say(s, 250, "", own_name);
 }
 
 /* Nothing that was learned in clear is known after the handshake (RFC 3207 section 4.2). */
@@ -166,11 +167,15 @@ static err cmd_starttls(struct smtp_session *s, const struct smtp_command *c, de
         return refuse(s, "STARTTLS", 503, "5.5.1", "TLS is active already");
     TRY(say(s, 220, "2.0.0", "Ready to start TLS"));
     TRY(net_flush(s->conn, until));
+    s->wordless = true; /* half a handshake is no place for a reply */
     TRY(tls_accept(s->conn, s->options->tls, until));
+    s->wordless = false;
     s->phase = SMTP_PHASE_NEW;
-    end_transaction(s);
+    s->esmtp = false;
     s->hello[0] = '\0';
     s->login = (str){0};
+    arena_close(s->arena);
+    s->arena = NULL;
     s->lines = (struct smtp_line_reader){0};
     return NULL;
 }
@@ -179,6 +184,8 @@ static err cmd_auth(struct smtp_session *s, const struct smtp_command *c, deadli
 {
     if (!s->options->login_offered)
         return refuse(s, "AUTH", 502, "5.5.1", "Nobody logs in here");
+    if (s->login.len && net_pending(s->conn) > 0) /* whose is what follows? */
+        return refuse_and_close(s, "AUTH", 554, "5.5.0", "Nothing may wait behind a second AUTH");
     if (s->login.len)
         return refuse(s, "AUTH", 503, "5.5.1", "You are logged in already");
     struct smtp_auth auth;
@@ -186,7 +193,7 @@ static err cmd_auth(struct smtp_session *s, const struct smtp_command *c, deadli
     if (no)
         return refuse(s, "AUTH", no->code, no->enhanced, no->text);
     const char *offered = s->backend->mechanisms(s);
-    if ((offered == NULL || *offered == '\0') && !tls_active(s->conn) && s->options->tls)
+    if ((offered == NULL || *offered == '\0') && !tls_active(s->conn))
         return refuse(s, "AUTH", 538, "5.7.11", "Encryption required: STARTTLS first");
     /* The dialog reads on, so what points into the input is copied first. */
     char mechanism[SMTP_COMMAND_MECHANISM_BYTES_MAX + 1];
@@ -206,33 +213,43 @@ static err cmd_auth(struct smtp_session *s, const struct smtp_command *c, deadli
     return e ? e : say_answer(s, "AUTH", &a);
 }
 
+/* What was parsed is as short-lived as its command: a mail that begins gets its own copy. */
+static void begin_mail(struct smtp_session *s, const struct smtp_mail *mail)
+{
+    struct arena *arena = arena_open(SMTP_SESSION_MAIL_ARENA_BYTES_MAX);
+    s->mail_arena = arena;
+    s->mail = *mail;
+    s->mail.from.local = arena_str(arena, mail->from.local);
+    s->mail.from.domain = arena_str(arena, mail->from.domain);
+    s->mail.from.text = arena_str(arena, mail->from.text);
+    s->mail.envid = arena_str(arena, mail->envid);
+    s->mail.auth_sender = arena_str(arena, mail->auth_sender);
+    s->begun = true;
+}
+
 static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadline until)
 {
     const struct smtp_server_options *o = s->options;
+    struct smtp_answer a;
+    struct smtp_mail mail = {0};
     if (o->messages_max && s->messages >= o->messages_max)
         return refuse_and_close(s, "MAIL", 421, "4.7.0", "Enough messages on one connection");
-    s->mail_arena = arena_open(SMTP_SESSION_MAIL_ARENA_BYTES_MAX);
-    struct smtp_answer a;
-    smtp_refusal no = smtp_command_parse_mail(c->args, s->mail_arena, &s->mail);
-    if (no) {
-        smtp_answer_set(&a, no->code, no->enhanced, "%s", no->text);
-    } else if (s->mail.has_size && s->mail.size > o->message_bytes_max) {
+    smtp_refusal no = smtp_command_parse_mail(c->args, s->command_arena, &mail);
+    if (no)
+        return refuse(s, "MAIL", no->code, no->enhanced, no->text);
+    if (mail.has_size && mail.size > o->message_bytes_max) {
         smtp_answer_set(&a, 552, "5.3.4", "Message too big: the limit is %llu bytes",
                         (unsigned long long)o->message_bytes_max);
-    } else {
-        s->begun = true;
-        smtp_answer_set(&a, 250, "2.1.0", "Sender ok");
-        err e = s->backend->mail(s, &s->mail, &a, until);
-        if (e) {
-            end_transaction(s);
-            return e;
-        }
+        return say_refusal(s, "MAIL", &a);
     }
-    if (smtp_answer_ok(&a))
+    begin_mail(s, &mail);
+    smtp_answer_set(&a, 250, "2.1.0", "Sender ok");
+    err e = s->backend->mail(s, &s->mail, &a, until);
+    if (e == NULL && smtp_answer_ok(&a))
         s->phase = SMTP_PHASE_MAIL;
     else
         end_transaction(s);
-    return say_answer(s, "MAIL", &a);
+    return e ? e : say_answer(s, "MAIL", &a);
 }
 
 static err cmd_rcpt(struct smtp_session *s, const struct smtp_command *c, deadline until)
@@ -240,7 +257,7 @@ static err cmd_rcpt(struct smtp_session *s, const struct smtp_command *c, deadli
     if (s->rcpt_count >= s->options->recipients_max)
         return refuse(s, "RCPT", 452, "4.5.3", "Too many recipients: send the rest separately");
     struct smtp_rcpt rcpt;
-    smtp_refusal no = smtp_command_parse_rcpt(c->args, s->mail.smtputf8, s->mail_arena, &rcpt);
+    smtp_refusal no = smtp_command_parse_rcpt(c->args, s->mail.smtputf8, s->command_arena, &rcpt);
     if (no)
         return refuse(s, "RCPT", no->code, no->enhanced, no->text);
     struct smtp_answer a;
@@ -264,16 +281,18 @@ static err finish(struct smtp_session *s, const char *verb)
         smtp_answer_set(&a, 451, "4.3.0", "Local trouble, try again later");
         deadline until = deadline_after(s->options->done_ms);
         err e = s->backend->done(s, &s->scan, &a, until);
-        if (e && (e->kind == ERR_TIMEOUT || e->kind == ERR_CANCELED))
-            return e; /* it may have been kept: no word is the only honest one (spool.md) */
+        s->wordless = e && (e->kind == ERR_TIMEOUT || e->kind == ERR_CANCELED);
+        if (s->wordless)
+            return e; /* it may have been kept: no word is the only honest one */
         if (e)
             log_err(e, "a message was not kept");
     }
     s->messages += smtp_answer_ok(&a);
     if (smtp_answer_ok(&a))
         s->junk_commands = 0;
+    err e = say_answer(s, verb, &a); /* first: who is told of a refusal asks whose it was */
     end_transaction(s);
-    return say_answer(s, verb, &a);
+    return e;
 }
 
 /* True: 354 was the answer. */
@@ -436,8 +455,8 @@ struct smtp_rule {
 
 /* verb, handler, phases where it is allowed, flags */
 static const struct smtp_rule rules[] = {
-    [SMTP_EHLO] = {greet_back,   ANY,                                 IN_CLEAR             },
-    [SMTP_HELO] = {greet_back,   ANY,                                 0                    },
+    [SMTP_EHLO] = {cmd_hello,    ANY,                                 IN_CLEAR             },
+    [SMTP_HELO] = {cmd_hello,    ANY,                                 0                    },
     [SMTP_LHLO] = {cmd_not_here, ANY,                                 0                    },
     [SMTP_MAIL] = {cmd_mail,     SMTP_PHASE_READY,                    NEEDS_LOGIN | IS_MAIL},
     [SMTP_RCPT] = {cmd_rcpt,     SMTP_PHASE_MAIL | SMTP_PHASE_RCPT,   NEEDS_LOGIN | IS_MAIL},
@@ -500,20 +519,37 @@ static err run_command(struct smtp_session *s, const struct smtp_command *c, dea
     return rules[c->verb].run(s, c, until);
 }
 
+static err run_guarded(struct smtp_session *s, const struct smtp_command *c, deadline until)
+{
+    err e = run_command(s, c, until);
+    if (e == NULL || net_broken(s->conn) || fiber_canceled() || s->wordless ||
+        e->kind == ERR_TIMEOUT || e->kind == ERR_TLS)
+        return e;
+    log_err(e, "%s", c->name); /* our trouble, not the peer's: we stay, and ask for another try */
+    if (c->verb == SMTP_DATA || c->verb == SMTP_BDAT) /* where its content ends is not known */
+        return refuse_and_close(s, c->name, 451, "4.3.0", "Local trouble, try again later");
+    return refuse(s, c->name, 451, "4.3.0", "Local trouble, try again later");
+}
+
+static err too_much_junk(struct smtp_session *s, const char *verb)
+{
+    return refuse_and_close(s, verb, 421, "4.7.0", "Too many commands without a message");
+}
+
 static err dispatch(struct smtp_session *s, str line, deadline until)
 {
     struct smtp_command c = smtp_command_split(line);
-    bool junk = c.verb == SMTP_UNKNOWN || !(rules[c.verb].flags & IS_MAIL);
-    if (junk && ++s->junk_commands > s->options->junk_commands_max)
-        return refuse_and_close(s, c.name, 421, "4.7.0", "Too many commands without a message");
-    err e = run_command(s, &c, until);
-    if (e == NULL || net_broken(s->conn) || fiber_canceled() || e->kind == ERR_TIMEOUT ||
-        e->kind == ERR_TLS)
-        return e;
-    log_err(e, "%s", c.name); /* our trouble, not the peer's: we stay, and ask for another try */
-    if (c.verb == SMTP_DATA || c.verb == SMTP_BDAT) /* where its content ends is not known */
-        return refuse_and_close(s, c.name, 451, "4.3.0", "Local trouble, try again later");
-    return refuse(s, c.name, 451, "4.3.0", "Local trouble, try again later");
+    int junk = c.verb == SMTP_UNKNOWN ? 0 : rules[c.verb].flags & IS_MAIL ? 0 : 1;
+    if (c.verb != SMTP_QUIT && s->junk_commands + junk > s->options->junk_commands_max)
+        return too_much_junk(s, c.name);
+    int before = s->junk_commands;
+    s->command_arena = arena_open(SMTP_SESSION_COMMAND_ARENA_BYTES_MAX);
+    err e = run_guarded(s, &c, until);
+    arena_close(s->command_arena);
+    s->command_arena = NULL;
+    if (s->junk_commands == before) /* a refusal has counted already */
+        s->junk_commands += junk;
+    return e;
 }
 
 /* The next line and what it is. Replies go out in one write when there is nothing left to read. */
@@ -547,7 +583,8 @@ static err one_command(struct smtp_session *s)
         return refuse_and_close(s, "", 500, "5.5.2", "Bare CR or LF in a command");
     if (event == SMTP_LINE_ENDLESS)
         return refuse_and_close(s, "", 500, "5.5.6", "Line without an end");
-    s->junk_commands++;
+    if (s->junk_commands >= s->options->junk_commands_max)
+        return too_much_junk(s, "");
     return refuse(s, "", 500, "5.5.6", "Line too long");
 }
 
@@ -585,7 +622,7 @@ err smtp_server_challenge(struct smtp_session *s, str challenge, struct buf *ret
 /* What the client hears last, when it is not our own goodbye. */
 static void last_word(struct smtp_session *s, err e)
 {
-    if (net_broken(s->conn) || (e->kind != ERR_TIMEOUT && e->kind != ERR_CANCELED))
+    if (s->wordless || net_broken(s->conn) || (e->kind != ERR_TIMEOUT && e->kind != ERR_CANCELED))
         return;
     bool late = e->kind == ERR_TIMEOUT;
     err ignored = say(s, 421, late ? "4.4.2" : "4.3.2",
@@ -593,6 +630,19 @@ static void last_word(struct smtp_session *s, err e)
     if (ignored == NULL)
         ignored = net_flush(s->conn, deadline_after(100)); /* canceled: whatever goes at once */
     (void)ignored;
+}
+
+enum { LAST_READS_MAX = 64 };
+
+/* A connection that is closed over unread input is reset, and the peer may lose the last reply: so
+ * what has come by now is read and thrown away. */
+static void drop_input(struct smtp_session *s)
+{
+    for (int i = 0; i < LAST_READS_MAX && !net_broken(s->conn); i++) {
+        if (net_pending(s->conn) == 0)
+            return;
+        net_consume(s->conn, net_input(s->conn).len);
+    }
 }
 
 static err converse(struct smtp_session *s)
@@ -616,5 +666,6 @@ err smtp_server_run(struct smtp_session *s)
     err e = converse(s);
     if (e)
         last_word(s, e);
+    drop_input(s);
     return e;
 }

@@ -19,6 +19,7 @@ enum {
     SMTP_SESSION_HELLO_BYTES = 256,
     SMTP_SESSION_ARENA_BYTES_MAX = 256 * 1024,
     SMTP_SESSION_MAIL_ARENA_BYTES_MAX = 24 << 20, /* see the static_assert in server.c */
+    SMTP_SESSION_COMMAND_ARENA_BYTES_MAX = 128 * 1024,
 };
 
 struct smtp_answer {
@@ -34,7 +35,7 @@ static inline bool smtp_answer_ok(const struct smtp_answer *a) { return a->code 
 struct smtp_backend {
     /* May this peer talk to us? 220, or 421/554. */
     err (*greet)(struct smtp_session *, struct smtp_answer *, deadline);
-    /* After EHLO or HELO; the name is in session->hello. */
+    /* After EHLO or HELO; the name is in session->hello. After a refusal all is as it was. */
     err (*hello)(struct smtp_session *, struct smtp_answer *, deadline);
     /* The mechanisms to offer now, blank between two; "" or NULL: none. */
     const char *(*mechanisms)(struct smtp_session *);
@@ -42,12 +43,16 @@ struct smtp_backend {
      */
     err (*login)(struct smtp_session *, str mechanism, const str *initial, struct smtp_answer *,
                  deadline);
+    /* The mail's texts live in mail_arena. */
     err (*mail)(struct smtp_session *, const struct smtp_mail *, struct smtp_answer *, deadline);
+    /* The recipient's texts live in command_arena: what is kept is copied to mail_arena, so that
+     * refused recipients, of which there may be any number, cost nothing. */
     err (*rcpt)(struct smtp_session *, const struct smtp_rcpt *, struct smtp_answer *, deadline);
     /* The content begins: 354 for "go on" (also before the first chunk of BDAT), or a refusal. */
     err (*begin)(struct smtp_session *, struct smtp_answer *, deadline);
     err (*content)(struct smtp_session *, str run, deadline);
-    /* All of it was there and well-formed. The answer stands for all recipients. */
+    /* All of it was there and well-formed. The answer stands for all recipients. ERR_TIMEOUT and
+     * ERR_CANCELED: it may be kept or not, so the client hears nothing and must ask again. */
     err (*done)(struct smtp_session *, const struct smtp_scan *, struct smtp_answer *, deadline);
     /* The transaction is over, however it ended. Never waits; called for each begun one. */
     void (*reset)(struct smtp_session *);
@@ -61,9 +66,10 @@ struct smtp_server_options {
     struct tls_server *tls; /* NULL: STARTTLS is not offered */
     bool tls_required;      /* nothing but EHLO, NOOP, STARTTLS and QUIT before TLS */
     bool login_offered, login_required;
-    bool normalise_bare; /* attack 6: bare CR and LF become CRLF instead of a refusal */
     uint64_t message_bytes_max;
-    int recipients_max, messages_max, junk_commands_max;
+    int recipients_max;
+    int messages_max;      /* on one connection; 0: no limit */
+    int junk_commands_max; /* between two messages: NOOP and the like, and whatever got a 5xx */
     int64_t command_ms, data_ms, done_ms;
     int bytes_per_second_min;
 };
@@ -90,13 +96,15 @@ struct smtp_session {
     str login;                            /* empty: nobody; lives in arena */
     struct arena *arena;                  /* as long as the session; NULL until needed */
 
-    struct arena *mail_arena; /* as long as the mail; NULL between two */
+    struct arena *command_arena; /* as long as the command; NULL between two */
+    struct arena *mail_arena;    /* as long as the mail; NULL between two */
     struct smtp_mail mail;
     int rcpt_count;
     uint64_t content_bytes; /* handed to the backend or thrown away */
     struct smtp_scan scan;
     struct smtp_answer failure; /* code != 0: what the content will be refused with */
     bool begun, spoke_early;
+    bool wordless; /* the connection ends, and nothing more may be said on it */
 
     int messages, junk_commands;
     struct smtp_line_reader lines;

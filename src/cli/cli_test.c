@@ -1,0 +1,211 @@
+/* Options as people type them, and the help they read: tests/golden/help-NAME.txt (UPDATE=1 in the
+ * environment writes them anew). */
+#include "cli/commands.h"
+#include "tests/test.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* What a subcommand would say on stderr is not the tester's business. */
+struct hush {
+    int kept;
+};
+
+static struct hush hush_begin(void)
+{
+    struct hush h = {dup(STDERR_FILENO)};
+    fflush(stderr);
+    if (freopen("/dev/null", "w", stderr) == NULL)
+        CHECK(false, "/dev/null");
+    return h;
+}
+
+static void hush_end(struct hush h)
+{
+    fflush(stderr);
+    dup2(h.kept, STDERR_FILENO);
+    close(h.kept);
+}
+
+struct seen {
+    const char *value;
+    bool flag;
+    const char *each[4];
+    int count;
+};
+
+static void see(void *arg, const char *value)
+{
+    struct seen *s = arg;
+    if (s->count < 4)
+        s->each[s->count++] = value;
+}
+
+TEST(cli_parse)
+{
+    /* clang-format off */
+    static const struct {
+        const char *label;
+        const char *argv[8];
+        const char *value, *operand, *config;
+        bool flag, json;
+        int verbose, each, operands, exit;
+    } cases[] = {
+        {.label = "nothing",                      .argv = {"x"}},
+        {                                                   .label = "a word of its own",
+         .argv = {"x", "--value", "v", "o"},
+         .value = "v",
+         .operand = "o",
+         .operands = 1},
+        {                                                                                             .label = "behind an equals sign",                                       .argv = {"x", "--value=v=w"},                     .value = "v=w"},
+        {.label = "an empty value",                                       .argv = {"x", "--value="},                            .value = ""},
+        {                                                                                                       .label = "one dash",                                       .argv = {"x", "-value", "v"},                                  .value = "v"},
+        {.label = "a letter",                                       .argv = {"x", "-f"},                                  .flag = true},
+        {                                                                                                                .label = "operands stay in order behind options",
+         .argv = {"x", "o", "--flag", "p"},
+         .flag = true,
+         .operand = "o",
+         .operands = 2},
+        {                                                                          .label = "two dashes end them",
+         .argv = {"x", "--", "--flag"},
+         .operand = "--flag",
+         .operands = 1},
+        {                                                                                            .label = "one dash alone is an operand",
+         .argv = {"x", "-"},
+         .operand = "-",
+         .operands = 1},
+        {                                                                                              .label = "global ones behind the subcommand",
+         .argv = {"x", "-v", "--json", "-v", "-C", "f", "o"},
+         .json = true,
+         .verbose = 2,
+         .config = "f",
+         .operand = "o",
+         .operands = 1},
+        {                                                                                             .label = "several times",                                       .argv = {"x", "--each", "a", "--each=b"},         .each = 2},
+        {                                                        .label = "a value that begins with a dash",                            .argv = {"x", "--value", "-1"},                                          .value = "-1"},
+        {                                                                                             .label = "unknown",                                       .argv = {"x", "--flog"},                             .exit = CLI_USAGE},
+        {.label = "a prefix is not the name",                                       .argv = {"x", "--val", "v"},           .exit = CLI_USAGE},
+        {.label = "no value",                                       .argv = {"x", "--value"},                                   .exit = CLI_USAGE},
+        {.label = "a flag with a value",                                       .argv = {"x", "--flag=yes"},                  .exit = CLI_USAGE},
+        {                                                                                               .label = "no such thing as unverified TLS",
+         .argv = {"x", "--tls-verify-none"},
+         .exit = CLI_USAGE},
+    };
+    /* clang-format on */
+    static const struct cli_command self = {"x", NULL, "", ""};
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct seen seen = {0};
+        /* clang-format off */
+        const struct cli_option options[] = {
+            {.name = "value", .value = &seen.value},
+            { .name = "flag",  .letter = 'f',   .flag = &seen.flag},
+            { .name = "each",    .each = see,         .arg = &seen},
+        };
+        /* clang-format on */
+        struct cli cli = {0};
+        char *argv[8] = {0};
+        int argc = 0, code = 0;
+        for (; argc < 8 && cases[i].argv[argc]; argc++)
+            argv[argc] = (char *)cases[i].argv[argc];
+        struct hush h = hush_begin();
+        int first = cli_parse(&cli, &self, options, ARRAY_LEN(options), argc, argv, &code);
+        hush_end(h);
+        CHECK((first < 0) == (cases[i].exit != 0), cases[i].label);
+        CHECK(code == cases[i].exit, cases[i].label);
+        if (first < 0)
+            continue;
+        CHECK(argc - first == cases[i].operands, cases[i].label);
+        if (cases[i].operand)
+            CHECK_STR(str_of(argv[first]), cases[i].operand, cases[i].label);
+        CHECK((seen.value == NULL) == (cases[i].value == NULL), cases[i].label);
+        CHECK_STR(str_of(seen.value), cases[i].value ? cases[i].value : "", cases[i].label);
+        CHECK(seen.flag == cases[i].flag && seen.count == cases[i].each, cases[i].label);
+        CHECK(cli.json == cases[i].json && cli.verbose == cases[i].verbose, cases[i].label);
+        CHECK_STR(cli.config_path, cases[i].config ? cases[i].config : "", cases[i].label);
+    }
+}
+
+/* ---- what is shown ---------------------------------------------------------------------- */
+
+TEST(cli_print_clean)
+{
+    /* clang-format off */
+    static const struct {
+        const char *label, *text, *shown;
+    } cases[] = {
+        {"plain",            "hello",              "hello"             },
+        {"escape sequences", "a\x1b[2Jb",          "a?[2Jb"            },
+        {"line ends",        "a\r\nb",             "a??b"              },
+        {"UTF-8",            "gr\xc3\xbc\xc3\x9f", "gr\xc3\xbc\xc3\x9f"},
+        {"no UTF-8",         "gr\xfc",             "gr?"               },
+        {"C1 controls",
+         "a\xc2\x9b"
+         "2Jb",                                    "a?2Jb"             },
+        {"delete",           "a\x7f",              "a?"                },
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        cli_print_clean(out, str_of(cases[i].text));
+        fclose(out);
+        CHECK_STR(((str){text, size}), cases[i].shown, cases[i].label);
+        free(text);
+    }
+}
+
+TEST(cli_exit_of)
+{
+    static const struct {
+        enum err_kind kind;
+        int number, exit;
+    } cases[] = {
+        {ERR_SYSTEM,  EACCES, CLI_NO_PERMISSION},
+        {ERR_SYSTEM,  ENOENT, CLI_NO_INPUT     },
+        {ERR_SYSTEM,  EIO,    CLI_IO           },
+        {ERR_TIMEOUT, 0,      CLI_TEMPORARY    },
+        {ERR_DAMAGED, 0,      CLI_SOFTWARE     },
+        {ERR_CONFIG,  0,      CLI_DATA         },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        errno = cases[i].number;
+        err e = err_new(cases[i].kind, "row %zu", i);
+        CHECK(cli_exit_of(e) == cases[i].exit, e->text.ptr);
+    }
+}
+
+enum { HELP_LINE_CHARS = 100 };
+
+static void compare_golden(const char *name, const char *got)
+{
+    char path[100], *want = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "tests/golden/help-%s.txt", name);
+    FILE *file = fopen(path, getenv("UPDATE") ? "wb" : "rb");
+    CHECK(file != NULL, path);
+    if (file == NULL)
+        return;
+    if (getenv("UPDATE")) {
+        fputs(got, file);
+    } else {
+        ssize_t len = getdelim(&want, &size, '\0', file);
+        CHECK_STR(str_of(got), len > 0 ? want : "", path);
+    }
+    free(want);
+    fclose(file);
+}
+
+TEST(cli_golden_help)
+{
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        str rest = str_of(c->help), line;
+        CHECK(str_contains(rest, S("examples:")) || strcmp(c->name, "bench") == 0, c->name);
+        CHECK(str_starts(rest, S("usage: smtptool ")), c->name);
+        while (rest.len) {
+            str_split(rest, '\n', &line, &rest);
+            CHECK(line.len <= HELP_LINE_CHARS, c->name);
+        }
+        compare_golden(c->name, c->help);
+    }
+}

@@ -1,0 +1,169 @@
+/* What `send` makes of its options, and what it refuses: nothing may hide behind a line end. */
+#include "cli/cli.h"
+#include "cli/send_message.h"
+#include "tests/test.h"
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { ARENA_BYTES = 32 << 20 };
+
+static struct cli_send_message_list one(const char **item)
+{
+    return (struct cli_send_message_list){item, *item != NULL};
+}
+
+TEST(cli_send_message_compose)
+{
+    /* clang-format off */
+    static const struct {
+        const char *label, *from, *to, *cc, *bcc, *subject, *header, *text;
+        const char *refused; /* part of the message */
+        const char *holds;   /* in the content */
+    } cases[] = {
+        {.label = "plain", .from = "a@x.example", .to = "b@y.example", .subject = "Hi", .text = "t",
+         .holds = "Subject: Hi\r\n"},
+        {.label = "LF becomes CRLF", .from = "a@x.example", .to = "b@y.example", .text = "a\nb",
+         .holds = "\r\n\r\na\r\nb\r\n"},
+        {.label = "names", .from = "Al <a@x.example>", .to = "Bo <b@y.example>, c@y.example", .text = "t",
+         .holds = "To: \"Bo\" <b@y.example>,\r\n c@y.example\r\n"},
+        {.label = "only hidden recipients", .from = "a@x.example", .bcc = "b@y.example", .text = "t",
+         .holds = "From: a@x.example\r\nSubject:"},
+        {.label = "a field", .from = "a@x.example", .to = "b@y.example", .header = "X-Y: z", .text = "t",
+         .holds = "X-Y: z\r\n"},
+        {.label = "no sender", .to = "b@y.example", .text = "t", .refused = "--from"},
+        {.label = "line end in the subject", .from = "a@x.example", .to = "b@y.example",
+         .subject = "x\r\nBcc: evil@x.example", .refused = "--subject"},
+        {.label = "bare LF in the subject", .from = "a@x.example", .to = "b@y.example",
+         .subject = "x\nBcc: evil@x.example", .refused = "--subject"},
+        {.label = "bare CR in a field", .from = "a@x.example", .to = "b@y.example",
+         .header = "X-Y: z\rBcc: evil@x.example", .refused = "--header"},
+        {.label = "line end in the sender", .from = "a@x.example\r\nRCPT TO:<evil@x.example>",
+         .to = "b@y.example", .refused = "--from"},
+        {.label = "line end in a recipient", .from = "a@x.example", .to = "b@y.example\nDATA",
+         .refused = "recipient"},
+        {.label = "line end in cc", .from = "a@x.example", .to = "b@y.example", .cc = "c@y.example\r\nX: y",
+         .refused = "--cc"},
+        {.label = "a field of ours", .from = "a@x.example", .to = "b@y.example", .header = "Bcc: e@x.example",
+         .refused = "Bcc"},
+        {.label = "no field", .from = "a@x.example", .to = "b@y.example", .header = "just text",
+         .refused = "Name: value"},
+        {.label = "no address", .from = "a@x.example", .to = "b@@y.example", .refused = "recipient"},
+        {.label = "no UTF-8", .from = "a@x.example", .to = "b@y.example", .subject = "\xff",
+         .refused = "--subject"},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *to = cases[i].to, *cc = cases[i].cc, *bcc = cases[i].bcc;
+        const char *header = cases[i].header;
+        struct cli_send_message_args args = {
+            .from = cases[i].from,
+            .to = one(&to),
+            .cc = one(&cc),
+            .bcc = one(&bcc),
+            .headers = one(&header),
+            .subject = cases[i].subject,
+            .text = cases[i].text,
+            .hostname = S("client.example"),
+        };
+        CLEANUP(buf_release) struct buf content;
+        buf_init(&content, 1 << 20);
+        err e = cli_send_message_compose(&args, &content);
+        if (cases[i].refused) {
+            CHECK(e && e->kind == ERR_CONFIG, cases[i].label);
+            CHECK(e && str_contains(e->text, str_of(cases[i].refused)), cases[i].label);
+            CHECK(content.len == 0, cases[i].label);
+            continue;
+        }
+        CHECK_DONE(e, cases[i].label);
+        if (cases[i].holds)
+            CHECK(str_contains(buf_str(&content), str_of(cases[i].holds)), cases[i].label);
+        CHECK(!str_contains(buf_str(&content), S("Bcc")), cases[i].label);
+    }
+}
+
+TEST(cli_send_message_envelope)
+{
+    /* clang-format off */
+    static const struct {
+        const char *label, *from, *to, *notify, *ret, *envid, *content;
+        const char *sender; /* NULL: refused */
+        size_t rcpts;
+        uint8_t wanted;
+    } cases[] = {
+        {.label = "given", .from = "a@X.example", .to = "b@y.example", .content = "From: z@z.example\r\n\r\n",
+         .sender = "a@x.example", .rcpts = 1},
+        {.label = "from the field", .to = "b@y.example", .content = "From: Z\r\n <z@z.example>\r\n\r\n",
+         .sender = "z@z.example", .rcpts = 1},
+        {.label = "null", .from = "<>", .to = "b@y.example", .content = "X: y\r\n\r\n", .sender = "", .rcpts = 1},
+        {.label = "twice the same", .from = "a@x.example", .to = "b@y.example, b@Y.example",
+         .content = "X: y\r\n\r\n", .sender = "a@x.example", .rcpts = 1},
+        {.label = "notify", .from = "a@x.example", .to = "b@y.example", .notify = "success,delay",
+         .ret = "hdrs", .envid = "x1", .content = "X: y\r\n\r\n", .sender = "a@x.example", .rcpts = 1,
+         .wanted = NOTIFY_SUCCESS | NOTIFY_DELAY},
+        {.label = "never and more", .from = "a@x.example", .to = "b@y.example", .notify = "never,delay",
+         .content = "X: y\r\n\r\n"},
+        {.label = "unknown word", .from = "a@x.example", .to = "b@y.example", .notify = "always",
+         .content = "X: y\r\n\r\n"},
+        {.label = "ret", .from = "a@x.example", .to = "b@y.example", .ret = "half", .content = "X: y\r\n\r\n"},
+        {.label = "envid", .from = "a@x.example", .to = "b@y.example", .envid = "a\nb", .content = "X: y\r\n\r\n"},
+        {.label = "no recipient", .from = "a@x.example", .content = "X: y\r\n\r\n"},
+        {.label = "no sender anywhere", .to = "b@y.example", .content = "X: y\r\n\r\n"},
+        {.label = "two senders", .from = "a@x.example,b@x.example", .to = "b@y.example", .content = "X: y\r\n\r\n"},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_open(ARENA_BYTES);
+        const char *to = cases[i].to;
+        struct cli_send_message_args args = {.from = cases[i].from,
+                                             .to = one(&to),
+                                             .notify = cases[i].notify,
+                                             .ret = cases[i].ret,
+                                             .envid = cases[i].envid};
+        struct envelope *env;
+        err e = cli_send_message_envelope(&args, str_of(cases[i].content), arena, &env);
+        if (cases[i].sender == NULL) {
+            CHECK(e && e->kind == ERR_CONFIG, cases[i].label);
+            continue;
+        }
+        CHECK_DONE(e, cases[i].label);
+        CHECK_STR(env->sender, cases[i].sender, cases[i].label);
+        CHECK(env->rcpt_count == cases[i].rcpts, cases[i].label);
+        CHECK(env->rcpts[0].notify == cases[i].wanted, cases[i].label);
+    }
+}
+
+TEST(cli_send_message_read)
+{
+    /* clang-format off */
+    static const struct {
+        const char *label;
+        str bytes;
+        const char *content; /* NULL: refused */
+        bool warned;
+    } cases[] = {
+        {"LF",       S("A: b\n\nt\n"),         "A: b\r\n\r\nt\r\n",   false},
+        {"CRLF",     S("A: b\r\n\r\nt\r\n"),   "A: b\r\n\r\nt\r\n",   false},
+        {"bare CR",  S("A: b\n\nt\rBcc: x\n"), "A: b\r\n\r\nt\r\nBcc: x\r\n", false},
+        {"Bcc",      S("Bcc: x@y\n\nt\n"),     "Bcc: x@y\r\n\r\nt\r\n", true},
+        {"NUL",      S("A: b\n\nt\0\n"),       NULL,                  false},
+        {"empty",    S(""),                    NULL,                  false},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char path[] = "/tmp/smtptool-send-XXXXXX";
+        const char *warning = NULL;
+        CLEANUP(buf_release) struct buf content;
+        buf_init(&content, 1 << 20);
+        int fd = mkstemp(path);
+        ssize_t n = write(fd, cases[i].bytes.ptr, cases[i].bytes.len);
+        close(fd);
+        CHECK(n == (ssize_t)cases[i].bytes.len, cases[i].label);
+        err e = cli_send_message_read(path, &content, &warning);
+        unlink(path);
+        CHECK((e != NULL) == (cases[i].content == NULL), cases[i].label);
+        if (e)
+            continue;
+        CHECK_STR(buf_str(&content), cases[i].content, cases[i].label);
+        CHECK((warning != NULL) == cases[i].warned, cases[i].label);
+    }
+}

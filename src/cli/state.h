@@ -1,0 +1,25 @@
+/* cli/state.h -- the state folder: what lies where, and who owns it
+ *
+ *     STATE/            root's (or ours), sticky; the user's group may make names in it
+ *     STATE/spool/      the user's: queue/
+ *     STATE/accounts.db the keeper's
+ *     STATE/tls.crt .key made at the first start when no certificate is configured; the user's
+ *     STATE/admin.sock  the operator's socket
+ */
+#pragma once
+#include "config/config.h"
+
+enum { CLI_STATE_PATH_CHARS = 512 };
+
+struct cli_state {
+    char folder[CLI_STATE_PATH_CHARS], spool[CLI_STATE_PATH_CHARS];
+    char certificate[CLI_STATE_PATH_CHARS], key[CLI_STATE_PATH_CHARS];
+    char accounts[CLI_STATE_PATH_CHARS];
+};
+
+/* ERR_CONFIG: the path is too long. */
+must_use err cli_state_paths(const struct config *, struct cli_state *ret_state);
+
+/* Make what is missing, and give the user of the configuration what is his when we are root.
+ * Blocks; before rights are given up. */
+must_use err cli_state_prepare(const struct config *, const struct cli_state *);

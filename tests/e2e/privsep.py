@@ -1,0 +1,92 @@
+"""Two processes: the one that reads hostile input reaches no passwords (attack 145).
+
+/proc tells: the keeper holds accounts.db, the main process has no descriptor of it, has dropped its
+rights, runs under seccomp without new privileges, and cannot open the file as the user it became.
+"""
+import os
+import pwd
+import subprocess
+import sys
+
+from _check import Report, need_program, skip_all
+from _server import Server
+from _smtp import Client, client_tls
+
+USER = "nobody"
+
+
+def status_of(pid):
+    with open(f"/proc/{pid}/status") as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f if ":\t" in line)
+
+
+def open_files(pid):
+    names = []
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            names.append(os.readlink(f"/proc/{pid}/fd/{fd}"))
+        except OSError:
+            pass
+    return names
+
+
+def give_state(server, user):
+    """The main process owns spool and state; what the keeper holds stays with who we are."""
+    who = pwd.getpwnam(user)
+    for root, folders, files in os.walk(server.state):
+        for name in (".", *folders, *files):
+            os.chown(os.path.join(root, name), who.pw_uid, who.pw_gid)
+
+
+def main():
+    need_program()
+    if os.geteuid() != 0:
+        skip_all("attack 145", "only root can become another user")
+    server = Server(user=USER)
+    server.add_user("tester", "secret")
+    server.start()
+    below = server.children()
+    if not below:
+        server.stop()
+        skip_all("attack 145", "serve is one process: there is no keeper yet")
+    report = Report()
+    report.on_fail.append(server.show)
+    tls = client_tls(server.certificate)
+    with Client(server.tls, tls=tls) as c:
+        c.ehlo()
+        report.equal("a login through the keeper", c.auth_plain("tester", "secret").code, 235)
+    processes = [server.process.pid, *below]
+    holders = [p for p in processes if any("accounts.db" in f for f in open_files(p))]
+    sockets = [p for p in processes if listens(p, server.relay)]
+    report.equal("attack 145: one process holds accounts.db", len(holders), 1)
+    mains = [p for p in sockets if p not in holders]
+    if report.equal("attack 145: another one carries the connections", len(mains), 1):
+        judge_main(report, server, mains[0])
+    report.equal("SIGTERM", server.stop(), 0)
+    return report.finish()
+
+
+def listens(pid, port):
+    inodes = {f[8:-1] for f in open_files(pid) if f.startswith("socket:[")}
+    with open("/proc/net/tcp") as f:
+        rows = [line.split() for line in f][1:]
+    return any(row[9] in inodes and row[3] == "0A" and row[1].endswith(f":{port:04X}")
+               for row in rows)
+
+
+def judge_main(report, server, pid):
+    status, uid = status_of(pid), pwd.getpwnam(USER).pw_uid
+    report.equal("attack 145: its user", status["Uid"].split(), [str(uid)] * 4)
+    report.equal("attack 145: no capabilities", int(status["CapEff"], 16), 0)
+    report.equal("attack 145: no new privileges", status.get("NoNewPrivs"), "1")
+    report.equal("attack 41: seccomp filters", status.get("Seccomp"), "2")
+    report.check("attack 145: no account file is open",
+                 not any("accounts.db" in f for f in open_files(pid)))
+    path = os.path.join(server.state, "accounts.db")
+    done = subprocess.run([sys.executable, "-S", "-c", f"open({path!r}, 'rb')"], user=uid,
+                          capture_output=True)
+    report.check("attack 145: its user cannot open accounts.db", done.returncode != 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
