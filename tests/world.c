@@ -54,11 +54,13 @@ static const struct {
 
 /* ---- texts ------------------------------------------------------------------------------ */
 
+/* "#key:" counts: it takes a default away. */
 static bool has_key(str config, str key)
 {
     while (config.len > 0) {
         str line;
         str_split(config, '\n', &line, &config);
+        str_skip(&line, S("#"));
         if (str_skip(&line, key) && str_starts(line, S(":")))
             return true;
     }

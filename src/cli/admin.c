@@ -42,7 +42,7 @@ static err say(struct session *s, json_t *object)
     err e = net_write(s->conn, str_of(line), until);
     if (e == NULL)
         e = net_write(s->conn, S("\n"), until);
-    free(line);
+    mem_free(line);
     return e;
 }
 

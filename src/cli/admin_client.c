@@ -1,4 +1,5 @@
 #include "cli/admin_client.h"
+#include "base/mem.h"
 #include "cli/admin.h"
 #include <errno.h>
 #include <stdio.h>
@@ -42,7 +43,7 @@ static err send_request(int fd, const json_t *request)
         e = err_new(ERR_CONFIG, "too many ids at once");
     else if (write(fd, head, 4) != 4 || write(fd, text, len) != (ssize_t)len)
         e = err_new(ERR_SYSTEM, "send the request");
-    free(text);
+    mem_free(text);
     return e;
 }
 
@@ -81,7 +82,7 @@ static err read_answer(int fd, struct answer *a)
     }
     if (e == NULL && !a->ended)
         e = err_new(ERR_PROTOCOL, "the server closed the connection without an answer");
-    free(text);
+    mem_free(text);
     if (from)
         fclose(from);
     else

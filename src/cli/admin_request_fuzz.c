@@ -14,8 +14,8 @@ FUZZ(input, arena)
     ASSERT(request.id_count <= CLI_ADMIN_REQUEST_IDS_MAX);
     for (size_t i = 0; i < request.id_count; i++)
         ASSERT(queue_id_parse(request.ids[i], &number));
-    bool aimed = request.id_count || request.all || request.to.len || request.from.len ||
-                 request.rcpt.len;
+    bool aimed =
+        request.id_count || request.all || request.to.len || request.from.len || request.rcpt.len;
     bool changes = request.verb >= CLI_ADMIN_HOLD && request.verb <= CLI_ADMIN_RM;
     ASSERT(aimed || !changes);
 }

@@ -112,7 +112,12 @@ static void run_visit(void *arg)
 static void open_office(struct queue_test *t, struct office *o)
 {
     struct event_sink sink = {count_event, o};
-    struct cli_admin_actions actions = {t->queue, &sink, reload, ask_stop, o, 300};
+    struct cli_admin_actions actions = {.queue = t->queue,
+                                        .events = &sink,
+                                        .reload = reload,
+                                        .stop = ask_stop,
+                                        .arg = o,
+                                        .patience_ms = 300};
     struct stat st;
     snprintf(o->path, sizeof o->path, "%s/admin.sock", t->folder);
     o->config.admin_socket = str_of(o->path);

@@ -239,6 +239,7 @@ err cli_read_password(const char *prompt, struct buf *ret_password)
         fprintf(stderr, "%s: ", prompt);
         quiet = before;
         quiet.c_lflag &= ~(tcflag_t)(ECHO | ISIG); /* a signal would leave the terminal mute */
+        quiet.c_cc[VEOL] = CTRL_C;                 /* so that it arrives without a line end */
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
     }
     err e = read_line_bytes(ret_password);

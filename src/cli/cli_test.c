@@ -1,5 +1,6 @@
 /* Options as people type them, and the help they read: tests/golden/help-NAME.txt (UPDATE=1 in the
  * environment writes them anew). */
+#include "base/mem.h"
 #include "cli/commands.h"
 #include "tests/test.h"
 #include <errno.h>
@@ -151,7 +152,7 @@ TEST(cli_print_clean)
         cli_print_clean(out, str_of(cases[i].text));
         fclose(out);
         CHECK_STR(((str){text, size}), cases[i].shown, cases[i].label);
-        free(text);
+        mem_free(text);
     }
 }
 
@@ -192,7 +193,7 @@ static void compare_golden(const char *name, const char *got)
         ssize_t len = getdelim(&want, &size, '\0', file);
         CHECK_STR(str_of(got), len > 0 ? want : "", path);
     }
-    free(want);
+    mem_free(want);
     fclose(file);
 }
 

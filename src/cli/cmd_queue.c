@@ -211,8 +211,8 @@ static void tell_next(const json_t *line)
 
 static void tell_why(void *arg, const json_t *line)
 {
-    const struct queue_run *run = arg;
     int64_t attempts = number_of(line, "attempts");
+    (void)arg;
     printf("%s for ", text_of(line, "id"));
     print_rcpts(line, ", ");
     printf(" waits since ");
@@ -230,8 +230,6 @@ static void tell_why(void *arg, const json_t *line)
         fputs("  The reason: ", stdout);
         cli_print_clean(stdout, str_of(text_of(line, "reply")));
         putchar('\n');
-    } else if (attempts == 0 && run->config->no_route_holds) {
-        puts("  The configuration names no way for mail to elsewhere (\"routes: mx\" sends it).");
     }
     tell_next(line);
 }

@@ -1,6 +1,7 @@
 /* cli/cmd_user.c -- smtptool user: who may log in here */
 #include "account/secret.h"
 #include "account/store.h"
+#include "base/mem.h"
 #include "cli/commands.h"
 #include <stdlib.h>
 #include <string.h>
@@ -75,7 +76,7 @@ static err get_password(const struct user_run *run, struct buf *ret_password)
     err e = buf_addf(&reference, "file:%s", path);
     if (e == NULL)
         e = account_secret_read(buf_str(&reference), ret_password);
-    free(absolute);
+    mem_free(absolute);
     buf_release(&reference);
     return e;
 }

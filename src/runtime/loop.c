@@ -30,7 +30,8 @@ struct loop *loop_open(struct net_driver *net)
     l->trims_stacks = net == NULL;
     pthread_mutex_init(&l->notes_lock, NULL);
     l->notes_end = &l->notes;
-    __atomic_store_n(&assert_describe, describe_current, __ATOMIC_RELAXED); /* each loop says the same */
+    __atomic_store_n(&assert_describe, describe_current,
+                     __ATOMIC_RELAXED); /* each loop says the same */
     return l;
 }
 

@@ -72,6 +72,10 @@ static void host_crowd(void *arg)
     size_t before = resident_bytes();
     fill_room(crowd, IDLE_CONNS);
     size_t each = (resident_bytes() - before) / IDLE_CONNS;
+    for (int i = 0; i < 10 && each >= IDLE_BYTES_MAX; i++) { /* a busy machine trims late */
+        CHECK_DONE(fiber_sleep(deadline_after(UNTIL_TRIMMED_MS)), "sleep");
+        each = (resident_bytes() - before) / IDLE_CONNS;
+    }
     fprintf(stderr, "    an idle TLS connection: %zu bytes\n", each);
 #if !defined(WITH_ASAN) && !defined(WITH_TSAN)
     CHECK(each < IDLE_BYTES_MAX, "memory of an idle connection");

@@ -156,6 +156,15 @@ def port_answers(port, host="127.0.0.1"):
         return False
 
 
+def port_speaks(port):
+    """Somebody greets there; that it is bound does not mean that anybody listens to you yet."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as s:
+            return s.recv(1) != b""
+    except OSError:
+        return False
+
+
 def wait_gone(pid, seconds):
     """True once there is no process pid any more (a zombie counts as gone)."""
     def gone():

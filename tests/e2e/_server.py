@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-from _check import SMTPTOOL, at_end, folder, free_port, port_answers, tool, until, wait_gone, write
+from _check import SMTPTOOL, at_end, folder, free_port, port_answers, port_speaks, tool, until, wait_gone, write
 
 STOP_SECONDS_MAX = 40
 START_SECONDS_MAX = 20
@@ -102,7 +102,7 @@ class Server:
             self.process = subprocess.Popen([*wrapper, SMTPTOOL, "-C", self.file, "serve"],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         ready = until(START_SECONDS_MAX, lambda: self.process.poll() is not None or
-                      all(port_answers(p) for p in self.ports()))
+                      all(port_answers(p) for p in self.ports()) and port_speaks(self.ports()[0]))
         if not ready or self.process.poll() is not None:
             self.show()
             raise RuntimeError(f"the server did not start (exit {self.process.poll()})")
@@ -147,14 +147,14 @@ class Server:
         if self.process is None:
             return
         below = self.children()
-        self.process.kill()
-        self.process.wait()
-        self.process = None
-        for pid in below:
+        for pid in (*below, self.process.pid):  # children first: an orphan would stop politely
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
-                continue
+                pass
+        self.process.wait()
+        self.process = None
+        for pid in below:
             wait_gone(pid, 5)
 
     def reload(self):

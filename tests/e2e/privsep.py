@@ -8,7 +8,7 @@ import pwd
 import subprocess
 import sys
 
-from _check import Report, need_program, skip_all
+from _check import Report, need_program, port_answers, skip_all, until, wait_gone
 from _server import Server
 from _smtp import Client, client_tls
 
@@ -30,12 +30,13 @@ def open_files(pid):
     return names
 
 
-def give_state(server, user):
-    """The main process owns spool and state; what the keeper holds stays with who we are."""
-    who = pwd.getpwnam(user)
-    for root, folders, files in os.walk(server.state):
-        for name in (".", *folders, *files):
-            os.chown(os.path.join(root, name), who.pw_uid, who.pw_gid)
+def events_folder(server):
+    """Where the user that the main process becomes may write."""
+    path = os.path.join(server.folder, "events")
+    os.mkdir(path)
+    os.chown(path, pwd.getpwnam(USER).pw_uid, -1)
+    server.config["events"] = {"to": os.path.join(path, "events.jsonl")}
+    server.save()
 
 
 def main():
@@ -43,6 +44,7 @@ def main():
     if os.geteuid() != 0:
         skip_all("attack 145", "only root can become another user")
     server = Server(user=USER)
+    events_folder(server)
     server.add_user("tester", "secret")
     server.start()
     below = server.children()
@@ -62,8 +64,25 @@ def main():
     mains = [p for p in sockets if p not in holders]
     if report.equal("attack 145: another one carries the connections", len(mains), 1):
         judge_main(report, server, mains[0])
+    one_dies(report, server)
     report.equal("SIGTERM", server.stop(), 0)
     return report.finish()
+
+
+def one_dies(report, server):
+    """Attack 144: neither process lives on alone, and no port stays open."""
+    for which in ("keeper", "main"):
+        pid = server.process.pid if which == "keeper" else server.children()[0]
+        other = server.children()[0] if which == "keeper" else server.process.pid
+        os.kill(pid, 9)
+        if which == "keeper":
+            server.process.wait()
+        gone = wait_gone(other, 35)
+        report.check(f"attack 144: the {which} is killed: the other ends", gone)
+        report.check(f"attack 144: the {which} is killed: the ports are closed",
+                     until(5, lambda: not port_answers(server.relay)))
+        server.kill()
+        server.start()
 
 
 def listens(pid, port):
