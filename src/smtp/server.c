@@ -5,7 +5,6 @@
 #include "smtp/body.h"
 #include "smtp/reply.h"
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,16 +15,6 @@ static_assert(ENVELOPE_RCPTS_MAX *
               "the mail arena holds the most recipients a mail may have");
 
 /* ---- saying ----------------------------------------------------------------------------- */
-
-void smtp_answer_set(struct smtp_answer *a, int code, const char *enhanced, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    *a = (struct smtp_answer){.code = code};
-    snprintf(a->enhanced, sizeof a->enhanced, "%s", enhanced);
-    vsnprintf(a->text, sizeof a->text, fmt, args);
-    va_end(args);
-}
 
 static err say(struct smtp_session *s, int code, const char *enhanced, const char *text)
 {
@@ -119,15 +108,15 @@ static err announce(struct smtp_session *s)
     char mails[32] = "";
     const char *mechanisms = s->backend->mechanisms(s);
     if (o->messages_max > 0 && o->messages_max <= LIMITS_VALUE_MAX)
-        snprintf(mails, sizeof mails, "MAILMAX=%d ", o->messages_max);
+        snprintf(mails, sizeof mails, " MAILMAX=%d", o->messages_max);
     int n = snprintf(text, sizeof text,
                      "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-                     "250-DSN\r\n%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
+                     "250-DSN\r\n%s%s%s%s250 LIMITS RCPTMAX=%d%s\r\n",
                      STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max,
                      o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
                      mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
-                     mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
+                     mechanisms && *mechanisms ? "\r\n" : "", o->recipients_max, mails);
     ASSERT(n > 0 && (size_t)n < sizeof text);
     return net_write(s->conn, (str){text, (size_t)n}, deadline_after(o->command_ms));
 }
@@ -539,7 +528,7 @@ static err too_much_junk(struct smtp_session *s, const char *verb)
 static err dispatch(struct smtp_session *s, str line, deadline until)
 {
     struct smtp_command c = smtp_command_split(line);
-    int junk = c.verb == SMTP_UNKNOWN ? 0 : rules[c.verb].flags & IS_MAIL ? 0 : 1;
+    int junk = c.verb == SMTP_UNKNOWN || !(rules[c.verb].flags & IS_MAIL);
     if (c.verb != SMTP_QUIT && s->junk_commands + junk > s->options->junk_commands_max)
         return too_much_junk(s, c.name);
     int before = s->junk_commands;
