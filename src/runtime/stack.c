@@ -53,10 +53,12 @@ static void forget_frames(struct stack *s)
 struct stack *stack_take(struct stack_pool *pool)
 {
     struct stack *s = pool->free;
-    if (s == NULL)
-        return map_stack();
-    pool->free = s->next;
-    pool->count--;
+    if (s) {
+        pool->free = s->next;
+        pool->count--;
+    } else {
+        s = map_stack(); /* where another stack may have been before */
+    }
     forget_frames(s);
     return s;
 }
