@@ -327,11 +327,28 @@ static void tell_unchanged(const struct config *before, const struct config *now
         log_warn("workers and dns take effect at the next start");
 }
 
+static err open_view(const struct service *s, const struct config *c,
+                     struct inbound_view **ret_view)
+{
+    return inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), ret_view);
+}
+
+err service_check(const struct service *s, const struct config *c)
+{
+    struct inbound_view *view;
+    TRY(open_view(s, c, &view));
+    inbound_view_close(view);
+    return NULL;
+}
+
 err service_reload(struct service *s, const struct config *c, const int *listen_fds,
                    size_t listen_fd_count)
 {
     struct inbound_view *view;
-    TRY(inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view));
+    err unfit = open_view(s, c, &view);
+    for (size_t i = 0; unfit && i < listen_fd_count; i++)
+        close(listen_fds[i]);
+    TRY(unfit);
     s->options.listen_fds = listen_fds;
     s->options.listen_fd_count = listen_fd_count;
     pthread_mutex_lock(&s->lock);
