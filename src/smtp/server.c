@@ -108,15 +108,15 @@ static err announce(struct smtp_session *s)
     char mails[32] = "";
     const char *mechanisms = s->backend->mechanisms(s);
     if (o->messages_max > 0 && o->messages_max <= LIMITS_VALUE_MAX)
-        snprintf(mails, sizeof mails, " MAILMAX=%d", o->messages_max);
+        snprintf(mails, sizeof mails, "MAILMAX=%d ", o->messages_max);
     int n = snprintf(text, sizeof text,
                      "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-                     "250-DSN\r\n%s%s%s%s250 LIMITS RCPTMAX=%d%s\r\n",
+                     "250-DSN\r\n%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
                      STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max,
                      o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
                      mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
-                     mechanisms && *mechanisms ? "\r\n" : "", o->recipients_max, mails);
+                     mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
     ASSERT(n > 0 && (size_t)n < sizeof text);
     return net_write(s->conn, (str){text, (size_t)n}, deadline_after(o->command_ms));
 }
@@ -528,7 +528,8 @@ static err too_much_junk(struct smtp_session *s, const char *verb)
 static err dispatch(struct smtp_session *s, str line, deadline until)
 {
     struct smtp_command c = smtp_command_split(line);
-    int junk = c.verb == SMTP_UNKNOWN || !(rules[c.verb].flags & IS_MAIL);
+    /* What is no command is refused, and so counted, like any other mistake. */
+    int junk = c.verb != SMTP_UNKNOWN && !(rules[c.verb].flags & IS_MAIL);
     if (c.verb != SMTP_QUIT && s->junk_commands + junk > s->options->junk_commands_max)
         return too_much_junk(s, c.name);
     int before = s->junk_commands;
