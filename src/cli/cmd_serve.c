@@ -169,6 +169,7 @@ static err reload(struct serving *s, const struct config *fresh)
 {
     if (!s->one_process)
         TRY(keeper_process_reload(&s->process));
+    TRY(service_check(s->service, fresh)); /* before sockets are bound that nobody would serve */
     TRY(ask_for_ports(s, fresh));
     TRY(service_reload(s->service, fresh, s->fds, s->fd_count));
     config_close(s->config);
@@ -176,9 +177,27 @@ static err reload(struct serving *s, const struct config *fresh)
     return NULL;
 }
 
+/* NULL: the file has mistakes. They go through the log, for stderr itself may be blocked. */
+static struct config *load_fresh(struct serving *s)
+{
+    struct config_errors errors;
+    struct config *config = NULL;
+    CLEANUP(buf_release) struct buf text;
+    buf_init(&text, 1 << 20);
+    config_errors_init(&errors);
+    err e = config_load(s->cli->config_path, &config, &errors);
+    if (e && config_errors_print(&errors, &text) == NULL)
+        for (str rest = buf_str(&text), line; rest.len > 0;) {
+            str_split(rest, '\n', &line, &rest);
+            log_error("%.*s", STR_ARG(line));
+        }
+    config_errors_release(&errors);
+    return e ? NULL : config;
+}
+
 static void reload_from_signal(struct serving *s)
 {
-    const struct config *fresh = cli_config(s->cli);
+    const struct config *fresh = load_fresh(s);
     err e = fresh ? reload(s, fresh) : NULL;
     if (fresh == NULL)
         log_error("the configuration was not reloaded: the old one stays in force");

@@ -327,11 +327,25 @@ static void tell_unchanged(const struct config *before, const struct config *now
         log_warn("workers and dns take effect at the next start");
 }
 
+static err open_view(const struct service *s, const struct config *c,
+                     struct inbound_view **ret_view)
+{
+    return inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), ret_view);
+}
+
+err service_check(const struct service *s, const struct config *c)
+{
+    struct inbound_view *view;
+    TRY(open_view(s, c, &view));
+    inbound_view_close(view);
+    return NULL;
+}
+
 err service_reload(struct service *s, const struct config *c, const int *listen_fds,
                    size_t listen_fd_count)
 {
     struct inbound_view *view;
-    err e = inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view);
+    err e = open_view(s, c, &view);
     if (e) {
         for (size_t i = 0; i < listen_fd_count; i++)
             close(listen_fds[i]);
