@@ -286,8 +286,8 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
         cli_fail_err(e, "cannot start");
         status = e->kind == ERR_CONFIG ? CLI_CONFIG : CLI_UNAVAILABLE;
     } else {
-        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s",
-                 STR_ARG(s->config->hostname), s->state.folder);
+        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s, events to %.*s",
+                 STR_ARG(s->config->hostname), s->state.folder, STR_ARG(s->config->events.to));
         obey_signals(s, signals);
         service_stop(s->service, SERVE_GRACE_MS);
     }

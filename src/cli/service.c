@@ -61,7 +61,8 @@ static err open_events(struct service *s)
     s->events = (struct event_sink){emit, s};
     if (sim_active() || str_eq(to, S("none")))
         return NULL;
-    return events_writer_open(to, &s->writer);
+    struct events_writer_options o = {to, s->config->events.rotate_bytes, s->config->events.keep};
+    return events_writer_open(&o, &s->writer);
 }
 
 static err open_keeper(struct service *s)
@@ -322,6 +323,9 @@ static void tell_unchanged(const struct config *before, const struct config *now
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!str_eq(texts[i].before, texts[i].now))
             log_warn("%s has changed: it takes effect at the next start", texts[i].key);
+    if (before->events.rotate_bytes != now->events.rotate_bytes ||
+        before->events.keep != now->events.keep)
+        log_warn("events.rotate and events.keep take effect at the next start");
     if (before->workers != now->workers || before->dns.servers != now->dns.servers ||
         before->dns.validate != now->dns.validate)
         log_warn("workers and dns take effect at the next start");
