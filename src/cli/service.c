@@ -137,7 +137,8 @@ static err open_queue(struct service *s)
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,
                                               .free_space_floor = l->free_space_bytes,
-                                              .draft_memory_max = l->draft_memory_bytes},
+                                              .draft_memory_max = l->draft_memory_bytes,
+                                              .events = &s->events},
                       &s->queue);
 }
 
