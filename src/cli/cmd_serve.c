@@ -178,6 +178,7 @@ static err reload(struct serving *s, const struct config *fresh)
 
 static void reload_from_signal(struct serving *s)
 {
+    char why[400] = "the file has mistakes: the log tells each";
     const struct config *fresh = cli_config(s->cli);
     err e = fresh ? reload(s, fresh) : NULL;
     if (fresh == NULL)
@@ -186,6 +187,10 @@ static void reload_from_signal(struct serving *s)
         log_err(e, "the configuration was not reloaded");
     else
         log_info("configuration reloaded");
+    if (e)
+        err_describe(e, why, sizeof why);
+    if (fresh == NULL || e)
+        service_config_refused(s->service, str_of(why));
     config_close(fresh);
     err_forget();
 }

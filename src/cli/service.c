@@ -332,6 +332,12 @@ static void tell_unchanged(const struct config *before, const struct config *now
         log_warn("workers and dns take effect at the next start");
 }
 
+void service_config_refused(struct service *s, str reason)
+{
+    struct event e = {.kind = EVENT_CONFIG_REFUSED, .reason = reason};
+    event_emit(&s->events, &e);
+}
+
 err service_reload(struct service *s, const struct config *c, const int *listen_fds,
                    size_t listen_fd_count)
 {
@@ -355,8 +361,10 @@ err service_reload(struct service *s, const struct config *c, const int *listen_
     config_close(before);
     if (s->writer)
         events_writer_reopen(s->writer);
-    struct event done = {.kind = EVENT_CONFIG_RELOADED};
-    event_emit(&s->events, &done);
+    if (e == NULL) {
+        struct event done = {.kind = EVENT_CONFIG_RELOADED};
+        event_emit(&s->events, &done);
+    }
     return e;
 }
 
