@@ -197,6 +197,7 @@ static struct config *load_fresh(struct serving *s)
 
 static void reload_from_signal(struct serving *s)
 {
+    char why[400] = "the file has mistakes: the log tells each";
     const struct config *fresh = load_fresh(s);
     err e = fresh ? reload(s, fresh) : NULL;
     if (fresh == NULL)
@@ -205,6 +206,10 @@ static void reload_from_signal(struct serving *s)
         log_err(e, "the configuration was not reloaded");
     else
         log_info("configuration reloaded");
+    if (e)
+        err_describe(e, why, sizeof why);
+    if (fresh == NULL || e)
+        service_config_refused(s->service, str_of(why));
     config_close(fresh);
     err_forget();
 }
@@ -311,8 +316,8 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
         cli_fail_err(e, "cannot start");
         status = e->kind == ERR_CONFIG ? CLI_CONFIG : CLI_UNAVAILABLE;
     } else {
-        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s",
-                 STR_ARG(s->config->hostname), s->state.folder);
+        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s, events to %.*s",
+                 STR_ARG(s->config->hostname), s->state.folder, STR_ARG(s->config->events.to));
         obey_signals(s, signals);
         service_stop(s->service, SERVE_GRACE_MS);
     }
