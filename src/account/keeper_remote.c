@@ -52,11 +52,9 @@ static void waiting_release(struct waiting *w)
 static void arrive(struct loop_note *note)
 {
     struct waiting *w = CONTAINER_OF(note, struct waiting, done.note);
-    w->done.done = true;
+    completion_arrived(&w->done);
     if (w->left_behind)
         waiting_release(w);
-    else
-        gate_wake_all(&w->done.gate);
 }
 
 static void wake(struct keeper_remote *r)
@@ -100,8 +98,10 @@ static void give_up(struct keeper_remote *r, struct waiting *w)
     else
         w->left_behind = true; /* its note is on the way */
     pthread_mutex_unlock(&r->lock);
-    if (ours)
-        waiting_release(w);
+    if (!ours)
+        return;
+    completion_forget(&w->done);
+    waiting_release(w);
 }
 
 static err ask(struct keeper_caller *caller, const struct keeper_request *request,
@@ -115,6 +115,7 @@ static err ask(struct keeper_caller *caller, const struct keeper_request *reques
     err e = enter(r, request, w);
     pthread_mutex_unlock(&r->lock);
     if (e) {
+        completion_forget(&w->done);
         waiting_release(w);
         return e;
     }

@@ -1,5 +1,7 @@
 #include "base/log.h"
 #include "base/clock.h"
+#include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,14 +19,37 @@ void log_set_sink(void (*sink)(void *arg, enum log_level, str line), void *arg)
     line_sink_arg = arg;
 }
 
-static __attribute__((noinline)) void to_stderr(enum log_level level, str line)
+static pthread_mutex_t stderr_lock = PTHREAD_MUTEX_INITIALIZER;
+static unsigned long lines_lost; /* with the lock held */
+
+static bool write_stderr(const char *when, enum log_level level, str line)
 {
     static const char *const names[] = {"error", "warn", "info", "debug"};
-    char when[CLOCK_RFC3339_BYTES], whole[LOG_LINE_BYTES_MAX + 48];
-    clock_rfc3339(clock_real_ms(), when);
+    char whole[LOG_LINE_BYTES_MAX + 48];
+    struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&p, 1, 0) <= 0 || (p.revents & POLLOUT) == 0)
+        return false;
     int n = snprintf(whole, sizeof whole, "%s %-5s %.*s\n", when, names[level], STR_ARG(line));
-    if (n > 0 && write(STDERR_FILENO, whole, (size_t)n) < 0)
-        return; /* a blocked or closed log must not stop mail */
+    return n > 0 && write(STDERR_FILENO, whole, (size_t)n) >= 0;
+}
+
+/* A log that is blocked or closed must not stop mail: what finds no place there is counted. A pipe
+ * or socket that poll() calls writable takes a line of this size whole, so the lock is not held
+ * for long. */
+static __attribute__((noinline)) void to_stderr(enum log_level level, str line)
+{
+    char when[CLOCK_RFC3339_BYTES], lost[80];
+    clock_rfc3339(clock_real_ms(), when);
+    pthread_mutex_lock(&stderr_lock);
+    bool good = true;
+    if (lines_lost > 0) {
+        int n = snprintf(lost, sizeof lost, "%lu lines of this log were lost", lines_lost);
+        good = write_stderr(when, LOG_LEVEL_WARN, (str){lost, (size_t)n});
+        lines_lost = good ? 0 : lines_lost;
+    }
+    if (!good || !write_stderr(when, level, line))
+        lines_lost++;
+    pthread_mutex_unlock(&stderr_lock);
 }
 
 /* The length of the one whole UTF-8 character at the front that is safe to show, or 0. Not safe is

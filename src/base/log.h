@@ -2,7 +2,8 @@
  *
  * One line an entry, whatever is no shown UTF-8 character escaped, cut at a limit. Mail events
  * (accepted, delivered …) are not log lines: see events/. Low layers do not log; the layer that
- * decides does, once.
+ * decides does, once. Logging never waits: what a blocked stderr does not take is lost and counted,
+ * and the next line that it does take is preceded by the count.
  */
 #pragma once
 #include "base/err.h"

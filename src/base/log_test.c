@@ -1,5 +1,8 @@
 #include "base/log.h"
 #include "tests/test.h"
+#include <fcntl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static struct {
     char line[LOG_LINE_BYTES_MAX + 1];
@@ -93,4 +96,41 @@ TEST(log_err_tells_the_chain)
     log_err(err_wrap(err_new(ERR_TIMEOUT, "no answer"), "connect"), "delivery %s", "4Xk2");
     CHECK(str_starts(str_of(last.line), S("delivery 4Xk2: connect: no answer [log_test.c:")),
           last.line);
+}
+
+/* In a child, for its stderr is a pipe that nobody reads. Returns what was read in the end. */
+static size_t log_into_full_pipe(char *ret_text, size_t size)
+{
+    int ends[2];
+    CHECK(pipe2(ends, O_CLOEXEC) == 0, "pipe");
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(10); /* were it to block */
+        dup2(ends[1], STDERR_FILENO);
+        fcntl(ends[1], F_SETPIPE_SZ, 8192);
+        log_set_sink(NULL, NULL);
+        for (int i = 0; i < 1000; i++)
+            log_warn("line %d", i);
+        char taken[8192];
+        while (read(ends[0], taken, sizeof taken) == sizeof taken)
+            continue;
+        log_warn("the reader is back");
+        _exit(0);
+    }
+    close(ends[1]);
+    int status = 1;
+    CHECK(child > 0 && waitpid(child, &status, 0) == child, "child");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "attack 148: a full pipe does not block");
+    ssize_t got = read(ends[0], ret_text, size);
+    close(ends[0]);
+    return got > 0 ? (size_t)got : 0;
+}
+
+TEST(log_never_waits) /* attack 148 */
+{
+    char text[8192];
+    str heard = {text, log_into_full_pipe(text, sizeof text)}, first, rest;
+    str_split(heard, '\n', &first, &rest);
+    CHECK(str_contains(first, S("lines of this log were lost")), "attack 148: the loss is told");
+    CHECK(str_contains(rest, S("the reader is back")), "attack 148: it goes on");
 }

@@ -10,14 +10,26 @@
 
 /* ---- telling ---------------------------------------------------------------------------- */
 
+/* What is wrong may quote an argument or a server: it stays one line, and no terminal acts on it.
+ */
+static void fail_line(const char *fmt, va_list args, const char *why)
+{
+    char text[1024];
+    int n = vsnprintf(text, sizeof text, fmt, args);
+    size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
+    fputs("smtptool: ", stderr);
+    cli_print_clean(stderr, (str){text, len});
+    fputs(why ? ": " : "", stderr);
+    cli_print_clean(stderr, str_of(why));
+    fputc('\n', stderr);
+}
+
 void cli_fail(const char *fmt, ...)
 {
     va_list args;
-    fputs("smtptool: ", stderr);
     va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
+    fail_line(fmt, args, NULL);
     va_end(args);
-    fputc('\n', stderr);
 }
 
 static bool show_places; /* -v: the line of source that an err comes from */
@@ -46,12 +58,10 @@ void cli_fail_err(err e, const char *fmt, ...)
 {
     char why[1024];
     va_list args;
-    fputs("smtptool: ", stderr);
-    va_start(args, fmt);
-    vfprintf(stderr, fmt, args);
-    va_end(args);
     cli_describe(e, why, sizeof why);
-    fprintf(stderr, ": %s\n", why);
+    va_start(args, fmt);
+    fail_line(fmt, args, why);
+    va_end(args);
 }
 
 bool cli_color(int fd)

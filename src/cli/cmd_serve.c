@@ -50,8 +50,9 @@ struct serving {
     struct keeper_process process;
     bool one_process;
     struct keeper_remote *remote;
-    int *fds; /* listening, workers for each listener */
+    int *fds; /* listening, workers for each listener; the service's once it has them */
     size_t fd_count;
+    size_t workers; /* as many as were started: a reload does not change it */
     struct service *service;
 };
 
@@ -67,19 +68,24 @@ static void raise_descriptor_limit(void)
 
 /* ---- ports and rights ------------------------------------------------------------------- */
 
-/* Listening sockets for all workers from the keeper. */
+/* Listening sockets for all workers from the keeper. One that nobody accepts from would swallow
+ * its share of the connections, so on an err none is left. */
 static err ask_for_ports(struct serving *s, const struct config *c)
 {
-    size_t workers = (size_t)service_worker_count(c);
+    if (s->workers == 0)
+        s->workers = (size_t)service_worker_count(c);
     mem_free(s->fds);
-    s->fds = mem_alloc((c->listener_count * workers + 1) * sizeof *s->fds);
+    s->fds = mem_alloc((c->listener_count * s->workers + 1) * sizeof *s->fds);
     s->fd_count = 0;
-    for (size_t i = 0; i < c->listener_count && !s->one_process; i++) {
-        TRY(keeper_process_listen(&s->process, &c->listeners[i].address, s->fds + s->fd_count,
-                                  workers));
-        s->fd_count += workers;
+    err e = NULL;
+    for (size_t i = 0; i < c->listener_count && !s->one_process && e == NULL; i++) {
+        e = keeper_process_listen(&s->process, &c->listeners[i].address, s->fds + s->fd_count,
+                                  s->workers);
+        s->fd_count += e ? 0 : s->workers;
     }
-    return NULL;
+    for (; e && s->fd_count > 0; s->fd_count--)
+        close(s->fds[s->fd_count - 1]);
+    return e;
 }
 
 struct paths {

@@ -86,6 +86,10 @@ static const char *reply_to(struct scene *scene, const struct script *s, const c
         return s->hello;
     if (strncmp(line, "AUTH", 4) == 0)
         return s->auth;
+    if (strcmp(line, "YWxpY2U=") == 0) /* LOGIN: alice, then the password */
+        return "334 UGFzc3dvcmQ6";
+    if (strcmp(line, "aHVudGVyMi1zZWNyZXQ=") == 0)
+        return works.auth;
     if (strncmp(line, "MAIL", 4) == 0)
         return s->mail;
     if (strncmp(line, "RCPT", 4) == 0)
@@ -225,6 +229,8 @@ static void check_scene(struct scene *scene)
         CHECK(scene->last_rcpts[0] == 2 && scene->last_rcpts[1] == 1, scene->label);
     CHECK(!str_contains(told, S("hunter2")), "no secret is shown (attack 147)");
     CHECK(!str_contains(told, S("AGFsaWNl")), "nor its base64");
+    CHECK(!str_contains(told, S("aHVudGVy")), "nor that of LOGIN");
+    CHECK(!str_contains(told, S("VXNlcm5hbWU6")), "nor the challenge");
     buf_release(&scene->transcript);
 }
 
@@ -233,7 +239,10 @@ static void check_scene(struct scene *scene)
 TEST(cli_send_client_policy)
 {
     static struct script later, gone, never, bad_rcpt, mixed, busy, hang_up, no_dot, no_login,
-        login_later, mute, odd;
+        login_later, mute, odd, asking;
+    asking = works;
+    asking.hello = "250-mx\r\n250 AUTH LOGIN";
+    asking.auth = "334 VXNlcm5hbWU6";
     later = gone = never = bad_rcpt = mixed = busy = hang_up = no_dot = no_login = login_later =
         mute = odd = works;
     later.dot = "451 4.3.0 later";
@@ -279,6 +288,9 @@ TEST(cli_send_client_policy)
         {.label = "login refused: never again", .url = CLEAR, .login = true,
          .scripts = {&no_login}, .rcpts = 1, .exit = CLI_NO_PERMISSION, .connections = 1,
          .told = "-> AUTH PLAIN ***"},
+        {.label = "nothing of what is said in a login is shown", .url = CLEAR, .login = true,
+         .scripts = {&asking}, .rcpts = 1, .connections = 1,
+         .told = "-> AUTH LOGIN\n<- 334 ***\n-> ***\n<- 334 ***\n-> ***\n<- 235 2.7.0 in\n"},
         {.label = "login later", .url = CLEAR, .login = true, .scripts = {&login_later, &works},
          .rcpts = 1, .connections = 2, .waits = 1, .told = "-> AUTH PLAIN ***"},
         {.label = "a stripped STARTTLS is a failure, not a fallback", .url = "smtp://192.0.2.1",

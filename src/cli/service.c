@@ -331,7 +331,12 @@ err service_reload(struct service *s, const struct config *c, const int *listen_
                    size_t listen_fd_count)
 {
     struct inbound_view *view;
-    TRY(inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view));
+    err e = inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view);
+    if (e) {
+        for (size_t i = 0; i < listen_fd_count; i++)
+            close(listen_fds[i]);
+        return e;
+    }
     s->options.listen_fds = listen_fds;
     s->options.listen_fd_count = listen_fd_count;
     pthread_mutex_lock(&s->lock);
@@ -340,7 +345,7 @@ err service_reload(struct service *s, const struct config *c, const int *listen_
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
     order_all(s, WORKER_RELISTEN);
-    err e = collect_reports(s, s->worker_count);
+    e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);
     config_close(before);
     if (s->writer)

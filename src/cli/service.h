@@ -41,8 +41,8 @@ must_use err service_start(const struct service_options *, struct service **ret_
 void service_stop(struct service *, int64_t grace_ms);
 
 /* Another configuration: listeners that are gone close, new ones open, sessions keep what they
- * began with. listen_fds: as in the options. On an err the old one stays in force. What is read
- * only at start (state, dns, events, user) is told when it differs. */
+ * began with. listen_fds: as in the options, taken over in any case. On an err the old one stays in
+ * force. What is read only at start (state, dns, events, user) is told when it differs. */
 must_use err service_reload(struct service *, const struct config *, const int *listen_fds,
                             size_t listen_fd_count);
 int service_worker_count(const struct config *); /* how many workers it asks for */

@@ -29,6 +29,7 @@ static bool settle(struct dns_query *q, int to)
 static void arrived(struct loop_note *note)
 {
     struct dns_query *q = CONTAINER_OF(note, struct dns_query, note);
+    loop_came(q->loop);
     if (q->left) {
         query_free(q);
         return;
@@ -61,15 +62,19 @@ struct dns_query *dns_transport_start(struct dns_transport *t, const char *name,
     q->note.run = arrived;
     q->loop = loop_current();
     gate_init(&q->gate);
+    loop_expect(q->loop);
     t->ask(t, q);
     return q;
 }
 
 void dns_transport_leave(struct dns_query *q)
 {
+    struct loop *loop = q->loop;
     if (q->done)
         query_free(q);
-    else if (!settle(q, STATE_LEFT))
+    else if (settle(q, STATE_LEFT))
+        loop_came(loop); /* no note: the answerer frees it */
+    else
         q->left = true;
 }
 

@@ -439,12 +439,12 @@ void inbound_session_run(struct inbound *in, struct inbound_view *view, struct n
     err e = talk(s);
     if (e && e->kind == ERR_SYSTEM)
         log_err(e, "session with %s", s->peer_ip);
-    smtp_server_release(&s->smtp);
-    if (s->counted) {
+    if (s->counted) { /* before the release: the event names the login */
         struct address peer = net_peer(conn);
         inbound_limits_leave(in->limits, &peer);
         tell(s, EVENT_DISCONNECTED);
     }
+    smtp_server_release(&s->smtp);
     if (net_pending(conn) > 0)
         net_linger(conn, deadline_after(LINGER_MS_MAX));
     net_close(conn);

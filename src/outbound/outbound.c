@@ -63,7 +63,7 @@ static void set_full(struct outbound *o, struct site *s, bool full)
 
 static void forget_if_idle(struct outbound *o, struct site *s)
 {
-    if (s->runners > 0 || s->pause_ms > 0)
+    if (s->runners > 0 || s->pause_ms > 0 || s->paused)
         return;
     set_full(o, s, false);
     table_remove(&o->sites, str_of(s->name));
@@ -72,7 +72,7 @@ static void forget_if_idle(struct outbound *o, struct site *s)
 
 struct pause {
     struct outbound *outbound;
-    struct site *site; /* it stays: its pause_ms is set */
+    struct site *site; /* it stays while it is paused */
 };
 
 static void wait_out(void *arg)
@@ -83,6 +83,7 @@ static void wait_out(void *arg)
         return;
     p.site->paused = false;
     set_full(p.outbound, p.site, false);
+    forget_if_idle(p.outbound, p.site);
 }
 
 static void pause_site(struct outbound *o, struct site *s, str why, const struct config *c)

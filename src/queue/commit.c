@@ -327,6 +327,7 @@ static void request_arrived(struct loop_note *note)
 {
     struct queue_request *r = CONTAINER_OF(note, struct queue_request, note);
     r->arrived = true;
+    loop_came(r->loop);
     if (r->released)
         queue_request_free(r);
     else

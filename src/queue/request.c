@@ -50,6 +50,8 @@ static err answer_of(const struct queue_request *r)
 err queue_request_run(struct queue_request *r, deadline until)
 {
     ASSERT(r->loop != NULL);
+    struct loop *loop = r->loop;
+    loop_expect(loop);
     chan_send(r->queue->requests, &r->item);
     err e = NULL;
     while (!r->arrived && e == NULL)
@@ -62,8 +64,10 @@ err queue_request_run(struct queue_request *r, deadline until)
     int before = QUEUE_UNANSWERED;
     bool left = __atomic_compare_exchange_n(&r->answer, &before, QUEUE_LEFT, false,
                                             __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
-    if (left)
-        return e; /* the commit thread frees it */
+    if (left) {
+        loop_came(loop); /* no note: the commit thread frees it */
+        return e;
+    }
     e = answer_of(r);
     r->released = true; /* its note is under way */
     return e;

@@ -41,6 +41,7 @@ struct loop {
     void *context; /* of the thread that runs the loop */
     struct fiber *current;
     size_t live;
+    size_t expected; /* notes that others still owe us */
     struct stack_pool stacks;
     pthread_mutex_t notes_lock;
     struct loop_note *notes, **notes_end;

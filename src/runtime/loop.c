@@ -55,9 +55,17 @@ void loop_post(struct loop *l, struct loop_note *note)
     bool first = l->notes == NULL;
     *l->notes_end = note;
     l->notes_end = &note->next;
-    pthread_mutex_unlock(&l->notes_lock);
     if (first && l != running)
-        l->net->wake(l->net);
+        l->net->wake(l->net); /* under the lock: once the note has run, the loop may be gone */
+    pthread_mutex_unlock(&l->notes_lock);
+}
+
+void loop_expect(struct loop *l) { l->expected++; }
+
+void loop_came(struct loop *l)
+{
+    ASSERT(l->expected > 0);
+    l->expected--;
 }
 
 static bool has_notes(struct loop *l)
@@ -143,7 +151,8 @@ static void turn(struct loop *l)
 {
     run_notes(l);
     run_ready(l);
-    bool busy = !list_empty(&l->ready) || l->live == 0 || has_notes(l);
+    bool over = l->live == 0 && l->expected == 0;
+    bool busy = !list_empty(&l->ready) || over || has_notes(l);
     l->net->poll(l->net, l, busy ? 0 : loop_next_timer_ns(l));
     run_timers(l);
     trim_parked(l);
@@ -156,7 +165,7 @@ void loop_run(struct loop *l, const char *name, void (*entry)(void *arg), void *
     running = l;
     group_init(&root);
     fiber_spawn(&root, name, entry, arg);
-    while (l->live > 0)
+    while (l->live > 0 || l->expected > 0)
         turn(l);
     while (run_notes(l))
         ;
@@ -165,16 +174,24 @@ void loop_run(struct loop *l, const char *name, void (*entry)(void *arg), void *
 
 static void completion_note(struct loop_note *note)
 {
-    struct completion *c = CONTAINER_OF(note, struct completion, note);
+    completion_arrived(CONTAINER_OF(note, struct completion, note));
+}
+
+void completion_arrived(struct completion *c)
+{
+    loop_came(c->loop);
     c->done = true;
     gate_wake_all(&c->gate);
 }
+
+void completion_forget(struct completion *c) { loop_came(c->loop); }
 
 void completion_init(struct completion *c)
 {
     *c = (struct completion){.loop = loop_current(), .note.run = completion_note};
     ASSERT(c->loop != NULL);
     gate_init(&c->gate);
+    loop_expect(c->loop);
 }
 
 void completion_finish(struct completion *c) { loop_post(c->loop, &c->note); }

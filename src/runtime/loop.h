@@ -25,9 +25,17 @@ struct loop_note {
 };
 void loop_post(struct loop *, struct loop_note *);
 
+/* A note will come from another thread: loop_run() does not return before it has. Both on the
+ * loop's own thread: expect when it is asked for, came when it has run, or will not come at all.
+ * Who posts to a loop in any other way must know by himself that it still runs. */
+void loop_expect(struct loop *);
+void loop_came(struct loop *);
+
 /* One answer from anywhere to one waiting fiber. init and wait happen on the fiber that waits;
  * finish once, on any thread. When the wait ends with an err the completion is still awaited by
- * the other side: its memory must live until finish was called (see job_run for the pattern). */
+ * the other side: its memory must live until its note has run (see job_run for the pattern), and
+ * so must the loop, which ends no sooner. A note of another's own calls completion_arrived();
+ * completion_forget() says that finish will never be called. */
 struct completion {
     struct loop_note note;
     struct loop *loop;
@@ -36,6 +44,8 @@ struct completion {
 };
 void completion_init(struct completion *);
 void completion_finish(struct completion *);
+void completion_arrived(struct completion *); /* in the note: wakes who waits */
+void completion_forget(struct completion *);
 must_use err completion_wait(struct completion *, deadline until);
 
 /* For drivers and clocks of the simulation. */

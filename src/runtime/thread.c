@@ -140,11 +140,9 @@ static void run_awaited(void *arg)
 static void arrive(struct loop_note *note)
 {
     struct awaited_job *a = CONTAINER_OF(note, struct awaited_job, done.note);
-    a->done.done = true;
-    if (!a->left_behind) {
-        gate_wake_all(&a->done.gate);
+    completion_arrived(&a->done);
+    if (!a->left_behind)
         return;
-    }
     if (a->release)
         a->release(a->job);
     mem_free(a);
@@ -210,11 +208,20 @@ struct chan *chan_open(void)
     return c;
 }
 
+/* Taking the lock also waits for a sender that is still on its way out of chan_send(). */
+static bool note_under_way(struct chan *c)
+{
+    pthread_mutex_lock(&c->lock);
+    bool noted = c->noted;
+    pthread_mutex_unlock(&c->lock);
+    return noted;
+}
+
 void chan_close(struct chan *c)
 {
     if (c == NULL)
         return;
-    while (c->noted && fiber_current())
+    while (note_under_way(c) && fiber_current())
         (void)!fiber_yield();
     pthread_cond_destroy(&c->arrived);
     pthread_mutex_destroy(&c->lock);

@@ -66,12 +66,13 @@ err smtp_client_starttls(struct smtp_client *c, struct tls_client *tls, str serv
     c->stage = SMTP_STAGE_STARTTLS;
     TRY(smtp_client_talk_say(c, "STARTTLS"));
     TRY(smtp_client_talk_read(c, c->arena, &reply, c->options.timeouts.command));
+    if (net_pending(c->conn) >
+        0) /* attack 19: said in clear, to be believed inside TLS, or later */
+        return err_new(ERR_PROTOCOL, "response injection: input behind the reply to STARTTLS");
     if (!smtp_reply_ok(&reply)) {
         *ret_reply = reply;
         return NULL;
     }
-    if (net_pending(c->conn) > 0) /* attack 19: said in clear, to be believed inside TLS */
-        return err_new(ERR_PROTOCOL, "response injection: input behind the reply to STARTTLS");
     deadline until = deadline_after(c->options.timeouts.command);
     TRY(tls_connect(c->conn, tls, server_name, verify, until));
     tell_tls(c);

@@ -45,6 +45,10 @@ static void tell_reply(struct smtp_client *c, const struct smtp_reply *r)
     str rest = r->text, line;
     if (c->options.transcript == NULL)
         return;
+    if (r->code == 334) { /* half of a login: a challenge tells who it is for, and how */
+        tell(c, "<-", S("334 ***"));
+        return;
+    }
     do {
         bool last = str_find(rest, '\n') == STR_NONE;
         str_split(rest, '\n', &line, &rest);

@@ -5,7 +5,6 @@
 #include "smtp/body.h"
 #include "smtp/reply.h"
 #include <assert.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,16 +15,6 @@ static_assert(ENVELOPE_RCPTS_MAX *
               "the mail arena holds the most recipients a mail may have");
 
 /* ---- saying ----------------------------------------------------------------------------- */
-
-void smtp_answer_set(struct smtp_answer *a, int code, const char *enhanced, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    *a = (struct smtp_answer){.code = code};
-    snprintf(a->enhanced, sizeof a->enhanced, "%s", enhanced);
-    vsnprintf(a->text, sizeof a->text, fmt, args);
-    va_end(args);
-}
 
 static err say(struct smtp_session *s, int code, const char *enhanced, const char *text)
 {
@@ -539,7 +528,8 @@ static err too_much_junk(struct smtp_session *s, const char *verb)
 static err dispatch(struct smtp_session *s, str line, deadline until)
 {
     struct smtp_command c = smtp_command_split(line);
-    int junk = c.verb == SMTP_UNKNOWN ? 0 : rules[c.verb].flags & IS_MAIL ? 0 : 1;
+    /* What is no command is refused, and so counted, like any other mistake. */
+    int junk = c.verb != SMTP_UNKNOWN && !(rules[c.verb].flags & IS_MAIL);
     if (c.verb != SMTP_QUIT && s->junk_commands + junk > s->options->junk_commands_max)
         return too_much_junk(s, c.name);
     int before = s->junk_commands;

@@ -8,6 +8,7 @@
 #pragma once
 #include "runtime/net.h"
 #include "runtime/tls.h"
+#include "smtp/answer.h"
 #include "smtp/command.h"
 #include "smtp/line.h"
 #include "smtp/scan.h"
@@ -15,22 +16,11 @@
 struct smtp_session;
 
 enum {
-    SMTP_ANSWER_TEXT_BYTES = 240,
     SMTP_SESSION_HELLO_BYTES = 256,
     SMTP_SESSION_ARENA_BYTES_MAX = 256 * 1024,
     SMTP_SESSION_MAIL_ARENA_BYTES_MAX = 24 << 20, /* see the static_assert in server.c */
     SMTP_SESSION_COMMAND_ARENA_BYTES_MAX = 128 * 1024,
 };
-
-struct smtp_answer {
-    int code;
-    char enhanced[12];
-    char text[SMTP_ANSWER_TEXT_BYTES];
-    bool close; /* after this reply the connection ends */
-};
-void smtp_answer_set(struct smtp_answer *, int code, const char *enhanced, const char *fmt, ...)
-    __attribute__((format(printf, 4, 5)));
-static inline bool smtp_answer_ok(const struct smtp_answer *a) { return a->code / 100 <= 3; }
 
 struct smtp_backend {
     /* May this peer talk to us? 220, or 421/554. */

@@ -102,8 +102,8 @@ def judge_main(report, server, pid):
     report.check("attack 145: no account file is open",
                  not any("accounts.db" in f for f in open_files(pid)))
     path = os.path.join(server.state, "accounts.db")
-    done = subprocess.run([sys.executable, "-S", "-c", f"open({path!r}, 'rb')"], user=uid,
-                          capture_output=True)
+    done = subprocess.run(["/bin/cat", path], user=uid, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.DEVNULL)
     report.check("attack 145: its user cannot open accounts.db", done.returncode != 0)
 
 

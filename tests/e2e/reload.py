@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 
-from _check import SMTPTOOL, Report, free_port, need_program, port_answers, until, write
+from _check import SMTPTOOL, Report, free_port, need_program, port_answers, port_speaks, until, write
 from _server import Server, make_certificate, retry_soon, route
 from _smtp import Client, Closed, Sink, client_tls, wait_quiet
 
@@ -26,6 +26,8 @@ def still_serves(server, name, report):
         c.ehlo()
         r = c.message("a@sink.test", "x@sink.test", b"From: a@sink.test\r\n\r\nhi\r\n")
         report.equal(f"attack 143: {name}: mail is still taken", r.code, 250)
+    greeted = sum(port_speaks(server.relay) for _ in range(16))
+    report.equal(f"attack 143: {name}: every connection is greeted", greeted, 16)
 
 
 def broken_files(report, server):
