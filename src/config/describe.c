@@ -135,7 +135,7 @@ static int add_dumped(const char *text, size_t len, void *arg)
 err config_schema(struct buf *out)
 {
     const struct config_schema_group *groups[GROUPS_MAX];
-    json_t *objects[GROUPS_MAX];
+    json_t *objects[GROUPS_MAX] = {0};
     size_t group_count = list_groups(groups), count = 0;
     json_t *root = group_schema(groups[0]);
     objects[count++] = root;

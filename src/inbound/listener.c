@@ -33,7 +33,8 @@ void inbound_listener_run(void *arg)
             fiber_spawn(l->sessions, "session", serve, a);
         } else if (e->kind != ERR_CANCELED) {
             log_err(e, "listener %zu pauses", l->index);
-            e = fiber_sleep(deadline_after(INBOUND_LISTENER_PAUSE_MS));
+            if (fiber_sleep(deadline_after(INBOUND_LISTENER_PAUSE_MS)))
+                break; /* canceled */
         }
         err_forget();
     }
