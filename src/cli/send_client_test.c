@@ -102,6 +102,7 @@ static const char *reply_to(struct scene *scene, const struct script *s, const c
 static err converse(struct scene *scene, const struct script *s, struct net_conn *c)
 {
     char line[1100];
+    ASSERT(s != NULL);
     if (s->silent)
         return fiber_sleep(DEADLINE_NEVER);
     TRY(s->greeting ? say(c, s->greeting) : err_new(ERR_CLOSED, "as the script says"));
