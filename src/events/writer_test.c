@@ -168,7 +168,7 @@ static void emit_counted(struct events_writer *w, int from, int to)
         struct event e = {.kind = EVENT_HOLD, .time_ms = 1, .queue_id = S("counted"), .count = i};
         event_emit(events_writer_sink(w), &e);
         if (i % 7 == 0)
-            pause_ms(1);
+            pause_ms(EVENTS_GATHER_MS + 5);
     }
 }
 
@@ -198,7 +198,10 @@ TEST(events_writer_rotates)
     name_old(arena, path, o.keep, &oldest);
     str before = read_text(arena, oldest);
     CHECK_DONE(events_writer_open(&o, &w), "open");
-    emit_counted(w, 701, 712);
+    for (int i = 701; i <= 760 && read_text(arena, name).len == 0; i++) {
+        emit_counted(w, i, i);
+        pause_ms(EVENTS_GATHER_MS + 20);
+    }
     events_writer_close(w);
     CHECK(read_text(arena, name).len > 0, "the gap is filled");
     CHECK(str_eq(read_text(arena, oldest), before), "the oldest stays");
