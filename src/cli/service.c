@@ -61,7 +61,8 @@ static err open_events(struct service *s)
     s->events = (struct event_sink){emit, s};
     if (sim_active() || str_eq(to, S("none")))
         return NULL;
-    return events_writer_open(to, &s->writer);
+    struct events_writer_options o = {to, s->config->events.rotate_bytes, s->config->events.keep};
+    return events_writer_open(&o, &s->writer);
 }
 
 static err open_keeper(struct service *s)
@@ -136,7 +137,8 @@ static err open_queue(struct service *s)
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,
                                               .free_space_floor = l->free_space_bytes,
-                                              .draft_memory_max = l->draft_memory_bytes},
+                                              .draft_memory_max = l->draft_memory_bytes,
+                                              .events = &s->events},
                       &s->queue);
 }
 
@@ -322,16 +324,39 @@ static void tell_unchanged(const struct config *before, const struct config *now
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!str_eq(texts[i].before, texts[i].now))
             log_warn("%s has changed: it takes effect at the next start", texts[i].key);
+    if (before->events.rotate_bytes != now->events.rotate_bytes ||
+        before->events.keep != now->events.keep)
+        log_warn("events.rotate and events.keep take effect at the next start");
     if (before->workers != now->workers || before->dns.servers != now->dns.servers ||
         before->dns.validate != now->dns.validate)
         log_warn("workers and dns take effect at the next start");
+}
+
+static err open_view(const struct service *s, const struct config *c,
+                     struct inbound_view **ret_view)
+{
+    return inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), ret_view);
+}
+
+err service_check(const struct service *s, const struct config *c)
+{
+    struct inbound_view *view;
+    TRY(open_view(s, c, &view));
+    inbound_view_close(view);
+    return NULL;
+}
+
+void service_config_refused(struct service *s, str reason)
+{
+    struct event e = {.kind = EVENT_CONFIG_REFUSED, .reason = reason};
+    event_emit(&s->events, &e);
 }
 
 err service_reload(struct service *s, const struct config *c, const int *listen_fds,
                    size_t listen_fd_count)
 {
     struct inbound_view *view;
-    err e = inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view);
+    err e = open_view(s, c, &view);
     if (e) {
         for (size_t i = 0; i < listen_fd_count; i++)
             close(listen_fds[i]);
@@ -350,8 +375,10 @@ err service_reload(struct service *s, const struct config *c, const int *listen_
     config_close(before);
     if (s->writer)
         events_writer_reopen(s->writer);
-    struct event done = {.kind = EVENT_CONFIG_RELOADED};
-    event_emit(&s->events, &done);
+    if (e == NULL) {
+        struct event done = {.kind = EVENT_CONFIG_RELOADED};
+        event_emit(&s->events, &done);
+    }
     return e;
 }
 

@@ -40,11 +40,15 @@ must_use err service_start(const struct service_options *, struct service **ret_
  * is closed. Waits. */
 void service_stop(struct service *, int64_t grace_ms);
 
+/* Could it be reloaded? Reads the certificates. */
+must_use err service_check(const struct service *, const struct config *);
 /* Another configuration: listeners that are gone close, new ones open, sessions keep what they
  * began with. listen_fds: as in the options, taken over in any case. On an err the old one stays in
  * force. What is read only at start (state, dns, events, user) is told when it differs. */
 must_use err service_reload(struct service *, const struct config *, const int *listen_fds,
                             size_t listen_fd_count);
+/* A new configuration was left aside: tell it as an event. From any thread. */
+void service_config_refused(struct service *, str reason);
 int service_worker_count(const struct config *); /* how many workers it asks for */
 
 /* The address a listener really has (port 0 was asked for): index into config->listeners. */

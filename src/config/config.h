@@ -116,7 +116,9 @@ struct config_dns {
 };
 
 struct config_events {
-    str to; /* "stderr", "none", or a file's path */
+    str to; /* "stderr", "none", or a file's path; default: state/events/events.jsonl */
+    int64_t rotate_bytes; /* 0: never */
+    int keep;             /* old files */
 };
 
 /* The certificate for one server name (TLS SNI). */

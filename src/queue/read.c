@@ -1,6 +1,7 @@
 #include "base/crc.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/index.h"
 #include "queue/log.h"
@@ -311,11 +312,14 @@ static void quarantine(struct queue *q, struct queue_delivery *d, struct queue_s
     struct queue_entry *entry = queue_entry_of(d);
     log_err(e, "spool %s: DAMAGED: message %s is held", q->folder, queue_id_format(entry->id).text);
     pthread_mutex_lock(&q->lock);
-    q->stats.damaged++;
+    bool first = !entry->deliveries[0].damaged; /* told once */
+    q->stats.damaged += first;
     s->suspect = true;
     for (uint16_t i = 0; i < entry->delivery_count; i++)
         entry->deliveries[i].damaged = true;
     pthread_mutex_unlock(&q->lock);
+    if (first)
+        queue_alarm_damaged(q, entry->id, e);
 }
 
 err queue_message_open(struct queue *q, struct queue_delivery *d, struct arena *arena,
