@@ -60,7 +60,6 @@ class Smtptool(Peer):
     def start(self):
         tls = "none"
         lines = ["hostname: server.bench.test", f"state: {self.path('state')}",
-                 f"events: {{ to: {self.path('events')} }}",
                  "relay: { trusted: [127.0.0.0/8] }",
                  f"limits: {{ per_address: {SESSIONS}, connections: {SESSIONS}, "
                  "connect_rate_per_minute: 1000000, messages_per_connection: 0 }"]

@@ -195,9 +195,28 @@ static err reload(struct serving *s, const struct config *fresh)
     return NULL;
 }
 
+/* NULL: the file has mistakes. They go through the log, for stderr itself may be blocked. */
+static struct config *load_fresh(struct serving *s)
+{
+    struct config_errors errors;
+    struct config *config = NULL;
+    CLEANUP(buf_release) struct buf text;
+    buf_init(&text, 1 << 20);
+    config_errors_init(&errors);
+    err e = config_load(s->cli->config_path, &config, &errors);
+    if (e && config_errors_print(&errors, &text) == NULL)
+        for (str rest = buf_str(&text), line; rest.len > 0;) {
+            str_split(rest, '\n', &line, &rest);
+            log_error("%.*s", STR_ARG(line));
+        }
+    config_errors_release(&errors);
+    return e ? NULL : config;
+}
+
 static void reload_from_signal(struct serving *s)
 {
-    const struct config *fresh = cli_config(s->cli);
+    char why[400] = "the file has mistakes: the log tells each";
+    const struct config *fresh = load_fresh(s);
     err e = fresh ? reload(s, fresh) : NULL;
     if (fresh == NULL)
         log_error("the configuration was not reloaded: the old one stays in force");
@@ -205,6 +224,10 @@ static void reload_from_signal(struct serving *s)
         log_err(e, "the configuration was not reloaded");
     else
         log_info("configuration reloaded");
+    if (e)
+        err_describe(e, why, sizeof why);
+    if (fresh == NULL || e)
+        service_config_refused(s->service, str_of(why));
     config_close(fresh);
     err_forget();
 }
@@ -223,8 +246,10 @@ static void check_config(void *job)
     config_errors_init(&errors);
     err e = config_load(j->path, &config, &errors);
     j->good = e == NULL;
-    if (e)
-        e = config_errors_print(&errors, &j->told);
+    if (e) {
+        err cut = config_errors_print(&errors, &j->told);
+        (void)cut; /* told is full: the first mistakes are in it */
+    }
     config_errors_release(&errors);
     config_close(config);
 }
@@ -312,8 +337,8 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
         cli_fail_err(e, "cannot start");
         status = e->kind == ERR_CONFIG ? CLI_CONFIG : CLI_UNAVAILABLE;
     } else {
-        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s",
-                 STR_ARG(s->config->hostname), s->state.folder);
+        log_info("smtptool " SMTPTOOL_VERSION " is up as %.*s, state in %s, events to %.*s",
+                 STR_ARG(s->config->hostname), s->state.folder, STR_ARG(s->config->events.to));
         obey_signals(s, signals);
         service_stop(s->service, SERVE_GRACE_MS);
     }

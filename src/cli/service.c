@@ -62,7 +62,8 @@ static err open_events(struct service *s)
     s->events = (struct event_sink){emit, s};
     if (sim_active() || str_eq(to, S("none")))
         return NULL;
-    return events_writer_open(to, &s->writer);
+    struct events_writer_options o = {to, s->config->events.rotate_bytes, s->config->events.keep};
+    return events_writer_open(&o, &s->writer);
 }
 
 static err open_keeper(struct service *s)
@@ -138,7 +139,8 @@ static err open_queue(struct service *s)
                                               .workers = s->worker_count,
                                               .segment_bytes = s->options.segment_bytes,
                                               .free_space_floor = l->free_space_bytes,
-                                              .draft_memory_max = l->draft_memory_bytes},
+                                              .draft_memory_max = l->draft_memory_bytes,
+                                              .events = &s->events},
                       &s->queue);
 }
 
@@ -331,9 +333,18 @@ static void tell_unchanged(const struct config *before, const struct config *now
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!str_eq(texts[i].before, texts[i].now))
             log_warn("%s has changed: it takes effect at the next start", texts[i].key);
+    if (before->events.rotate_bytes != now->events.rotate_bytes ||
+        before->events.keep != now->events.keep)
+        log_warn("events.rotate and events.keep take effect at the next start");
     if (before->workers != now->workers || before->dns.servers != now->dns.servers ||
         before->dns.validate != now->dns.validate)
         log_warn("workers and dns take effect at the next start");
+}
+
+void service_config_refused(struct service *s, str reason)
+{
+    struct event e = {.kind = EVENT_CONFIG_REFUSED, .reason = reason};
+    event_emit(&s->events, &e);
 }
 
 /* One after the other: the first sees whether somebody else listens there already. */
@@ -396,8 +407,10 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
     config_close(before);
     if (s->writer)
         events_writer_reopen(s->writer);
-    struct event done = {.kind = EVENT_CONFIG_RELOADED};
-    event_emit(&s->events, &done);
+    if (e == NULL) {
+        struct event done = {.kind = EVENT_CONFIG_RELOADED};
+        event_emit(&s->events, &done);
+    }
     return e;
 }
 

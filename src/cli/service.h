@@ -48,6 +48,8 @@ void service_stop(struct service *, int64_t grace_ms);
  * only at start (state, dns, events, user, workers) is told when it differs. */
 must_use err service_reload(struct service *, const struct config *, int *listen_fds,
                             size_t listen_fd_count);
+/* A new configuration was left aside: tell it as an event. From any thread. */
+void service_config_refused(struct service *, str reason);
 int service_worker_count(const struct config *); /* how many workers it asks for at start */
 
 /* The address a listener really has (port 0 was asked for): index into config->listeners. */

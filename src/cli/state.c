@@ -1,8 +1,11 @@
 #include "cli/state.h"
+#include "base/arena.h"
 #include "base/log.h"
 #include "runtime/file.h"
 #include "runtime/sim.h"
 #include "runtime/tls.h"
+#include <errno.h>
+#include <fcntl.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
@@ -59,21 +62,127 @@ static err give(const char *path, const struct passwd *to)
     return NULL;
 }
 
-static err give_to_user(const struct config *c, const struct cli_state *s)
+static err give_state(const struct cli_state *s, const struct passwd *to)
+{
+    if (lchown(s->folder, 0, to->pw_gid) != 0 || chmod(s->folder, 01770) != 0)
+        return err_new(ERR_SYSTEM, "give %s to the group of %s", s->folder, to->pw_name);
+    TRY(give(s->spool, to));
+    TRY(give(s->certificate, to));
+    return give(s->key, to);
+}
+
+/* ---- the events' folder ----------------------------------------------------------------- */
+
+enum { EVENTS_FOLDER_MODE = 0750 }; /* the user's group may read */
+
+/* Make it when it is not there, give it, and go on in it. No link is followed, for the user may
+ * have put one there. */
+static err step_into(int *fd, const char *name, const struct passwd *to)
+{
+    if (mkdirat(*fd, name, EVENTS_FOLDER_MODE) != 0 && errno != EEXIST)
+        return err_new(ERR_SYSTEM, "make folder %s for events", name);
+    int next = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (next < 0)
+        return err_new(ERR_SYSTEM, "open folder %s for events", name);
+    close(*fd);
+    *fd = next;
+    if (to && fchown(next, to->pw_uid, to->pw_gid) != 0)
+        return err_new(ERR_SYSTEM, "give folder %s to user %s", name, to->pw_name);
+    return NULL;
+}
+
+static err open_folder(const char *path, int *ret_fd)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return err_new(ERR_SYSTEM, "open folder %s", path);
+    *ret_fd = fd;
+    return NULL;
+}
+
+/* The folders between the state folder and the file; `rest` is the file's path below it. */
+static err make_below(const struct cli_state *s, str rest, const struct passwd *to)
+{
+    int fd;
+    str name;
+    char chars[256]; /* NAME_MAX and a NUL */
+    TRY(open_folder(s->folder, &fd));
+    err e = NULL;
+    while (e == NULL && str_find(rest, '/') != STR_NONE) {
+        str_split(rest, '/', &name, &rest);
+        if (name.len == 0)
+            continue;
+        if (str_eq(name, S("..")) || !str_to_chars(name, chars, sizeof chars))
+            e = err_new(ERR_CONFIG, "events.to: \"%.*s\" is not a folder's name", STR_ARG(name));
+        else
+            e = step_into(&fd, chars, to);
+    }
+    close(fd);
+    return e;
+}
+
+/* ERR_CONFIG when the folder is the state folder or one above it, by whatever path. Closes fd. */
+static err check_apart(int fd, const struct stat *folder, const struct cli_state *s)
+{
+    struct stat here = {0}, before;
+    err e = NULL;
+    do {
+        before = here;
+        int above = fstat(fd, &here) == 0 ? openat(fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+        close(fd);
+        if (above < 0)
+            return err_new(ERR_SYSTEM, "look above %s", s->folder);
+        fd = above;
+        if (here.st_ino == folder->st_ino && here.st_dev == folder->st_dev)
+            e = err_new(ERR_CONFIG,
+                        "events.to: the file needs a folder of its own, not one that holds %s",
+                        s->folder);
+    } while (e == NULL && (here.st_ino != before.st_ino || here.st_dev != before.st_dev));
+    close(fd);
+    return e;
+}
+
+static err prepare_events(str file, const struct cli_state *s, const struct passwd *to)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
+    struct stat facts;
+    int fd;
+    str rest = file;
+    if (!str_starts(file, S("/")))
+        return NULL;
+    if (str_skip(&rest, str_of(s->folder)) && str_skip(&rest, S("/")))
+        TRY(make_below(s, rest, to));
+    const char *folder = arena_chars(arena, str_slice(file, 0, str_find_last(file, '/') + 1));
+    if (stat(folder, &facts) != 0)
+        return err_new(ERR_CONFIG, "events.to: there is no folder %s", folder);
+    TRY(open_folder(s->folder, &fd));
+    return check_apart(fd, &facts, s);
+}
+
+/* ---- all of it -------------------------------------------------------------------------- */
+
+/* To whom things are to be given; NULL: they stay ours. */
+static err find_user(const struct config *c, struct passwd *entry, char *texts, size_t size,
+                     struct passwd **ret_user)
 {
     char name[64];
-    if (sim_active() || geteuid() != 0 || c->user.len == 0)
-        return NULL;
-    struct passwd entry, *found = NULL;
-    char texts[1400];
-    if (!str_to_chars(c->user, name, sizeof name) ||
-        getpwnam_r(name, &entry, texts, sizeof texts, &found) != 0 || found == NULL)
+    struct passwd *found = NULL;
+    if (geteuid() == 0 && c->user.len > 0 &&
+        (!str_to_chars(c->user, name, sizeof name) ||
+         getpwnam_r(name, entry, texts, size, &found) != 0 || found == NULL))
         return err_new(ERR_CONFIG, "user: there is no \"%.*s\" here", STR_ARG(c->user));
-    if (lchown(s->folder, 0, entry.pw_gid) != 0 || chmod(s->folder, 01770) != 0)
-        return err_new(ERR_SYSTEM, "give %s to the group of %s", s->folder, name);
-    TRY(give(s->spool, &entry));
-    TRY(give(s->certificate, &entry));
-    return give(s->key, &entry);
+    *ret_user = found;
+    return NULL;
+}
+
+static err settle_owners(const struct config *c, const struct cli_state *s)
+{
+    struct passwd entry, *user;
+    char texts[1024];
+    TRY(find_user(c, &entry, texts, sizeof texts, &user));
+    if (user)
+        TRY(give_state(s, user));
+    return prepare_events(c->events.to, s, user);
 }
 
 err cli_state_prepare(const struct config *c, const struct cli_state *s)
@@ -81,8 +190,8 @@ err cli_state_prepare(const struct config *c, const struct cli_state *s)
     TRY(make_folders(s->folder));
     TRY(folder_make(s->spool));
     TRY(make_certificate(c, s));
-    err e = give_to_user(c, s);
-    if (e == NULL)
-        err_forget();
-    return e;
+    if (!sim_active())
+        TRY(settle_owners(c, s));
+    err_forget();
+    return NULL;
 }

@@ -4,6 +4,7 @@
  *     STATE/spool/      the user's: queue/
  *     STATE/accounts.db the keeper's
  *     STATE/tls.crt .key made at the first start when no certificate is configured; the user's
+ *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
  *     STATE/admin.sock  the operator's socket
  */
 #pragma once
@@ -20,6 +21,8 @@ struct cli_state {
 /* ERR_CONFIG: the path is too long. */
 must_use err cli_state_paths(const struct config *, struct cli_state *ret_state);
 
-/* Make what is missing, and give the user of the configuration what is his when we are root.
+/* Make what is missing, and give the user of the configuration what is his when we are root. The
+ * folder of the event file is made when it lies in the state folder. ERR_CONFIG: it is the state
+ * folder, or one above it, by whatever path: accounts.db would be the main process's to read.
  * Blocks; before rights are given up. */
 must_use err cli_state_prepare(const struct config *, const struct cli_state *);

@@ -1,10 +1,12 @@
 #include "base/table.h"
 #include "config/source.h"
 #include "config/value.h"
+#include <string.h>
 
 enum {
     PUBLIC_IP4_BITS_LEAST = 16, /* nobody trusts more of the Internet than this by intent */
     PUBLIC_IP6_BITS_LEAST = 32,
+    EVENTS_ROTATE_BYTES_LEAST = 1 << 20,
 };
 
 static const struct config_yaml_node *place(const struct config_source *source, const void *field)
@@ -233,6 +235,52 @@ static void check_retry(struct config_source *source)
                                "retry.first is longer than retry.longest");
 }
 
+/* Is the path that folder, or below it? */
+static bool is_within(str path, str folder)
+{
+    return str_skip(&path, folder) && (path.len == 0 || path.ptr[0] == '/');
+}
+
+/* Without empty parts and ".": "/a//b/./c/" is "/a/b/c". (".." is left: it may pass a link.) */
+static str plain(struct arena *arena, str path)
+{
+    char *out = arena_alloc(arena, path.len + 1);
+    size_t len = 0;
+    str part;
+    while (path.len > 0) {
+        str_split(path, '/', &part, &path);
+        if (part.len == 0 || str_eq(part, S(".")))
+            continue;
+        out[len++] = '/';
+        memcpy(out + len, part.ptr, part.len);
+        len += part.len;
+    }
+    return (str){out, len};
+}
+
+/* What talks to the world may write in the folder of its events, so nothing else may be there. */
+static void check_events(struct config_source *source)
+{
+    const struct config_events *events = &source->config->events;
+    const struct config_yaml_node *where = place(source, &events->to);
+    if (events->rotate_bytes > 0 && events->rotate_bytes < EVENTS_ROTATE_BYTES_LEAST)
+        config_source_complain(source, place(source, &events->rotate_bytes),
+                               "too small: at least 1MiB, or 0B for never");
+    if (!str_starts(events->to, S("/")))
+        return;
+    if (events->to.ptr[events->to.len - 1] == '/')
+        config_source_complain(source, where, "a folder's path: the file's name is wanted, too");
+    str state = plain(source->scratch, source->config->state);
+    str to = plain(source->scratch, events->to);
+    str folder = str_slice(to, 0, to.len ? str_find_last(to, '/') : 0);
+    if (is_within(state, folder))
+        config_source_complain(source, where,
+                               "the file needs a folder of its own: the server may change all "
+                               "that lies beside it, and there are the passwords; leave it out, "
+                               "or say %.*s/events/events.jsonl",
+                               STR_ARG(state));
+}
+
 /* No rule may ask whether a value was given: what config_show() writes gives them all. */
 void config_source_check(struct config_source *source)
 {
@@ -246,4 +294,5 @@ void config_source_check(struct config_source *source)
     check_accounts(source);
     check_dns(source);
     check_retry(source);
+    check_events(source);
 }

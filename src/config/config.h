@@ -116,7 +116,9 @@ struct config_dns {
 };
 
 struct config_events {
-    str to; /* "stderr", "none", or a file's path */
+    str to; /* "stderr", "none", or a file's path; default: state/events/events.jsonl */
+    int64_t rotate_bytes; /* 0: never */
+    int keep;             /* old files */
 };
 
 /* The certificate for one server name (TLS SNI). */
@@ -164,6 +166,13 @@ struct config {
     struct config_origins *origins; /* where each value came from, for `config show --origin` */
     atomic_int holders;
 };
+
+/* What a listener really offers: tls.minimum may leave no more than modern. */
+static inline enum config_tls_profile
+config_listener_profile(const struct config *config, const struct config_listener *listener)
+{
+    return config->tls_minimum_13 ? TLS_PROFILE_MODERN : listener->profile;
+}
 
 /* Read a file. An empty path: the first of $SMTPTOOL_CONFIG, $XDG_CONFIG_HOME/smtptool/
  * smtptool.yaml and /etc/smtptool/smtptool.yaml that there is, else the defaults.

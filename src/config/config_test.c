@@ -89,7 +89,9 @@ TEST(config_default)
     CHECK(config->timeouts.data_done_ms == 600000, "10m");
     CHECK(config->dns.servers == DNS_SYSTEM, "system");
     CHECK(config->tls_profile == TLS_PROFILE_INTERMEDIATE, "intermediate");
-    CHECK_STR(config->events.to, "stderr", "events");
+    CHECK_STR(config->events.to, "/home/alice/.local/state/smtptool/events/events.jsonl", "events");
+    CHECK(config->events.rotate_bytes == 64 << 20, "64MiB");
+    CHECK(config->events.keep == 8, "old files");
     config_close(config);
 
     setenv("XDG_STATE_HOME", "/state", 1);
@@ -146,6 +148,8 @@ TEST(config_one_error)
         {"complex key",           "? [a]\n: b\n",                                                  "t:1:3: a key must be a plain text\n"                 },
         {"NUL in a value",        "user: \"a\\0b\"\n",
          "t:1:7: user: a value is one line without control characters\n"                                                                                 },
+        {"rotated too often",     "events: { rotate: 1KiB }\n",
+         "t:1:19: events.rotate: too small: at least 1MiB, or 0B for never\n"                                                                            },
         {"no DNS server",         "dns: {servers: []}\n",
          "t:1:16: dns.servers: the list is empty: name a server, or write system\n"                                                                      },
         {"IPv6 without quotes",   "listeners:\n  - { address: [::]:25, role: mx }\n",
@@ -165,6 +169,70 @@ TEST(config_one_error)
             CHECK_STR(buf_str(&lines), cases[i].lines, cases[i].label);
         else
             CHECK(str_contains(buf_str(&lines), S("cannot read the file")), cases[i].label);
+    }
+}
+
+/* What a listener really offers is told, with tls.minimum applied. */
+TEST(config_show_ciphers)
+{
+    static const struct {
+        const char *label, *text, *has, *has_not;
+    } cases[] = {
+        {"the default", "{}\n",                                                      "#   127.0.0.1:2525: intermediate\n", "opportunistic is"},
+        {"its ciphers", "{}\n",                                                      " ECDHE-ECDSA-AES128-GCM-SHA256 ",    " AES128-SHA"     },
+        {"mx",          "listeners: [{ address: \"127.0.0.1:25\", role: mx }]\n",    " AES256-SHA\n",
+         "modern is"                                                                                                                         },
+        {"minimum",     "tls: { minimum: TLSv1.3 }\n",                               "#   127.0.0.1:2525: modern\n",       "ECDHE"           },
+        {"no TLS",      "listeners: [{ address: \"127.0.0.1:25\", role: relay }]\n",
+         "#   127.0.0.1:25: no TLS\n",                                                                                     "TLS_AES"         },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf lines, shown;
+        struct config *config = NULL;
+        buf_init(&lines, TEXT_BYTES_MAX);
+        buf_init(&shown, TEXT_BYTES_MAX);
+        load(cases[i].text, &config, &lines);
+        CHECK_DONE(config_show(config, false, &shown), cases[i].label);
+        CHECK(str_contains(buf_str(&shown), str_of(cases[i].has)), cases[i].label);
+        CHECK(!str_contains(buf_str(&shown), str_of(cases[i].has_not)), cases[i].label);
+        config_close(config);
+    }
+}
+
+/* The folder of the event file is the server's to change: what else lies in it would be, too. */
+TEST(config_events_folder)
+{
+    static const struct {
+        const char *label, *to, *told; /* told: NULL: it is taken */
+    } cases[] = {
+        {"elsewhere",                              "/var/log/smtptool/events.jsonl",    NULL                                },
+        {"below the state",                        "/state/box/events/events.jsonl",    NULL                                },
+        {"deeper",                                 "/state/box/a/b/events.jsonl",       NULL                                },
+        {"a name that begins alike",               "/state/bo/events.jsonl",            NULL                                },
+        {"a name that goes on",                    "/state/boxes/events.jsonl",         NULL                                },
+        {"stderr",                                 "stderr",                            NULL                                },
+        {"none",                                   "none",                              NULL                                },
+        {"attack 145: in the state folder itself", "/state/box/events.jsonl",
+         "a folder of its own"                                                                                              },
+        {"attack 145: in the folder above",        "/state/events.jsonl",               "a folder of its own"               },
+        {"attack 145: in the root",                "/events.jsonl",                     "say /state/box/events/events.jsonl"},
+        {"up again: cli/state.h sees to that",     "/state/box/events/../events.jsonl", NULL                                },
+        {"attack 145: two slashes",                "/state//box/events.jsonl",          "a folder of its own"               },
+        {"attack 145: a dot",                      "/state/box/./events.jsonl",         "a folder of its own"               },
+        {"a folder",                               "/var/log/",                         "name is wanted"                    },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf lines, text;
+        buf_init(&lines, TEXT_BYTES_MAX);
+        buf_init(&text, TEXT_BYTES_MAX);
+        CHECK_DONE(buf_addf(&text, "state: /state/box/\nevents: { to: \"%s\", rotate: 0B }\n",
+                            cases[i].to),
+                   "text");
+        load(buf_chars(&text), NULL, &lines);
+        if (cases[i].told)
+            CHECK(str_contains(buf_str(&lines), str_of(cases[i].told)), cases[i].label);
+        else
+            CHECK_STR(buf_str(&lines), "", cases[i].label);
     }
 }
 

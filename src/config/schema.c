@@ -9,6 +9,9 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
+/* Many fields are pointers, and it is their own size that is meant: */
+/* NOLINTBEGIN(bugprone-sizeof-expression) */
+
 /* One row of a table: where in `of` the value stands and how it is read. */
 #define VALUE(of, field, kind, key, ...)                                                           \
     {                                                                                              \
@@ -325,8 +328,18 @@ static const struct config_schema_group dns = {
     .name = "dns", .keys = dns_keys, .count = ARRAY_LEN(dns_keys), .doc = "The resolver."};
 
 static const struct config_schema_key events_keys[] = {
-    VALUE(config, events.to, sink, "to", .normal = "stderr", .most = 4000,
-          .doc = "stderr, none, or a file's path."),
+    VALUE(config, events.to, sink, "to", .most = 4000,
+          .normal_told = "events/events.jsonl in state",
+          .doc = "stderr, none, or a file's path. The server may change all that lies in the "
+                 "file's folder, so that may not be the state folder, nor one above it: the "
+                 "passwords are there. A folder below state is made; any other must be there and "
+                 "belong to user."),
+    VALUE(config, events.rotate_bytes, size, "rotate", BETWEEN(0, 1024 * GIB), .normal = "64MiB",
+          .unit = "0B: never, else at least 1MiB",
+          .doc = "Before the file grows beyond this it becomes FILE.1, FILE.1 becomes FILE.2 and "
+                 "so on. A program that rotates it from outside, like logrotate, does as well."),
+    VALUE(config, events.keep, int, "keep", BETWEEN(1, 900), .normal = "8",
+          .doc = "Old files; with one more the oldest is removed."),
 };
 static const struct config_schema_group events = {
     .name = "events",
@@ -400,3 +413,4 @@ const char *config_schema_choice_name(const struct config_schema_choice *choices
             return choices->name;
     return "";
 }
+/* NOLINTEND(bugprone-sizeof-expression) */

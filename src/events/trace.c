@@ -202,6 +202,8 @@ static err read_lines(struct trace *t, gzFile file, const char *path,
 static err read_file(struct trace *t, const char *path, err (*take)(struct trace *, str))
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 && errno == ENOENT)
+        return NULL; /* rotated away since the folder was read */
     if (fd < 0)
         return err_new(ERR_SYSTEM, "open %s: %s", path, strerror(errno));
     gzFile file = gzdopen(fd, "rb");

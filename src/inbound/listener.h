@@ -9,7 +9,10 @@ struct inbound_listener {
     struct group *sessions; /* of this worker; the listener's fiber adds to it */
 };
 
-enum { INBOUND_LISTENER_PAUSE_MS = 200 }; /* after EMFILE and the like (attack 95) */
+enum {
+    INBOUND_LISTENER_PAUSE_MS = 200,      /* after EMFILE and the like (attack 95) */
+    INBOUND_LISTENER_TELL_MS = 60 * 1000, /* how often the log hears of it at most */
+};
 
 /* A fiber's own function: runs until canceled. */
 void inbound_listener_run(void *listener);

@@ -1,6 +1,7 @@
 #include "base/crc.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/commit.h"
 #include "queue/index.h"
@@ -63,6 +64,7 @@ struct out { /* where the bytes of a batch are laid out */
 
 static void put_copy(struct out *o, const char *bytes, size_t size)
 {
+    ASSERT(o->parts != NULL);
     char *to = o->staging + o->used;
     struct iovec *last = o->count ? &o->parts[o->count - 1] : NULL;
     if (bytes)
@@ -242,6 +244,8 @@ static void stop(struct queue *q, struct queue_segment *s, err e)
     struct queue_committer *c = q->committer;
     log_err(e, "spool %s has stopped; nothing is accepted until it is reopened", q->folder);
     s->suspect = true;
+    if (!q->stopped) /* else it failed again while it was to be reopened */
+        queue_alarm_stopped(q, e);
     pthread_mutex_lock(&q->lock);
     q->stopped = true;
     q->stats.sync_errors++;

@@ -1,6 +1,7 @@
 #include "queue/clean.h"
 #include "base/crc.h"
 #include "base/log.h"
+#include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/index.h"
 #include "queue/log.h"
@@ -265,7 +266,8 @@ static void lose(struct queue *q, struct queue_segment *s, const struct queue_se
     log_err(e, "spool %s: DAMAGED: message %s in segment %08x at %llu", q->folder,
             queue_id_format(at->record.id).text, s->number, (unsigned long long)at->offset);
     pthread_mutex_lock(&q->lock);
-    q->stats.damaged += entry == NULL || !entry->deliveries[0].damaged; /* told once */
+    bool first = entry == NULL || !entry->deliveries[0].damaged; /* told once */
+    q->stats.damaged += first;
     s->suspect = true; /* its bytes stay for the operator */
     for (uint16_t i = 0; entry && i < entry->delivery_count; i++) {
         entry->deliveries[i].damaged = true;
@@ -273,6 +275,8 @@ static void lose(struct queue *q, struct queue_segment *s, const struct queue_se
             queue_index_tell(q, &entry->deliveries[i]);
     }
     pthread_mutex_unlock(&q->lock);
+    if (first)
+        queue_alarm_damaged(q, at->record.id, e);
     err kept =
         queue_supply_keep_bytes(q, s, at->offset, at->offset + queue_record_bytes(&at->record));
     if (kept)
@@ -414,4 +418,5 @@ void queue_clean_reopen(struct queue *q)
     pthread_mutex_unlock(&q->lock);
     c->reopen_wait_ms = 0;
     log_warn("spool %s is open again", q->folder);
+    queue_alarm_resumed(q);
 }

@@ -155,6 +155,7 @@ static void deliver_all_but_one(struct queue_test *t)
     CHECK(good == 3, "attack 186: all other mail flows");
     CHECK(bad <= 1, "attack 186: one is quarantined");
     CHECK(stats.damaged == 1, "attack 186: the alarm");
+    CHECK(queue_test_told(t, EVENT_QUARANTINED) == 1, "attack 186: as an event, once");
 }
 
 static void count_damage(void *arg, const char *where, err e)
@@ -204,12 +205,16 @@ static void fail_a_sync(struct queue_test *t)
     CHECK(e != NULL, "attack 187: no 250 when the sync failed");
     CHECK(e && e->kind != ERR_TIMEOUT, "attack 187: it may be said at once");
     CHECK(queue_stopped(t->queue), "attack 187: the store has stopped");
+    CHECK(queue_test_told(t, EVENT_QUEUE_STOPPED) == 1, "attack 187: the operator is told");
+    CHECK(queue_test_told(t, EVENT_QUEUE_RESUMED) == 0, "attack 187: and of the end not yet");
     e = queue_test_commit(t, "u@one.example", S("failed"), NULL);
     CHECK(e != NULL, "attack 187: and takes nothing");
     for (int i = 0; i < 100 && queue_stopped(t->queue); i++)
         CHECK_DONE(fiber_sleep(deadline_after(100)), "sleep");
     CHECK(!queue_stopped(t->queue), "attack 187: it opens again");
     CHECK_DONE(queue_test_commit(t, "u@one.example", S("after"), NULL), "attack 187: after");
+    CHECK(queue_test_told(t, EVENT_QUEUE_RESUMED) == 1, "attack 187: but now");
+    CHECK(queue_test_told(t, EVENT_QUEUE_STOPPED) == 1, "attack 187: each once");
     queue_test_snapshot(t, &copy);
     CHECK(queue_test_messages(t) == 2, "attack 187: both acknowledged ones");
 }
@@ -228,6 +233,7 @@ TEST(queue_stops_at_a_failed_sync)
     quiet();
     queue_test_begin(&t);
     queue_test_run(&t, fail_a_sync);
+    CHECK(queue_test_told(&t, EVENT_QUARANTINED) == 1, "attack 187: the segment is set aside");
     queue_test_run(&copy, expect_before_and_after);
     queue_test_run(&t, expect_before_and_after);
     queue_test_end(&copy);

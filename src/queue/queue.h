@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "base/clock.h"
+#include "events/event.h"
 #include "message/envelope.h"
 #include "queue/id.h"
 #include "queue/record.h"
@@ -28,6 +29,9 @@ struct queue_options {
     int64_t free_space_floor; /* below it queue_has_room() is false */
     int64_t draft_memory_max; /* all drafts together */
     uint64_t segment_bytes;   /* 0: 64 MiB or 1/16 of the free space */
+    /* Told when the store stops, when it is open again, and of what is damaged; from any thread.
+     * NULL: nobody. */
+    const struct event_sink *events;
 };
 
 /* Blocks while it reads the spool. ERR_CONFIG: the folder may not be used (others can write to it,

@@ -12,6 +12,8 @@ struct queue_test {
     struct schedule *schedule;
     struct arena *arena;
     void (*body)(struct queue_test *);
+    struct event_sink sink;
+    int told[EVENT_KINDS]; /* events; atomic */
 };
 
 /* A new folder; queue_test_end removes it. */
@@ -19,6 +21,7 @@ void queue_test_begin(struct queue_test *);
 void queue_test_end(struct queue_test *);
 /* Open the spool, run body on a loop with a schedule, close it. */
 void queue_test_run(struct queue_test *, void (*body)(struct queue_test *));
+int queue_test_told(struct queue_test *, enum event_kind); /* how often, since queue_test_begin */
 /* A copy of the folder as a crash would leave it: from inside body. */
 void queue_test_snapshot(struct queue_test *, struct queue_test *ret_copy);
 

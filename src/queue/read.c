@@ -1,6 +1,7 @@
 #include "base/crc.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/index.h"
 #include "queue/log.h"
@@ -119,6 +120,7 @@ static err await_read(struct read_job *j, char *to, size_t *ret_count, deadline 
         errno = j->number;
         e = err_new(j->kind, "read a stored message");
     } else if (j->size) {
+        ASSERT(to != NULL);
         memcpy(to, j->bytes, j->count);
         *ret_count = j->count;
     }
@@ -237,6 +239,7 @@ static err open_file(struct queue *q, const struct queue_delivery *d, const stru
 static err read_file_head(const struct queue_meta *meta, struct arena *arena,
                           struct queue_message *m, str *ret_head, deadline until)
 {
+    ASSERT(m->reader != NULL);
     struct queue_message tail = {.reader = m->reader};
     size_t size = meta->file_head_len, done = 0;
     char *bytes = arena_alloc(arena, size);
@@ -309,11 +312,14 @@ static void quarantine(struct queue *q, struct queue_delivery *d, struct queue_s
     struct queue_entry *entry = queue_entry_of(d);
     log_err(e, "spool %s: DAMAGED: message %s is held", q->folder, queue_id_format(entry->id).text);
     pthread_mutex_lock(&q->lock);
-    q->stats.damaged++;
+    bool first = !entry->deliveries[0].damaged; /* told once */
+    q->stats.damaged += first;
     s->suspect = true;
     for (uint16_t i = 0; i < entry->delivery_count; i++)
         entry->deliveries[i].damaged = true;
     pthread_mutex_unlock(&q->lock);
+    if (first)
+        queue_alarm_damaged(q, entry->id, e);
 }
 
 err queue_message_open(struct queue *q, struct queue_delivery *d, struct arena *arena,

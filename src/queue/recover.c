@@ -2,6 +2,7 @@
 #include "base/crc.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/clean.h"
 #include "queue/index.h"
@@ -92,6 +93,7 @@ static void alarm_at(struct queue *q, const char *what, uint32_t number)
     pthread_mutex_lock(&q->lock);
     q->stats.damaged++;
     pthread_mutex_unlock(&q->lock);
+    queue_alarm_set_aside(q, number, what);
 }
 
 static void note_gap(void *arg, const struct queue_segment_gap *gap)
@@ -305,6 +307,7 @@ static void add_message(struct recovery *r, struct queue_segment *s,
     }
     if (e) {
         log_err(e, "spool %s: DAMAGED: message %s", q->folder, queue_id_format(at->record.id).text);
+        queue_alarm_damaged(q, at->record.id, e);
         q->stats.damaged++;
         s->suspect = true;
         s->live += queue_record_bytes(&at->record); /* its bytes stay */

@@ -1,6 +1,7 @@
 #include "queue/supply.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "queue/alarm.h"
 #include "runtime/fault.h"
 #include <stdio.h>
 #include <string.h>
@@ -171,6 +172,9 @@ static void do_chore(struct queue *q, struct chore *c)
         break; /* else it stays, as nothing in it is needed: the next opening tries again */
     case CHORE_QUARANTINE:
         e = quarantine(q, c->segment);
+        if (e == NULL)
+            queue_alarm_set_aside(q, c->segment->number,
+                                  "it failed to sync; what was acknowledged in it is elsewhere");
         if (e == NULL)
             tell(q, QUEUE_REQUEST_GONE, c->segment);
         break;

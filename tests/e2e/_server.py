@@ -46,7 +46,7 @@ class Server:
         self.folder = folder()
         self.state = os.path.join(self.folder, "state")
         self.file = os.path.join(self.folder, "smtptool.yaml")
-        self.events_file = os.path.join(self.folder, "events.jsonl")
+        self.events_file = os.path.join(self.state, "events", "events.jsonl") # the default
         self.stderr_file = os.path.join(self.folder, "stderr.txt")
         self.certificate, key = make_certificate(self.folder)
         self.relay, self.submission, self.tls, self.mx = (free_port() for _ in range(4))
@@ -66,7 +66,6 @@ class Server:
             ],
             "limits": dict(LIMITS),
             "dns": {"servers": ["127.0.0.1"], "validate": "no", "timeout": "1s"},
-            "events": {"to": self.events_file},
         }
         for name, value in config.items():
             if isinstance(value, dict) and isinstance(self.config.get(name), dict):

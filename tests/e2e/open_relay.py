@@ -8,7 +8,7 @@ address does relay through the same server.
 import sys
 
 from _check import Report, need_program
-from _server import Server, route
+from _server import Server, route, until
 from _smtp import Client, Closed, Sink
 
 # attack, what follows RCPT TO:, codes that refuse it properly at the MX
@@ -114,6 +114,10 @@ def try_controls(report, server, sink):
         report.equal("control: the trusted network relays", r.code, 250)
     arrived = sink.wait(1, 10)
     report.equal("control: and it arrives", [m.recipients for m in arrived], [["v@remote.test"]])
+    until(5, lambda: server.events("delivered"))
+    done = server.tool("trace", "v@remote.test")
+    report.check("control: trace tells of it, with nothing configured for that",
+                 done.returncode == 0 and b"delivered" in done.stdout, done.stdout + done.stderr)
 
 
 def main():

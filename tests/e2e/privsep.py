@@ -30,21 +30,11 @@ def open_files(pid):
     return names
 
 
-def events_folder(server):
-    """Where the user that the main process becomes may write."""
-    path = os.path.join(server.folder, "events")
-    os.mkdir(path)
-    os.chown(path, pwd.getpwnam(USER).pw_uid, -1)
-    server.config["events"] = {"to": os.path.join(path, "events.jsonl")}
-    server.save()
-
-
 def main():
     need_program()
     if os.geteuid() != 0:
         skip_all("attack 145", "only root can become another user")
     server = Server(user=USER)
-    events_folder(server)
     server.add_user("tester", "secret")
     server.start()
     below = server.children()
@@ -101,6 +91,8 @@ def judge_main(report, server, pid):
     report.equal("attack 41: seccomp filters", status.get("Seccomp"), "2")
     report.check("attack 145: no account file is open",
                  not any("accounts.db" in f for f in open_files(pid)))
+    report.equal("the event file is its user's", os.stat(server.events_file).st_uid, uid)
+    report.equal("and was begun", server.events("started")[0]["count"], 2)
     path = os.path.join(server.state, "accounts.db")
     done = subprocess.run(["/bin/cat", path], user=uid, stdout=subprocess.DEVNULL,
                           stderr=subprocess.DEVNULL)

@@ -33,7 +33,7 @@ def still_serves(server, name, report):
 def broken_files(report, server):
     with open(server.file) as f:
         good = f.read()
-    for name, text in BROKEN:
+    for number, (name, text) in enumerate(BROKEN, 1):
         if text is None:
             text = good.replace(server.certificate, "/nowhere/tls.crt")
         before = len(server.stderr())
@@ -44,6 +44,8 @@ def broken_files(report, server):
         report.check(f"attack 143: {name}: refused", said, told)
         if name != "a certificate that is not there":
             report.check(f"attack 143: {name}: file:line:col", server.file + ":" in told, told)
+        report.check(f"attack 143: {name}: as an event",
+                     until(5, lambda n=number: len(server.events("config_refused")) == n))
         still_serves(server, name, report)
         report.check(f"attack 143: {name}: the process stays", server.process.poll() is None)
     write(server.file, good)

@@ -193,7 +193,7 @@ def few_files(report):
     report.check("attack 95: the limit is reached", "Too many open files" in server.stderr(),
                  server.stderr()[-500:])
     report.check("attack 95: no busy loop", used < CPU_PER_SECOND, f"{used:.2f} s of CPU a second")
-    report.check("attack 95: the log is not flooded", server.stderr().count("pauses") < 60,
+    report.check("attack 95: the log is not flooded", server.stderr().count("pauses") <= 4,
                  server.stderr().count("pauses"))
     report.check("attack 95: it lives", server.process.poll() is None)
     within_a_session(report, socks)
