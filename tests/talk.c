@@ -6,6 +6,7 @@
  */
 #include "base/mem.h"
 #include "runtime/fault.h"
+#include "runtime/stack.h"
 #include "tests/talk_run.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -132,6 +133,17 @@ static void print_story(struct talk_run *run)
     }
 }
 
+/* Attack 98: no fiber comes near the end of its stack, whatever the scenario makes it do. */
+static void judge_depth(void *arg, const char *name, size_t bytes, size_t count)
+{
+    struct talk_run *run = arg;
+    if (talk.verbose)
+        printf("    stack %-16s %6zu bytes, %zu fibers\n", name, bytes, count);
+    if (bytes > STACK_BYTES / 4 * 3)
+        talk_run_fail(run, run->script->path, 1,
+                      "attack 98: a fiber \"%s\" used %zu bytes of stack", name, bytes);
+}
+
 static int run_in_child(const struct plan *plan, const char *folder)
 {
     static struct talk_run run;
@@ -144,10 +156,15 @@ static int run_in_child(const struct plan *plan, const char *folder)
     run.world.options = options_for(plan, folder);
     if (plan->point)
         fault_arm(plan->point, FAULT_CRASH, 0, plan->hit, false);
+    bool weighed = !talk.real && plan->point == NULL; /* painting stacks takes time */
+    if (weighed)
+        fiber_census(NULL, NULL);
     if (talk.real)
         run_real(&run);
     else
         sim_run(talk.seed, simulated, &run);
+    if (weighed)
+        fiber_census(judge_depth, &run);
     int outcome = run.failed                              ? FAILED
                   : run.crash_wanted && !run.crashed_ever ? PASSED_UNCRASHED
                                                           : PASSED;

@@ -64,7 +64,7 @@ static err ask(struct keeper_caller *caller, const struct keeper_request *reques
     struct keeper_call *c = NULL;
     TRY(caller->ask(caller, request, &c, until));
     if (c->reply.failed) {
-        err e = keeper_wire_err(&c->reply);
+        err e = err_sure(keeper_wire_err(&c->reply));
         keeper_call_close(c);
         return e;
     }

@@ -167,7 +167,7 @@ err keeper_process_fork(struct keeper_process *ret_process)
 struct keeping {
     const struct keeper_process *process;
     str config_path;
-    const struct config *config;
+    const struct config *config, *before; /* before: of the last reload, or NULL */
     struct keeper_state state;
     bool ready; /* and the main process was told */
 };
@@ -192,8 +192,10 @@ static err bind_another(const struct address *at, int first, int *ret_fd)
     return *ret_fd < 0 ? err_new(ERR_SYSTEM, "dup") : NULL;
 }
 
-static err bind_all(const struct config *config, const struct control_request *request, int *fds,
-                    size_t *bound)
+/* before: the configuration of before the last reload, whose listeners may still be open; or
+ * NULL. */
+static err bind_all(const struct config *config, const struct config *before,
+                    const struct control_request *request, int *fds, size_t *bound)
 {
     struct address at;
     str text = {request->address, strnlen(request->address, sizeof request->address)};
@@ -203,6 +205,8 @@ static err bind_all(const struct config *config, const struct control_request *r
     if (!may_bind(config, text))
         return err_new(ERR_CONFIG, "%.*s is no listener of the configuration", STR_ARG(text));
     TRY(address_parse(text, 0, &at));
+    if (!config_overlaps(config, &at) && !(before && config_overlaps(before, &at)))
+        TRY(net_epoll_probe(&at));
     while (*bound < request->count) {
         TRY(bind_another(&at, *bound ? fds[0] : -1, &fds[*bound]));
         ++*bound;
@@ -216,7 +220,7 @@ static err tell(int control_fd, err outcome)
     if (outcome) {
         reply.kind = outcome->kind;
         reply.number = err_number(outcome);
-        err_describe(outcome, reply.why, sizeof reply.why);
+        err_words(outcome, reply.why, sizeof reply.why);
     }
     return send_packet(control_fd, &reply, sizeof reply, NULL, 0);
 }
@@ -225,9 +229,7 @@ static err listen_for(struct keeping *k, const struct control_request *request)
 {
     int *fds = mem_alloc(KEEPER_PROCESS_SOCKETS_MAX * sizeof *fds);
     size_t bound = 0;
-    err e = bind_all(k->config, request, fds, &bound);
-    if (e)
-        log_err(e, "the keeper binds a listener");
+    err e = bind_all(k->config, k->before, request, fds, &bound);
     err sent = e ? tell(k->process->control_fd, e) : NULL;
     for (size_t i = 0; e == NULL && sent == NULL && i < bound; i += FDS_PER_MESSAGE_MAX) {
         size_t some = bound - i < FDS_PER_MESSAGE_MAX ? bound - i : FDS_PER_MESSAGE_MAX;
@@ -252,7 +254,8 @@ static err load_again(struct keeping *k)
         config_close(config);
         return e;
     }
-    config_close(k->config);
+    config_close(k->before);
+    k->before = k->config;
     k->config = config;
     return NULL;
 }
@@ -260,8 +263,6 @@ static err load_again(struct keeping *k)
 static err reload(struct keeping *k)
 {
     err e = load_again(k);
-    if (e)
-        log_err(e, "the keeper reads its configuration again");
     return tell(k->process->control_fd, e);
 }
 
@@ -392,9 +393,9 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
     if (e == NULL)
         e = keep(&k, options->store_path, main_fd);
     if (e) {
-        log_err(e, "the keeper");
-        err ignored = k.ready ? NULL : tell(p->control_fd, e); /* what it waits for at its start */
-        (void)ignored;
+        err told = k.ready ? e : tell(p->control_fd, e); /* what it waits for at its start */
+        if (told)
+            log_err(e, "the keeper");
     }
     close(p->control_fd);
     close(p->requests_fd);
@@ -405,6 +406,7 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
         close(main_fd);
     account_store_close(k.state.store);
     keeper_references_close(k.state.references);
+    config_close(k.before);
     config_close(k.config);
     return status;
 }

@@ -45,7 +45,12 @@ TEST(keeper_wire_round_trip)
     CHECK(reply_read.id == 0xfffffffe && reply_read.verdict.app_password_id == 12, "reply");
     CHECK(reply_read.verdict.sender_count == 2, "reply");
     CHECK_STR(reply_read.verdict.senders[1], "@example.com", "reply");
-    CHECK(memcmp(&reply_read.verifier, &reply.verifier, sizeof reply.verifier) == 0, "verifier");
+    const struct sasl_scram_verifier *read = &reply_read.verifier, *sent = &reply.verifier;
+    CHECK(read->known == sent->known && read->iterations == sent->iterations, "verifier");
+    CHECK(read->salt_len == sent->salt_len, "verifier");
+    CHECK(memcmp(read->salt, sent->salt, sizeof sent->salt) == 0, "its salt");
+    CHECK(memcmp(read->stored_key, sent->stored_key, sizeof sent->stored_key) == 0, "its keys");
+    CHECK(memcmp(read->server_key, sent->server_key, sizeof sent->server_key) == 0, "its keys");
     CHECK(rest.len == 0, "all was taken");
 
     for (size_t cut = 0; cut < body.len; cut++) { /* attack 141: half messages */

@@ -114,6 +114,7 @@ char *arena_chars(struct arena *a, str s)
 
 str arena_printf(struct arena *a, const char *fmt, ...)
 {
+    ASSERT(fmt != NULL); /* also tells a sanitizing gcc, which otherwise warns */
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);

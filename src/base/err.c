@@ -68,18 +68,32 @@ static const char *base_name(const char *file)
     return slash ? slash + 1 : file;
 }
 
-void err_describe(err e, char *ret_text, size_t size)
+/* Returns how many bytes the whole takes, and the err that was first. */
+static size_t join_texts(err e, char *ret_text, size_t size, err *ret_root)
 {
     size_t used = 0;
-    err root = e;
     ret_text[0] = '\0';
+    *ret_root = e;
     for (err at = e; at != NULL && used < size; at = at->cause) {
         const char *join = at == e ? "" : ": ";
         str text = at->text.len ? at->text : S("too many errors at once");
         int n = snprintf(ret_text + used, size - used, "%s%.*s", join, STR_ARG(text));
         used += n < 0 ? 0 : (size_t)n;
-        root = at;
+        *ret_root = at;
     }
+    return used;
+}
+
+void err_words(err e, char *ret_text, size_t size)
+{
+    err root;
+    join_texts(e, ret_text, size, &root);
+}
+
+void err_describe(err e, char *ret_text, size_t size)
+{
+    err root;
+    size_t used = join_texts(e, ret_text, size, &root);
     if (root == NULL)
         return;
     if (root->kind == ERR_SYSTEM && root->number && used < size) {

@@ -15,7 +15,7 @@ static struct object *make_objects(void)
 {
     struct object *objects = mem_alloc(OBJECTS * sizeof *objects);
     for (int i = 0; i < OBJECTS; i++)
-        snprintf(objects[i].name, sizeof objects[i].name, "n%d", i);
+        snprintf(objects[i].name, sizeof objects[i].name, "n%u", (unsigned)i % OBJECTS);
     return objects;
 }
 

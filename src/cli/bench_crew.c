@@ -4,7 +4,7 @@
 
 enum { LOOK_MS = 100 }; /* a signal only sets a flag */
 
-static volatile sig_atomic_t interrupted;
+static atomic_int interrupted; /* lock-free, as a signal handler needs it */
 
 static void on_signal(int number)
 {

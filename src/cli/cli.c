@@ -337,7 +337,9 @@ void cli_print_json(json_t *object)
 
 json_t *cli_json_str(str s)
 {
-    json_t *whole = json_stringn(s.ptr ? s.ptr : "", s.len);
+    if (s.len == 0)
+        return json_string("");
+    json_t *whole = json_stringn(s.ptr, s.len);
     if (whole)
         return whole;
     struct buf mended;

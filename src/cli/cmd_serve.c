@@ -50,9 +50,8 @@ struct serving {
     struct keeper_process process;
     bool one_process;
     struct keeper_remote *remote;
-    int *fds; /* listening, workers for each listener; the service's once it has them */
-    size_t fd_count;
-    size_t workers; /* as many as were started: a reload does not change it */
+    int *fds; /* listening, workers for each listener; -1: taken over, or not needed */
+    size_t fd_count, workers;
     struct service *service;
 };
 
@@ -68,24 +67,41 @@ static void raise_descriptor_limit(void)
 
 /* ---- ports and rights ------------------------------------------------------------------- */
 
-/* Listening sockets for all workers from the keeper. One that nobody accepts from would swallow
- * its share of the connections, so on an err none is left. */
-static err ask_for_ports(struct serving *s, const struct config *c)
+/* Those that nobody has taken over. */
+static void close_ports(struct serving *s)
 {
-    if (s->workers == 0)
-        s->workers = (size_t)service_worker_count(c);
+    for (size_t i = 0; i < s->fd_count; i++)
+        if (s->fds[i] >= 0)
+            close(s->fds[i]);
     mem_free(s->fds);
-    s->fds = mem_alloc((c->listener_count * s->workers + 1) * sizeof *s->fds);
+    s->fds = NULL;
     s->fd_count = 0;
-    err e = NULL;
-    for (size_t i = 0; i < c->listener_count && !s->one_process && e == NULL; i++) {
-        e = keeper_process_listen(&s->process, &c->listeners[i].address, s->fds + s->fd_count,
-                                  s->workers);
-        s->fd_count += e ? 0 : s->workers;
+}
+
+static bool listens_on(const struct config *c, const struct address *at)
+{
+    for (size_t i = 0; i < c->listener_count; i++)
+        if (address_eq(&c->listeners[i].address, at))
+            return true;
+    return false;
+}
+
+/* Listening sockets for all workers from the keeper; none for addresses that the configuration
+ * before, if there is one, listens on already. */
+static err ask_for_ports(struct serving *s, const struct config *c, const struct config *before)
+{
+    size_t workers = s->workers;
+    close_ports(s);
+    s->fds = mem_alloc((c->listener_count * workers + 1) * sizeof *s->fds);
+    for (size_t i = 0; i < c->listener_count && !s->one_process; i++) {
+        const struct address *at = &c->listeners[i].address;
+        for (size_t k = 0; k < workers; k++)
+            s->fds[s->fd_count + k] = -1;
+        if (before == NULL || !listens_on(before, at))
+            TRY(keeper_process_listen(&s->process, at, s->fds + s->fd_count, workers));
+        s->fd_count += workers;
     }
-    for (; e && s->fd_count > 0; s->fd_count--)
-        close(s->fds[s->fd_count - 1]);
-    return e;
+    return NULL;
 }
 
 struct paths {
@@ -114,7 +130,7 @@ static void list_paths(const struct serving *s, struct paths *writable, struct p
         add_folder_of(writable, c->events.to);
     add_path(readable, str_of(s->state.certificate));
     add_path(readable, str_of(s->state.key));
-    add_path(readable, c->file);
+    add_folder_of(readable, c->file); /* an editor may put a new file in its place */
     add_folder_of(readable, c->certificate);
     add_folder_of(readable, c->key);
     for (size_t i = 0; i < c->sni_count; i++) {
@@ -169,17 +185,38 @@ static err reload(struct serving *s, const struct config *fresh)
 {
     if (!s->one_process)
         TRY(keeper_process_reload(&s->process));
-    TRY(ask_for_ports(s, fresh));
-    TRY(service_reload(s->service, fresh, s->fds, s->fd_count));
+    err e = ask_for_ports(s, fresh, s->config);
+    if (e == NULL)
+        e = service_reload(s->service, fresh, s->fds, s->fd_count);
+    close_ports(s);
+    TRY(e);
     config_close(s->config);
     s->config = config_hold(fresh);
     return NULL;
 }
 
+/* NULL: the file has mistakes. They go through the log, for stderr itself may be blocked. */
+static struct config *load_fresh(struct serving *s)
+{
+    struct config_errors errors;
+    struct config *config = NULL;
+    CLEANUP(buf_release) struct buf text;
+    buf_init(&text, 1 << 20);
+    config_errors_init(&errors);
+    err e = config_load(s->cli->config_path, &config, &errors);
+    if (e && config_errors_print(&errors, &text) == NULL)
+        for (str rest = buf_str(&text), line; rest.len > 0;) {
+            str_split(rest, '\n', &line, &rest);
+            log_error("%.*s", STR_ARG(line));
+        }
+    config_errors_release(&errors);
+    return e ? NULL : config;
+}
+
 static void reload_from_signal(struct serving *s)
 {
     char why[400] = "the file has mistakes: the log tells each";
-    const struct config *fresh = cli_config(s->cli);
+    const struct config *fresh = load_fresh(s);
     err e = fresh ? reload(s, fresh) : NULL;
     if (fresh == NULL)
         log_error("the configuration was not reloaded: the old one stays in force");
@@ -209,8 +246,10 @@ static void check_config(void *job)
     config_errors_init(&errors);
     err e = config_load(j->path, &config, &errors);
     j->good = e == NULL;
-    if (e)
-        e = config_errors_print(&errors, &j->told);
+    if (e) {
+        err cut = config_errors_print(&errors, &j->told);
+        (void)cut; /* told is full: the first mistakes are in it */
+    }
     config_errors_release(&errors);
     config_close(config);
 }
@@ -282,7 +321,8 @@ static err start(struct serving *s, const char *zone)
     if (!s->one_process)
         TRY(keeper_process_ready(&s->process));
     TRY(open_zone(zone, &options.dns));
-    TRY(ask_for_ports(s, s->config));
+    s->workers = (size_t)service_worker_count(s->config);
+    TRY(ask_for_ports(s, s->config, NULL));
     options.listen_fds = s->fd_count ? s->fds : NULL;
     options.listen_fd_count = s->fd_count;
     return service_start(&options, &s->service);
@@ -305,7 +345,7 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
     keeper_remote_close(s->remote);
     if (!s->one_process)
         keeper_process_close(&s->process);
-    mem_free(s->fds);
+    close_ports(s);
     return status;
 }
 

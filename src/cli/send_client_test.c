@@ -102,6 +102,7 @@ static const char *reply_to(struct scene *scene, const struct script *s, const c
 static err converse(struct scene *scene, const struct script *s, struct net_conn *c)
 {
     char line[1100];
+    ASSERT(s != NULL);
     if (s->silent)
         return fiber_sleep(DEADLINE_NEVER);
     TRY(s->greeting ? say(c, s->greeting) : err_new(ERR_CLOSED, "as the script says"));
@@ -253,7 +254,7 @@ TEST(cli_send_client_policy)
     busy.greeting = "421 4.3.2 busy";
     hang_up.mail = NULL;
     no_dot.close_after_dot = true;
-    no_login.auth = "535 5.7.8 wrong";
+    no_login.auth = "535 5.7.8 wrong: AUTH PLAIN AGFsaWNlAGh1bnRlcjI="; /* attack 147 */
     login_later.auth = "454 4.7.0 later";
     mute.silent = true;
     odd.greeting = "HTTP/1.1 400 Bad Request";

@@ -42,7 +42,7 @@ struct rcpts {
 
 static err add_rcpt(const char *option, str text, struct arena *arena, struct rcpts *rcpts)
 {
-    str address;
+    str address = {0};
     TRY(add_path(option, text, arena, &address));
     for (size_t i = 0; i < rcpts->count; i++)
         if (str_eq(rcpts->list[i].address, address))

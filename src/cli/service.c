@@ -6,6 +6,7 @@
 #include "dns/unbound.h"
 #include "inbound/relay.h"
 #include "runtime/sim.h"
+#include <errno.h>
 #include <unistd.h>
 
 /* ---- shared by the parts ---------------------------------------------------------------- */
@@ -153,6 +154,12 @@ static void open_inbound(struct service *s)
 
 /* ---- workers ---------------------------------------------------------------------------- */
 
+static err report_err(const struct service_report *r)
+{
+    errno = r->number;
+    return err_new(r->kind, "%s", r->words);
+}
+
 /* One report from each worker; the first failure as an err. */
 static err collect_reports(struct service *s, int count)
 {
@@ -164,7 +171,7 @@ static err collect_reports(struct service *s, int count)
             return e;
         struct service_report *r = CONTAINER_OF(item, struct service_report, item);
         if (r->failed && first == NULL)
-            first = err_make(r->kind, NULL, __FILE__, __LINE__, "%s", r->text);
+            first = report_err(r);
     }
     return first;
 }
@@ -176,14 +183,17 @@ static void take_order(struct loop_note *note)
     gate_wake_all(&w->orders);
 }
 
-static void order_all(struct service *s, enum worker_order order)
+static void order(struct worker *w, enum worker_order order)
 {
-    for (int i = 0; i < s->worker_count; i++) {
-        struct worker *w = &s->workers[i];
-        w->note.run = take_order;
-        w->note_order = order;
-        loop_post(w->loop, &w->note);
-    }
+    w->note.run = take_order;
+    w->note_order = order;
+    loop_post(w->loop, &w->note);
+}
+
+static void order_all(struct service *s, enum worker_order what)
+{
+    for (int i = 0; i < s->worker_count; i++)
+        order(&s->workers[i], what);
 }
 
 static void join_workers(struct service *s)
@@ -214,11 +224,8 @@ static err start_workers(struct service *s)
     if (first == NULL)
         return NULL;
     s->worker_count = running;
-    for (int i = 0; i + 1 < running; i++) { /* all but the one that failed */
-        s->workers[i].note.run = take_order;
-        s->workers[i].note_order = WORKER_STOP;
-        loop_post(s->workers[i].loop, &s->workers[i].note);
-    }
+    for (int i = 0; i + 1 < running; i++) /* all but the one that failed */
+        order(&s->workers[i], WORKER_STOP);
     err ended = collect_reports(s, running);
     (void)ended;
     join_workers(s);
@@ -234,6 +241,7 @@ static void release(struct service *s)
     if (s->inbound_ready)
         inbound_release(&s->inbound);
     dns_resolver_close(s->resolver);
+    dns_transport_close(s->options.dns);
     queue_close(s->queue);
     keeper_local_close(s->keeper_local);
     tls_client_close(s->tls_client);
@@ -338,24 +346,61 @@ void service_config_refused(struct service *s, str reason)
     event_emit(&s->events, &e);
 }
 
-err service_reload(struct service *s, const struct config *c, const int *listen_fds,
-                   size_t listen_fd_count)
+/* One after the other: the first sees whether somebody else listens there already. */
+static err prepare(struct service *s)
 {
-    struct inbound_view *view;
-    err e = inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view);
-    if (e) {
-        for (size_t i = 0; i < listen_fd_count; i++)
-            close(listen_fds[i]);
-        return e;
+    err e = NULL;
+    for (int i = 0; i < s->worker_count && e == NULL; i++) {
+        order(&s->workers[i], WORKER_PREPARE);
+        e = collect_reports(s, 1);
     }
-    s->options.listen_fds = listen_fds;
-    s->options.listen_fd_count = listen_fd_count;
+    if (e == NULL)
+        return NULL;
+    order_all(s, WORKER_ABANDON);
+    err abandoned = collect_reports(s, s->worker_count);
+    (void)abandoned;
+    return e;
+}
+
+static err try_listeners(struct service *s, const struct config *c)
+{
+    if (c->listener_count > SERVICE_LISTENERS_MAX)
+        return err_new(ERR_CONFIG, "more than %d listeners", SERVICE_LISTENERS_MAX);
+    s->next = c;
+    err e = prepare(s);
+    s->next = NULL;
+    return e;
+}
+
+/* The configuration and its view change before a listener does: what a listener accepts until
+ * then is judged by the view that it was opened with. */
+static const struct config *put_in_force(struct service *s, const struct config *c,
+                                         struct inbound_view *view)
+{
     pthread_mutex_lock(&s->lock);
     const struct config *before = s->config;
     s->config = config_hold(c);
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
-    order_all(s, WORKER_RELISTEN);
+    return before;
+}
+
+err service_reload(struct service *s, const struct config *c, int *listen_fds,
+                   size_t listen_fd_count)
+{
+    struct inbound_view *view;
+    TRY(inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view));
+    s->options.listen_fds = listen_fds;
+    s->options.listen_fd_count = listen_fd_count;
+    err e = try_listeners(s, c);
+    s->options.listen_fds = NULL;
+    s->options.listen_fd_count = 0;
+    if (e) {
+        inbound_view_close(view);
+        return e;
+    }
+    const struct config *before = put_in_force(s, c, view);
+    order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);
     config_close(before);

@@ -27,8 +27,9 @@ struct service_options {
     int workers;               /* 0: as the configuration says */
     uint16_t mx_port;          /* where MX hosts listen: 25; tests need another */
     const char *accounts_path; /* NULL: state/accounts.db */
-    /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here. */
-    const int *listen_fds;
+    /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here.
+     * Those that are taken over become -1. */
+    int *listen_fds;
     size_t listen_fd_count;
 };
 
@@ -40,14 +41,15 @@ must_use err service_start(const struct service_options *, struct service **ret_
  * is closed. Waits. */
 void service_stop(struct service *, int64_t grace_ms);
 
-/* Another configuration: listeners that are gone close, new ones open, sessions keep what they
- * began with. listen_fds: as in the options, taken over in any case. On an err the old one stays in
- * force. What is read only at start (state, dns, events, user) is told when it differs. */
-must_use err service_reload(struct service *, const struct config *, const int *listen_fds,
+/* Another configuration: listeners that are gone close, new ones open, those whose address stays
+ * are the same sockets, and sessions keep what they began with. listen_fds: as in the options, -1
+ * for an address that is listened on already. On an err the old one stays in force. What is read
+ * only at start (state, dns, events, user, workers) is told when it differs. */
+must_use err service_reload(struct service *, const struct config *, int *listen_fds,
                             size_t listen_fd_count);
 /* A new configuration was left aside: tell it as an event. From any thread. */
 void service_config_refused(struct service *, str reason);
-int service_worker_count(const struct config *); /* how many workers it asks for */
+int service_worker_count(const struct config *); /* how many workers it asks for at start */
 
 /* The address a listener really has (port 0 was asked for): index into config->listeners. */
 struct address service_listener_address(struct service *, size_t listener);

@@ -18,7 +18,7 @@
 enum {
     SERVICE_WORKERS_MAX = 64,
     SERVICE_LISTENERS_MAX = 64,
-    SERVICE_REPORT_TEXT_BYTES = 400,
+    SERVICE_REPORT_WORDS_BYTES = 400,
 };
 
 struct service;
@@ -29,10 +29,21 @@ struct service_report {
     bool failed;
     enum err_kind kind;
     int number;
-    char text[SERVICE_REPORT_TEXT_BYTES];
+    char words[SERVICE_REPORT_WORDS_BYTES];
 };
 
-enum worker_order { WORKER_GO_ON, WORKER_RELISTEN, WORKER_STOP };
+enum worker_order {
+    WORKER_GO_ON,
+    WORKER_PREPARE, /* open what service->next listens on and we do not */
+    WORKER_SWITCH,  /* listen there from now on */
+    WORKER_ABANDON, /* no: forget what was prepared */
+    WORKER_STOP,
+};
+
+struct worker_listener {
+    struct inbound_listener inbound;
+    struct address asked; /* as configured; the port may be 0 */
+};
 
 struct worker {
     struct service *service;
@@ -45,20 +56,22 @@ struct worker {
     const struct config *begun_with; /* held: the asker's timeouts and name live in it */
     struct group accepting, sessions, administration;
     struct cli_admin *admin; /* of the first worker */
-    struct inbound_listener listeners[SERVICE_LISTENERS_MAX];
-    struct address addresses[SERVICE_LISTENERS_MAX];
-    size_t listener_count;
+    struct worker_listener listeners[SERVICE_LISTENERS_MAX];
+    struct worker_listener next[SERVICE_LISTENERS_MAX]; /* prepared */
+    struct address addresses[SERVICE_LISTENERS_MAX];    /* where listeners really listen */
+    size_t listener_count, next_count;
     struct gate orders;
     enum worker_order order;
     struct loop_note note;
     enum worker_order note_order;
-    struct service_report report;
+    struct service_report report, ended; /* the collector may still read the one */
 };
 
 struct service {
     struct service_options options;
     pthread_mutex_t lock;
     const struct config *config; /* in force; under the lock */
+    const struct config *next;   /* while a reload prepares it */
     struct cli_state state;
     struct queue *queue;
     struct keeper_local *keeper_local;

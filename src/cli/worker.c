@@ -1,57 +1,124 @@
 #include "cli/worker.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include <stdio.h>
+#include "runtime/net_epoll.h"
+#include "runtime/sim.h"
+#include <string.h>
 
-static void report(struct worker *w, err e)
+static void report(struct worker *w, struct service_report *r, err e)
 {
-    struct service_report *r = &w->report;
     *r = (struct service_report){.failed = e != NULL};
     if (e) {
         r->kind = e->kind;
         r->number = err_number(e);
-        err_describe(e, r->text, sizeof r->text);
+        err_words(e, r->words, sizeof r->words);
     }
     chan_send(w->service->reports, &r->item);
 }
 
 /* ---- listeners -------------------------------------------------------------------------- */
 
+static struct worker_listener *find_listener(struct worker *w, const struct address *asked)
+{
+    for (size_t i = 0; i < w->listener_count; i++)
+        if (address_eq(&w->listeners[i].asked, asked))
+            return &w->listeners[i];
+    return NULL;
+}
+
+/* Would our own sockets be found in the way of this one? */
+static bool overlaps_ours(struct worker *w, const struct config *c, const struct address *at)
+{
+    const struct config *now = service_config(w->service);
+    bool overlaps = config_overlaps(c, at) || config_overlaps(now, at);
+    config_close(now);
+    return overlaps;
+}
+
 static err open_listener(struct worker *w, const struct config *c, size_t i,
                          struct net_listener **ret_listener)
 {
     const struct service_options *o = &w->service->options;
+    const struct address *at = &c->listeners[i].address;
     size_t place = i * (size_t)w->service->worker_count + (size_t)w->index;
-    if (o->listen_fds && place < o->listen_fd_count)
-        return net_listen_on(o->listen_fds[place], ret_listener);
-    return net_listen(&c->listeners[i].address, ret_listener);
+    if (o->listen_fds && place < o->listen_fd_count && o->listen_fds[place] >= 0) {
+        TRY(net_listen_on(o->listen_fds[place], ret_listener));
+        o->listen_fds[place] = -1;
+        return NULL;
+    }
+    if (w->index == 0 && !sim_active() && !overlaps_ours(w, c, at))
+        TRY(net_epoll_probe(at));
+    return net_listen(at, ret_listener);
+}
+
+static void abandon_listeners(struct worker *w)
+{
+    for (size_t i = 0; i < w->next_count; i++)
+        if (find_listener(w, &w->next[i].asked) == NULL)
+            net_listener_close(w->next[i].inbound.net);
+    w->next_count = 0;
+}
+
+/* All that the configuration names, in w->next: those that we have, and new ones. */
+static err prepare_listeners(struct worker *w, const struct config *c)
+{
+    ASSERT(w->next_count == 0);
+    for (size_t i = 0; i < c->listener_count && i < SERVICE_LISTENERS_MAX; i++) {
+        struct worker_listener *l = &w->next[i];
+        *l = (struct worker_listener){
+            .inbound = {.in = &w->service->inbound, .index = i, .sessions = &w->sessions},
+            .asked = c->listeners[i].address,
+        };
+        struct worker_listener *have = find_listener(w, &l->asked);
+        if (have)
+            l->inbound.net = have->inbound.net;
+        else
+            TRY(open_listener(w, c, i, &l->inbound.net));
+        w->next_count++;
+    }
+    return NULL;
+}
+
+static bool is_prepared(const struct worker *w, const struct address *asked)
+{
+    for (size_t i = 0; i < w->next_count; i++)
+        if (address_eq(&w->next[i].asked, asked))
+            return true;
+    return false;
+}
+
+/* From here on we listen where it was prepared, and nowhere else. Sockets that stay keep what has
+ * arrived at them meanwhile. */
+static void switch_listeners(struct worker *w)
+{
+    group_close(&w->accepting);
+    group_init(&w->accepting);
+    for (size_t i = 0; i < w->listener_count; i++)
+        if (!is_prepared(w, &w->listeners[i].asked))
+            net_listener_close(w->listeners[i].inbound.net);
+    memcpy(w->listeners, w->next, w->next_count * sizeof *w->next);
+    w->listener_count = w->next_count;
+    w->next_count = 0;
+    for (size_t i = 0; i < w->listener_count; i++) {
+        struct inbound_listener *l = &w->listeners[i].inbound;
+        w->addresses[i] = net_listener_address(l->net);
+        fiber_spawn(&w->accepting, "listener", inbound_listener_run, l);
+    }
 }
 
 static void close_listeners(struct worker *w)
 {
-    group_close(&w->accepting);
-    for (size_t i = 0; i < w->listener_count; i++)
-        net_listener_close(w->listeners[i].net);
-    w->listener_count = 0;
+    abandon_listeners(w);
+    switch_listeners(w);
 }
 
 static err open_listeners(struct worker *w)
 {
     const struct config *c = service_config(w->service);
-    err e = NULL;
-    group_init(&w->accepting);
-    for (size_t i = 0; i < c->listener_count && i < SERVICE_LISTENERS_MAX && e == NULL; i++) {
-        struct inbound_listener *l = &w->listeners[i];
-        *l = (struct inbound_listener){
-            .in = &w->service->inbound, .index = i, .sessions = &w->sessions};
-        e = open_listener(w, c, i, &l->net);
-        if (e)
-            break;
-        w->addresses[i] = net_listener_address(l->net);
-        w->listener_count++;
-        fiber_spawn(&w->accepting, "listener", inbound_listener_run, l);
-    }
+    err e = prepare_listeners(w, c);
     config_close(c);
+    if (e == NULL)
+        switch_listeners(w);
     return e;
 }
 
@@ -78,7 +145,7 @@ static void open_way_out(struct worker *w)
         .events = &s->events,
         .mx_port = s->options.mx_port,
         .own = w->addresses,
-        .own_count = w->listener_count,
+        .own_count = &w->listener_count,
     };
     outbound_ask_open(&ask, s->resolver, &w->asker);
     outbound_start(&out, &w->outbound);
@@ -129,18 +196,27 @@ static void close_parts(struct worker *w)
     w->outbound = NULL;
 }
 
+static err await_order(struct worker *w, enum worker_order *ret_order)
+{
+    while (w->order == WORKER_GO_ON)
+        TRY(gate_wait(&w->orders, DEADLINE_NEVER));
+    *ret_order = w->order;
+    w->order = WORKER_GO_ON;
+    return NULL;
+}
+
 static void obey(struct worker *w)
 {
-    for (;;) {
-        while (w->order == WORKER_GO_ON)
-            if (gate_wait(&w->orders, DEADLINE_NEVER))
-                return;
-        enum worker_order order = w->order;
-        w->order = WORKER_GO_ON;
-        if (order == WORKER_STOP)
-            return;
-        close_listeners(w);
-        report(w, open_listeners(w));
+    enum worker_order order = WORKER_GO_ON;
+    while (await_order(w, &order) == NULL && order != WORKER_STOP) {
+        err e = NULL;
+        if (order == WORKER_PREPARE)
+            e = prepare_listeners(w, w->service->next);
+        else if (order == WORKER_SWITCH)
+            switch_listeners(w);
+        else
+            abandon_listeners(w);
+        report(w, &w->report, e);
         err_forget();
     }
 }
@@ -154,12 +230,12 @@ static void live(void *arg)
     group_init(&w->administration);
     group_init(&w->accepting);
     err e = open_parts(w);
-    report(w, e);
+    report(w, &w->report, e);
     if (e == NULL)
         obey(w);
     close_parts(w);
     err_forget();
-    report(w, NULL);
+    report(w, &w->ended, NULL);
 }
 
 void worker_run(void *arg)

@@ -190,6 +190,10 @@ struct config *config_default(void);
 const struct config *config_hold(const struct config *);
 void config_close(const struct config *);
 
+/* Has another listener the same port, on an address that includes this one or is included? The
+ * kernel allows that, and gives the connection to the narrower one. */
+bool config_overlaps(const struct config *, const struct address *);
+
 /* Every value as YAML that loads back to the same configuration. With origin, a comment behind
  * each says where it comes from. Secrets are references, so none is shown. */
 must_use err config_show(const struct config *, bool origin, struct buf *out);

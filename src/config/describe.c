@@ -3,7 +3,6 @@
 #include "config/type.h"
 #include "config/value.h"
 #include <jansson.h>
-#include <stdlib.h>
 
 enum { GROUPS_MAX = 40 };
 
@@ -121,10 +120,22 @@ static void fill_properties(const struct config_schema_group *group, json_t *obj
     }
 }
 
+struct dump {
+    struct buf *out;
+    err e;
+};
+
+static int add_dumped(const char *text, size_t len, void *arg)
+{
+    struct dump *dump = arg;
+    dump->e = buf_add(dump->out, (str){text, len});
+    return dump->e ? -1 : 0;
+}
+
 err config_schema(struct buf *out)
 {
     const struct config_schema_group *groups[GROUPS_MAX];
-    json_t *objects[GROUPS_MAX];
+    json_t *objects[GROUPS_MAX] = {0};
     size_t group_count = list_groups(groups), count = 0;
     json_t *root = group_schema(groups[0]);
     objects[count++] = root;
@@ -134,13 +145,13 @@ err config_schema(struct buf *out)
     for (size_t i = 0; i < group_count; i++)
         fill_properties(groups[i], objects[i], objects, &count);
     ASSERT(count == group_count); /* both walks go level by level */
-    char *text = json_dumps(root, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    ASSERT(text != NULL);
+    struct dump dump = {.out = out};
+    int failed = json_dump_callback(root, add_dumped, &dump, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     for (size_t i = 0; i < count; i++)
         json_decref(objects[i]);
-    err e = buf_addf(out, "%s\n", text);
-    free(text);
-    return e;
+    TRY(dump.e);
+    ASSERT(failed == 0);
+    return buf_add_char(out, '\n');
 }
 
 /* The reference. */

@@ -118,6 +118,18 @@ err config_load(str path, struct config **ret_config, struct config_errors *erro
     return config_from_text(text, found, ret_config, errors);
 }
 
+bool config_overlaps(const struct config *config, const struct address *at)
+{
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct address *other = &config->listeners[i].address;
+        bool ports = other->port == at->port && other->family != ADDRESS_UNIX;
+        bool wide = address_is_wildcard(other) || address_is_wildcard(at);
+        if (at->family != ADDRESS_UNIX && ports && wide && !address_eq(other, at))
+            return true;
+    }
+    return false;
+}
+
 const struct config *config_hold(const struct config *config)
 {
     atomic_fetch_add(&((struct config *)config)->holders, 1);

@@ -132,6 +132,7 @@ static void read_lone_value(struct config_source *source, const struct config_sc
         config_source_note(source, base + key->offset, node);
         return;
     }
+    ASSERT(key->choices != NULL); /* every key that may be a file may be a word, too */
     if (!str_skip(&path, S("file:")) || !str_starts(path, S("/"))) {
         err e = err_new(ERR_CONFIG, "\"%.*s\" is not %s, a list, or file:/path",
                         STR_ARG(str_slice(node->text, 0, 60)), key->choices[0].name);
@@ -302,6 +303,7 @@ static void read_key(struct reader *r, const struct task *task, const struct con
     }
     if (node == NULL) {
         read_default(r->source, key, task->base);
+        ASSERT(!key->required || task->node != NULL); /* such keys belong to items of a list */
         if (key->required && task->node->kind != YAML_KIND_REFUSED)
             config_source_complain(r->source, task->node, "\"%s\" is missing: %s is wanted",
                                    key->name, key->type->noun);

@@ -9,6 +9,9 @@
 #define HOUR (60 * MINUTE)
 #define DAY (24 * HOUR)
 
+/* Many fields are pointers, and it is their own size that is meant: */
+/* NOLINTBEGIN(bugprone-sizeof-expression) */
+
 /* One row of a table: where in `of` the value stands and how it is read. */
 #define VALUE(of, field, kind, key, ...)                                                           \
     {                                                                                              \
@@ -410,3 +413,4 @@ const char *config_schema_choice_name(const struct config_schema_choice *choices
             return choices->name;
     return "";
 }
+/* NOLINTEND(bugprone-sizeof-expression) */

@@ -316,7 +316,7 @@ static uint32_t take_ttl_and_class(struct parser *p)
 
 static err take_record(struct parser *p)
 {
-    str type;
+    str type = {0};
     struct dns_record r = {.ttl = take_ttl_and_class(p)};
     TRY(take_field(p, "the type", &type));
     if (str_eq_nocase(type, S("FAIL")))

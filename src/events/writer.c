@@ -283,6 +283,22 @@ static void wait_for_work(struct events_writer *w)
     }
 }
 
+/* With the lock held: lines that come close together are written together, so that a busy server
+ * does not wake this thread for each. */
+static void gather(struct events_writer *w)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += EVENTS_GATHER_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    while (!w->stop && !w->reopen && w->waiting.len > 0 && w->waiting.len < EVENTS_GATHER_BYTES)
+        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+            return;
+}
+
 static void pause_after_failure(struct events_writer *w)
 {
     for (int waited = 0; waited < EVENTS_RETRY_MS; waited += 50) {
@@ -301,6 +317,7 @@ static void *run(void *arg)
     for (bool stop = false; !stop;) {
         pthread_mutex_lock(&w->lock);
         wait_for_work(w);
+        gather(w);
         struct buf batch = w->waiting;
         w->waiting = w->writing;
         w->writing = batch;
@@ -326,14 +343,18 @@ static void emit(void *arg, const struct event *event)
     buf_init(&line, EVENT_LINE_BYTES_MAX);
     err e = event_to_json(event, &line);
     pthread_mutex_lock(&w->lock);
-    if (e == NULL && line.len <= w->waiting.max - w->waiting.len) {
+    size_t before = w->waiting.len;
+    if (e == NULL && line.len <= w->waiting.max - before) {
         e = buf_add(&w->waiting, buf_str(&line));
         ASSERT(e == NULL);
-        pthread_cond_signal(&w->wake);
     } else {
         w->dropped++;
     }
+    size_t now = w->waiting.len;
+    bool full = before < EVENTS_GATHER_BYTES && now >= EVENTS_GATHER_BYTES;
     pthread_mutex_unlock(&w->lock);
+    if (full || (before == 0 && now > 0)) /* else it knows already */
+        pthread_cond_signal(&w->wake);
 }
 
 static void release(struct events_writer *w)

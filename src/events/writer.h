@@ -21,8 +21,10 @@ struct events_writer_options {
 enum {
     EVENTS_KEEP_MAX = 999,
     EVENTS_WAITING_BYTES_MAX = 4 << 20,
-    EVENTS_RETRY_MS = 1000, /* after a failed write, and between looks at the file's name */
-    EVENTS_CLOSE_MS = 2000, /* how long closing waits for a reader that does not read */
+    EVENTS_GATHER_MS = 20,          /* how long a line may wait for company */
+    EVENTS_GATHER_BYTES = 64 << 10, /* … unless there is so much already */
+    EVENTS_RETRY_MS = 1000,         /* after a failed write, and between looks at the file's name */
+    EVENTS_CLOSE_MS = 2000,         /* how long closing waits for a reader that does not read */
 };
 
 struct events_writer;

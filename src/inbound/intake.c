@@ -77,7 +77,7 @@ static err mend(struct inbound_intake *i, str fields, const struct message_scan 
     if (e == NULL && fixup.refusal.code != 0) {
         refuse(refusal, &fixup.refusal);
     } else if (e == NULL && !all_from_allowed(i, &fixup)) {
-        refuse(refusal, &message_from_not_owned);
+        refuse(refusal, &message_fixup_from_not_owned);
     } else if (e == NULL) {
         bool made = fixup.message_id.ptr == facts.message_id.ptr;
         i->message_id = made ? facts.message_id : arena_str(i->arena, scan->message_id);

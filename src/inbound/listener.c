@@ -58,7 +58,8 @@ void inbound_listener_run(void *arg)
             fiber_spawn(l->sessions, "session", serve, a);
         } else if (e->kind != ERR_CANCELED) {
             tell_pause(&pauses, l->index, e);
-            e = fiber_sleep(deadline_after(INBOUND_LISTENER_PAUSE_MS));
+            if (fiber_sleep(deadline_after(INBOUND_LISTENER_PAUSE_MS)))
+                break; /* canceled */
         }
         err_forget();
     }

@@ -66,6 +66,7 @@ static void tell_accepted(struct inbound_session *s, const queue_id *id, int64_t
 {
     struct tls_facts facts;
     struct event e = inbound_session_event(s, EVENT_ACCEPTED, &facts);
+    e.time_ms = s->envelope.accepted_at_ms; /* a delivery may have begun since */
     e.queue_id = str_of(id->text);
     e.message_id = s->envelope.message_id;
     e.sender = s->envelope.sender;

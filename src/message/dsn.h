@@ -34,7 +34,7 @@ struct message_dsn {
     str envid;         /* decoded, or empty */
     str message_id;    /* the original's "<...>", or empty */
     str received_from; /* the helo it came with, or empty */
-    str unique;        /* from message_unique(): names this notification and its boundary */
+    str unique;        /* from message_id_unique(): names this notification and its boundary */
     enum envelope_ret ret;
     bool smtputf8; /* the original came with SMTPUTF8: so may its notification */
     int64_t arrival_ms, now_ms;

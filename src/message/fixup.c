@@ -1,8 +1,8 @@
 #include "message/fixup.h"
 #include "base/clock.h"
 
-const struct message_refusal message_from_not_owned = {553, "5.7.1",
-                                                       "An address in From is not yours"};
+const struct message_refusal message_fixup_from_not_owned = {553, "5.7.1",
+                                                             "An address in From is not yours"};
 
 /* RFC 5322 section 3.6 allows each of these once; two would leave it to the reader which counts. */
 static struct message_refusal judge_counts(str header)

@@ -24,7 +24,7 @@ struct message_fixup {
 };
 
 /* What the caller answers when one of the addresses in From is not the login's. */
-extern const struct message_refusal message_from_not_owned; /* 553 5.7.1 */
+extern const struct message_refusal message_fixup_from_not_owned; /* 553 5.7.1 */
 
 /* Append the header to be stored to out; header holds the fields without the empty line. An err
  * (ERR_LIMIT: out is full) leaves out as it was, and so does a refusal. */

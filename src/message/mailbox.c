@@ -194,7 +194,7 @@ static err read_words(struct reader *r, struct words *ret_words)
     buf_clear(r->display);
     buf_clear(r->local);
     TRY(skip_between(r, NULL));
-    while (r->rest.len > 0 && memchr("<@:,;>", r->rest.ptr[0], 6) == NULL) {
+    while (r->rest.len > 0 && str_find(S("<@:,;>"), r->rest.ptr[0]) == STR_NONE) {
         if (at(r, '.'))
             TRY(read_dot(r, &w));
         else

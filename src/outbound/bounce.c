@@ -201,7 +201,7 @@ static void build_dsn(struct outbound_bounce *b, const struct message_dsn_rcpt *
 {
     const struct envelope *env = b->message->envelope;
     char unique[MESSAGE_UNIQUE_CHARS];
-    message_unique(b->now_ms, unique);
+    message_id_unique(b->now_ms, unique);
     str front = read_front(b, until);
     struct message_dsn dsn = {.hostname = b->config->hostname,
                               .sender = env->sender,

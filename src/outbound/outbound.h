@@ -33,7 +33,7 @@ struct outbound_options {
     const struct event_sink *events; /* may be NULL */
     uint16_t mx_port;                /* 0: 25 */
     const struct address *own;       /* addresses that this server listens on */
-    size_t own_count;
+    const size_t *own_count;         /* both may change between waits; NULL: none */
 };
 
 /* On the worker's loop. */

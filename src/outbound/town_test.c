@@ -169,6 +169,7 @@ static void open_all(struct town *t)
     static const char own[] = "198.51.100.1:25";
     struct address *a = ARENA_NEW(t->arena, struct address);
     CHECK_DONE(address_parse(str_of(own), 0, a), own);
+    static const size_t one = 1;
     struct outbound_options o = {.config = give_config,
                                  .config_arg = t,
                                  .queue = t->queue,
@@ -178,7 +179,7 @@ static void open_all(struct town *t)
                                  .tls = t->tls,
                                  .events = &t->sink,
                                  .own = a,
-                                 .own_count = 1};
+                                 .own_count = &one};
     outbound_start(&o, &t->outbound);
 }
 

@@ -61,6 +61,7 @@ static const struct err_row {
  * another transaction would not help it. */
 static bool says_too_many(const struct smtp_reply *r)
 {
+    ASSERT(r != NULL); /* the rows that ask are about replies */
     str detail = r->enhanced.len ? str_from(r->enhanced, 1) : (str){0};
     if (r->code == 452)
         return !str_starts(detail, S(".2."));

@@ -64,6 +64,7 @@ struct out { /* where the bytes of a batch are laid out */
 
 static void put_copy(struct out *o, const char *bytes, size_t size)
 {
+    ASSERT(o->parts != NULL);
     char *to = o->staging + o->used;
     struct iovec *last = o->count ? &o->parts[o->count - 1] : NULL;
     if (bytes)

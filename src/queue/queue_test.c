@@ -1,7 +1,6 @@
 #include "queue/queue_test.h"
 #include "runtime/fault.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -51,10 +50,8 @@ static void deliver_sizes(struct queue_test *t)
         CHECK(d != NULL, "attack 205: due");
         if (d == NULL)
             return;
-        size_t i = (size_t)atoi(queue_delivery_destination(d).ptr + 1);
         schedule_put_back(t->schedule, &d, 0);
         schedule_pause(t->schedule, S("none"));
-        (void)i;
     }
     for (size_t n = 0; n < ARRAY_LEN(sizes); n++) {
         char name[32];

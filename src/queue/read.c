@@ -120,6 +120,7 @@ static err await_read(struct read_job *j, char *to, size_t *ret_count, deadline 
         errno = j->number;
         e = err_new(j->kind, "read a stored message");
     } else if (j->size) {
+        ASSERT(to != NULL);
         memcpy(to, j->bytes, j->count);
         *ret_count = j->count;
     }
@@ -238,6 +239,7 @@ static err open_file(struct queue *q, const struct queue_delivery *d, const stru
 static err read_file_head(const struct queue_meta *meta, struct arena *arena,
                           struct queue_message *m, str *ret_head, deadline until)
 {
+    ASSERT(m->reader != NULL);
     struct queue_message tail = {.reader = m->reader};
     size_t size = meta->file_head_len, done = 0;
     char *bytes = arena_alloc(arena, size);

@@ -101,6 +101,12 @@ void address_format(const struct address *a, char ret_text[ADDRESS_CHARS])
                  ip, a->port);
 }
 
+bool address_eq(const struct address *a, const struct address *b)
+{
+    return a->port == b->port && a->scope == b->scope && address_eq_ip(a, b) &&
+           (a->family != ADDRESS_UNIX || strcmp(a->path, b->path) == 0);
+}
+
 bool address_eq_ip(const struct address *a, const struct address *b)
 {
     return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;

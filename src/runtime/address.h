@@ -32,6 +32,7 @@ void address_format(const struct address *, char ret_text[ADDRESS_CHARS]); /* wi
 void address_format_ip(const struct address *,
                        char ret_text[ADDRESS_CHARS]); /* "192.0.2.1", "unix" */
 
+bool address_eq(const struct address *, const struct address *); /* in all parts */
 bool address_eq_ip(const struct address *, const struct address *);
 bool address_is_loopback(const struct address *); /* UNIX counts */
 bool address_is_wildcard(const struct address *);

@@ -120,32 +120,77 @@ static void epoll_wake(struct net_driver *net)
         return; /* the counter is full: it is awake */
 }
 
-static err bind_listener(int fd, const struct address *at)
+static int kernel_family(const struct address *a)
+{
+    return a->family == ADDRESS_IP4 ? AF_INET : a->family == ADDRESS_IP6 ? AF_INET6 : AF_UNIX;
+}
+
+static err cannot_listen(const struct address *at)
+{
+    char text[ADDRESS_CHARS];
+    int number = errno;
+    address_format(at, text);
+    errno = number;
+    return err_new(ERR_SYSTEM, "listen on %s", text);
+}
+
+/* A Unix socket that nobody listens on is what an earlier run has left; anything else with that
+ * name is not ours to remove. */
+static int bind_unix(int fd, const struct address *at, const struct sockaddr *where, socklen_t len)
+{
+    struct stat facts;
+    if (lstat(at->path, &facts) == 0 && S_ISSOCK(facts.st_mode))
+        unlink(at->path);
+    mode_t before = umask(0177);
+    int bound = bind(fd, where, len);
+    umask(before);
+    return bound;
+}
+
+/* With only_we, without SO_REUSEPORT. */
+static int bind_to(int fd, const struct address *at, bool only_we)
 {
     struct sockaddr_storage where;
     socklen_t len = address_to_kernel(at, &where);
     int on = 1;
+    if (at->family == ADDRESS_UNIX)
+        return bind_unix(fd, at, (struct sockaddr *)&where, len);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (at->family != ADDRESS_UNIX)
+    if (!only_we)
         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
-    else
-        unlink(at->path);
     if (at->family == ADDRESS_IP6 && !address_is_wildcard(at))
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
-    mode_t before = umask(0177);
-    int bound = bind(fd, (struct sockaddr *)&where, len);
-    umask(before);
-    if (bound != 0 || listen(fd, LISTEN_BACKLOG) != 0) {
-        char text[ADDRESS_CHARS];
-        address_format(at, text);
-        return err_new(ERR_SYSTEM, "listen on %s", text);
-    }
+    return bind(fd, (struct sockaddr *)&where, len);
+}
+
+static err bind_listener(int fd, const struct address *at)
+{
+    if (bind_to(fd, at, false) != 0 || listen(fd, LISTEN_BACKLOG) != 0)
+        return cannot_listen(at);
     return NULL;
 }
 
-static int kernel_family(const struct address *a)
+static int probe_unix(int fd, const struct address *at)
 {
-    return a->family == ADDRESS_IP4 ? AF_INET : a->family == ADDRESS_IP6 ? AF_INET6 : AF_UNIX;
+    struct sockaddr_storage where;
+    socklen_t len = address_to_kernel(at, &where);
+    if (connect(fd, (struct sockaddr *)&where, len) != 0 && errno != EAGAIN)
+        return 0;
+    errno = EADDRINUSE;
+    return -1;
+}
+
+err net_epoll_probe(const struct address *at)
+{
+    if (at->family != ADDRESS_UNIX && at->port == 0)
+        return NULL;
+    int fd = socket(kernel_family(at), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_new(ERR_SYSTEM, "socket");
+    int free = at->family == ADDRESS_UNIX ? probe_unix(fd, at) : bind_to(fd, at, true);
+    err e = free == 0 ? NULL : cannot_listen(at);
+    close(fd);
+    return e;
 }
 
 err net_epoll_bind(const struct address *at, int *ret_fd)

@@ -4,6 +4,11 @@
 
 struct net_driver *net_epoll_open(void);
 
+/* Does somebody listen there already? SO_REUSEPORT alone would share the port with another server
+ * of the same user, and each would get half of the connections. ERR_SYSTEM: EADDRINUSE, or why
+ * nobody can listen there. */
+must_use err net_epoll_probe(const struct address *);
+
 /* A bound and listening descriptor, non-blocking; needs no loop (the keeper binds for others).
  * IP addresses share their port with other sockets of this user (SO_REUSEPORT). ERR_SYSTEM. */
 must_use err net_epoll_bind(const struct address *, int *ret_fd);

@@ -219,6 +219,7 @@ static err write_bytes(struct file *f, char *bytes, uint64_t size, uint64_t offs
 {
     struct sim_fs_node *node = f->node;
     struct sim_fs *fs = f->fs;
+    ASSERT(node != NULL);
     uint64_t free_blocks = fs->blocks_max > fs->blocks_used ? fs->blocks_max - fs->blocks_used : 0;
     uint64_t fitting = sim_fs_content_fit(&node->live, size, offset, free_blocks);
     fs->blocks_used -= node->live.blocks;

@@ -182,7 +182,7 @@ TEST(sim_fs_torn_sectors)
     bool mixed = false;
     sim_fs_use(fs);
     CHECK_DONE(file_open("/a", FILE_WRITE | FILE_NEW, &f), "open");
-    for (char version = 'x'; version <= 'z'; version++) {
+    for (int version = 'x'; version <= 'z'; version++) {
         memset(bytes, version, sizeof bytes);
         CHECK_DONE(write_text(f, (str){bytes, sizeof bytes}, 0), "write");
         if (version == 'x')

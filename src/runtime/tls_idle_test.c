@@ -36,13 +36,20 @@ static void sit(void *arg)
 
 static size_t resident_bytes(void)
 {
-    unsigned long total = 0, resident = 0;
+    char line[128] = "";
     FILE *f = fopen("/proc/self/statm", "r");
-    if (f == NULL || fscanf(f, "%lu %lu", &total, &resident) != 2)
-        test_skip("no /proc");
-    if (f)
+    if (f) {
+        if (fgets(line, sizeof line, f) == NULL)
+            line[0] = '\0';
         fclose(f);
-    return resident * (size_t)sysconf(_SC_PAGESIZE);
+    }
+    str total, resident, rest; /* in pages */
+    uint64_t pages = 0;
+    str_split(str_of(line), ' ', &total, &rest);
+    str_split(rest, ' ', &resident, &rest);
+    if (!str_to_u64(resident, UINT32_MAX, &pages))
+        test_skip("no /proc");
+    return (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
 }
 
 static void fill_room(struct crowd *crowd, int count)

@@ -312,6 +312,7 @@ static enum sasl_server_status start(struct sasl_server *s, const str *response)
         return response ? stop(s, SASL_SERVER_MALFORMED, S("CRAM-MD5 with an initial response"))
                         : cram_start(s);
     step_fn first = starts[s->mechanism].first;
+    ASSERT(first != NULL); /* sasl_server_open() takes no other mechanism */
     return response ? first(s, *response) : ask(s, str_of(starts[s->mechanism].prompt), first);
 }
 

@@ -253,7 +253,8 @@ TEST(sasl_scram_verifier_fake)
     sasl_scram_verifier_fake(S("key"), S("noone"), &other);
     sasl_scram_verifier_fake(S("yek"), S("nobody"), &elsewhere);
     CHECK(!a.known, "fake");
-    CHECK(memcmp(&a, &b, sizeof a) == 0, "the same each time");
+    CHECK(a.known == b.known && a.iterations == b.iterations, "the same each time");
+    CHECK(a.salt_len == b.salt_len && memcmp(a.salt, b.salt, sizeof a.salt) == 0, "the same salt");
     CHECK(memcmp(a.salt, other.salt, a.salt_len) != 0, "other user");
     CHECK(memcmp(a.salt, elsewhere.salt, a.salt_len) != 0, "other server");
     CHECK(a.salt_len == SASL_SCRAM_SALT_BYTES, "looks like a real one");

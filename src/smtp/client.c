@@ -66,7 +66,7 @@ err smtp_client_starttls(struct smtp_client *c, struct tls_client *tls, str serv
     c->stage = SMTP_STAGE_STARTTLS;
     TRY(smtp_client_talk_say(c, "STARTTLS"));
     TRY(smtp_client_talk_read(c, c->arena, &reply, c->options.timeouts.command));
-    if (net_pending(c->conn) > 0) /* attack 19: said in clear, to be believed inside TLS, or later */
+    if (net_pending(c->conn) > 0) /* attack 19: said in clear, to be believed later */
         return err_new(ERR_PROTOCOL, "response injection: input behind the reply to STARTTLS");
     if (!smtp_reply_ok(&reply)) {
         *ret_reply = reply;

@@ -32,6 +32,11 @@ struct smtp_client_options {
     void *transcript_arg;
 };
 
+enum {
+    SMTP_CLIENT_SAID_BYTES = 17,
+    SMTP_CLIENT_REPEAT_BYTES_MIN = 4, /* shorter ones stand in any text by chance */
+};
+
 struct smtp_client {
     struct net_conn *conn;
     struct smtp_client_options options;
@@ -42,6 +47,9 @@ struct smtp_client {
     bool esmtp;
     bool after_dot; /* the content was sent whole and no reply has come: nobody knows */
     int mails;
+
+    str secret; /* while a login goes on: what no reply may repeat into a log or transcript */
+    char said[SMTP_CLIENT_SAID_BYTES]; /* how the last line in base64 began */
 };
 
 /* The connection becomes the client's. The options' texts must outlive it. */

@@ -47,6 +47,9 @@ static err say_response(struct smtp_client *c, str before, str response, const c
         e = buf_add_char(&line, '='); /* an empty initial response (RFC 4954 section 4) */
     if (e == NULL)
         e = codec_base64_encode(response, &line);
+    str encoded = str_from(buf_str(&line), before.len);
+    if (e == NULL)
+        str_to_chars(str_slice(encoded, 0, sizeof c->said - 1), c->said, sizeof c->said);
     if (e == NULL)
         e = smtp_client_talk_say_secret(c, buf_str(&line), shown);
     if (line.ptr)
@@ -182,7 +185,10 @@ err smtp_client_login(struct smtp_client *c, const struct smtp_client_login *log
     enum sasl_mechanism mechanism;
     c->stage = SMTP_STAGE_AUTH;
     TRY(open_sasl(c, login, &sasl, &mechanism));
+    c->secret = login->secret;
     err e = converse(c, &sasl, mechanism, ret_reply);
+    c->secret = (str){0};
+    mem_wipe(c->said, sizeof c->said);
     sasl_client_close(sasl); /* NULL when a job that still runs has it */
     return e;
 }

@@ -60,6 +60,14 @@ static void tell_reply(struct smtp_client *c, const struct smtp_reply *r)
     } while (rest.len);
 }
 
+/* Some servers quote in a refusal what they could not use. */
+static bool repeats_login(const struct smtp_client *c, str text)
+{
+    str said = str_of(c->said);
+    return (c->secret.len >= SMTP_CLIENT_REPEAT_BYTES_MIN && str_contains(text, c->secret)) ||
+           (said.len >= SMTP_CLIENT_REPEAT_BYTES_MIN && str_contains(text, said));
+}
+
 err smtp_client_talk_read(struct smtp_client *c, struct arena *arena, struct smtp_reply *ret_reply,
                           int64_t timeout_ms)
 {
@@ -81,6 +89,8 @@ err smtp_client_talk_read(struct smtp_client *c, struct arena *arena, struct smt
         if (e)
             return err_wrap(e, "waiting for the reply to %s", smtp_verdict_stage_name(c->stage));
     }
+    if (ret_reply->code != 334 && repeats_login(c, ret_reply->text))
+        ret_reply->text = S("(the reply repeats the login and is not shown)");
     c->last = *ret_reply;
     tell_reply(c, ret_reply);
     return NULL;

@@ -132,7 +132,7 @@ err smtp_reply_parse(str *input, struct arena *arena, bool *ret_complete,
     struct smtp_reply reply = {0};
     char *text = arena_alloc(arena, bytes);
     for (int n = 0; n < lines; n++) {
-        struct line line;
+        struct line line = {0};
         TRY(take_line(input, &complete, &line)); /* cannot fail: measured above */
         reply.code = line.code;
         str enhanced = smtp_reply_cut_enhanced(line.code, &line.text);
