@@ -167,6 +167,13 @@ struct config {
     atomic_int holders;
 };
 
+/* What a listener really offers: tls.minimum may leave no more than modern. */
+static inline enum config_tls_profile
+config_listener_profile(const struct config *config, const struct config_listener *listener)
+{
+    return config->tls_minimum_13 ? TLS_PROFILE_MODERN : listener->profile;
+}
+
 /* Read a file. An empty path: the first of $SMTPTOOL_CONFIG, $XDG_CONFIG_HOME/smtptool/
  * smtptool.yaml and /etc/smtptool/smtptool.yaml that there is, else the defaults.
  * ERR_CONFIG, ERR_SYSTEM: *errors tells every mistake; there is no configuration then. */

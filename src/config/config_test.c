@@ -172,6 +172,33 @@ TEST(config_one_error)
     }
 }
 
+/* What a listener really offers is told, with tls.minimum applied. */
+TEST(config_show_ciphers)
+{
+    static const struct {
+        const char *label, *text, *has, *has_not;
+    } cases[] = {
+        {"the default", "{}\n",                                                      "#   127.0.0.1:2525: intermediate\n", "opportunistic is"},
+        {"its ciphers", "{}\n",                                                      " ECDHE-ECDSA-AES128-GCM-SHA256 ",    " AES128-SHA"     },
+        {"mx",          "listeners: [{ address: \"127.0.0.1:25\", role: mx }]\n",    " AES256-SHA\n",
+         "modern is"                                                                                                                         },
+        {"minimum",     "tls: { minimum: TLSv1.3 }\n",                               "#   127.0.0.1:2525: modern\n",       "ECDHE"           },
+        {"no TLS",      "listeners: [{ address: \"127.0.0.1:25\", role: relay }]\n",
+         "#   127.0.0.1:25: no TLS\n",                                                                                     "TLS_AES"         },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf lines, shown;
+        struct config *config = NULL;
+        buf_init(&lines, TEXT_BYTES_MAX);
+        buf_init(&shown, TEXT_BYTES_MAX);
+        load(cases[i].text, &config, &lines);
+        CHECK_DONE(config_show(config, false, &shown), cases[i].label);
+        CHECK(str_contains(buf_str(&shown), str_of(cases[i].has)), cases[i].label);
+        CHECK(!str_contains(buf_str(&shown), str_of(cases[i].has_not)), cases[i].label);
+        config_close(config);
+    }
+}
+
 /* The folder of the event file is the server's to change: what else lies in it would be, too. */
 TEST(config_events_folder)
 {

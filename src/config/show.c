@@ -3,7 +3,10 @@
 #include "config/source.h"
 #include "config/type.h"
 #include "config/value.h"
+#include "runtime/tls.h"
 #include <string.h>
+
+enum { CIPHERS_BYTES_MAX = 4096 };
 
 /* One struct being shown; a stack of these stands for what would be recursion. */
 struct frame {
@@ -218,6 +221,59 @@ static err show_client_policy(struct buf *out)
                     p->retry_jitter_percent, p->exit_later);
 }
 
+/* ---- what the listeners offer by TLS ---------------------------------------------------- */
+
+static const struct {
+    enum tls_profile resolved;
+    const char *name;
+} profiles[] = {
+    [TLS_PROFILE_MODERN] = {TLS_MODERN,        "modern"       },
+    [TLS_PROFILE_INTERMEDIATE] = {TLS_INTERMEDIATE,  "intermediate" },
+    [TLS_PROFILE_OPPORTUNISTIC] = {TLS_OPPORTUNISTIC, "opportunistic"},
+};
+
+/* "a:b:c" in lines of at most so many columns. */
+static err show_ciphers(enum config_tls_profile profile, struct buf *out)
+{
+    enum { COLUMNS = 100 };
+    CLEANUP(buf_release) struct buf list;
+    buf_init(&list, CIPHERS_BYTES_MAX);
+    TRY(tls_profile_ciphers(profiles[profile].resolved, &list));
+    TRY(buf_addf(out, "#   %s is", profiles[profile].name));
+    size_t column = COLUMNS; /* the first one begins a line */
+    for (str rest = buf_str(&list), name; rest.len > 0; column += name.len + 1) {
+        str_split(rest, ':', &name, &rest);
+        bool fits = column + 1 + name.len <= COLUMNS;
+        TRY(buf_add(out, fits ? S(" ") : S("\n#    ")));
+        if (!fits) {
+            TRY(buf_add_char(out, ' '));
+            column = 5;
+        }
+        TRY(buf_add(out, name));
+    }
+    return buf_add_char(out, '\n');
+}
+
+/* Each listener's profile with tls.minimum applied, and once what that profile is today. */
+static err show_tls(const struct config *config, struct buf *out)
+{
+    bool used[ARRAY_LEN(profiles)] = {0};
+    TRY(buf_add(out, S("\n# What the listeners offer by TLS, best first; these are not keys:\n")));
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const struct config_listener *l = &config->listeners[i];
+        char text[ADDRESS_CHARS];
+        enum config_tls_profile profile = config_listener_profile(config, l);
+        bool tls = l->tls != LISTENER_TLS_NONE;
+        address_format(&l->address, text);
+        TRY(buf_addf(out, "#   %s: %s\n", text, tls ? profiles[profile].name : "no TLS"));
+        used[profile] |= tls;
+    }
+    for (size_t i = 0; i < ARRAY_LEN(profiles); i++)
+        if (used[i])
+            TRY(show_ciphers((enum config_tls_profile)i, out));
+    return NULL;
+}
+
 err config_show(const struct config *config, bool origin, struct buf *out)
 {
     struct shower s = {.config = config, .out = out, .origin = origin};
@@ -227,5 +283,6 @@ err config_show(const struct config *config, bool origin, struct buf *out)
     TRY(buf_add_char(out, '\n'));
     push(&s, &(struct frame){.group = &config_schema_root, .base = (const char *)config});
     TRY(show_all(&s));
+    TRY(show_tls(config, out));
     return show_client_policy(out);
 }

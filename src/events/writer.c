@@ -120,18 +120,21 @@ static bool move_all(struct events_writer *w)
     return true;
 }
 
-static bool is_due(const struct events_writer *w, size_t more)
+/* What a file that is to be rotated still takes; -1: there is no such limit. */
+static int64_t room_in_file(const struct events_writer *w)
 {
     struct stat st;
-    return w->path && w->rotate_bytes > 0 && w->fd >= 0 && fstat(w->fd, &st) == 0 &&
-           S_ISREG(st.st_mode) && st.st_size > 0 && st.st_size + (int64_t)more > w->rotate_bytes;
+    if (w->path == NULL || w->rotate_bytes == 0 || w->fd < 0 || fstat(w->fd, &st) != 0 ||
+        !S_ISREG(st.st_mode))
+        return -1;
+    return st.st_size < w->rotate_bytes ? w->rotate_bytes - st.st_size : 0;
 }
 
-/* Before so many bytes more are written. Until the new file can be opened the old one is used. */
-static void rotate_when_due(struct events_writer *w, size_t more)
+/* Until the new file can be opened the old one is used. */
+static void rotate(struct events_writer *w)
 {
     int64_t now = clock_system.steady_ns() / 1000000;
-    if (now < w->rotate_again_ms || !is_due(w, more))
+    if (now < w->rotate_again_ms)
         return;
     if (!was_rotated(w) && !move_all(w)) {
         if (!w->stuck)
@@ -142,6 +145,22 @@ static void rotate_when_due(struct events_writer *w, size_t more)
     }
     w->stuck = false;
     look_at_file(w, true);
+}
+
+/* As many whole lines as the file takes, after a rotation when not even one fits. */
+static str take_part(struct events_writer *w, str lines)
+{
+    size_t first = str_find(lines, '\n') + 1;
+    int64_t room = room_in_file(w);
+    if (room >= 0 && room < (int64_t)first && room < w->rotate_bytes) {
+        rotate(w);
+        room = room_in_file(w);
+    }
+    if (room < 0 || room >= (int64_t)lines.len || w->stuck)
+        return lines;
+    if (room < (int64_t)first)
+        return str_slice(lines, 0, first);
+    return str_slice(lines, 0, str_find_last(str_slice(lines, 0, (size_t)room), '\n') + 1);
 }
 
 /* ---- writing ---------------------------------------------------------------------------- */
@@ -232,15 +251,18 @@ static void drop(struct events_writer *w, uint64_t lines)
 /* False: it failed; the lines that did not make it are dropped and counted. */
 static bool write_batch(struct events_writer *w)
 {
-    str batch = buf_str(&w->writing);
-    size_t done = 0;
-    if (w->fd >= 0 && mend_torn(w) && tell_dropped(w)) {
-        done = write_bytes(w, batch);
-        w->torn = done > 0 && batch.ptr[done - 1] != '\n';
+    str left = buf_str(&w->writing);
+    bool good = w->fd >= 0 && mend_torn(w) && tell_dropped(w);
+    while (good && left.len > 0) {
+        str part = take_part(w, left);
+        size_t done = write_bytes(w, part);
+        w->torn = done > 0 && part.ptr[done - 1] != '\n';
+        good = done == part.len;
+        left = str_from(left, done);
     }
-    if (done == batch.len)
+    if (left.len == 0)
         return true;
-    drop(w, count_lines(str_from(batch, done)));
+    drop(w, count_lines(left));
     return false;
 }
 
@@ -261,6 +283,22 @@ static void wait_for_work(struct events_writer *w)
     }
 }
 
+/* With the lock held: lines that come close together are written together, so that a busy server
+ * does not wake this thread for each. */
+static void gather(struct events_writer *w)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += EVENTS_GATHER_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000L;
+    }
+    while (!w->stop && !w->reopen && w->waiting.len > 0 && w->waiting.len < EVENTS_GATHER_BYTES)
+        if (pthread_cond_timedwait(&w->wake, &w->lock, &until) == ETIMEDOUT)
+            return;
+}
+
 static void pause_after_failure(struct events_writer *w)
 {
     for (int waited = 0; waited < EVENTS_RETRY_MS; waited += 50) {
@@ -279,6 +317,7 @@ static void *run(void *arg)
     for (bool stop = false; !stop;) {
         pthread_mutex_lock(&w->lock);
         wait_for_work(w);
+        gather(w);
         struct buf batch = w->waiting;
         w->waiting = w->writing;
         w->writing = batch;
@@ -288,7 +327,6 @@ static void *run(void *arg)
         pthread_mutex_unlock(&w->lock);
 
         look_at_file(w, asked);
-        rotate_when_due(w, w->writing.len);
         bool written = write_batch(w);
         buf_clear(&w->writing);
         err_forget();
@@ -305,14 +343,18 @@ static void emit(void *arg, const struct event *event)
     buf_init(&line, EVENT_LINE_BYTES_MAX);
     err e = event_to_json(event, &line);
     pthread_mutex_lock(&w->lock);
-    if (e == NULL && line.len <= w->waiting.max - w->waiting.len) {
+    size_t before = w->waiting.len;
+    if (e == NULL && line.len <= w->waiting.max - before) {
         e = buf_add(&w->waiting, buf_str(&line));
         ASSERT(e == NULL);
-        pthread_cond_signal(&w->wake);
     } else {
         w->dropped++;
     }
+    size_t now = w->waiting.len;
+    bool full = before < EVENTS_GATHER_BYTES && now >= EVENTS_GATHER_BYTES;
     pthread_mutex_unlock(&w->lock);
+    if (full || (before == 0 && now > 0)) /* else it knows already */
+        pthread_cond_signal(&w->wake);
 }
 
 static void release(struct events_writer *w)

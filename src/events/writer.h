@@ -12,9 +12,8 @@ struct events_writer_options {
      * symbolic link is refused. The file is opened anew when its name leads elsewhere. */
     str to;
     /* Before the file grows beyond this it becomes FILE.1, FILE.1 becomes FILE.2 and so on up to
-     * `keep`; what was the last one is gone. More than this is in a file only when one write is
-     * (EVENTS_WAITING_BYTES_MAX). 0: never. When it cannot be done the file grows, and the log says
-     * so, once. */
+     * `keep`; what was the last one is gone. Only a line that is longer than this alone makes a
+     * larger file. 0: never. When it cannot be done the file grows, and the log says so, once. */
     int64_t rotate_bytes;
     int keep;
 };
@@ -22,8 +21,10 @@ struct events_writer_options {
 enum {
     EVENTS_KEEP_MAX = 999,
     EVENTS_WAITING_BYTES_MAX = 4 << 20,
-    EVENTS_RETRY_MS = 1000, /* after a failed write, and between looks at the file's name */
-    EVENTS_CLOSE_MS = 2000, /* how long closing waits for a reader that does not read */
+    EVENTS_GATHER_MS = 20,          /* how long a line may wait for company */
+    EVENTS_GATHER_BYTES = 64 << 10, /* … unless there is so much already */
+    EVENTS_RETRY_MS = 1000,         /* after a failed write, and between looks at the file's name */
+    EVENTS_CLOSE_MS = 2000,         /* how long closing waits for a reader that does not read */
 };
 
 struct events_writer;

@@ -4,9 +4,12 @@
 
 static enum tls_profile profile_of(const struct config *c, const struct config_listener *l)
 {
-    if (c->tls_minimum_13 || l->profile == TLS_PROFILE_MODERN)
-        return TLS_MODERN;
-    return l->profile == TLS_PROFILE_OPPORTUNISTIC ? TLS_OPPORTUNISTIC : TLS_INTERMEDIATE;
+    static const enum tls_profile profiles[] = {
+        [TLS_PROFILE_MODERN] = TLS_MODERN,
+        [TLS_PROFILE_INTERMEDIATE] = TLS_INTERMEDIATE,
+        [TLS_PROFILE_OPPORTUNISTIC] = TLS_OPPORTUNISTIC,
+    };
+    return profiles[config_listener_profile(c, l)];
 }
 
 static err open_tls(const struct config *c, const struct config_listener *l,

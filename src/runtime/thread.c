@@ -228,14 +228,18 @@ void chan_close(struct chan *c)
     mem_free(c);
 }
 
-/* With the lock held: make the receiver look. */
-static void alert(struct chan *c)
+/* With the lock held, which is let go: make the receiver look. A thread is woken after that, or it
+ * would run into the lock at once. */
+static void alert_and_unlock(struct chan *c)
 {
-    if (c->loop && !c->noted) {
+    bool fiber = c->loop != NULL;
+    if (fiber && !c->noted) {
         c->noted = true;
         loop_post(c->loop, &c->note);
     }
-    pthread_cond_signal(&c->arrived);
+    pthread_mutex_unlock(&c->lock);
+    if (!fiber)
+        pthread_cond_signal(&c->arrived);
 }
 
 void chan_send(struct chan *c, struct chan_item *item)
@@ -244,16 +248,14 @@ void chan_send(struct chan *c, struct chan_item *item)
     pthread_mutex_lock(&c->lock);
     *c->end = item;
     c->end = &item->next;
-    alert(c);
-    pthread_mutex_unlock(&c->lock);
+    alert_and_unlock(c);
 }
 
 void chan_nudge(struct chan *c)
 {
     pthread_mutex_lock(&c->lock);
     c->nudged = true;
-    alert(c);
-    pthread_mutex_unlock(&c->lock);
+    alert_and_unlock(c);
 }
 
 struct chan_item *chan_take_all(struct chan *c)

@@ -34,7 +34,8 @@ struct chan_item {
     struct chan_item *next;
 };
 struct chan *chan_open(void);
-void chan_close(struct chan *); /* by the receiver, when nobody sends any more */
+/* By the receiver, when every chan_send() has returned. */
+void chan_close(struct chan *);
 void chan_send(struct chan *, struct chan_item *);
 /* The oldest item. ERR_TIMEOUT, ERR_CANCELED. A deadline in the past only looks. */
 must_use err chan_receive(struct chan *, struct chan_item **ret_item, deadline until);
