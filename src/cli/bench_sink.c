@@ -2,9 +2,11 @@
 #include "base/mem.h"
 #include "cli/bench_crew.h"
 #include "runtime/net.h"
+#include "runtime/net_epoll.h"
 #include "smtp/command.h"
 #include "smtp/data.h"
 #include "smtp/line.h"
+#include <errno.h>
 #include <stdio.h>
 
 enum {
@@ -251,15 +253,19 @@ static void work(struct bench_worker *w)
 struct listening {
     struct sink *sink;
     int index;
-    char why[256]; /* an err does not outlive its fiber */
+    bool failed; /* an err does not outlive its fiber */
+    int number;
+    char why[256];
 };
 
 static void listen_fiber(void *arg)
 {
     struct listening *l = arg;
     err e = net_listen(&l->sink->at, &l->sink->listeners[l->index]);
+    l->failed = e != NULL;
+    l->number = err_number(e);
     if (e)
-        err_describe(e, l->why, sizeof l->why);
+        err_words(e, l->why, sizeof l->why);
     else
         l->sink->at = net_listener_address(l->sink->listeners[l->index]);
 }
@@ -267,10 +273,12 @@ static void listen_fiber(void *arg)
 /* On every worker's loop: the kernel spreads connections over listeners that share an address. */
 static err listen_all(struct bench_crew *crew, struct sink *sink)
 {
+    TRY(net_epoll_probe(&sink->at)); /* another sink would get its share of the connections */
     for (int i = 0; i < crew->count; i++) {
         struct listening l = {.sink = sink, .index = i};
         loop_run(crew->workers[i].loop, "listen", listen_fiber, &l);
-        if (l.why[0])
+        errno = l.number;
+        if (l.failed)
             return err_new(ERR_SYSTEM, "%s", l.why);
     }
     return NULL;

@@ -137,6 +137,7 @@ static err open_queue(struct service *s)
     const struct config_limits *l = &s->config->limits;
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,
+                                              .segment_bytes = s->options.segment_bytes,
                                               .free_space_floor = l->free_space_bytes,
                                               .draft_memory_max = l->draft_memory_bytes,
                                               .events = &s->events},

@@ -24,8 +24,9 @@ struct service_options {
     err (*admin_reload)(void *arg, struct buf *ret_told);
     void (*admin_stop)(void *arg);
     void *admin_arg;
-    int workers;               /* 0: as the configuration says */
-    uint16_t mx_port;          /* where MX hosts listen: 25; tests need another */
+    int workers;            /* 0: as the configuration says */
+    uint64_t segment_bytes; /* of the spool's log; 0: as the disk suggests; tests want small ones */
+    uint16_t mx_port;       /* where MX hosts listen: 25; tests need another */
     const char *accounts_path; /* NULL: state/accounts.db */
     /* Descriptors bound by somebody else, workers for each listener in order; NULL: bind here.
      * Those that are taken over become -1. */

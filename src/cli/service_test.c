@@ -83,7 +83,7 @@ static struct config *configure(const struct place *p, const char *listeners, co
 
 static struct service_options options_of(const struct config *c)
 {
-    return (struct service_options){.config = c, .workers = WORKERS};
+    return (struct service_options){.config = c, .workers = WORKERS, .segment_bytes = 1 << 20};
 }
 
 /* ---- starts that fail --------------------------------------------------------------------- */
