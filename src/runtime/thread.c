@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "runtime/loop.h"
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,6 +180,7 @@ struct chan {
     pthread_cond_t arrived;
     struct chan_item *first, **end;
     bool nudged, noted; /* noted: a note to the receiver's loop is under way */
+    int signaling;      /* senders that still have to wake a thread */
     struct loop *loop;  /* of a receiving fiber that waits; NULL otherwise */
     struct loop_note note;
     struct gate gate;
@@ -208,7 +210,6 @@ struct chan *chan_open(void)
     return c;
 }
 
-/* Taking the lock also waits for a sender that is still on its way out of chan_send(). */
 static bool note_under_way(struct chan *c)
 {
     pthread_mutex_lock(&c->lock);
@@ -223,6 +224,8 @@ void chan_close(struct chan *c)
         return;
     while (note_under_way(c) && fiber_current())
         (void)!fiber_yield();
+    while (__atomic_load_n(&c->signaling, __ATOMIC_ACQUIRE) > 0)
+        sched_yield(); /* a sender is still on its way out of chan_send() */
     pthread_cond_destroy(&c->arrived);
     pthread_mutex_destroy(&c->lock);
     mem_free(c);
@@ -236,10 +239,13 @@ static void alert_and_unlock(struct chan *c)
     if (fiber && !c->noted) {
         c->noted = true;
         loop_post(c->loop, &c->note);
-    }
+    } else if (!fiber)
+        __atomic_add_fetch(&c->signaling, 1, __ATOMIC_RELAXED);
     pthread_mutex_unlock(&c->lock);
-    if (!fiber)
-        pthread_cond_signal(&c->arrived);
+    if (fiber)
+        return;
+    pthread_cond_signal(&c->arrived);
+    __atomic_sub_fetch(&c->signaling, 1, __ATOMIC_RELEASE); /* the channel may be gone from here */
 }
 
 void chan_send(struct chan *c, struct chan_item *item)
