@@ -103,7 +103,7 @@ static err open_folder(const char *path, int *ret_fd)
 /* The folders between the state folder and the file; `rest` is the file's path below it. */
 static err make_below(const struct cli_state *s, str rest, const struct passwd *to)
 {
-    int fd;
+    int fd = -1;
     str name;
     char chars[256]; /* NAME_MAX and a NUL */
     TRY(open_folder(s->folder, &fd));
@@ -146,7 +146,7 @@ static err prepare_events(str file, const struct cli_state *s, const struct pass
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct stat facts;
-    int fd;
+    int fd = -1;
     str rest = file;
     if (!str_starts(file, S("/")))
         return NULL;

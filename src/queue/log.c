@@ -7,7 +7,7 @@ void queue_log_add(struct queue *q, struct queue_segment *s)
 {
     if (q->segment_count == q->segment_cap) {
         q->segment_cap = q->segment_cap ? q->segment_cap * 2 : 16;
-        q->segments = mem_resize(q->segments, q->segment_cap * sizeof *q->segments);
+        q->segments = mem_resize(q->segments, q->segment_cap * sizeof(struct queue_segment *));
     }
     q->segments[q->segment_count++] = s;
     q->stats.segments = q->segment_count;

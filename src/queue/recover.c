@@ -520,7 +520,7 @@ static err run(struct recovery *r, const uint32_t (*names)[2], size_t count, str
     for (size_t i = 0; i < r->unsealed_count; i++)
         sift(r, r->unsealed[i]);
     if (q->segment_count)
-        qsort(q->segments, q->segment_count, sizeof *q->segments, by_sequence);
+        qsort(q->segments, q->segment_count, sizeof(struct queue_segment *), by_sequence);
     TRY(read_all(r, PASS_MESSAGES, scratch));
     settle_index(r);
     TRY(read_all(r, PASS_UPDATES, scratch));
