@@ -8,6 +8,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -180,7 +181,9 @@ static int probe_unix(int fd, const struct address *at)
     return -1;
 }
 
-err net_epoll_probe(const struct address *at)
+enum { PROBE_MS = 2000 }; /* a server that was killed is still letting go of its sockets */
+
+static err probe_once(const struct address *at)
 {
     if (at->family != ADDRESS_UNIX && at->port == 0)
         return NULL;
@@ -190,6 +193,17 @@ err net_epoll_probe(const struct address *at)
     int free = at->family == ADDRESS_UNIX ? probe_unix(fd, at) : bind_to(fd, at, true);
     err e = free == 0 ? NULL : cannot_listen(at);
     close(fd);
+    return e;
+}
+
+err net_epoll_probe(const struct address *at)
+{
+    err e = probe_once(at);
+    for (int waited = 0; e && err_number(e) == EADDRINUSE && waited < PROBE_MS; waited += 50) {
+        err_forget();
+        nanosleep(&(struct timespec){.tv_nsec = 50000000}, NULL);
+        e = probe_once(at);
+    }
     return e;
 }
 

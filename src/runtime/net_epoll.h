@@ -5,8 +5,9 @@
 struct net_driver *net_epoll_open(void);
 
 /* Does somebody listen there already? SO_REUSEPORT alone would share the port with another server
- * of the same user, and each would get half of the connections. ERR_SYSTEM: EADDRINUSE, or why
- * nobody can listen there. */
+ * of the same user, and each would get half of the connections. Blocks for up to two seconds, in
+ * which a server that has just been killed may vanish. ERR_SYSTEM: EADDRINUSE, or why nobody can
+ * listen there. Every err of this fiber made before is void. */
 must_use err net_epoll_probe(const struct address *);
 
 /* A bound and listening descriptor, non-blocking; needs no loop (the keeper binds for others).
