@@ -120,15 +120,6 @@ err net_connect(const struct address *to, const struct address *from, struct net
     return NULL;
 }
 
-err net_adopt(int fd, struct net_conn **ret_conn)
-{
-    struct net_driver *net = net_here();
-    struct net_socket *socket;
-    TRY(net->adopt(net, fd, &socket));
-    *ret_conn = new_conn(socket, &(struct address){.family = ADDRESS_UNIX});
-    return NULL;
-}
-
 void net_linger(struct net_conn *c, deadline until)
 {
     enum { LINGER_BYTES_MAX = 8 << 20 };
@@ -363,5 +354,3 @@ err net_write(struct net_conn *c, str bytes, deadline until)
         c->broken = true;
     return e;
 }
-
-size_t net_unflushed(const struct net_conn *c) { return c->output.len; }

@@ -30,7 +30,6 @@ must_use err net_accept(struct net_listener *, struct net_conn **ret_conn, deadl
 /* from: the local address to use, or NULL. ERR_TIMEOUT, ERR_SYSTEM (refused, unreachable …). */
 must_use err net_connect(const struct address *to, const struct address *from,
                          struct net_conn **ret_conn, deadline until);
-must_use err net_adopt(int fd, struct net_conn **ret_conn); /* a connected descriptor */
 void net_close(struct net_conn *); /* accepts NULL; what was not flushed is lost */
 void net_close_cleanup(struct net_conn **);
 
@@ -42,7 +41,6 @@ size_t net_pending(struct net_conn *);
 
 must_use err net_write(struct net_conn *, str, deadline until);
 must_use err net_flush(struct net_conn *, deadline until);
-size_t net_unflushed(const struct net_conn *);
 
 /* After our last words, while the peer still talks: end our side and throw away what comes, until
  * the peer ends too. A close with bytes unread is a reset, which can take those words with it. */
