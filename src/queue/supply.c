@@ -114,7 +114,7 @@ static err free_segment(struct queue *q, struct queue_segment *s)
     queue_path(q, log, "log");
     bool keep = s->size == q->segment_bytes &&
                 __atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) < QUEUE_READY_TARGET;
-    TRY(fault_point(keep ? "spool.rename" : "spool.unlink"));
+    TRY(keep ? fault_point("spool.rename") : fault_point("spool.unlink"));
     TRY(keep ? file_rename(from, to) : file_remove(from));
     TRY(fault_point("spool.folder_sync"));
     return folder_sync(log);
