@@ -32,6 +32,7 @@ enum queue_record_type {
 enum queue_record_flags {
     QUEUE_RECORD_FILE = 1,      /* the content is in a body file; the body here is its prefix */
     QUEUE_RECORD_HEAD_FILE = 2, /* the head is in the body file, behind the content */
+    QUEUE_RECORD_MEMBER = 4,    /* of a group: a torn batch may keep it and lose the GROUP */
 };
 
 struct queue_record {

@@ -201,20 +201,19 @@ static void sift(struct recovery *r, struct queue_segment *s)
     s->count = s->updates = 0;
     str rest = buf_str(&all);
     struct queue_segment_entry at;
-    uint16_t good = 0, skip = 0; /* members of a group that is being taken or left */
+    uint64_t good_end = 0, skip_end = 0; /* of a group whose members are being taken or left */
     while (queue_segment_next(s, &rest, &at)) {
         bool last = at.record.batch == r->last_batch;
         bool keep = !numbers_hold(&r->aborted, at.record.batch);
-        if (skip > 0) {
-            skip--;
+        if (at.offset < skip_end) {
             keep = false;
-        } else if (good > 0) {
-            good--;
         } else if (last && keep && at.record.type == QUEUE_RECORD_GROUP) {
             keep = group_whole(s, &at, rest, &scratch);
-            *(keep ? &good : &skip) = at.record.group;
-        } else if (last && keep) {
-            keep = queue_segment_verify(s, &at, &scratch) == NULL;
+            *(keep ? &good_end : &skip_end) =
+                at.offset + QUEUE_RECORD_HEADER_BYTES + at.record.id;
+        } else if (last && keep && at.offset >= good_end) {
+            bool alone = !(at.record.flags & QUEUE_RECORD_MEMBER);
+            keep = alone && queue_segment_verify(s, &at, &scratch) == NULL;
         }
         err_forget();
         if (keep)
@@ -453,21 +452,23 @@ static err rewrite_last(struct recovery *r, struct queue_segment *s)
     return queue_clean_out(r->queue, s, buf_str(&part));
 }
 
+/* The footer comes first, and also where nothing is left: it says which records count. Were a new
+ * batch written before it and the power went again, what is torn here would no more be of the last
+ * batch, and be taken for damage, or for members of a group that never was whole. */
 static err close_tails(struct recovery *r)
 {
     for (size_t i = 0; i < r->unsealed_count; i++) {
-        struct queue_segment *s = r->unsealed[i];
-        TRY(rewrite_last(r, s));
-    }
-    for (size_t i = 0; i < r->unsealed_count; i++) {
-        struct queue_segment *s = r->unsealed[i];
-        err e = s->count > 0 ? queue_segment_seal(s) : NULL;
+        err e = queue_segment_seal(r->unsealed[i]);
         if (e && e->kind == ERR_DAMAGED)
             log_err(e, "spool %s", r->queue->folder); /* it is read from front to back again */
         else if (e)
             return e;
-        s->status = QUEUE_SEGMENT_SEALED;
-        buf_release(&s->directory);
+    }
+    for (size_t i = 0; i < r->unsealed_count; i++)
+        TRY(rewrite_last(r, r->unsealed[i]));
+    for (size_t i = 0; i < r->unsealed_count; i++) {
+        r->unsealed[i]->status = QUEUE_SEGMENT_SEALED;
+        buf_release(&r->unsealed[i]->directory);
     }
     return NULL;
 }

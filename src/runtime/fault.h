@@ -8,11 +8,11 @@
 
 /* The err that the test wants here, or NULL. The name is a constant: it also goes into a section of
  * the program, so that fault_names() knows every point there is, hit or not. */
-#define fault_point(point_name)                                                           \
-    __extension__({                                                                       \
+#define fault_point(point_name)                                                             \
+    __extension__({                                                                         \
         static const char *const fault_site __attribute__((used, section("fault_names"))) = \
-            (point_name);                                                                 \
-        fault_hit(fault_site);                                                            \
+            (point_name);                                                                   \
+        fault_hit(fault_site);                                                              \
     })
 must_use err fault_hit(const char *name);
 
