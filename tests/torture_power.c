@@ -468,7 +468,8 @@ static void run_story(void *arg)
     sim_fs_on_operation(p->run.fs, NULL, NULL);
     for (size_t i = 0; i < p->count; i++)
         judge_record(p, &p->records[i]);
-    size_t each = p->options->op >= 0 ? 1 : OPENINGS_EACH * p->stride;
+    size_t each = p->options->slice ? 3 * OPENINGS_EACH : OPENINGS_EACH;
+    each = p->options->op >= 0 ? 1 : each;
     for (size_t i = 0; i < p->count; i += each)
         open_twice(p, &p->records[i]);
     for (size_t i = 0; i < p->count; i++)

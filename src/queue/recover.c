@@ -209,8 +209,7 @@ static void sift(struct recovery *r, struct queue_segment *s)
             keep = false;
         } else if (last && keep && at.record.type == QUEUE_RECORD_GROUP) {
             keep = group_whole(s, &at, rest, &scratch);
-            *(keep ? &good_end : &skip_end) =
-                at.offset + QUEUE_RECORD_HEADER_BYTES + at.record.id;
+            *(keep ? &good_end : &skip_end) = at.offset + QUEUE_RECORD_HEADER_BYTES + at.record.id;
         } else if (last && keep && at.offset >= good_end) {
             bool alone = !(at.record.flags & QUEUE_RECORD_MEMBER);
             keep = alone && queue_segment_verify(s, &at, &scratch) == NULL;
@@ -452,10 +451,28 @@ static err rewrite_last(struct recovery *r, struct queue_segment *s)
     return queue_clean_out(r->queue, s, buf_str(&part));
 }
 
-/* The footer comes first, and also where nothing is left: it says which records count. Were a new
- * batch written before it and the power went again, what is torn here would no more be of the last
- * batch, and be taken for damage, or for members of a group that never was whole. */
-static err close_tails(struct recovery *r)
+/* Nothing in it counts, as it was made and never used: what is to be written next goes there, which
+ * on a full disk is the only place. */
+static err free_unused(struct recovery *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->unsealed_count; i++) {
+        struct queue_segment *s = r->unsealed[i];
+        if (s->count > 0 || s->suspect) {
+            r->unsealed[kept++] = s;
+            continue;
+        }
+        TRY(queue_supply_free_now(r->queue, s));
+        queue_log_gone(r->queue, s);
+    }
+    r->unsealed_count = kept;
+    return NULL;
+}
+
+/* First of all it is said which records count: were a new batch written before that and the power
+ * went again, what is torn here would no more be of the last batch, and be taken for damage, or for
+ * members of a group that never was whole. */
+static err seal_tails(struct recovery *r)
 {
     for (size_t i = 0; i < r->unsealed_count; i++) {
         err e = queue_segment_seal(r->unsealed[i]);
@@ -464,8 +481,20 @@ static err close_tails(struct recovery *r)
         else if (e)
             return e;
     }
-    for (size_t i = 0; i < r->unsealed_count; i++)
-        TRY(rewrite_last(r, r->unsealed[i]));
+    return NULL;
+}
+
+static err close_tails(struct recovery *r)
+{
+    TRY(free_unused(r));
+    TRY(seal_tails(r));
+    for (size_t i = 0; i < r->unsealed_count; i++) {
+        err e = rewrite_last(r, r->unsealed[i]);
+        if (e && e->kind == ERR_LIMIT) /* full: it can be emptied only when it is open */
+            log_err(e, "spool %s: the last batch stays where it is", r->queue->folder);
+        else if (e)
+            return e;
+    }
     for (size_t i = 0; i < r->unsealed_count; i++) {
         r->unsealed[i]->status = QUEUE_SEGMENT_SEALED;
         buf_release(&r->unsealed[i]->directory);

@@ -106,7 +106,7 @@ err queue_supply_make(struct queue *q, struct queue_segment **ret_segment)
 
 /* ---- chores ------------------------------------------------------------------------------- */
 
-static err free_segment(struct queue *q, struct queue_segment *s)
+err queue_supply_free_now(struct queue *q, struct queue_segment *s)
 {
     char from[QUEUE_SEGMENT_PATH_CHARS], to[QUEUE_PATH_CHARS], log[QUEUE_PATH_CHARS];
     queue_segment_path(q->folder, s->number, s->salt, from);
@@ -166,7 +166,7 @@ static void do_chore(struct queue *q, struct chore *c)
         tell(q, e ? QUEUE_REQUEST_UNSEALED : QUEUE_REQUEST_SEALED, c->segment);
         break;
     case CHORE_FREE:
-        e = free_segment(q, c->segment);
+        e = queue_supply_free_now(q, c->segment);
         if (e == NULL)
             tell(q, QUEUE_REQUEST_GONE, c->segment);
         break; /* else it stays, as nothing in it is needed: the next opening tries again */
