@@ -9,6 +9,7 @@ static const struct part {
     void (*run)(const struct torture_options *, struct torture_counts *);
 } parts[] = {
     {"power", torture_power},
+    {"flip",  torture_flip },
 };
 
 static uint64_t number_of(const char *text)

@@ -88,9 +88,11 @@ struct torture_verdict {
     uint64_t bodies;            /* compared byte for byte */
 };
 
-struct torture_harm { /* where bits were flipped: */
+struct torture_harm { /* where bits were flipped or torn off */
     int messages;     /* that are not as promised */
-    uint64_t alarms;  /* that were raised */
+    bool harmed[TORTURE_MESSAGES_MAX];
+    int held;        /* of these are there and cannot be opened */
+    uint64_t alarms; /* that were raised */
 };
 
 struct torture_claim {
@@ -121,3 +123,6 @@ struct torture_counts {
     uint64_t passed, failed;
 };
 void torture_power(const struct torture_options *, struct torture_counts *);
+void torture_flip(const struct torture_options *, struct torture_counts *);
+void torture_format(const struct torture_options *, struct torture_counts *);
+void torture_fault(const struct torture_options *, struct torture_counts *);

@@ -282,7 +282,7 @@ struct judgment {
     struct torture_verdict *verdict;
     struct queue *queue;
     struct found found[TORTURE_MESSAGES_MAX];
-    bool harmed[TORTURE_MESSAGES_MAX]; /* where damage may be: not as promised */
+    struct torture_harm harm;
     int wrong;
 };
 
@@ -290,7 +290,8 @@ static void wrong(struct judgment *j, const char *invariant, int message, const 
 {
     bool of_message = strcmp(invariant, "I1") == 0 || strcmp(invariant, "I3") == 0;
     if (j->claim->ret_harm && of_message) {
-        j->harmed[message] = true;
+        j->harm.messages += !j->harm.harmed[message];
+        j->harm.harmed[message] = true;
         return;
     }
     if (j->wrong++ < 8)
@@ -374,7 +375,8 @@ static void judge_delivery(struct judgment *j, struct queue_delivery *d, struct 
         judge_state(j, message, delivery, d);
         queue_message_close(&m);
     } else if (e->kind == ERR_DAMAGED && j->claim->ret_harm) {
-        j->harmed[message] = true;
+        wrong(j, "I1", message, "it is damaged");
+        j->harm.held++;
     } else {
         wrong(j, "I2", message, "it cannot be opened");
     }
@@ -526,9 +528,8 @@ static void open_and_look(struct judgment *j, struct sim_fs *fs)
     queue_close(j->queue);
     if (j->claim->ret_harm == NULL)
         return;
-    *j->claim->ret_harm = (struct torture_harm){.alarms = stats.damaged};
-    for (int i = 0; i < j->claim->ledger->count; i++)
-        j->claim->ret_harm->messages += j->harmed[i];
+    *j->claim->ret_harm = j->harm;
+    j->claim->ret_harm->alarms = stats.damaged;
 }
 
 bool torture_judge(struct sim_fs *fs, const struct torture_claim *claim,

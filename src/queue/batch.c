@@ -115,7 +115,8 @@ static void lay_out(struct queue_committer *c, struct queue_segment *s, struct o
         r->sequence = c->next_sequence++;
         w->offset = offset;
         offset += queue_record_bytes(r);
-        r->flags = (uint8_t)(r->flags | (group_left > 0 ? QUEUE_RECORD_MEMBER : 0));
+        r->flags = (uint8_t)(r->flags | (group_left > 0 ? QUEUE_RECORD_MEMBER : 0) |
+                             (i == 0 ? QUEUE_RECORD_FIRST : 0));
         put_copy(o, NULL, QUEUE_RECORD_HEADER_BYTES);
         queue_record_encode(r, s->seed, header);
         if (group_left > 0) {

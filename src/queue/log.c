@@ -57,7 +57,7 @@ void queue_log_copy_at(struct queue *q, struct queue_entry *e, struct queue_segm
     e->meta_len = r->meta_len;
     e->head_len = r->head_len;
     e->body_len = r->body_len;
-    e->flags = (uint8_t)(r->flags & ~QUEUE_RECORD_MEMBER);
+    e->flags = r->flags & QUEUE_RECORD_CONTENT;
     s->live += queue_entry_bytes(e);
 }
 

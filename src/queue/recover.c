@@ -103,12 +103,12 @@ static void note_gap(void *arg, const struct queue_segment_gap *gap)
     r->gaps[r->gap_count++] = *gap;
 }
 
-/* A gap before records of the last batch is that batch's torn part; any other is damage. */
+/* A gap before later records of the last batch is that batch's torn part; any other is damage. */
 static void judge_gaps(struct recovery *r, struct queue_segment *s, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         const struct queue_segment_gap *g = &r->gaps[i];
-        if (g->batch_after == r->last_batch)
+        if (g->batch_after == r->last_batch && !g->first_after)
             continue;
         alarm_at(r->queue, "invalid bytes are followed by valid records", s->number);
         err e = queue_supply_keep_bytes(r->queue, s, g->from, g->to);
