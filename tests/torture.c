@@ -8,8 +8,9 @@ static const struct part {
     const char *name;
     void (*run)(const struct torture_options *, struct torture_counts *);
 } parts[] = {
-    {"power", torture_power},
-    {"flip",  torture_flip },
+    {"power",  torture_power },
+    {"flip",   torture_flip  },
+    {"format", torture_format},
 };
 
 static uint64_t number_of(const char *text)

@@ -78,6 +78,8 @@ struct torture_settlement {
 };
 bool torture_settle(struct torture_run *, const struct torture_settlement *);
 
+/* The bytes of a message follow from its number; they look like nothing that the log holds. */
+str torture_body(int message, uint32_t size);
 struct torture_ledger *torture_ledger_copy(const struct torture_ledger *);
 
 /* ---- judging ---- */

@@ -33,8 +33,7 @@ static bool numbers_of(str name, int *ret_message, int *ret_delivery)
     return true;
 }
 
-/* The bytes of a message follow from its number; they look like nothing that the log holds. */
-static str body_of(int message, uint32_t size)
+str torture_body(int message, uint32_t size)
 {
     static struct {
         char *bytes;
@@ -165,7 +164,7 @@ bool torture_commit(struct torture_run *r, const struct torture_plan *p)
     e.rcpt_count = fill_rcpts(arena, i, p, &e.rcpts);
     err failed = queue_draft_open(r->queue, &draft);
     if (failed == NULL)
-        failed = queue_draft_write(draft, body_of(i, p->size), DEADLINE_NEVER);
+        failed = queue_draft_write(draft, torture_body(i, p->size), DEADLINE_NEVER);
     if (failed == NULL)
         failed = queue_commit(r->queue, &draft, &e, prefix_of(i, prefix), &id, DEADLINE_NEVER);
     queue_draft_abandon(&draft);
@@ -257,7 +256,7 @@ bool torture_settle(struct torture_run *r, const struct torture_settlement *s)
         to.destination = destination_of(dsn, 0, dsn_name);
         to.address.ptr = dsn_rcpt;
         to.address.len = (size_t)snprintf(dsn_rcpt, sizeof dsn_rcpt, "r0@%s", dsn_name);
-        report.content = body_of(dsn, s->dsn_size);
+        report.content = torture_body(dsn, s->dsn_size);
         asked.dsns = &report;
         asked.dsn_count = 1;
     }
@@ -317,7 +316,7 @@ static void judge_body(struct judgment *j, int message, struct queue_message *m)
         done += e ? 0 : count;
     }
     j->verdict->bodies++;
-    if (!str_eq((str){got, done}, body_of(message, want->size)))
+    if (!str_eq((str){got, done}, torture_body(message, want->size)))
         wrong(j, "I2", message, "other bytes");
 }
 
