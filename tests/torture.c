@@ -1,7 +1,9 @@
-/* torture [--slice] [--seed N] [PART [STORY [OPERATION [MODE DRAW]]]]: the crash and fault proof of
- * the queue. What is enumerated, and how to replay what failed: docs/torture.md.
+/* torture [-v] [--slice] [--seed N] [PART [STORY [OPERATION [MODE DRAW]]]]: the crash and fault
+ * proof of the queue. What is enumerated, and how to replay what failed: docs/torture.md. -v: the
+ * log goes to stderr.
  */
 #include "tests/torture.h"
+#include "base/log.h"
 #include <stdlib.h>
 
 static const struct part {
@@ -10,8 +12,14 @@ static const struct part {
 } parts[] = {
     {"power",  torture_power },
     {"flip",   torture_flip  },
+    {"fault",  torture_fault },
     {"format", torture_format},
 };
+
+static void ignore_line(void *arg, enum log_level level, str line)
+{
+    (void)arg, (void)level, (void)line;
+}
 
 static uint64_t number_of(const char *text)
 {
@@ -35,6 +43,7 @@ static const char *read_options(int argc, char **argv, struct torture_options *r
     struct torture_options o = {.seed = 1, .op = -1};
     const char *word, *part;
     while ((word = next_word(&argc, &argv)) != NULL && word[0] == '-') {
+        o.verbose |= strcmp(word, "-v") == 0;
         o.slice |= strcmp(word, "--slice") == 0;
         const char *value = strcmp(word, "--seed") == 0 ? next_word(&argc, &argv) : NULL;
         o.seed = value ? number_of(value) : o.seed;
@@ -56,6 +65,8 @@ int main(int argc, char **argv)
     struct torture_counts all = {0};
     setvbuf(stdout, NULL, _IOLBF, 0);
     const char *only = read_options(argc - 1, argv + 1, &options);
+    if (!options.verbose)
+        log_set_sink(ignore_line, NULL);
     for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
         struct torture_counts counts = {0};
         if (only && strcmp(only, parts[i].name) != 0)

@@ -47,9 +47,10 @@ struct torture_run { /* one queue at work */
     struct queue *queue;
     struct schedule *schedule;
     struct torture_ledger *ledger;
-    bool stopped, resumed_since; /* by the queue's events */
     int stops, resumes, quarantined;
     uint64_t accepted, refused;
+    uint64_t too_early;  /* a 250 for what came while the store had stopped */
+    int64_t patience_ms; /* how long a commit or settling is waited for; 0: for ever */
     struct event_sink sink;
 };
 
@@ -114,6 +115,7 @@ bool torture_judge(struct sim_fs *, const struct torture_claim *, struct torture
 /* ---- the parts: each prints its lines and adds to the counts ---- */
 
 struct torture_options {
+    bool verbose;
     bool slice; /* a sample that fits into `make test` */
     uint64_t seed;
     const char *only; /* a story of the part; NULL: all */

@@ -1,5 +1,4 @@
 /* Attacks 185 and 186: a bit that flips and a tail that is torn off, at every byte of a segment. */
-#include "base/log.h"
 #include "base/mem.h"
 #include "queue/commit.h"
 #include "tests/torture.h"
@@ -322,15 +321,9 @@ static void run_story(void *arg)
     torture_run_close(&f->run);
 }
 
-static void ignore_line(void *arg, enum log_level level, str line)
-{
-    (void)arg, (void)level, (void)line;
-}
-
 void torture_flip(const struct torture_options *o, struct torture_counts *counts)
 {
     static struct flip f;
-    log_set_sink(ignore_line, NULL);
     for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
         if (o->only && strcmp(o->only, stories[i].name) != 0)
             continue;
@@ -346,5 +339,4 @@ void torture_flip(const struct torture_options *o, struct torture_counts *counts
             (f.verdict.failed < f.verdict.states ? f.verdict.failed : f.verdict.states);
         counts->failed += f.verdict.failed;
     }
-    log_set_sink(NULL, NULL);
 }

@@ -5,7 +5,6 @@
  * been promised for it. UPDATE=1 writes the one of the present format anew.
  */
 #include "base/crc.h"
-#include "base/log.h"
 #include "base/mem.h"
 #include "queue/bytes.h"
 #include "tests/torture.h"
@@ -400,19 +399,12 @@ static void run(void *arg)
     }
 }
 
-static void ignore_line(void *arg, enum log_level level, str line)
-{
-    (void)arg, (void)level, (void)line;
-}
-
 void torture_format(const struct torture_options *o, struct torture_counts *counts)
 {
     struct format f = {.options = o};
     buf_init(&f.text, TEXT_BYTES_MAX);
     f.ledger = mem_alloc(sizeof *f.ledger + TORTURE_MESSAGES_MAX * sizeof(struct torture_message));
-    log_set_sink(ignore_line, NULL);
     sim_run(o->seed, run, &f);
-    log_set_sink(NULL, NULL);
     printf("    format %d versions; %llu spools opened, without their lock, footers and all that "
            "can be made again\n",
            QUEUE_RECORD_VERSION, (unsigned long long)f.verdict.states);

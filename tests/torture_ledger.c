@@ -150,6 +150,11 @@ static int note_message(struct torture_ledger *l, const struct torture_plan *p)
     return l->count++;
 }
 
+static deadline patience(const struct torture_run *r)
+{
+    return r->patience_ms ? deadline_after(r->patience_ms) : DEADLINE_NEVER;
+}
+
 /* Any err but these two means: it has not happened and will not. */
 static bool is_open(err e) { return e->kind == ERR_TIMEOUT || e->kind == ERR_CANCELED; }
 
@@ -161,18 +166,21 @@ bool torture_commit(struct torture_run *r, const struct torture_plan *p)
     struct envelope e = {.sender = S("a@x.test"), .accepted_at_ms = clock_real_ms()};
     struct queue_draft *draft = NULL;
     queue_id id;
+    int resumes = r->resumes;
+    bool stopped = r->stops > r->resumes;
     e.rcpt_count = fill_rcpts(arena, i, p, &e.rcpts);
     err failed = queue_draft_open(r->queue, &draft);
     if (failed == NULL)
-        failed = queue_draft_write(draft, torture_body(i, p->size), DEADLINE_NEVER);
+        failed = queue_draft_write(draft, torture_body(i, p->size), patience(r));
     if (failed == NULL)
-        failed = queue_commit(r->queue, &draft, &e, prefix_of(i, prefix), &id, DEADLINE_NEVER);
+        failed = queue_commit(r->queue, &draft, &e, prefix_of(i, prefix), &id, patience(r));
     queue_draft_abandon(&draft);
     arena_close(arena);
     if (failed == NULL)
         r->ledger->messages[i].fate = TORTURE_ACCEPTED;
     else if (!is_open(failed))
         r->ledger->messages[i].fate = TORTURE_REFUSED;
+    r->too_early += failed == NULL && stopped && r->resumes == resumes;
     r->accepted += failed == NULL;
     r->refused += failed != NULL;
     err_forget();
@@ -262,7 +270,7 @@ bool torture_settle(struct torture_run *r, const struct torture_settlement *s)
     }
     m->deliveries[s->delivery].state_known = false;
     asked.outcome_count = choose(&m->deliveries[s->delivery], s, first, outcomes);
-    err failed = queue_settle(r->queue, &d, &asked, DEADLINE_NEVER);
+    err failed = queue_settle(r->queue, &d, &asked, patience(r));
     note_answer(r, s, dsn, failed, &asked);
     err_forget();
     return failed == NULL;

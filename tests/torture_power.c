@@ -1,6 +1,5 @@
 /* Attacks 183 and 184: every state that a power cut may leave, after every single operation of the
  * disk, in each kind of work that the queue does. */
-#include "base/log.h"
 #include "base/mem.h"
 #include "queue/commit.h"
 #include "runtime/fault.h"
@@ -478,11 +477,6 @@ static void run_story(void *arg)
     torture_run_close(&p->run);
 }
 
-static void ignore_line(void *arg, enum log_level level, str line)
-{
-    (void)arg, (void)level, (void)line;
-}
-
 static void print_tallies(const struct power *p)
 {
     for (int k = 0; k < KINDS; k++)
@@ -524,7 +518,6 @@ void torture_power(const struct torture_options *o, struct torture_counts *count
     static struct power p;
     p = (struct power){.options = o};
     p.records = mem_alloc(RECORDS_MAX * sizeof *p.records);
-    log_set_sink(ignore_line, NULL);
     for (size_t i = 0; i < ARRAY_LEN(stories); i++) {
         if (o->only && strcmp(o->only, stories[i].name) != 0)
             continue;
@@ -537,7 +530,6 @@ void torture_power(const struct torture_options *o, struct torture_counts *count
         check_coverage(&p);
     print_tallies(&p);
     mem_free(p.records);
-    log_set_sink(NULL, NULL);
     counts->passed +=
         p.verdict.states - (p.verdict.failed < p.verdict.states ? p.verdict.failed : 0);
     counts->failed += p.verdict.failed;
