@@ -234,7 +234,7 @@ static void take_effect(struct queue *q, struct queue_segment *s)
     for (uint32_t i = 0; i < b->count; i++)
         apply(q, s, &b->writes[i]);
     q->stats.batches++;
-    pthread_mutex_unlock(&q->lock);
+    pthread_mutex_unlock(&q->lock); /* workers are woken after the answers */
 }
 
 /* ---- when it goes wrong -------------------------------------------------------------------- */

@@ -321,7 +321,7 @@ static void release_delivery(struct queue_request *r)
     pthread_mutex_lock(&q->lock);
     r->delivery->taken = false;
     queue_index_tell(q, r->delivery);
-    pthread_mutex_unlock(&q->lock);
+    pthread_mutex_unlock(&q->lock); /* work() wakes who was told */
 }
 
 static void request_arrived(struct loop_note *note)
@@ -379,6 +379,13 @@ static void set_full(struct queue *q, bool full)
     pthread_mutex_unlock(&q->lock);
 }
 
+/* Those that the batch has told something, after those who wait for an answer. */
+static void wake_workers(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    queue_index_unlock(q);
+}
+
 /* False: there was nothing to do, or no room to do it in. */
 static bool run_batch(struct queue *q)
 {
@@ -409,6 +416,7 @@ static bool run_batch(struct queue *q)
     struct queue_request *r;
     while ((r = pending_take(&batch)) != NULL)
         queue_commit_answer(r);
+    wake_workers(q);
     return true;
 }
 
@@ -505,7 +513,7 @@ static void sweep(struct queue *q)
         s->status = QUEUE_SEGMENT_FREEING;
         queue_supply_free(q, s);
     }
-    pthread_mutex_unlock(&q->lock);
+    queue_index_unlock(q);
 }
 
 /* Mail that cannot be stored now is told so rather than kept waiting. */
