@@ -141,6 +141,7 @@ struct queue_request {
     struct loop *loop;
     struct gate gate;
     int answer; /* enum queue_answer, atomic */
+    bool here;  /* committed by the fiber that asks: no note is needed */
     bool arrived, released;
     bool failed;
     enum err_kind failed_kind;

@@ -180,8 +180,8 @@ err job_run(void (*run)(void *job), void *job, void (*release)(void *job), deadl
 /* ---- channels --------------------------------------------------------------------------- */
 
 /* Senders push to a stack without a lock; the receiver takes it whole and turns it round. It says
- * how it sleeps (`sleeping`, or its loop) before it looks a last time, and a sender pushes before it
- * looks how the receiver sleeps: one of the two sees the other. */
+ * how it sleeps (`sleeping`, or its loop) before it looks a last time, and a sender pushes before
+ * it looks how the receiver sleeps: one of the two sees the other. */
 struct chan {
     struct chan_item *pushed; /* atomic: newest first */
     struct chan_item *first;  /* the receiver's: oldest first */
@@ -222,7 +222,8 @@ void chan_close(struct chan *c)
 
 static void futex_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1); }
 
-/* Until somebody wakes us, the word is not 1 any more, the deadline has passed, or for no reason. */
+/* Until somebody wakes us, the word is not 1 any more, the deadline has passed, or for no reason.
+ */
 static void futex_wait(uint32_t *word, deadline until)
 {
     struct timespec at = {until.at_ms / 1000, until.at_ms % 1000 * 1000000};
