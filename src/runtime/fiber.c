@@ -1,5 +1,6 @@
 #include "runtime/fiber_inside.h"
 #include "runtime/sanitize.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef WITH_ASAN
