@@ -68,8 +68,14 @@ static void hear(void *arg, const struct event *e)
     r->quarantined += e->kind == EVENT_QUARANTINED;
 }
 
+static unsigned commits; /* from the start of the run, so that a replay does the same */
+
+/* Every second commit is made by its own fiber. */
+static bool may_block(void) { return commits++ % 2; }
+
 void torture_run_open(struct torture_run *r)
 {
+    commits = 0;
     *r = (struct torture_run){.fs = sim_fs_open()};
     r->sink = (struct event_sink){hear, r};
     r->ledger =
@@ -91,7 +97,8 @@ static err open_queue(const struct event_sink *sink, struct queue **ret_queue)
                                     .workers = 1,
                                     .draft_memory_max = 16 << 20,
                                     .segment_bytes = QUEUE_SEGMENT_BYTES_MIN,
-                                    .events = sink};
+                                    .events = sink,
+                                    .may_block = may_block};
     return queue_open(&options, ret_queue);
 }
 

@@ -94,7 +94,10 @@ err queue_supply_make(struct queue *q, struct queue_segment **ret_segment)
     char log[QUEUE_PATH_CHARS];
     queue_path(q, log, "log");
     TRY(folder_list(log, look_for_spare, &search));
-    if (!search.found) {
+    if (search.found) { /* the name it had in its last life must be gone before it is written to */
+        TRY(fault_point("spool.folder_sync"));
+        TRY(folder_sync(log));
+    } else {
         queue_path(q, search.path, "log/new");
         TRY(fill_new(q, search.path));
     }
@@ -112,7 +115,7 @@ err queue_supply_free_now(struct queue *q, struct queue_segment *s)
     queue_segment_path(q->folder, s->number, s->salt, from);
     queue_path(q, to, "log/spare-%08x", s->number);
     queue_path(q, log, "log");
-    bool keep = s->size == q->segment_bytes &&
+    bool keep = !s->suspect && s->size == q->segment_bytes &&
                 __atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) < QUEUE_READY_TARGET;
     TRY(keep ? fault_point("spool.rename") : fault_point("spool.unlink"));
     TRY(keep ? file_rename(from, to) : file_remove(from));
