@@ -10,10 +10,11 @@ static const struct part {
     const char *name;
     void (*run)(const struct torture_options *, struct torture_counts *);
 } parts[] = {
-    {"power",  torture_power },
-    {"flip",   torture_flip  },
-    {"fault",  torture_fault },
-    {"format", torture_format},
+    {"power",   torture_power  },
+    {"flip",    torture_flip   },
+    {"fault",   torture_fault  },
+    {"format",  torture_format },
+    {"service", torture_service},
 };
 
 static void ignore_line(void *arg, enum log_level level, str line)

@@ -130,3 +130,4 @@ void torture_power(const struct torture_options *, struct torture_counts *);
 void torture_flip(const struct torture_options *, struct torture_counts *);
 void torture_format(const struct torture_options *, struct torture_counts *);
 void torture_fault(const struct torture_options *, struct torture_counts *);
+void torture_service(const struct torture_options *, struct torture_counts *);
