@@ -1,5 +1,5 @@
+#include "base/sanitize.h"
 #include "runtime/fiber_inside.h"
-#include "runtime/sanitize.h"
 #include <stdio.h>
 #include <string.h>
 #ifdef WITH_ASAN
