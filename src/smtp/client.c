@@ -10,7 +10,7 @@
 void smtp_client_init(struct smtp_client *c, struct net_conn *conn,
                       const struct smtp_client_options *options)
 {
-    *c = (struct smtp_client){.conn = conn, .options = *options};
+    *c = (struct smtp_client){.conn = conn, .options = *options, .until = DEADLINE_NEVER};
     c->arena = arena_open(SMTP_CLIENT_ARENA_BYTES_MAX);
 }
 
@@ -72,7 +72,7 @@ err smtp_client_starttls(struct smtp_client *c, struct tls_client *tls, str serv
         *ret_reply = reply;
         return NULL;
     }
-    deadline until = deadline_after(c->options.timeouts.command);
+    deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
     TRY(tls_connect(c->conn, tls, server_name, verify, until));
     tell_tls(c);
     c->capabilities = (struct smtp_capabilities){0};
@@ -265,7 +265,7 @@ static err read_rcpt_verdict(struct transaction *t, size_t i)
 
 static err block_deadline(struct smtp_client *c, str run)
 {
-    return net_write(c->conn, run, deadline_after(c->options.timeouts.data_block));
+    return net_write(c->conn, run, smtp_client_talk_until(c, c->options.timeouts.data_block));
 }
 
 static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
@@ -274,7 +274,7 @@ static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
     smtp_data_writer_init(&writer);
     for (;;) {
         str piece, run;
-        TRY(o->read(o->body, &piece, deadline_after(c->options.timeouts.data_block)));
+        TRY(o->read(o->body, &piece, smtp_client_talk_until(c, c->options.timeouts.data_block)));
         if (piece.len == 0)
             break;
         do {
@@ -291,7 +291,7 @@ static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
 static err flush_content(struct smtp_client *c, uint64_t bytes)
 {
     smtp_client_talk_note(c, "->", bytes);
-    TRY(net_flush(c->conn, deadline_after(c->options.timeouts.data_block)));
+    TRY(net_flush(c->conn, smtp_client_talk_until(c, c->options.timeouts.data_block)));
     c->after_dot = true;
     return NULL;
 }
@@ -305,7 +305,7 @@ static err send_chunk(struct smtp_client *c, const struct smtp_offer *o, str *re
     *left -= size;
     while (size > 0) {
         if (rest->len == 0)
-            TRY(o->read(o->body, rest, deadline_after(c->options.timeouts.data_block)));
+            TRY(o->read(o->body, rest, smtp_client_talk_until(c, c->options.timeouts.data_block)));
         if (rest->len == 0)
             return err_new(ERR_DAMAGED, "the body is shorter than its size says");
         str run = str_slice(*rest, 0, (size_t)size);
@@ -347,7 +347,7 @@ static err send_by_chunks(struct transaction *t)
             break;
         struct smtp_reply reply;
         c->stage = SMTP_STAGE_BODY;
-        TRY(net_flush(c->conn, deadline_after(c->options.timeouts.data_block)));
+        TRY(net_flush(c->conn, smtp_client_talk_until(c, c->options.timeouts.data_block)));
         TRY(read_reply(t, &reply, c->options.timeouts.data_done));
         if (!smtp_reply_ok(&reply)) {
             decide_open(t, SMTP_STAGE_BODY, &reply);
@@ -465,8 +465,8 @@ err smtp_client_offer(struct smtp_client *c, const struct smtp_offer *o, struct 
     return by_chunks(c, o) ? send_by_chunks(&t) : send_by_data(&t, data_said);
 }
 
-err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
-                    struct smtp_reply *ret_reply)
+static err ask(struct smtp_client *c, str address, struct arena *arena,
+               struct smtp_reply *ret_reply)
 {
     struct smtp_reply reply;
     TRY(smtp_client_talk_say(c, "MAIL FROM:<>%s", str_is_ascii(address) ? "" : " SMTPUTF8"));
@@ -483,6 +483,16 @@ err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
     TRY(smtp_client_talk_say(c, "RSET"));
     err e = smtp_client_talk_read(c, arena, &ignored, c->options.timeouts.command);
     return e && fiber_canceled() ? e : NULL; /* the recipient's own reply is here */
+}
+
+err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
+                    struct smtp_reply *ret_reply, deadline until)
+{
+    deadline before = c->until;
+    c->until = deadline_sooner(before, until);
+    err e = ask(c, address, arena, ret_reply);
+    c->until = before;
+    return e;
 }
 
 enum { QUIT_WAIT_MS = 2000 };

@@ -162,7 +162,7 @@ static void asked(void *arg)
         struct smtp_reply reply = {0};
         begin(&st, &group, str_of(cases[i].script.ptr), &c);
         CHECK_DONE(greet(&c), cases[i].label);
-        err e = smtp_client_ask(&c, S("bob@x.example"), c.arena, &reply);
+        err e = smtp_client_ask(&c, S("bob@x.example"), c.arena, &reply, deadline_after(60000));
         CHECK((e == NULL) == (cases[i].code != 0), cases[i].label);
         CHECK(reply.code == cases[i].code, cases[i].label);
         end(&st, &group, &c);
