@@ -40,7 +40,8 @@ enum {
 struct smtp_client {
     struct net_conn *conn;
     struct smtp_client_options options;
-    struct arena *arena; /* what the server said at hello lives here */
+    struct arena *arena;   /* what the server said at hello lives here */
+    struct arena *replies; /* the last reply of a transaction, whole */
     struct smtp_capabilities capabilities;
     struct smtp_reply last; /* the last reply had; good until the next call, for telling why */
     enum smtp_stage stage;
