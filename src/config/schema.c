@@ -141,12 +141,12 @@ static const struct config_schema_key listener_keys[] = {
     VALUE(config_listener, proxy, bool, "proxy", .normal = "false",
           .doc = "A PROXY header is required from the networks in proxy.trusted."),
 };
-static const struct config_schema_group listeners = {.name = "listeners[]",
-                                                     .keys = listener_keys,
-                                                     .count = ARRAY_LEN(listener_keys),
-                                                     .size = sizeof(struct config_listener),
-                                                     .doc =
-                                                         "One address where the server listens."};
+static const struct config_schema_group listeners = {
+    .name = "listeners[]",
+    .keys = listener_keys,
+    .count = ARRAY_LEN(listener_keys),
+    .size = sizeof(struct config_listener),
+    .doc = "One address where the server listens; an empty list is a mistake."};
 
 static const struct config_schema_key relay_keys[] = {
     VALUES(config, trusted, trusted_count, network, "trusted", .normal = "127.0.0.0/8 ::1/128",
