@@ -89,7 +89,20 @@ static enum truth check_event(struct fact *f)
     snprintf(f->came, sizeof f->came, "no such event");
     if (kind.len == 0 || !has)
         return NOT_A_FACT;
-    return world_has_event(&f->run->world, kind, rest) ? TRUE : FALSE_YET;
+    return world_count_events(&f->run->world, kind, rest) > 0 ? TRUE : FALSE_YET;
+}
+
+/* "delivered 1", "deferred 3 has greylisted" */
+static enum truth check_events(struct fact *f)
+{
+    uint64_t wanted;
+    str rest = f->text, kind = talk_script_word(&rest);
+    if (kind.len == 0 || !take_number(&rest, &wanted) ||
+        (rest.len > 0 && !str_skip(&rest, S("has "))))
+        return NOT_A_FACT;
+    size_t count = world_count_events(&f->run->world, kind, rest);
+    came(f, "such events:", (long long)count);
+    return count == wanted ? TRUE : FALSE_YET;
 }
 
 static enum truth check_no_event(struct fact *f)
@@ -140,6 +153,7 @@ static const struct {
     {"queue",     check_queue,     false},
     {"recipient", check_recipient, false},
     {"event",     check_event,     false},
+    {"events",    check_events,    true },
     {"no",        check_no_event,  true },
     {"log",       check_log,       true },
     {"sessions",  check_sessions,  true },
