@@ -1,6 +1,7 @@
 #include "tests/talk_fact.h"
 #include "queue/queue.h"
 #include "tests/talk_peer.h"
+#include "tests/talk_send.h"
 #include <stdio.h>
 
 enum { POLL_MS = 50, SETTLE_MS = 1000, SETTLE_REAL_MS = 300 };
@@ -144,6 +145,17 @@ static enum truth check_not_sent(struct fact *f)
     return count == 0 ? TRUE : FALSE_YET;
 }
 
+static enum truth check_exit(struct fact *f)
+{
+    uint64_t wanted;
+    str rest = f->text;
+    if (!take_number(&rest, &wanted) || rest.len > 0)
+        return NOT_A_FACT;
+    int exit = talk_send_exit(f->run);
+    came(f, "exit (-1: it goes on):", exit);
+    return exit == (int)wanted ? TRUE : FALSE_YET;
+}
+
 /* word, check, whether it could be true only because nothing has happened yet */
 static const struct {
     const char *word;
@@ -157,6 +169,7 @@ static const struct {
     {"no",        check_no_event,  true },
     {"log",       check_log,       true },
     {"sessions",  check_sessions,  true },
+    {"exit",      check_exit,      false},
     {"not-sent",  check_not_sent,  true },
 };
 

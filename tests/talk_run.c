@@ -5,6 +5,7 @@
 #include "tests/talk_actor.h"
 #include "tests/talk_fact.h"
 #include "tests/talk_peer.h"
+#include "tests/talk_send.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -232,6 +233,8 @@ static bool run_item(struct talk_run *run, const struct talk_item *item)
         return true;
     case TALK_ITEM_INJECT:
         return talk_actor_inject(run, item);
+    case TALK_ITEM_SEND:
+        return talk_send_begin(run, item);
     case TALK_ITEM_RESTART:
         return restart(run, item);
     case TALK_ITEM_FAULT:
