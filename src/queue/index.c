@@ -106,16 +106,34 @@ void queue_index_unref(struct queue *q, struct queue_entry *e)
 
 void queue_index_tell(struct queue *q, struct queue_delivery *d)
 {
-    struct queue_inbox *inbox = &q->inboxes[d->destination->worker];
-    if (d->in_inbox)
+    const struct queue_destination *at = d->destination;
+    struct queue_inbox *inbox = &q->inboxes[at->worker];
+    if (!d->in_inbox) {
+        d->in_inbox = true;
+        d->inbox_next = NULL;
+        *inbox->end = d;
+        inbox->end = &d->inbox_next;
+    }
+    bool passed_over = (at->paused || at->stranded) && !d->gone;
+    if (passed_over || inbox->posted || inbox->loop == NULL)
         return;
-    d->in_inbox = true;
-    d->inbox_next = NULL;
-    *inbox->end = d;
-    inbox->end = &d->inbox_next;
-    if (inbox->loop && !inbox->posted) {
-        inbox->posted = true;
+    inbox->posted = true;
+    inbox->next_wanted = q->wanted;
+    q->wanted = inbox;
+}
+
+void queue_index_unlock(struct queue *q)
+{
+    struct queue_inbox *wanted = q->wanted;
+    q->wanted = NULL;
+    for (struct queue_inbox *i = wanted; i; i = i->next_wanted)
+        __atomic_add_fetch(&i->posting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&q->lock);
+    while (wanted) { /* nobody else touches the list of those that are posted already */
+        struct queue_inbox *inbox = wanted;
+        wanted = inbox->next_wanted;
         loop_post(inbox->loop, &inbox->note);
+        __atomic_sub_fetch(&inbox->posting, 1, __ATOMIC_RELEASE);
     }
 }
 

@@ -25,8 +25,11 @@ void queue_index_publish(struct queue *, struct queue_entry *); /* count it, tel
 void queue_index_remove(struct queue *, struct queue_entry *);
 void queue_index_unref(struct queue *, struct queue_entry *);
 
-/* Tell the delivery's schedule to look at it again. */
+/* Tell the delivery's schedule to look at it again: with the lock held, which must then be let go
+ * by queue_index_unlock() (here, or soon): it wakes the workers that were told, and were not awake.
+ * A destination that is passed over wakes nobody: its schedule looks when that ends. */
 void queue_index_tell(struct queue *, struct queue_delivery *);
+void queue_index_unlock(struct queue *);
 
 void queue_index_set_state(struct queue *, struct queue_delivery *, const struct queue_state *);
 struct queue_state queue_index_state(const struct queue_delivery *);

@@ -30,10 +30,10 @@ enum {
 struct queue_destination {
     uint32_t refs; /* deliveries; with the lock */
     uint16_t worker;
-    bool paused; /* the worker's, as all below */
+    bool paused, stranded; /* the worker's, as all below; these two changed with the lock only */
     uint32_t ready_count;
     struct list ready; /* deliveries that are due */
-    struct list turn;  /* in the schedule's round of destinations */
+    struct list turn;  /* in the schedule's round of destinations, or among the stranded */
     uint8_t name_len;
     char name[];
 };
@@ -108,7 +108,9 @@ struct queue_inbox {
     struct queue_delivery *first, **end; /* with the lock, as all here */
     struct loop *loop;                   /* NULL: nobody is attached */
     struct loop_note note;
-    bool posted;
+    bool posted; /* the note is under way, or will be when the lock is let go */
+    struct queue_inbox *next_wanted;
+    int posting; /* atomic: those who let go of the lock and have not posted the note yet */
     struct schedule *schedule;
 };
 
@@ -156,6 +158,7 @@ struct queue_request {
     struct loop *loop;
     struct gate gate;
     int answer; /* enum queue_answer, atomic */
+    bool here;  /* committed by the fiber that asks: no note is needed */
     bool arrived, released;
     bool failed;
     enum err_kind failed_kind;
@@ -194,6 +197,7 @@ struct queue {
     struct queue_segment **segments; /* all but the ready ones */
     uint32_t segment_count, segment_cap;
     struct queue_inbox *inboxes; /* one a worker */
+    struct queue_inbox *wanted;  /* those whose worker must be woken */
     struct queue_stats stats;
     uint64_t last_id;
     bool stopped;

@@ -29,6 +29,9 @@ struct queue_options {
     int64_t free_space_floor; /* below it queue_has_room() is false */
     int64_t draft_memory_max; /* all drafts together */
     uint64_t segment_bytes;   /* 0: 64 MiB or 1/16 of the free space */
+    /* May the loop of the fiber that calls be held up for the time of a quick sync (nobody else is
+     * served by it)? Then a commit costs no hand-over to another thread. NULL: never. */
+    bool (*may_block)(void);
     /* Told when the store stops, when it is open again, and of what is damaged; from any thread.
      * NULL: nobody. */
     const struct event_sink *events;
@@ -124,6 +127,7 @@ struct queue_stats {
     uint64_t messages, deliveries, held, bytes;
     int64_t oldest_ms; /* of the messages opened or accepted since start; 0: none */
     uint64_t damaged, batches, sync_errors, cleaned; /* cleaned: segments */
+    uint64_t here; /* batches that their own fibers committed: see queue_options.may_block */
     uint64_t segments, log_bytes, live_bytes;
     uint64_t free_bytes;
 };
