@@ -112,7 +112,20 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
     buf_release(&i->header);
+    err none = queue_draft_hold(i->draft, 0);
+    ASSERT(none == NULL);
     return e;
+}
+
+/* A header that is being collected counts with the drafts (limits.draft_memory). */
+static err hold_header(struct inbound_intake *i, struct smtp_answer *refusal)
+{
+    err e = queue_draft_hold(i->draft, i->header.cap);
+    if (e == NULL || e->kind != ERR_LIMIT)
+        return e;
+    smtp_answer_set(refusal, 452, "4.3.1", "No space for more mail, try again later");
+    buf_release(&i->header);
+    return queue_draft_hold(i->draft, 0);
 }
 
 /* Where the header ends in what was collected so far (behind its empty line), or STR_NONE. */
@@ -134,6 +147,9 @@ err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *
     size_t room = i->rules.header_bytes_max + 4 - before;
     str part = str_slice(run, 0, room);
     TRY(buf_add(&i->header, part));
+    TRY(hold_header(i, refusal));
+    if (refusal->code != 0)
+        return NULL;
     size_t end = header_end(buf_str(&i->header), before);
     if (end == STR_NONE) {
         if (part.len < run.len)
