@@ -140,17 +140,10 @@ static void one_message(struct fault *f, int i)
         settle(f, message, p.deliveries - 1, TORTURE_DELIVER, 3600 * 1000);
 }
 
-static void short_write(void *arg)
-{
-    struct fault *f = arg;
-    sim_fs_cut_write(f->run.fs, ENOSPC);
-}
-
 static void arm(struct fault *f)
 {
     bool is_short = f->way->number == SHORT_WRITE;
-    fault_on_crash(short_write, f);
-    fault_arm(f->point, is_short ? FAULT_CRASH : FAULT_FAIL, is_short ? 0 : f->way->number,
+    fault_arm(f->point, is_short ? FAULT_SHORT : FAULT_FAIL, is_short ? ENOSPC : f->way->number,
               f->turn->nth, f->turn->sticky);
 }
 
@@ -179,7 +172,6 @@ static void under_fault(struct fault *f)
         wait_idle(f);
     f->hits = f->point ? fault_hits(f->point) : 1;
     fault_clear();
-    sim_fs_cut_write(f->run.fs, 0);
 }
 
 /* After a jump what was deferred by an hour is not due at once, and is due in an hour. */

@@ -13,7 +13,8 @@ struct queue_entry *queue_index_find(struct queue *, uint64_t id); /* NULL: no s
 
 /* Room for a message; its deliveries are named with queue_index_name and its numbers filled in by
  * the caller. It belongs to nobody until queue_index_add. */
-struct queue_entry *queue_index_make(uint64_t id, uint16_t deliveries, uint16_t rcpts);
+struct queue_entry *queue_index_make(struct queue *, uint64_t id, uint16_t deliveries,
+                                     uint16_t rcpts);
 void queue_index_name(struct queue *, struct queue_delivery *, str destination);
 void queue_index_drop(struct queue *, struct queue_entry *); /* one that was never added */
 

@@ -49,6 +49,9 @@ bool queue_stopped(struct queue *);  /* a sync failed: nothing is accepted until
 /* The body of a session's message: in memory, or in a file when it is large or memory is short. */
 must_use err queue_draft_open(struct queue *, struct queue_draft **ret_draft); /* ERR_LIMIT: full */
 must_use err queue_draft_write(struct queue_draft *, str bytes, deadline until);
+/* So many bytes of the message are in memory beside the draft: counted with all drafts until told
+ * otherwise or until it ends. ERR_LIMIT: together they are more than may be; not counted. */
+must_use err queue_draft_hold(struct queue_draft *, size_t bytes_beside);
 queue_id queue_draft_id(const struct queue_draft *); /* the id that the message will have */
 uint64_t queue_draft_size(const struct queue_draft *);
 bool queue_draft_in_memory(const struct queue_draft *, str *ret_bytes); /* all of it, to look at */

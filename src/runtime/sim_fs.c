@@ -76,7 +76,6 @@ void sim_fs_settle(struct sim_fs *fs)
 uint64_t sim_fs_operations(const struct sim_fs *fs) { return fs->operations; }
 size_t sim_fs_open_files(const struct sim_fs *fs) { return fs->file_count; }
 struct sim_fs_cost sim_fs_cost(const struct sim_fs *fs) { return fs->cost; }
-void sim_fs_cut_write(struct sim_fs *fs, int number) { fs->cut_write = number; }
 
 void sim_fs_on_operation(struct sim_fs *fs, void (*fn)(void *arg), void *arg)
 {
@@ -226,10 +225,6 @@ static err write_bytes(struct file *f, char *bytes, uint64_t size, uint64_t offs
     ASSERT(node != NULL);
     uint64_t free_blocks = fs->blocks_max > fs->blocks_used ? fs->blocks_max - fs->blocks_used : 0;
     uint64_t fitting = sim_fs_content_fit(&node->live, size, offset, free_blocks);
-    int number = fs->cut_write ? fs->cut_write : ENOSPC;
-    if (fs->cut_write && fitting > size / 2)
-        fitting = size / 2;
-    fs->cut_write = 0;
     fs->blocks_used -= node->live.blocks;
     sim_fs_content_write(&node->live, bytes, fitting, offset);
     fs->blocks_used += node->live.blocks;
@@ -245,7 +240,7 @@ static err write_bytes(struct file *f, char *bytes, uint64_t size, uint64_t offs
         mem_free(bytes);
     if (fitting > 0)
         changed(fs);
-    return fitting == size ? NULL : FAIL(number, "write");
+    return fitting == size ? NULL : FAIL(ENOSPC, "write");
 }
 
 static err check_write(const struct file *f, uint64_t size, uint64_t offset)

@@ -88,8 +88,6 @@ struct sim_fs_cost {
     uint64_t calls, bytes_read;
 };
 struct sim_fs_cost sim_fs_cost(const struct sim_fs *);
-/* The next write stops half-way and fails with this errno. */
-void sim_fs_cut_write(struct sim_fs *, int number);
 
 /* What an attacker with access to the folder could do. At once synced, not counted as operations.
  * Errs are those of symlink(2), link(2), chmod(2) and chown(2). */

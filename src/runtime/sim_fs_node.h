@@ -61,7 +61,6 @@ struct sim_fs {
     uint64_t time, operations, random, last_number;
     unsigned cached_percent;
     bool frozen;
-    int cut_write; /* an errno; 0: writes are whole */
     struct sim_fs_cost cost;
     size_t file_count;
     void (*on_operation)(void *arg);
