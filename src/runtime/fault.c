@@ -135,6 +135,7 @@ void fault_clear(void)
     point_count = 0;
     last = "";
     pthread_mutex_unlock(&lock);
+    short_number = 0;
     __atomic_store_n(&active, false, __ATOMIC_RELAXED);
 }
 
