@@ -106,13 +106,12 @@ static void overwrite(const char *path, const char *bytes, size_t size, uint64_t
 static void take_one(void *arg, struct queue *q)
 {
     struct flip *f = arg;
-    static struct {
-        struct torture_ledger head;
-        struct torture_message room[TORTURE_MESSAGES_MAX];
-    } ledger;
-    struct torture_run run = {.queue = q, .ledger = &ledger.head};
-    ledger.head.count = TORTURE_MESSAGES_MAX - 1;
+    struct torture_ledger *ledger =
+        mem_alloc(sizeof *ledger + TORTURE_MESSAGES_MAX * sizeof(struct torture_message));
+    struct torture_run run = {.queue = q, .ledger = ledger};
+    ledger->count = TORTURE_MESSAGES_MAX - 1;
     bool taken = torture_commit(&run, &(struct torture_plan){100, 1, 1, false});
+    mem_free(ledger);
     f->flowing += taken;
     if (!taken)
         wrong(f, "no mail is taken beside the damage", f->story);

@@ -533,7 +533,8 @@ static err run(struct recovery *r, const uint32_t (*names)[2], size_t count, str
         e = open_segment(r, names[i], scratch);
         if (r->unsealed_count)
             gap_ends[r->unsealed_count - 1] = r->gap_count;
-        err_forget();
+        if (e == NULL)
+            err_forget();
     }
     for (size_t i = 0; i < r->unsealed_count && e == NULL; i++) {
         gaps[1] = gap_ends[i];
