@@ -7,8 +7,11 @@
 #include "cli/bench_tally.h"
 #include "runtime/address.h"
 
+enum { BENCH_SINK_ADDRESSES_MAX = 100 };
+
 struct bench_sink_options {
     struct address at; /* port 0: any */
+    int addresses;     /* so many in a row from at on, each with at's port; 0: one */
     int workers;
     bool lmtp;
     bool discard;    /* take the content without judging it */

@@ -151,6 +151,13 @@ TEST(bench_send_to_sink)
          20,                                                                                              0,
          20,                                                                                                    2,
          0,                                                                                                           0},
+        {"one after the other begins",
+         {.slow_ms = 0},
+         {.connections = 3, .messages = 30, .stagger_ms = 2},
+         {0},
+         30,                                                                                              0,
+         30,                                                                                                    0,
+         0,                                                                                                           0},
         {"a slow server",                      {.slow_ms = 5}, {.connections = 2, .messages = 4}, {0}, 4, 0, 4, 2, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -220,6 +227,50 @@ TEST(bench_idle_holds)
     mem_free(held);
 }
 
+struct places {
+    struct bench_sink_options options;
+    struct bench_tally *tally;
+};
+
+static void run_places(void *arg)
+{
+    struct places *p = arg;
+    CHECK_DONE(bench_sink_run(&p->options, p->tally), "sink at several addresses");
+}
+
+/* One message to each of three addresses in a row. */
+TEST(bench_sink_at_several_addresses)
+{
+    struct places p = {.tally = MEM_NEW(struct bench_tally)};
+    struct bench_tally *sent = MEM_NEW(struct bench_tally);
+    int port = 20000 + (int)getpid() % 10000; /* tests run side by side */
+    char url[64];
+    snprintf(url, sizeof url, "127.0.0.11:%d", port);
+    CHECK_DONE(address_parse(str_of(url), 0, &p.options.at), "address");
+    p.options.addresses = 3;
+    p.options.quiet = true;
+    p.options.duration_ms = RUN_MS;
+    p.options.messages = 3;
+    struct thread *thread = thread_start("sink", run_places, &p);
+    for (int i = 0; i < 3; i++) {
+        struct bench_plan plan;
+        snprintf(url, sizeof url, "smtp://127.0.0.%d:%d", 11 + i, port);
+        CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = url}, &plan), url);
+        /* Until the sink listens there is nobody: tried again by the generator. */
+        for (int tries = 0; tries < 100 && sent->messages <= (unsigned)i; tries++) {
+            bench_send_run(&plan, &(struct bench_send_options){.connections = 1, .messages = 1},
+                           sent);
+            usleep(10000);
+        }
+        bench_plan_release(&plan);
+    }
+    thread_join(thread);
+    CHECK(sent->messages == 3, "one for each");
+    CHECK(p.tally->messages == 3, "all came");
+    mem_free(p.tally);
+    mem_free(sent);
+}
+
 TEST(bench_sink_stays_at_home)
 {
     struct bench_tally *t = MEM_NEW(struct bench_tally);
@@ -227,6 +278,11 @@ TEST(bench_sink_stays_at_home)
     CHECK_DONE(address_parse(S("0.0.0.0:2600"), 0, &o.at), "address");
     err e = bench_sink_run(&o, t);
     CHECK(e && e->kind == ERR_CONFIG, "no other address than loopback");
+    err_forget();
+    CHECK_DONE(address_parse(S("127.0.0.250:2600"), 0, &o.at), "address");
+    o.addresses = 10;
+    e = bench_sink_run(&o, t);
+    CHECK(e && e->kind == ERR_CONFIG, "no more than the last part of an address can count");
     err_forget();
     mem_free(t);
 }

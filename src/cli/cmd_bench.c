@@ -33,6 +33,7 @@ static const char send_help[] =
     "  --messages N             in all; or\n"
     "  --duration TIME          for so long, such as 10s (10s)\n"
     "  --rate R/s               messages a second in all, instead of as fast as it goes\n"
+    "  --stagger TIME           connections begin that far apart (0)\n"
     "  --size SIZE              of a message, such as 10KB (10KB)\n"
     "  --per-connection one|many|K   messages of a connection (many)\n"
     "  --rcpts N                recipients of a message (1)\n"
@@ -57,6 +58,7 @@ static const char sink_help[] =
     "usage: smtptool bench sink --listen ADDRESS [options]\n"
     "\n"
     "  --listen ADDRESS   loopback address with port (0: any, it is printed), or unix:PATH\n"
+    "  --addresses N      so many in a row, all with that port: 127.0.0.11, 127.0.0.12, … (1)\n"
     "  --lmtp             a reply for each recipient\n"
     "  --discard          do not judge the content (else CR, LF alone and NUL are refused: 554)\n"
     "  --slow TIME        wait before the reply to the final dot\n"
@@ -82,7 +84,7 @@ static const char idle_help[] =
 
 struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
-    const char *timeout, *workers, *listen, *slow, *reply;
+    const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger;
     bool no_pipelining, lmtp, discard;
     struct bench_plan_options plan;
 };
@@ -213,6 +215,7 @@ static err read_send(struct given *g, struct bench_send_options *o)
     TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
     TRY(read_time(g->duration, "duration", &o->duration_ms));
     TRY(read_rate(g->rate, &o->rate));
+    TRY(read_time(g->stagger, "stagger", &o->stagger_ms));
     TRY(read_per_connection(g->per_connection, &o->per_connection));
     o->messages = (uint64_t)messages;
     o->no_pipelining = g->no_pipelining;
@@ -241,6 +244,7 @@ static int run_send(struct cli *cli, int argc, char **argv)
         PLAN_OPTIONS(&g),
         {"messages",       0, &g.messages,       NULL,             NULL, NULL},
         {"rate",           0, &g.rate,           NULL,             NULL, NULL},
+        {"stagger",        0, &g.stagger,        NULL,             NULL, NULL},
         {"size",           0, &g.size,           NULL,             NULL, NULL},
         {"per-connection", 0, &g.per_connection, NULL,             NULL, NULL},
         {"rcpts",          0, &g.rcpts,          NULL,             NULL, NULL},
@@ -282,6 +286,7 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     TRY(address_parse(where, any_port ? 1 : 0, &o->at));
     if (any_port)
         o->at.port = 0;
+    TRY(read_int(g->addresses, "addresses", BENCH_SINK_ADDRESSES_MAX, &o->addresses));
     TRY(read_int(g->workers, "workers", BENCH_WORKERS_MAX, &o->workers));
     TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
     TRY(read_time(g->duration, "duration", &o->duration_ms));
@@ -298,14 +303,15 @@ static int run_sink(struct cli *cli, int argc, char **argv)
                                           sink_help};
     struct given g = {0};
     const struct cli_option options[] = {
-        {"listen",   0, &g.listen,   NULL,       NULL, NULL},
-        {"lmtp",     0, NULL,        &g.lmtp,    NULL, NULL},
-        {"discard",  0, NULL,        &g.discard, NULL, NULL},
-        {"slow",     0, &g.slow,     NULL,       NULL, NULL},
-        {"reply",    0, &g.reply,    NULL,       NULL, NULL},
-        {"messages", 0, &g.messages, NULL,       NULL, NULL},
-        {"duration", 0, &g.duration, NULL,       NULL, NULL},
-        {"workers",  0, &g.workers,  NULL,       NULL, NULL},
+        {"listen",    0, &g.listen,    NULL,       NULL, NULL},
+        {"addresses", 0, &g.addresses, NULL,       NULL, NULL},
+        {"lmtp",      0, NULL,         &g.lmtp,    NULL, NULL},
+        {"discard",   0, NULL,         &g.discard, NULL, NULL},
+        {"slow",      0, &g.slow,      NULL,       NULL, NULL},
+        {"reply",     0, &g.reply,     NULL,       NULL, NULL},
+        {"messages",  0, &g.messages,  NULL,       NULL, NULL},
+        {"duration",  0, &g.duration,  NULL,       NULL, NULL},
+        {"workers",   0, &g.workers,   NULL,       NULL, NULL},
     };
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
