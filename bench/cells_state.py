@@ -27,6 +27,8 @@ def hold(session, peer, count, tls):
     """Kilobytes of memory for each of so many connections that have said EHLO."""
     before = peer.account.pss_kib()
     words = ["idle", "--server", f"smtp://127.0.0.1:{peer.port}", "--connections", count]
+    if peer.opening:
+        words += ["--workers", 1, "--opening", peer.opening]
     cpu = peer.account.cpu_seconds()
     held = session.bench.start(*words, *(["--tls"] if tls else []))
     ready = session.bench.await_line(held, 300)

@@ -12,9 +12,11 @@ import signal
 import socket
 import statistics
 import subprocess
+import threading
 import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
+WATCH_EVERY = 10    # messages
 DESCRIPTORS = 65536 # both ends of the most connections that a cell opens, with room
 
 
@@ -192,6 +194,32 @@ def free_port():
 
 # ---- load ------------------------------------------------------------------------------------
 
+class Watch:
+    """How many messages a sink has, in steps of WATCH_EVERY.
+
+    The sink goes on: what keeps a connection to it for the next message must not find it gone."""
+
+    def __init__(self, process):
+        self.process, self.taken, self.wanted = process, 0, 0
+        self.news = threading.Condition()
+        self.reader = threading.Thread(target=self.read, daemon=True)
+        self.reader.start()
+
+    def read(self):
+        for line in self.process.stdout:
+            said = json.loads(line)
+            with self.news:
+                self.taken = max(self.taken, said.get("messages", 0))
+                self.news.notify_all()
+
+    def await_more(self, count, seconds):
+        """Until it has count more than it was last waited for."""
+        before, self.wanted = self.wanted, self.wanted + count
+        with self.news:
+            if not self.news.wait_for(lambda: self.taken >= self.wanted, seconds):
+                raise Failed(f"{self.taken - before} of {count} messages had arrived after {seconds:.0f} s")
+
+
 class Bench:
     """smtptool bench, as generator, sink and holder of connections."""
 
@@ -217,7 +245,7 @@ class Bench:
             self.running.remove(process)
         lines = out.strip().splitlines()
         if not lines or (process.returncode != 0 and not quiet):
-            raise Failed(explain(process, lines, error))
+            raise Failed(f"bench {process.args[2]}: {(error or ' '.join(lines)).strip()[-300:]}")
         return json.loads(lines[-1])
 
     def stop(self, process, seconds=20):
@@ -233,13 +261,18 @@ class Bench:
                          f"{process.stderr.read() if process.poll() is not None else 'no word'}")
         return json.loads(line)
 
+    def watched_sink(self, address, *words):
+        """One that says again and again how many messages it has."""
+        return Watch(self.sink(address, "--every", WATCH_EVERY, *words))
+
     def sink(self, address, *words):
         sink = self.start("sink", "--listen", address, *words)
         self.await_line(sink, 10)
         return sink
 
-    def send(self, peer, load, messages, *words, seconds=90, patience=20):
-        """load: connections, per_connection, size, tls. Patience: seconds for each reply."""
+    def send(self, peer, load, messages, *words, seconds=90, patience=20, lost_max=0):
+        """load: connections, per_connection, size, tls. patience: seconds for each reply.
+        lost_max: so many connections may get no answer."""
         command = ["send", "--server", f"smtp://127.0.0.1:{peer.port}", "--size", f"{load.size}B",
                    "--connections", load.connections, "--messages", messages,
                    "--per-connection", load.per_connection, "--timeout", f"{patience}s", *words]
@@ -247,24 +280,24 @@ class Bench:
             command.append("--tls")
         if peer.stagger and load.connections > 1:
             command += ["--stagger", peer.stagger]
-        return self.result(self.start(*command), seconds)
+        process = self.start(*command)
+        sent = self.result(process, seconds, quiet=True)
+        if process.returncode != 0 and (sent["refused"] or sent["lost"] > lost_max or not sent["messages"]):
+            raise Failed(explain(sent))
+        return sent
 
     def end(self):
         for process in self.running:
             process.kill()
-            process.communicate()
+            process.wait()
         self.running = []
 
 
-def explain(process, lines, error):
+def explain(sent):
     """What went wrong, as short as it can be said."""
-    try:
-        told = json.loads(lines[-1])
-        faults = [f"{f['count']} x {f['stage']} {f['code'] or ''} {f['text']}" for f in told["errors"][:2]]
-        return (f"{told['messages']} messages were taken, {told['refused']} refused, {told['lost']} lost: "
-                + "; ".join(faults))
-    except (IndexError, KeyError, ValueError):
-        return f"bench {process.args[2]}: {(error or ' '.join(lines)).strip()[-300:]}"
+    faults = [f"{f['count']} x {f['stage']} {f['code'] or ''} {f['text']}" for f in sent["errors"][:2]]
+    return (f"{sent['messages']} messages were taken, {sent['refused']} refused, {sent['lost']} lost: "
+            + "; ".join(faults))
 
 
 # ---- figures ---------------------------------------------------------------------------------

@@ -54,7 +54,9 @@ def load_table(cells, header):
             if row["peer"] != "smtptool" and pairs:
                 times = Figure(pairs).text("{:.1f}")
             figure = {key: Figure(r[key] for r in runs) for key in ("cpu", "rate", "p50", "p99")}
-            table.append([cell["title"], mark(row, header), figure["cpu"].text(), figure["rate"].text("{:.0f}"),
+            lost = sum(r["lost"] for r in runs)
+            table.append([cell["title"], mark(row, header), figure["cpu"].text(),
+                          figure["rate"].text("{:.0f}") + (f", {lost} lost" if lost else ""),
                           figure["p50"].text("{:.2f}"), figure["p99"].text("{:.2f}"), times])
     return table
 

@@ -12,6 +12,7 @@ class OpenSmtpd(ChrootPeer):
     durability = "**not durable**: it does not sync before the 250 (create, write, rename) and has no switch " \
                  "for it; its listen queue of 5 gets connections 2 ms apart, as more at once would be lost"
     stagger = "2ms"
+    opening = 2
     binds = (("etc/bench", "etc"), ("var/spool/smtpd", "spool"), ("run", "run"))
 
     @classmethod

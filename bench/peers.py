@@ -36,6 +36,7 @@ class Peer:
     name = durability = ""
     durable = True
     stagger = None      # connections begin that far apart: for a short listen queue
+    opening = None      # of those that wait, so many are opened at a time
     start_seconds = 30
 
     def __init__(self, site, mode):
@@ -44,7 +45,7 @@ class Peer:
         self.folder = os.path.join(site.base, f"{self.name}-{mode}-{self.port}")
         os.makedirs(self.folder)
         os.chmod(self.folder, 0o755)
-        self.log = self.account = None
+        self.log = self.account = self.sink = None
         self.prepare()
         self.resume()
 

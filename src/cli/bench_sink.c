@@ -20,6 +20,7 @@ struct sink {
     struct net_listener **listeners; /* each worker's in a row, one for each address */
     int addresses;
     struct address at; /* the first */
+    uint64_t told;     /* how many had been taken when that was last said */
 };
 
 struct acceptor {
@@ -154,8 +155,9 @@ static void count_message(struct client *c)
     t->recipients += (uint64_t)c->rcpts;
     t->bytes += c->data.scan.bytes;
     bench_tally_time(t, clock_steady_ns());
-    if (atomic_fetch_add_explicit(&crew->taken, 1, memory_order_relaxed) + 1 ==
-        c->options->messages)
+    uint64_t every = c->options->every;
+    uint64_t taken = atomic_fetch_add_explicit(&crew->taken, 1, memory_order_relaxed) + 1;
+    if (taken == c->options->messages || (every && taken % every == 0))
         chan_nudge(crew->news);
 }
 
@@ -331,10 +333,24 @@ static void tell_ready(const struct sink *sink)
     fflush(stdout);
 }
 
-static bool all_taken(struct bench_crew *crew)
+static void tell_taken(struct sink *sink, uint64_t taken)
 {
-    const struct sink *sink = crew->job;
-    return sink->options->messages && atomic_load(&crew->taken) >= sink->options->messages;
+    taken -= taken % sink->options->every;
+    if (taken == sink->told || sink->options->quiet)
+        return;
+    sink->told = taken;
+    printf(sink->options->json ? "{\"event\":\"taken\",\"messages\":%llu}\n" : "taken %llu\n",
+           (unsigned long long)taken);
+    fflush(stdout);
+}
+
+static bool look(struct bench_crew *crew)
+{
+    struct sink *sink = crew->job;
+    uint64_t taken = atomic_load(&crew->taken);
+    if (sink->options->every)
+        tell_taken(sink, taken);
+    return sink->options->messages && taken >= sink->options->messages;
 }
 
 err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_tally)
@@ -344,7 +360,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     TRY(check_addresses(o));
     int most = o->at.family == ADDRESS_UNIX ? 1 : BENCH_WORKERS_MAX;
     bench_crew_init(&crew, o->workers, most, work, &sink);
-    crew.told = all_taken;
+    crew.told = look;
     sink.listeners =
         mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof *sink.listeners);
     err e = listen_all(&crew, &sink);

@@ -18,6 +18,7 @@ struct bench_sink_options {
     int64_t slow_ms; /* before the reply to the dot */
     int reply_code;  /* 0: all is well; else what is answered at this stage */
     enum bench_stage reply_stage;
+    uint64_t every;      /* say on stdout when so many more were taken; 0: never */
     uint64_t messages;   /* end after so many; 0: no limit */
     int64_t duration_ms; /* 0: until SIGINT */
     bool json;

@@ -65,6 +65,7 @@ static const char sink_help[] =
     "  --reply [STAGE:]CODE   answer that, such as 451 or rcpt:550; stages: greeting, hello, "
     "mail,\n"
     "                     rcpt, data, dot (dot)\n"
+    "  --every N          say so when N more were taken\n"
     "  --messages N       end after so many\n"
     "  --duration TIME    end then; else SIGINT ends it\n"
     "  --workers N        threads (one for each processor)\n"
@@ -75,6 +76,7 @@ static const char idle_help[] =
     "usage: smtptool bench idle --server URL --connections N [options]\n"
     "\n"
     "  --connections N    opened, greeted (EHLO, with --tls inside TLS) and held\n"
+    "  --opening N        by each thread at a time (16); fewer for a short listen queue\n"
     "  --duration TIME    from when all are open; else SIGINT ends it\n"
     "  --tls, --ca FILE, --timeout TIME, --workers N, --i-own-this-server   as for send\n"
     "\n"
@@ -84,7 +86,7 @@ static const char idle_help[] =
 
 struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
-    const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger;
+    const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger, *opening, *every;
     bool no_pipelining, lmtp, discard;
     struct bench_plan_options plan;
 };
@@ -276,7 +278,7 @@ static int run_send(struct cli *cli, int argc, char **argv)
 
 static err read_sink(struct given *g, struct bench_sink_options *o)
 {
-    int64_t messages = 0;
+    int64_t messages = 0, every = 0;
     if (g->listen == NULL)
         return err_new(ERR_CONFIG, "--listen ADDRESS is missing");
     str where = str_of(g->listen);
@@ -291,7 +293,9 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
     TRY(read_time(g->duration, "duration", &o->duration_ms));
     TRY(read_time(g->slow, "slow", &o->slow_ms));
+    TRY(read_count(g->every, "every", INT64_MAX, &every));
     o->messages = (uint64_t)messages;
+    o->every = (uint64_t)every;
     o->lmtp = g->lmtp;
     o->discard = g->discard;
     return read_reply(g->reply, o);
@@ -305,6 +309,7 @@ static int run_sink(struct cli *cli, int argc, char **argv)
     const struct cli_option options[] = {
         {"listen",    0, &g.listen,    NULL,       NULL, NULL},
         {"addresses", 0, &g.addresses, NULL,       NULL, NULL},
+        {"every",     0, &g.every,     NULL,       NULL, NULL},
         {"lmtp",      0, NULL,         &g.lmtp,    NULL, NULL},
         {"discard",   0, NULL,         &g.discard, NULL, NULL},
         {"slow",      0, &g.slow,      NULL,       NULL, NULL},
@@ -336,7 +341,10 @@ static int run_idle(struct cli *cli, int argc, char **argv)
     static const struct cli_command me = {"bench idle", NULL, "connections that only wait",
                                           idle_help};
     struct given g = {0};
-    const struct cli_option options[] = {PLAN_OPTIONS(&g)};
+    const struct cli_option options[] = {
+        PLAN_OPTIONS(&g),
+        {"opening", 0, &g.opening, NULL, NULL, NULL},
+    };
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
         return code;
@@ -345,6 +353,8 @@ static int run_idle(struct cli *cli, int argc, char **argv)
     err e = read_int(g.connections, "connections", BENCH_CONNECTIONS_MAX, &o.connections);
     if (e == NULL)
         e = read_int(g.workers, "workers", BENCH_WORKERS_MAX, &o.workers);
+    if (e == NULL)
+        e = read_int(g.opening, "opening", BENCH_CONNECTIONS_MAX, &o.opening);
     if (e == NULL)
         e = read_time(g.duration, "duration", &o.duration_ms);
     if (e == NULL)
