@@ -8,6 +8,7 @@ from measure import Figure
 COLOURS = {"smtptool": "#2f81f7", "postfix": "#d29922", "exim": "#3fb950", "opensmtpd": "#a371f7",
            "opensmtpd, sync": "#db61a2", "haraka": "#f0603c", "no server": "#8b949e"}
 OTHER = "#8b949e"
+NOT_DURABLE = ("opensmtpd",)
 STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #424a53 }
 .title { font-weight: 600; font-size: 14px }
@@ -40,9 +41,10 @@ def document(height, title, parts):
 def legend(names):
     parts, x = [], 10
     for name in names:
+        words = name + (" (not durable)" if name in NOT_DURABLE else "")
         parts.append(f'<circle cx="{x + 5}" cy="42" r="5" fill="{COLOURS.get(name, OTHER)}"/>')
-        parts.append(say(x + 15, 46, name))
-        x += 34 + 7 * len(name)
+        parts.append(say(x + 15, 46, words))
+        x += 34 + 7 * len(words)
     return parts
 
 

@@ -73,7 +73,8 @@ class Peer:
         self.account = Account(self.name)
         self.log = open(os.path.join(self.folder, "out"), "a+")
         self.start()
-        if not wait_until(lambda: answers(self.port), self.start_seconds):
+        wait_until(lambda: answers(self.port) or self.account.root.poll() is not None, self.start_seconds)
+        if not answers(self.port):
             self.log.seek(0)
             said = " ".join(self.log.read()[-400:].split())
             self.end()
