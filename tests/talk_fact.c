@@ -1,6 +1,7 @@
 #include "tests/talk_fact.h"
 #include "queue/queue.h"
 #include "tests/talk_peer.h"
+#include "tests/talk_send.h"
 #include <stdio.h>
 
 enum { POLL_MS = 50, SETTLE_MS = 1000, SETTLE_REAL_MS = 300 };
@@ -89,7 +90,20 @@ static enum truth check_event(struct fact *f)
     snprintf(f->came, sizeof f->came, "no such event");
     if (kind.len == 0 || !has)
         return NOT_A_FACT;
-    return world_has_event(&f->run->world, kind, rest) ? TRUE : FALSE_YET;
+    return world_count_events(&f->run->world, kind, rest) > 0 ? TRUE : FALSE_YET;
+}
+
+/* "delivered 1", "deferred 3 has greylisted" */
+static enum truth check_events(struct fact *f)
+{
+    uint64_t wanted;
+    str rest = f->text, kind = talk_script_word(&rest);
+    if (kind.len == 0 || !take_number(&rest, &wanted) ||
+        (rest.len > 0 && !str_skip(&rest, S("has "))))
+        return NOT_A_FACT;
+    size_t count = world_count_events(&f->run->world, kind, rest);
+    came(f, "such events:", (long long)count);
+    return count == wanted ? TRUE : FALSE_YET;
 }
 
 static enum truth check_no_event(struct fact *f)
@@ -131,6 +145,17 @@ static enum truth check_not_sent(struct fact *f)
     return count == 0 ? TRUE : FALSE_YET;
 }
 
+static enum truth check_exit(struct fact *f)
+{
+    uint64_t wanted;
+    str rest = f->text;
+    if (!take_number(&rest, &wanted) || rest.len > 0)
+        return NOT_A_FACT;
+    int exit = talk_send_exit(f->run);
+    came(f, "exit (-1: it goes on):", exit);
+    return exit == (int)wanted ? TRUE : FALSE_YET;
+}
+
 /* word, check, whether it could be true only because nothing has happened yet */
 static const struct {
     const char *word;
@@ -140,9 +165,11 @@ static const struct {
     {"queue",     check_queue,     false},
     {"recipient", check_recipient, false},
     {"event",     check_event,     false},
+    {"events",    check_events,    true },
     {"no",        check_no_event,  true },
     {"log",       check_log,       true },
     {"sessions",  check_sessions,  true },
+    {"exit",      check_exit,      false},
     {"not-sent",  check_not_sent,  true },
 };
 

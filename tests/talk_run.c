@@ -5,6 +5,7 @@
 #include "tests/talk_actor.h"
 #include "tests/talk_fact.h"
 #include "tests/talk_peer.h"
+#include "tests/talk_send.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -114,8 +115,34 @@ static bool wrong(struct talk_run *run, const struct talk_item *item, const char
     return false;
 }
 
-/* "spool.sync fail ENOSPC nth 2 always" */
-static bool arm_fault(struct talk_run *run, const struct talk_item *item)
+struct fault_words { /* what stands behind the point */
+    enum fault_kind kind;
+    int number; /* errno; milliseconds */
+    uint64_t nth;
+    bool always;
+};
+
+static bool read_fault_kind(str *rest, struct fault_words *f)
+{
+    int64_t ms;
+    str word = talk_script_word(rest);
+    if (str_eq(word, S("fail"))) {
+        f->kind = FAULT_FAIL;
+        f->number = EIO;
+    } else if (str_eq(word, S("short"))) {
+        f->kind = FAULT_SHORT;
+        f->number = ENOSPC;
+    } else if (str_eq(word, S("slow")) && talk_script_duration(talk_script_word(rest), &ms) &&
+               ms < INT32_MAX) {
+        f->kind = FAULT_SLOW;
+        f->number = (int)ms;
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static bool read_fault_word(str word, str *rest, struct fault_words *f)
 {
     static const struct {
         const char *name;
@@ -127,27 +154,31 @@ static bool arm_fault(struct talk_run *run, const struct talk_item *item)
         {"EROFS",  EROFS },
         {"EDQUOT", EDQUOT},
     };
+    for (size_t i = 0; f->kind != FAULT_SLOW && i < ARRAY_LEN(numbers); i++)
+        if (str_eq(word, str_of(numbers[i].name))) {
+            f->number = numbers[i].number;
+            return true;
+        }
+    if (str_eq(word, S("nth")))
+        return str_to_u64(talk_script_word(rest), 100000, &f->nth) && f->nth > 0;
+    f->always = str_eq(word, S("always"));
+    return f->always;
+}
+
+/* "spool.sync fail ENOSPC nth 2 always", "spool.write short", "spool.sync slow 5s" */
+static bool arm_fault(struct talk_run *run, const struct talk_item *item)
+{
+    static const char usage[] = "fault POINT fail|short [ERRNO] or slow DURATION [nth N] [always]";
+    struct fault_words f = {.nth = 1};
     str rest = item->text, point = talk_script_word(&rest);
-    uint64_t nth = 1;
-    int number = EIO;
-    bool always = false;
-    if (point.len == 0 || !str_eq(talk_script_word(&rest), S("fail")))
-        return wrong(run, item, "fault POINT fail [ERRNO] [nth N] [always]");
+    if (point.len == 0 || !read_fault_kind(&rest, &f))
+        return wrong(run, item, usage);
     while (rest.len > 0) {
         str word = talk_script_word(&rest);
-        bool known = str_eq(word, S("always"));
-        always = always || known;
-        for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
-            if (str_eq(word, str_of(numbers[i].name))) {
-                number = numbers[i].number;
-                known = true;
-            }
-        if (str_eq(word, S("nth")))
-            known = str_to_u64(talk_script_word(&rest), 100000, &nth) && nth > 0;
-        if (!known)
-            return wrong(run, item, "fault POINT fail [ERRNO] [nth N] [always]");
+        if (!read_fault_word(word, &rest, &f))
+            return wrong(run, item, usage);
     }
-    fault_arm(arena_chars(run->arena, point), FAULT_FAIL, number, (int)nth, always);
+    fault_arm(arena_chars(run->arena, point), f.kind, f.number, (int)f.nth, f.always);
     return true;
 }
 
@@ -202,6 +233,8 @@ static bool run_item(struct talk_run *run, const struct talk_item *item)
         return true;
     case TALK_ITEM_INJECT:
         return talk_actor_inject(run, item);
+    case TALK_ITEM_SEND:
+        return talk_send_begin(run, item);
     case TALK_ITEM_RESTART:
         return restart(run, item);
     case TALK_ITEM_FAULT:

@@ -26,8 +26,9 @@ struct talk_run {
     struct sim_fs *next;   /* what the disk has after the crash */
     struct gate something; /* a connection, the end of a block, a crash */
     struct group fibers;
-    struct list clients; /* struct talk_actor */
-    struct list peers;   /* struct talk_peer */
+    struct list clients;    /* struct talk_actor */
+    struct list peers;      /* struct talk_peer */
+    struct talk_send *send; /* the newest one; NULL: none */
     struct tls_server *tls_server;
     struct tls_client *tls_client;
     int64_t began_ms;

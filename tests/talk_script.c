@@ -462,14 +462,15 @@ static err parse_item(struct parser *p, str line)
         enum talk_item_word word;
         const char *virtual_only;
     } plain[] = {
-        {"then",    TALK_ITEM_THEN,    NULL                        },
-        {"inject",  TALK_ITEM_INJECT,  NULL                        },
-        {"restart", TALK_ITEM_RESTART, "it restarts the server"    },
-        {"fault",   TALK_ITEM_FAULT,   "it asks for a fault"       },
-        {"clear",   TALK_ITEM_CLEAR,   "it asks for a fault"       },
-        {"network", TALK_ITEM_NETWORK, "it changes the network"    },
-        {"away",    TALK_ITEM_AWAY,    "it has a host that is away"},
-        {"disk",    TALK_ITEM_DISK,    "it changes the disk"       },
+        {"then",    TALK_ITEM_THEN,    NULL                            },
+        {"inject",  TALK_ITEM_INJECT,  NULL                            },
+        {"send",    TALK_ITEM_SEND,    "the client's waits are virtual"},
+        {"restart", TALK_ITEM_RESTART, "it restarts the server"        },
+        {"fault",   TALK_ITEM_FAULT,   "it asks for a fault"           },
+        {"clear",   TALK_ITEM_CLEAR,   "it asks for a fault"           },
+        {"network", TALK_ITEM_NETWORK, "it changes the network"        },
+        {"away",    TALK_ITEM_AWAY,    "it has a host that is away"    },
+        {"disk",    TALK_ITEM_DISK,    "it changes the disk"           },
     };
     str rest = line, word = talk_script_word(&rest);
     bool taken;

@@ -62,6 +62,7 @@ enum talk_item_word {
     TALK_ITEM_THEN,
     TALK_ITEM_AFTER,
     TALK_ITEM_INJECT,
+    TALK_ITEM_SEND, /* our own client */
     TALK_ITEM_RESTART,
     TALK_ITEM_FAULT,
     TALK_ITEM_CLEAR, /* the faults */

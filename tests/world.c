@@ -201,16 +201,17 @@ static bool line_is_of(str line, str kind)
     return n > 0 && str_contains(line, (str){key, (size_t)n});
 }
 
-bool world_has_event(struct world *w, str kind, str word)
+size_t world_count_events(struct world *w, str kind, str word)
 {
-    bool found = false;
+    size_t count = 0;
+    str line;
     pthread_mutex_lock(&w->lock);
-    for (str rest = buf_str(&w->events), line; rest.len > 0 && !found;) {
+    for (str rest = buf_str(&w->events); rest.len > 0;) {
         str_split(rest, '\n', &line, &rest);
-        found = line_is_of(line, kind) && (word.len == 0 || str_contains(line, word));
+        count += line_is_of(line, kind) && str_contains(line, word);
     }
     pthread_mutex_unlock(&w->lock);
-    return found;
+    return count;
 }
 
 bool world_has_log(struct world *w, str word)

@@ -65,8 +65,8 @@ must_use err world_host(struct world *, str host, struct address *ret_address); 
 must_use err world_listener(struct world *, str name, struct address *ret_address);
 str world_text(struct world *, str text); /* every address in it made this world's */
 
-/* Is there an event of this kind whose line has the word? An empty word: any. */
-bool world_has_event(struct world *, str kind, str word);
+/* How many events of this kind have the word in their line? An empty word: any. */
+size_t world_count_events(struct world *, str kind, str word);
 bool world_has_log(struct world *, str word);
 /* The newest line of an event of one of these kinds (blank between two) with the recipient. Copied
  * into the arena; empty: none. */

@@ -2,10 +2,10 @@
 #include "account/keeper_remote.h"
 #include "account/store.h"
 #include "base/log.h"
+#include "base/sanitize.h"
 #include "config/config.h"
 #include "runtime/confine.h"
 #include "runtime/loop.h"
-#include "runtime/sanitize.h"
 #include "tests/test.h"
 #include <arpa/inet.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 #include "account/keeper_references.h"
 #include "account/keeper_remote.h"
 #include "account/secret.h"
+#include "base/sanitize.h"
 #include "runtime/loop.h"
-#include "runtime/sanitize.h"
 #include "tests/test.h"
 #include <dirent.h>
 #include <signal.h>

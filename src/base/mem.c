@@ -1,7 +1,9 @@
 #include "base/mem.h"
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static void *or_stop(void *memory, size_t size)
 {
@@ -21,5 +23,20 @@ void *mem_resize(void *memory, size_t size)
 void mem_free(void *memory) { free(memory); }
 
 char *mem_copy_chars(const char *text) { return or_stop(strdup(text), strlen(text)); }
+
+/* Twice as much is asked for, and what lies before and behind the aligned part is given back. */
+void *mem_map(size_t size)
+{
+    char *wide = mmap(NULL, 2 * size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (wide == MAP_FAILED)
+        return or_stop(NULL, size);
+    size_t before = (size - ((uintptr_t)wide & (size - 1))) & (size - 1);
+    if (before)
+        munmap(wide, before);
+    munmap(wide + before + size, size - before);
+    return wide + before;
+}
+
+void mem_unmap(void *memory, size_t size) { munmap(memory, size); }
 
 void mem_wipe(void *memory, size_t size) { explicit_bzero(memory, size); }

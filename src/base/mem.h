@@ -12,6 +12,10 @@ void *mem_resize(void *, size_t size);
 void mem_free(void *); /* accepts NULL */
 char *mem_copy_chars(const char *);
 
+/* Whole pages of the system's, zeroed, at a multiple of their size, which is a power of two. */
+void *mem_map(size_t size);
+void mem_unmap(void *, size_t size);
+
 /* Overwrite a secret so that the compiler cannot leave it out. */
 void mem_wipe(void *, size_t size);
 

@@ -1,12 +1,15 @@
 #include "base/table.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include <assert.h>
 #include <string.h>
 
+/* Without padding: a table of a million has two million slots. */
 struct table_slot {
-    uint64_t hash;
-    void *object; /* NULL: free; &removed: was removed */
-};
+    uint32_t hash; /* its lower half */
+    void *object;  /* NULL: free; &removed: was removed */
+} __attribute__((packed, aligned(4)));
+static_assert(sizeof(struct table_slot) == 12, "memory of a slot");
 
 static char removed;
 
@@ -72,7 +75,7 @@ static struct table_slot *find_slot(const struct table *t, str key)
 {
     if (t->cap == 0)
         return NULL;
-    uint64_t hash = table_hash(key);
+    uint32_t hash = (uint32_t)table_hash(key);
     for (size_t i = hash & (t->cap - 1);; i = (i + 1) & (t->cap - 1)) {
         struct table_slot *slot = &t->slots[i];
         if (slot->object == NULL)
@@ -88,7 +91,7 @@ void *table_find(const struct table *t, str key)
     return slot ? slot->object : NULL;
 }
 
-static void insert(struct table *t, uint64_t hash, void *object)
+static void insert(struct table *t, uint32_t hash, void *object)
 {
     size_t i = hash & (t->cap - 1);
     while (t->slots[i].object != NULL && t->slots[i].object != &removed)
@@ -103,6 +106,7 @@ static void grow(struct table *t)
     struct table_slot *before = t->slots;
     size_t cap = t->cap;
     t->cap = t->len * 2 < 8 ? 16 : cap * (t->len * 2 > cap / 2 ? 2 : 1);
+    ASSERT(t->cap <= UINT32_MAX);
     t->slots = mem_alloc(t->cap * sizeof(struct table_slot));
     t->len = t->used = 0;
     for (size_t i = 0; i < cap; i++)
@@ -117,7 +121,7 @@ void table_add(struct table *t, void *object)
     ASSERT_SLOW(table_find(t, key) == NULL);
     if ((t->used + 1) * 4 > t->cap * 3)
         grow(t);
-    insert(t, table_hash(key), object);
+    insert(t, (uint32_t)table_hash(key), object);
 }
 
 void *table_remove(struct table *t, str key)

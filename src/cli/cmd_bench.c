@@ -370,21 +370,26 @@ static int run_idle(struct cli *cli, int argc, char **argv)
 
 /* ---- which ------------------------------------------------------------------------------ */
 
+/* Each mode has options of its own, and parses them itself. */
+static int verb_send(void *arg, int argc, char **argv) { return run_send(arg, argc + 1, argv - 1); }
+static int verb_sink(void *arg, int argc, char **argv) { return run_sink(arg, argc + 1, argv - 1); }
+static int verb_idle(void *arg, int argc, char **argv) { return run_idle(arg, argc + 1, argv - 1); }
+
+const struct cli_verb cmd_bench_verbs[] = {
+    {"send", verb_send, 0, -1, ""},
+    {"sink",     verb_sink, 0, -1, ""},
+    {"idle",    verb_idle, 0, -1, ""},
+    {0},
+};
+
 int cmd_bench(struct cli *cli, int argc, char **argv)
 {
-    static const struct {
-        const char *name;
-        int (*run)(struct cli *, int argc, char **argv);
-    } modes[] = {
-        {"send", run_send},
-        {"sink", run_sink},
-        {"idle", run_idle}
-    };
-    static const struct cli_command me = {"bench", NULL, "load generator and sink", cmd_bench_help};
+    static const struct cli_command me = {
+        .name = "bench", .summary = "load generator and sink", .help = cmd_bench_help};
     int code = CLI_USAGE;
-    for (size_t i = 0; argc > 1 && i < ARRAY_LEN(modes); i++)
-        if (strcmp(argv[1], modes[i].name) == 0)
-            return modes[i].run(cli, argc - 1, argv + 1);
+    if (argc > 1 && argv[1][0] != '-')
+        return cli_run_verb(cli, cmd_bench_verbs, ARRAY_LEN(cmd_bench_verbs) - 1, cli, argc - 1,
+                            argv + 1);
     if (cli_parse(cli, &me, NULL, 0, argc, argv, &code) >= 0)
         cli_fail("bench what? send, sink or idle; see \"smtptool bench --help\"");
     return code;

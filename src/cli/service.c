@@ -132,6 +132,9 @@ static err open_dns(struct service *s)
     return NULL;
 }
 
+/* One connection on this loop: whoever waits is the one that has asked. */
+static bool serves_nobody_else(void) { return net_connections() <= 1; }
+
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
@@ -140,6 +143,7 @@ static err open_queue(struct service *s)
                                               .segment_bytes = s->options.segment_bytes,
                                               .free_space_floor = l->free_space_bytes,
                                               .draft_memory_max = l->draft_memory_bytes,
+                                              .may_block = serves_nobody_else,
                                               .events = &s->events},
                       &s->queue);
 }

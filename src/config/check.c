@@ -90,6 +90,11 @@ static void check_listeners(struct config_source *source)
 {
     struct config *config = source->config;
     struct table seen;
+    const struct config_yaml_node *list = place(source, &config->listeners);
+    if (list && list->kind == YAML_KIND_LIST && list->first == NULL)
+        config_source_complain(source, list,
+                               "the list is empty, so nobody could be heard: name a listener, or "
+                               "leave it out for 127.0.0.1:2525 and 127.0.0.1:2526");
     table_init(&seen, key_of_text);
     for (size_t i = 0; i < config->listener_count; i++) {
         char text[ADDRESS_CHARS];

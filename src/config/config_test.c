@@ -136,6 +136,9 @@ TEST(config_one_error)
         {"null groups",           "tls:\ndomains: ~\nlimits: {}\n",                                ""                                                    },
         {"null list",             "listeners:\n",
          "t:1:11: listeners: a list is wanted (each item starts with \"- \"; [] for none)\n"                                                             },
+        {"no listener",           "listeners: []\n",
+         "t:1:12: listeners: the list is empty, so nobody could be heard: name a listener, or "
+         "leave it out for 127.0.0.1:2525 and 127.0.0.1:2526\n"                                                                                          },
         {"byte order mark",       "\xef\xbb\xbfworkers: 2\n",                                      ""                                                    },
         {"UTF-16",                "\xff\xfew\0",                                                   "t: not YAML: invalid leading UTF-8 octet at byte 0\n"},
         {"domain, two spellings", "domains: {EXAMPLE.com: {}, example.com: {}}\n",
@@ -415,7 +418,7 @@ TEST(config_show_round_trip)
     static const char *const texts[] = {
         "",
         "routes: mx\n",
-        "routes: []\nlisteners: []\ndomains: {}\naccounts: {}\nrelay: {trusted: []}\n",
+        "routes: []\ndomains: {}\naccounts: {}\nrelay: {trusted: []}\n",
         "tls: {sni: {a.example: {certificate: '/a \"b\\c', key: /k}}}\n",
         "domains: {\"true.example\": {deliver: \"lmtp://[::1]\", recipients: [\"true\", '1', "
         "a~b]}}\n",

@@ -141,12 +141,12 @@ static const struct config_schema_key listener_keys[] = {
     VALUE(config_listener, proxy, bool, "proxy", .normal = "false",
           .doc = "A PROXY header is required from the networks in proxy.trusted."),
 };
-static const struct config_schema_group listeners = {.name = "listeners[]",
-                                                     .keys = listener_keys,
-                                                     .count = ARRAY_LEN(listener_keys),
-                                                     .size = sizeof(struct config_listener),
-                                                     .doc =
-                                                         "One address where the server listens."};
+static const struct config_schema_group listeners = {
+    .name = "listeners[]",
+    .keys = listener_keys,
+    .count = ARRAY_LEN(listener_keys),
+    .size = sizeof(struct config_listener),
+    .doc = "One address where the server listens; an empty list is a mistake."};
 
 static const struct config_schema_key relay_keys[] = {
     VALUES(config, trusted, trusted_count, network, "trusted", .normal = "127.0.0.0/8 ::1/128",
@@ -248,7 +248,9 @@ static const struct config_schema_key limits_keys[] = {
     VALUE(config, limits.per_address, int, "per_address", BETWEEN(1, 1000000), .normal = "100",
           .doc = "Connections of one address at a time."),
     VALUE(config, limits.draft_memory_bytes, size, "draft_memory", BETWEEN(MIB, 1024 * GIB),
-          .normal = "256MiB", .doc = "Memory for all messages that are being received."),
+          .normal = "256MiB",
+          .doc =
+              "Memory for all messages that are being received, headers too; beyond it 452 4.3.1."),
     VALUE(config, limits.free_space_bytes, size, "free_space", BETWEEN(0, 1024 * GIB),
           .normal = "64MiB", .doc = "With less on the disk no mail is taken (452 4.3.1)."),
     VALUE(config, limits.messages_per_connection, int, "messages_per_connection",

@@ -43,11 +43,11 @@ void outbound_ask_close(struct outbound_asker *a)
 
 /* Ask over this connection, which is kept or closed. */
 static err ask_over(struct outbound_asker *a, struct outbound_connection *c, str address,
-                    struct arena *arena, struct smtp_reply *ret_reply)
+                    struct arena *arena, struct smtp_reply *ret_reply, deadline until)
 {
     struct smtp_reply reply;
     CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
-    err e = smtp_client_ask(&c->client, address, scratch, &reply);
+    err e = smtp_client_ask(&c->client, address, scratch, &reply, until);
     if (e) {
         outbound_connect_close(c);
         return e;
@@ -76,7 +76,7 @@ static err connect_to(struct outbound_asker *a, const struct outbound_route *rou
         if (!found)
             break;
         struct outbound_connection *c = NULL;
-        TRY(outbound_connect_open(&a->options, &host, scratch, &c, &verdict));
+        TRY(outbound_connect_open(&a->options, &host, scratch, &c, &verdict, until));
         if (c) {
             *ret_connection = c;
             return NULL;
@@ -95,7 +95,7 @@ static err ask_anew(struct outbound_asker *a, const struct outbound_route *route
     struct outbound_connection *c = NULL;
     TRY(connect_to(a, route, until, scratch, &c));
     c->key = arena_str(c->arena, key);
-    return ask_over(a, c, address, arena, ret_reply);
+    return ask_over(a, c, address, arena, ret_reply, until);
 }
 
 err outbound_ask_recipient(struct outbound_asker *a, const struct config_hop *hop, str address,
@@ -105,7 +105,7 @@ err outbound_ask_recipient(struct outbound_asker *a, const struct config_hop *ho
     str key = outbound_pool_key(&route, arena);
     struct outbound_connection *c;
     while ((c = outbound_pool_take(&a->pool, key)) != NULL) {
-        err e = ask_over(a, c, address, arena, ret_reply);
+        err e = ask_over(a, c, address, arena, ret_reply, until);
         if (e == NULL || e->kind == ERR_CANCELED || e->kind == ERR_TIMEOUT)
             return e;
         err_forget(); /* it had gone while it was idle */

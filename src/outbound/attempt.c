@@ -73,7 +73,7 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
     while (o.full && w->todo_count > 0) {
         struct outbound_connection *c = NULL;
         struct outbound_verdict v = {0};
-        TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v));
+        TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
         if (c == NULL) {
             decide_todo(w, &v, name_host(w, host));

@@ -9,6 +9,7 @@ struct opening {
     const struct outbound_connect_options *options;
     const struct outbound_host *host;
     struct arena *arena; /* the caller's: for the verdict */
+    deadline until;
     struct outbound_connection *connection;
     bool decided;
     bool lost; /* the conversation broke off: there is nobody to say QUIT to */
@@ -74,17 +75,18 @@ static enum tls_verify verify_of(const struct outbound_host *h)
 static err connect_socket(struct opening *o)
 {
     struct net_conn *conn;
-    deadline until = deadline_after(o->options->timeouts->connect_ms);
+    deadline until = deadline_sooner(deadline_after(o->options->timeouts->connect_ms), o->until);
     o->connection->client.stage = SMTP_STAGE_CONNECT;
     err e = net_connect(&o->host->address, NULL, &conn, until);
     if (e)
         return failed(o, e);
     struct smtp_client_options options = client_options(o);
     smtp_client_init(&o->connection->client, conn, &options);
+    o->connection->client.until = o->until;
     if (!o->host->implicit_tls)
         return NULL;
     e = tls_connect(conn, o->options->tls, o->host->name, verify_of(o->host),
-                    deadline_after(o->options->timeouts->greeting_ms));
+                    deadline_sooner(deadline_after(o->options->timeouts->greeting_ms), o->until));
     return e ? failed(o, e) : NULL;
 }
 
@@ -191,7 +193,7 @@ static err log_in(struct opening *o)
     struct buf secret;
     buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
     err e = keeper_secret(o->options->keeper, o->host->account->secret, &secret,
-                          deadline_after(SECRET_MS));
+                          deadline_sooner(deadline_after(SECRET_MS), o->until));
     if (e == NULL)
         e = login_with(o, buf_str(&secret));
     else if (e->kind != ERR_CANCELED) {
@@ -231,6 +233,7 @@ static err open_once(struct opening *o)
         e = steps[i](o);
     if (e == NULL && !o->decided) {
         note_facts(c);
+        c->client.until = DEADLINE_NEVER;
         return NULL;
     }
     if (e == NULL && !o->lost) /* RFC 5321 section 4.1.1.10: nobody leaves without a word */
@@ -244,15 +247,15 @@ static err open_once(struct opening *o)
 err outbound_connect_open(const struct outbound_connect_options *options,
                           const struct outbound_host *host, struct arena *arena,
                           struct outbound_connection **ret_connection,
-                          struct outbound_verdict *ret_verdict)
+                          struct outbound_verdict *ret_verdict, deadline until)
 {
     struct outbound_host clear = *host;
-    struct opening o = {.options = options, .host = host, .arena = arena};
+    struct opening o = {.options = options, .host = host, .arena = arena, .until = until};
     TRY(open_once(&o));
     if (o.decided && o.verdict.action == OUTBOUND_CLEAR_ONCE) {
         err_forget();
         clear.clear = true;
-        o = (struct opening){.options = options, .host = &clear, .arena = arena};
+        o = (struct opening){.options = options, .host = &clear, .arena = arena, .until = until};
         TRY(open_once(&o));
     }
     *ret_connection = o.connection;

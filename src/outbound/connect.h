@@ -32,11 +32,11 @@ struct outbound_connection {
 };
 
 /* One connection to that host. NULL in *ret_connection: *ret_verdict tells why (its texts live in
- * the arena): NEXT_HOST, DEFER or PAUSE_ROUTE. ERR_CANCELED. Has deadlines of its own, from the
- * options' timeouts. */
+ * the arena): NEXT_HOST, DEFER or PAUSE_ROUTE. ERR_CANCELED. Each step has
+ * its time from the options' timeouts, all together end at the deadline. */
 must_use err outbound_connect_open(const struct outbound_connect_options *,
                                    const struct outbound_host *, struct arena *,
                                    struct outbound_connection **ret_connection,
-                                   struct outbound_verdict *ret_verdict);
+                                   struct outbound_verdict *ret_verdict, deadline until);
 void outbound_connect_close(struct outbound_connection *); /* at once; accepts NULL */
 void outbound_connect_quit(struct outbound_connection *);  /* QUIT first; accepts NULL */

@@ -1,7 +1,10 @@
 #include "outbound/offer.h"
+#include <assert.h>
 #include <string.h>
 
-enum { WINDOW_ARENA_BYTES = (OUTBOUND_OFFER_RCPTS_MAX + 8) * 2 * SMTP_REPLY_BYTES_MAX };
+enum { WINDOW_ARENA_BYTES = (OUTBOUND_OFFER_RCPTS_MAX + 8) * 2 * SMTP_VERDICT_TEXT_BYTES_MAX };
+static_assert(WINDOW_ARENA_BYTES <= 4 << 20, "memory of one transaction's replies");
+static_assert((int)OUTBOUND_OFFER_TEXT_BYTES_MAX <= SMTP_VERDICT_TEXT_BYTES_MAX, "what is kept");
 
 /* One transaction. */
 struct window {
@@ -11,7 +14,7 @@ struct window {
     size_t count;
     bool needs_smtputf8;
     struct smtp_verdict *verdicts;
-    struct arena *scratch; /* replies in full: a hostile server may write much */
+    struct arena *scratch; /* replies, cut */
     uint64_t read_offset;
     struct smtp_reply last_kept, last_full; /* one reply is often many recipients' */
 };

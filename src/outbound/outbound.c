@@ -176,7 +176,7 @@ static err dispatch_one(struct outbound *o)
         return gate_wait(&o->changed, DEADLINE_NEVER);
     TRY(schedule_next(o->options.schedule, &d, DEADLINE_NEVER));
     if (has_no_way(o, d)) {
-        schedule_put_back(o->options.schedule, &d, clock_real_ms() + OUTBOUND_NO_ROUTE_MS);
+        schedule_strand(o->options.schedule, &d);
         return NULL;
     }
     struct site *s = find_site(o, queue_delivery_destination(d));
@@ -188,6 +188,22 @@ static err dispatch_one(struct outbound *o)
     if (!has_room(s, max))
         set_full(o, s, true);
     return NULL;
+}
+
+/* Another configuration may have a route for what waits for one. */
+static void look_for_routes(void *arg)
+{
+    struct outbound *o = arg;
+    const struct config *seen = o->options.config(o->options.config_arg);
+    while (fiber_sleep(deadline_after(OUTBOUND_ROUTES_LOOK_MS)) == NULL) {
+        const struct config *now = o->options.config(o->options.config_arg);
+        if (now != seen)
+            schedule_unstrand(o->options.schedule);
+        config_close(seen);
+        seen = now;
+        err_forget();
+    }
+    config_close(seen);
 }
 
 static void dispatch(void *arg)
@@ -212,6 +228,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
+    fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;
 }

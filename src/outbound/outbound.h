@@ -13,8 +13,9 @@
 #include "runtime/tls.h"
 
 enum {
-    OUTBOUND_RUNNERS_MAX = 400,             /* attempts at the same time, of one worker */
-    OUTBOUND_NO_ROUTE_MS = 5 * 60 * 1000,   /* how often mail without a route is looked at */
+    OUTBOUND_RUNNERS_MAX = 400,           /* attempts at the same time, of one worker */
+    OUTBOUND_NO_ROUTE_MS = 5 * 60 * 1000, /* until recipients without a route are looked at again */
+    OUTBOUND_ROUTES_LOOK_MS = 5000,       /* how soon a new configuration is seen by mail without */
     OUTBOUND_PAUSE_MS_MAX = 60 * 60 * 1000, /* of a route whose login is refused */
     OUTBOUND_QUEUE_MS = 60 * 1000,          /* for reading and settling */
 };

@@ -1,34 +1,9 @@
 #include "outbound/town_test.h"
 
-#define GREET "S: 220 mx.example ESMTP\nC: EHLO\n"
 #define PLAIN "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 ENHANCEDSTATUSCODES\n"
-#define HELLO GREET PLAIN
-#define MAIL_OK "C: MAIL FROM:\nS: 250 2.1.0 ok\n"
-#define RCPT_OK "C: RCPT TO:\nS: 250 2.1.5 ok\n"
-#define DATA_GO "C: DATA\nS: 354 go\n"
-#define TAKE MAIL_OK RCPT_OK DATA_GO "data\nS: 250 2.0.0 taken\n"
-#define ACCEPT HELLO "again\n" TAKE
+#define HELLO TOWN_GREET PLAIN
+#define ACCEPT HELLO "again\n" TOWN_TAKE
 #define CONFIG "hostname: mail.example.com\nroutes: mx\n"
-
-static const char zone[] = "$ORIGIN .\n"
-                           "example.net MX 10 mx1.example.net.\n"
-                           "example.net MX 20 mx2.example.net.\n"
-                           "mx1.example.net A 192.0.2.1\n"
-                           "mx2.example.net A 192.0.2.2\n"
-                           "null.example MX 0 .\n"
-                           "self.example MX 10 mail.example.com.\n"
-                           "own.example MX 10 own1.example.\n"
-                           "own1.example A 198.51.100.1\n"
-                           "loop.example MX 10 lo.example.\n"
-                           "lo.example A 127.0.0.1\n"
-                           "backup.example MX 10 mx1.example.net.\n"
-                           "backup.example MX 20 own1.example.\n"
-                           "backup.example MX 30 mx2.example.net.\n"
-                           "fail.example FAIL servfail\n"
-                           "bare.example MX 10 none.bare.example.\n"
-                           "none.bare.example TXT x\n"
-                           "x.example MX 10 mx3.example.net.\n"
-                           "mx3.example.net A 192.0.2.3\n";
 
 /* ---- one mail, what the hosts do, what becomes of it --------------------------------------- */
 
@@ -70,47 +45,50 @@ static const struct one_case {
      .second_visits = 1},
     {.label = "RCPT 4xx everywhere: deferred",
      .to = "b@example.net",
-     .first = {HELLO MAIL_OK "C: RCPT\nS: 450 4.7.1 grey\nC: DATA\nS: 503 no\nC: *\nS: 250 ok\n"},
-     .second = {HELLO MAIL_OK "C: RCPT\nS: 450 4.7.1 grey\nC: DATA\nS: 503 no\nC: *\nS: 250 ok\n"},
+     .first = {HELLO TOWN_MAIL_OK
+               "C: RCPT\nS: 450 4.7.1 grey\nC: DATA\nS: 503 no\nC: *\nS: 250 ok\n"},
+     .second = {HELLO TOWN_MAIL_OK
+                "C: RCPT\nS: 450 4.7.1 grey\nC: DATA\nS: 503 no\nC: *\nS: 250 ok\n"},
      .event = {"deferred b@example.net 450 4.7.1 mx2.example.net"},
      .first_visits = 1,
      .second_visits = 1,
      .left = 1},
     {.label = "RCPT 5xx: failed at once",
      .to = "b@example.net",
-     .first = {HELLO MAIL_OK
+     .first = {HELLO TOWN_MAIL_OK
                "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"},
      .event = {"bounced b@example.net 550 5.1.1 mx1.example.net", "dsn_sent a@x.example",
                "delivered a@x.example"},
      .first_visits = 1},
     {.label = "452 with others accepted: the rest at once",
      .to = "b@example.net c@example.net",
-     .first = {HELLO MAIL_OK RCPT_OK "C: RCPT\nS: 452 4.5.3 too many\n" DATA_GO
-                                     "data\nS: 250 2.0.0 taken\n" TAKE},
+     .first = {HELLO TOWN_MAIL_OK TOWN_RCPT_OK "C: RCPT\nS: 452 4.5.3 too many\n" TOWN_DATA_GO
+                                               "data\nS: 250 2.0.0 taken\n" TOWN_TAKE},
      .event = {"delivered b@example.net 250", "delivered c@example.net 250"},
      .first_visits = 1},
     {.label = "421 between two recipients: the unanswered to the next host",
      .to = "b@example.net c@example.net",
-     .first = {HELLO MAIL_OK "C: RCPT\nS: 550 5.1.1 unknown\nC: RCPT\nS: 421 4.3.2 bye\nclose\n"},
+     .first = {HELLO TOWN_MAIL_OK
+               "C: RCPT\nS: 550 5.1.1 unknown\nC: RCPT\nS: 421 4.3.2 bye\nclose\n"},
      .second = {ACCEPT},
      .event = {"bounced b@example.net 550 5.1.1 mx1", "delivered c@example.net 250 2.0.0 mx2"},
      .first_visits = 1,
      .second_visits = 1},
     {.label = "attack 196: lost after the dot, no other host",
      .to = "b@example.net",
-     .first = {HELLO MAIL_OK RCPT_OK DATA_GO "data\nclose\n"},
+     .first = {HELLO TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\nclose\n"},
      .event = {"deferred b@example.net 0 4.4.2 mx1.example.net"},
      .first_visits = 1,
      .left = 1},
     {.label = "attack 196: silent after the dot",
      .to = "b@example.net",
-     .first = {HELLO MAIL_OK RCPT_OK DATA_GO "data\nsilent\n"},
+     .first = {HELLO TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\nsilent\n"},
      .event = {"deferred b@example.net 0 4.4.2 mx1.example.net"},
      .first_visits = 1,
      .left = 1},
     {.label = "content 4xx: deferred, no other host",
      .to = "b@example.net",
-     .first = {HELLO MAIL_OK RCPT_OK DATA_GO "data\nS: 451 4.3.0 later\nC: *\n"},
+     .first = {HELLO TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\nS: 451 4.3.0 later\nC: *\n"},
      .event = {"deferred b@example.net 451 4.3.0 mx1.example.net"},
      .first_visits = 1,
      .left = 1},
@@ -124,19 +102,19 @@ static const struct one_case {
      .left = 1},
     {.label = "attack 104: null MX",
      .to = "b@null.example",
-     .event = {"bounced b@null.example 0 5.1.10", "dsn_sent a@x.example"}                                 },
+     .event = {"bounced b@null.example 0 5.1.10", "dsn_sent a@x.example"}                         },
     {.label = "attack 104: our own name",
      .to = "b@self.example",
-     .event = {"bounced b@self.example 0 5.4.6"}                                                                       },
+     .event = {"bounced b@self.example 0 5.4.6"}                                                               },
     {.label = "attack 104: our own address",
      .to = "b@own.example",
-     .event = {"bounced b@own.example 0 5.4.6"}                                                                                 },
+     .event = {"bounced b@own.example 0 5.4.6"}                                                                         },
     {.label = "attack 104: a loopback address",
      .to = "b@loop.example",
-     .event = {"bounced b@loop.example 0 5.4.6"}                                                                           },
+     .event = {"bounced b@loop.example 0 5.4.6"}                                                                   },
     {.label = "attack 104: a literal of ours",
      .to = "b@[127.0.0.1]",
-     .event = {"bounced b@[127.0.0.1] 0 5.4.6"}                                                            },
+     .event = {"bounced b@[127.0.0.1] 0 5.4.6"}                                                    },
     {.label = "a literal",
      .to = "b@[192.0.2.1]",
      .first = {ACCEPT},
@@ -154,11 +132,11 @@ static const struct one_case {
     {.label = "name servers fail",
      .to = "b@fail.example",
      .event = {"deferred b@fail.example 0 4.4.3"},
-     .left = 1                                  },
+     .left = 1                    },
     {.label = "MX without address",
      .to = "b@bare.example",
      .event = {"deferred b@bare.example 0 4.4.4"},
-     .left = 1                                                                                    },
+     .left = 1                                                                      },
 };
 
 static const struct one_case *the_case;
@@ -180,7 +158,7 @@ TEST(outbound_one_mail)
 {
     for (size_t i = 0; i < ARRAY_LEN(one_cases); i++) {
         the_case = &one_cases[i];
-        struct town t = {.label = the_case->label, .zone = zone, .yaml = CONFIG, .body = one_mail};
+        struct town t = {.label = the_case->label, .yaml = CONFIG, .body = one_mail};
         t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .scripts = the_case->first};
         t.servers[1] = (struct town_server){.at = "192.0.2.2:25", .scripts = the_case->second};
         t.servers[2] = (struct town_server){.at = "192.0.2.3:25", .every = ACCEPT};
@@ -260,7 +238,7 @@ TEST(outbound_times)
     t = (struct town){
         .label = "relayed", .yaml = SILENT_ROUTE, .body = relayed_mail_is_not_warned_of};
     town_run(&t);
-    t = (struct town){.label = "jump", .yaml = CONFIG, .zone = zone, .body = date_jumps};
+    t = (struct town){.label = "jump", .yaml = CONFIG, .body = date_jumps};
     t.servers[0] =
         (struct town_server){.at = "192.0.2.1:25", .scripts = busy_once, .every = ACCEPT};
     town_run(&t);
@@ -268,7 +246,8 @@ TEST(outbound_times)
 
 /* ---- notifications ------------------------------------------------------------------------- */
 
-#define REFUSE HELLO MAIL_OK "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"
+#define REFUSE \
+    HELLO TOWN_MAIL_OK "C: RCPT\nS: 550 5.1.1 unknown\nC: DATA\nS: 354 go\ndata\nS: 554 no\n"
 
 /* Attacks 101 and 107: mail from nobody makes no mail. */
 static void null_sender(struct town *t)
@@ -339,8 +318,7 @@ TEST(outbound_notifications)
         {"NOTIFY=SUCCESS", notify_success, ACCEPT},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct town t = {
-            .label = cases[i].label, .zone = zone, .yaml = CONFIG, .body = cases[i].body};
+        struct town t = {.label = cases[i].label, .yaml = CONFIG, .body = cases[i].body};
         t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .every = cases[i].host};
         t.servers[1] = (struct town_server){.at = "192.0.2.3:25", .every = ACCEPT};
         town_run(&t);
@@ -409,18 +387,17 @@ TEST(outbound_connections)
         void (*body)(struct town *);
         const char *host;
     } cases[] = {
-        {"reuse",   reuse,    ACCEPT                                           },
-        {"stale",   stale,    HELLO TAKE "close\n"                             },
-        {"crowd",   crowd,    GREET "silent\n"                                 },
+        {"reuse",   reuse,    ACCEPT                                                     },
+        {"stale",   stale,    HELLO TOWN_TAKE "close\n"                                  },
+        {"crowd",   crowd,    TOWN_GREET "silent\n"                                      },
         {"RCPTMAX", rcpt_max,
-         GREET
-         "S: 250-mx\nS: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=2\n" MAIL_OK RCPT_OK RCPT_OK DATA_GO
-         "data\nS: 250 2.0.0 taken\n" TAKE                                     },
-        {"MAILMAX", mail_max, GREET "S: 250-mx\nS: 250 LIMITS MAILMAX=1\n" TAKE},
+         TOWN_GREET
+         "S: 250-mx\nS: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=2\n" TOWN_MAIL_OK TOWN_RCPT_OK
+             TOWN_RCPT_OK TOWN_DATA_GO "data\nS: 250 2.0.0 taken\n" TOWN_TAKE            },
+        {"MAILMAX", mail_max, TOWN_GREET "S: 250-mx\nS: 250 LIMITS MAILMAX=1\n" TOWN_TAKE},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct town t = {
-            .label = cases[i].label, .zone = zone, .yaml = CONFIG, .body = cases[i].body};
+        struct town t = {.label = cases[i].label, .yaml = CONFIG, .body = cases[i].body};
         t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .every = cases[i].host};
         t.servers[1] = (struct town_server){.at = "192.0.2.3:25", .every = ACCEPT};
         town_run(&t);
@@ -456,9 +433,9 @@ static void big(struct town *t)
 
 TEST(outbound_big)
 {
-    struct town t = {.label = "big", .zone = zone, .yaml = CONFIG, .body = big};
+    struct town t = {.label = "big", .yaml = CONFIG, .body = big};
     t.servers[0] = (struct town_server){.at = "192.0.2.1:25",
-                                        .every = HELLO MAIL_OK RCPT_OK
+                                        .every = HELLO TOWN_MAIL_OK TOWN_RCPT_OK
                                         "C: DATA\nS: 451 4.3.0 not now\nC: *\nS: 250 ok\n"};
     t.servers[1] = (struct town_server){.at = "192.0.2.2:25", .every = ACCEPT};
     town_run(&t);

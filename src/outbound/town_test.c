@@ -1,6 +1,30 @@
 #include "outbound/town_test.h"
 #include "outbound/route.h"
 
+static const char zone[] = "$ORIGIN .\n"
+                           "example.net MX 10 mx1.example.net.\n"
+                           "example.net MX 20 mx2.example.net.\n"
+                           "mx1.example.net A 192.0.2.1\n"
+                           "mx2.example.net A 192.0.2.2\n"
+                           "one.example MX 10 mx1.example.net.\n"
+                           "null.example MX 0 .\n"
+                           "self.example MX 10 mail.example.com.\n"
+                           "own.example MX 10 own1.example.\n"
+                           "own1.example A 198.51.100.1\n"
+                           "loop.example MX 10 lo.example.\n"
+                           "lo.example A 127.0.0.1\n"
+                           "backup.example MX 10 mx1.example.net.\n"
+                           "backup.example MX 20 own1.example.\n"
+                           "backup.example MX 30 mx2.example.net.\n"
+                           "fail.example FAIL servfail\n"
+                           "bare.example MX 10 none.bare.example.\n"
+                           "none.bare.example TXT x\n"
+                           "x.example MX 10 mx3.example.net.\n"
+                           "mx3.example.net A 192.0.2.3\n"
+                           "relay.example A 192.0.2.1\n"
+                           "other.example A 192.0.2.1\n"
+                           "second.example A 192.0.2.2\n";
+
 /* ---- scripted servers -------------------------------------------------------------------- */
 
 struct visit {
@@ -163,7 +187,7 @@ static void open_all(struct town *t)
         .folder = "/spool", .workers = 1, .draft_memory_max = 64 << 20, .segment_bytes = 1 << 20};
     CHECK_DONE(queue_open(&options, &t->queue), t->label);
     queue_attach(t->queue, 0, &t->schedule);
-    CHECK_DONE(dns_zone_parse(str_of(t->zone ? t->zone : ""), "zone", &t->dns_zone), t->label);
+    CHECK_DONE(dns_zone_parse(str_of(zone), "zone", &t->dns_zone), t->label);
     t->resolver = dns_resolver_open(dns_zone_transport(t->dns_zone), NULL);
     t->sink = (struct event_sink){note_event, t};
     static const char own[] = "198.51.100.1:25";

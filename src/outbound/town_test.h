@@ -14,6 +14,12 @@
 #include "runtime/sim_fs.h"
 #include "tests/test.h"
 
+#define TOWN_GREET "S: 220 mx.example ESMTP\nC: EHLO\n"
+#define TOWN_MAIL_OK "C: MAIL FROM:\nS: 250 2.1.0 ok\n"
+#define TOWN_RCPT_OK "C: RCPT TO:\nS: 250 2.1.5 ok\n"
+#define TOWN_DATA_GO "C: DATA\nS: 354 go\n"
+#define TOWN_TAKE TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\nS: 250 2.0.0 taken\n"
+
 enum { TOWN_SERVERS_MAX = 8, TOWN_EVENT_BYTES_MAX = 1 << 20 };
 
 struct town_server {
@@ -28,7 +34,7 @@ struct town_server {
 };
 
 struct town {
-    const char *label, *zone, *yaml;
+    const char *label, *yaml; /* the names of the town stand in town_test.c */
     const struct keeper *keeper;
     struct town_server servers[TOWN_SERVERS_MAX];
     void (*body)(struct town *);

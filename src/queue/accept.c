@@ -89,11 +89,17 @@ static void release_plan(struct plan *p)
     buf_release(&p->head);
 }
 
-/* The deliveries' sizes, in order, into the entry. */
-static void fill_entry(struct queue *q, const struct plan *p, struct queue_entry *e)
+/* The message in memory, its deliveries in order. */
+static struct queue_entry *make_entry(struct queue *q, const struct plan *p,
+                                      const struct queue_draft *draft)
 {
     uint16_t k = 0;
     pthread_mutex_lock(&q->lock);
+    struct queue_entry *e =
+        queue_index_make(q, draft->id, p->deliveries, (uint16_t)p->envelope->rcpt_count);
+    e->content_size = draft->size;
+    e->accepted_ms = p->envelope->accepted_at_ms;
+    e->file_checked = true; /* written by this process */
     for (size_t i = 0; i < p->envelope->rcpt_count; i++) {
         struct queue_delivery *d = &e->deliveries[starts_delivery(p, i) ? k++ : k - 1];
         if (d->rcpt_count++ > 0)
@@ -103,6 +109,7 @@ static void fill_entry(struct queue *q, const struct plan *p, struct queue_entry
         queue_index_name(q, d, destination_at(p, i));
     }
     pthread_mutex_unlock(&q->lock);
+    return e;
 }
 
 static err add_meta(const struct plan *p, const struct queue_draft *d, const struct queue_entry *e,
@@ -165,13 +172,7 @@ static err prepare(struct queue *q, struct queue_draft *d, str prefix, bool want
         str tail = p->flags & QUEUE_RECORD_HEAD_FILE ? buf_str(&p->head) : (str){0};
         TRY(queue_draft_finish(d, tail, until));
     }
-    struct queue_entry *e =
-        queue_index_make(d->id, p->deliveries, (uint16_t)p->envelope->rcpt_count);
-    e->content_size = d->size;
-    e->accepted_ms = p->envelope->accepted_at_ms;
-    e->file_checked = true; /* written by this process */
-    fill_entry(q, p, e);
-    n->entry = e;
+    n->entry = make_entry(q, p, d);
     err failed = encode(p, d, prefix, n);
     ASSERT(failed == NULL); /* the plan keeps to the limits */
     return NULL;

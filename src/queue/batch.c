@@ -234,7 +234,7 @@ static void take_effect(struct queue *q, struct queue_segment *s)
     for (uint32_t i = 0; i < b->count; i++)
         apply(q, s, &b->writes[i]);
     q->stats.batches++;
-    pthread_mutex_unlock(&q->lock);
+    pthread_mutex_unlock(&q->lock); /* workers are woken after the answers */
 }
 
 /* ---- when it goes wrong -------------------------------------------------------------------- */
@@ -323,17 +323,27 @@ struct queue_segment *queue_batch_room(struct queue *q, enum queue_stream stream
     return queue_segment_fits(s, bytes, records, meta_bytes) ? s : NULL;
 }
 
+static void note_pace(struct queue_committer *c, int64_t took_ns)
+{
+    if (took_ns > QUEUE_QUICK_NS)
+        c->unproven = QUEUE_QUICK_BATCHES;
+    else if (c->unproven > 0)
+        c->unproven--;
+}
+
 err queue_batch_commit(struct queue *q, struct queue_segment *s)
 {
     struct queue_committer *c = q->committer;
     if (c->batch.count == 0)
         return NULL;
+    int64_t began = clock_steady_ns();
     err e = write_batch(c, s);
     bool written = e == NULL;
     if (written)
         e = fault_point("spool.sync");
     if (written && e == NULL)
         e = file_sync(s->file);
+    note_pace(c, clock_steady_ns() - began);
     uint64_t batch = c->next_batch++;
     if (e == NULL) {
         take_effect(q, s);

@@ -274,7 +274,7 @@ static void lose(struct queue *q, struct queue_segment *s, const struct queue_se
         if (!(entry->deliveries[i].flags & QUEUE_FINISHED))
             queue_index_tell(q, &entry->deliveries[i]);
     }
-    pthread_mutex_unlock(&q->lock);
+    queue_index_unlock(q);
     if (first)
         queue_alarm_damaged(q, at->record.id, e);
     err kept =

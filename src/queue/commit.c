@@ -321,7 +321,7 @@ static void release_delivery(struct queue_request *r)
     pthread_mutex_lock(&q->lock);
     r->delivery->taken = false;
     queue_index_tell(q, r->delivery);
-    pthread_mutex_unlock(&q->lock);
+    pthread_mutex_unlock(&q->lock); /* work() wakes who was told */
 }
 
 static void request_arrived(struct loop_note *note)
@@ -338,6 +338,11 @@ static void request_arrived(struct loop_note *note)
 void queue_commit_answer(struct queue_request *r)
 {
     release_delivery(r);
+    if (r->here) {
+        r->answer = QUEUE_ANSWERED;
+        r->arrived = true;
+        return;
+    }
     r->note.run = request_arrived;
     int before = QUEUE_UNANSWERED;
     bool waiting = __atomic_compare_exchange_n(&r->answer, &before, QUEUE_ANSWERED, false,
@@ -379,6 +384,13 @@ static void set_full(struct queue *q, bool full)
     pthread_mutex_unlock(&q->lock);
 }
 
+/* Those that the batch has told something, after those who wait for an answer. */
+static void wake_workers(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    queue_index_unlock(q);
+}
+
 /* False: there was nothing to do, or no room to do it in. */
 static bool run_batch(struct queue *q)
 {
@@ -409,6 +421,7 @@ static bool run_batch(struct queue *q)
     struct queue_request *r;
     while ((r = pending_take(&batch)) != NULL)
         queue_commit_answer(r);
+    wake_workers(q);
     return true;
 }
 
@@ -478,14 +491,21 @@ static void sort_in(struct queue *q, struct queue_request *r)
     mem_free(r);
 }
 
-static void receive(struct queue *q, deadline until)
+/* Without the committer's lock: it waits. NULL: nothing came. */
+static struct chan_item *receive(struct queue *q, deadline until)
 {
     struct chan_item *item;
+    if (deadline_passed(until))
+        return chan_take_all(q->requests);
     err e = chan_receive(q->requests, &item, until);
     if (e)
-        return;
-    sort_in(q, CONTAINER_OF(item, struct queue_request, item));
-    item = chan_take_all(q->requests);
+        return NULL;
+    item->next = chan_take_all(q->requests);
+    return item;
+}
+
+static void sort_in_all(struct queue *q, struct chan_item *item)
+{
     while (item) {
         struct chan_item *next = item->next;
         sort_in(q, CONTAINER_OF(item, struct queue_request, item));
@@ -505,7 +525,7 @@ static void sweep(struct queue *q)
         s->status = QUEUE_SEGMENT_FREEING;
         queue_supply_free(q, s);
     }
-    pthread_mutex_unlock(&q->lock);
+    queue_index_unlock(q);
 }
 
 /* Mail that cannot be stored now is told so rather than kept waiting. */
@@ -547,25 +567,88 @@ static void finish(struct queue *q)
     }
 }
 
+/* Until when there is nothing to do unless something comes. */
+static deadline step(struct queue *q, struct chan_item *items)
+{
+    struct queue_committer *c = q->committer;
+    pthread_mutex_lock(&c->lock);
+    sort_in_all(q, items);
+    bool busy = work(q);
+    deadline until = busy ? deadline_after(0) : q->stopped ? c->reopen_at : deadline_after(1000);
+    pthread_mutex_unlock(&c->lock);
+    err_forget();
+    return until;
+}
+
 static void run(void *arg)
 {
     struct queue *q = arg;
     struct queue_committer *c = q->committer;
-    bool busy = true;
-    while (!__atomic_load_n(&q->closing, __ATOMIC_ACQUIRE)) {
-        deadline until = q->stopped ? c->reopen_at : deadline_after(1000);
-        receive(q, busy ? deadline_after(0) : until);
-        busy = work(q);
-        err_forget();
-    }
-    receive(q, deadline_after(0));
+    deadline until = deadline_after(0);
+    while (!__atomic_load_n(&q->closing, __ATOMIC_ACQUIRE))
+        until = step(q, receive(q, until));
+    pthread_mutex_lock(&c->lock);
+    sort_in_all(q, receive(q, deadline_after(0)));
     finish(q);
+    pthread_mutex_unlock(&c->lock);
     err_forget();
 }
+
+/* ---- on the fiber that asks ------------------------------------------------------------------ */
+
+enum { HERE_BYTES_MAX = 256 * 1024 };
+
+static bool small(const struct queue_request *r)
+{
+    bool fiber_asks = r->kind == QUEUE_REQUEST_COMMIT || r->kind == QUEUE_REQUEST_SETTLE;
+    return fiber_asks && need_of(r).bytes <= HERE_BYTES_MAX;
+}
+
+static void count_here(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    q->stats.here++;
+    pthread_mutex_unlock(&q->lock);
+}
+
+/* With the committer's lock. */
+static bool commit_now(struct queue *q, struct queue_request *r)
+{
+    struct queue_committer *c = q->committer;
+    if (c->mail.first || c->other.first || q->stopped || c->unproven > 0)
+        return false;
+    r->here = true;
+    sort_in(q, r);
+    if (run_batch(q))
+        count_here(q);
+    r->here = false;
+    return true;
+}
+
+bool queue_commit_here(struct queue *q, struct queue_request *r)
+{
+    struct queue_committer *c = q->committer;
+    bool alone = q->options.may_block && q->options.may_block();
+    if (!alone || !small(r) || pthread_mutex_trylock(&c->lock) != 0)
+        return false;
+    bool taken = commit_now(q, r);
+    bool left = taken && !r->arrived; /* it waits in a list of the thread's */
+    if (left)
+        loop_expect(r->loop);
+    pthread_mutex_unlock(&c->lock);
+    if (left)
+        chan_nudge(q->requests);
+    return taken;
+}
+
+/* ---- from birth to death -----------------------------------------------------------------------
+ */
 
 void queue_commit_init(struct queue *q)
 {
     struct queue_committer *c = MEM_NEW(struct queue_committer);
+    pthread_mutex_init(&c->lock, NULL);
+    c->unproven = QUEUE_QUICK_BATCHES;
     q->committer = c;
     pending_init(&c->mail);
     pending_init(&c->other);
@@ -583,6 +666,7 @@ void queue_commit_release(struct queue *q)
     mem_free(c->batch.scratch);
     mem_free(c->staging);
     mem_free(c->parts);
+    pthread_mutex_destroy(&c->lock);
     mem_free(c);
     q->committer = NULL;
 }

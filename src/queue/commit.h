@@ -1,4 +1,6 @@
-/* queue/commit.h -- the commit thread: the only writer of records
+/* queue/commit.h -- the commit thread: the writer of records
+ *
+ * While nothing else goes on, a fiber takes its place for the time of its own batch.
  *
  * It takes what has queued up, writes it in one go to one segment, syncs it, changes the index and
  * answers. A write that failed is aborted durably in another segment; when that fails too, or a
@@ -14,7 +16,12 @@ struct queue_cleaning { /* the segment being cleaned; NULL: none */
     str rest;
 };
 
+/* A fiber commits by itself only while syncs are quick: none of the last so many took longer. */
+enum { QUEUE_QUICK_NS = 2 * 1000 * 1000, QUEUE_QUICK_BATCHES = 16 };
+
 struct queue_committer {
+    pthread_mutex_t lock; /* all of it: it is held over a batch, by its one committer */
+    int unproven;         /* batches until syncs count as quick */
     struct queue_segment *active[QUEUE_STREAMS];
     struct queue_segment *ready[QUEUE_READY_MAX];
     int ready_count;
@@ -36,5 +43,9 @@ void queue_commit_release(struct queue *);
 void queue_commit_start(struct queue *);
 void queue_commit_stop(struct queue *); /* what has queued up is written first */
 
-/* A request's answer. From the commit thread. */
+/* On the fiber that asks: the thread's work for this one request, if nobody is held up by that.
+ * False: nothing was done, send it. True: the request has arrived, or the thread has it. */
+bool queue_commit_here(struct queue *, struct queue_request *);
+
+/* A request's answer. From who commits. */
 void queue_commit_answer(struct queue_request *);

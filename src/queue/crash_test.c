@@ -240,6 +240,78 @@ TEST(queue_stops_at_a_failed_sync)
     queue_test_end(&t);
 }
 
+/* After a failed sync some file systems show what was written, some what was there before (Rebello
+ * et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020): here, nothing. */
+static void forget_what_was_not_synced(struct queue_test *t)
+{
+    static const char zeros[1 << 16];
+    char name[QUEUE_SEGMENT_PATH_CHARS];
+    struct queue_segment *s = NULL;
+    pthread_mutex_lock(&t->queue->lock);
+    for (uint32_t i = 0; i < t->queue->segment_count; i++)
+        if (t->queue->segments[i]->suspect)
+            s = t->queue->segments[i];
+    uint64_t end = s ? s->end : 0; /* a failed batch does not move it */
+    bool named = s && queue_segment_path(t->folder, s->number, s->salt, name);
+    pthread_mutex_unlock(&t->queue->lock);
+    CHECK(named, "attack 187: the segment is known");
+    int fd = named ? open(name, O_WRONLY | O_CLOEXEC) : -1;
+    CHECK(fd >= 0 && pwrite(fd, zeros, sizeof zeros, (off_t)end) == sizeof zeros, "zeroed");
+    if (fd >= 0)
+        close(fd);
+}
+
+static void put_off_one(void *arg)
+{
+    struct queue_test *t = arg;
+    struct queue_delivery *d = queue_test_next(t);
+    struct queue_settlement later = {
+        .tried = true, .due_ms = clock_real_ms() + 3600 * 1000, .reply = S("450 not now")};
+    CHECK(d != NULL, "one is due");
+    if (d)
+        CHECK_DONE(queue_settle(t->queue, &d, &later, deadline_after(QUEUE_TEST_MS)),
+                   "attack 187: it is written again, from memory");
+}
+
+static void lose_a_batch(struct queue_test *t)
+{
+    struct group fibers;
+    CHECK_DONE(queue_test_commit(t, "u@one.example", S("before"), NULL), "before");
+    CHECK_DONE(queue_test_commit(t, "u@two.example", S("before"), NULL), "before");
+    fault_arm("spool.sync", FAULT_FAIL, EIO, 1, false);
+    group_init(&fibers);
+    fiber_spawn(&fibers, "settle", put_off_one, t);
+    for (int i = 0; i < 100 && !queue_stopped(t->queue); i++)
+        CHECK_DONE(fiber_sleep(deadline_after(5)), "sleep");
+    CHECK(queue_stopped(t->queue), "attack 187: the store has stopped");
+    forget_what_was_not_synced(t);
+    CHECK_DONE(group_wait(&fibers, deadline_after(QUEUE_TEST_MS)), "settled");
+    group_close(&fibers);
+    CHECK(queue_test_messages(t) == 2, "attack 187: both are there");
+    CHECK(queue_test_told(t, EVENT_QUEUE_RESUMED) == 1, "attack 187: it is open again");
+    queue_test_snapshot(t, &copy);
+}
+
+static void expect_one_put_off(struct queue_test *t)
+{
+    CHECK(queue_test_messages(t) == 2, "attack 187: what was acknowledged");
+    CHECK(queue_test_deliver(t, S("before"), "before"), "the one that was not tried");
+    CHECK(!queue_test_deliver(t, S("before"), "later"), "attack 187: the other waits its hour");
+    CHECK(queue_test_messages(t) == 1, "and stays");
+}
+
+TEST(queue_lost_a_batch_with_its_sync)
+{
+    struct queue_test t;
+    quiet();
+    queue_test_begin(&t);
+    queue_test_run(&t, lose_a_batch);
+    queue_test_run(&copy, expect_one_put_off);
+    queue_test_run(&t, expect_one_put_off);
+    queue_test_end(&copy);
+    queue_test_end(&t);
+}
+
 static void fail_a_write(struct queue_test *t)
 {
     CHECK_DONE(queue_test_commit(t, "u@one.example", S("before"), NULL), "before");

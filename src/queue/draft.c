@@ -34,9 +34,24 @@ err queue_draft_open(struct queue *q, struct queue_draft **ret_draft)
     return NULL;
 }
 
+static void count_memory(struct queue *q, int64_t more)
+{
+    __atomic_add_fetch(&q->draft_memory, more, __ATOMIC_RELAXED);
+}
+
+err queue_draft_hold(struct queue_draft *d, size_t bytes_beside)
+{
+    int64_t more = (int64_t)bytes_beside - (int64_t)d->beside;
+    if (more > 0 && memory_used(d->queue) + more > d->queue->options.draft_memory_max)
+        return err_new(ERR_LIMIT, "all memory for drafts is in use");
+    count_memory(d->queue, more);
+    d->beside = bytes_beside;
+    return NULL;
+}
+
 static void drop_bytes(struct queue *q, struct buf *b)
 {
-    __atomic_sub_fetch(&q->draft_memory, (int64_t)b->cap, __ATOMIC_RELAXED);
+    count_memory(q, -(int64_t)b->cap);
     buf_release(b);
 }
 
@@ -47,6 +62,7 @@ void queue_draft_abandon(struct queue_draft **draft)
         return;
     *draft = NULL;
     drop_bytes(d->queue, &d->bytes);
+    count_memory(d->queue, -(int64_t)d->beside);
     if (d->file) {
         file_close(d->file);
         queue_supply_unlink(d->queue, d->id);
@@ -178,8 +194,7 @@ err queue_draft_write(struct queue_draft *d, str bytes, deadline until)
         str part = str_slice(bytes, 0, QUEUE_DRAFT_MEMORY_BYTES_MAX);
         size_t before = d->bytes.cap;
         TRY(buf_add(&d->bytes, part));
-        __atomic_add_fetch(&d->queue->draft_memory, (int64_t)(d->bytes.cap - before),
-                           __ATOMIC_RELAXED);
+        count_memory(d->queue, (int64_t)(d->bytes.cap - before));
         d->crc = crc32c(d->crc, part);
         d->size += part.len;
         bytes = str_from(bytes, part.len);

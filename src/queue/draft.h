@@ -22,6 +22,7 @@ struct queue_draft {
     uint64_t size;    /* of the content */
     uint32_t crc;     /* of the content */
     struct buf bytes; /* not yet in the file */
+    size_t beside;    /* bytes counted for the message's owner */
     struct file *file;
     uint64_t in_file;
     bool broken; /* a write failed or was left behind: it can only be abandoned */

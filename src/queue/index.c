@@ -14,10 +14,21 @@ static str destination_key(const void *object)
     return (str){d->name, d->name_len};
 }
 
+static size_t entry_size(uint16_t deliveries, uint16_t rcpts)
+{
+    return sizeof(struct queue_entry) + deliveries * sizeof(struct queue_delivery) + rcpts;
+}
+
+static void free_entry(struct queue *q, struct queue_entry *e)
+{
+    pool_free(&q->entries, e, entry_size(e->delivery_count, e->rcpt_count));
+}
+
 void queue_index_init(struct queue *q)
 {
     table_init(&q->messages, entry_key);
     table_init(&q->destinations, destination_key);
+    pool_init(&q->entries);
 }
 
 void queue_index_release(struct queue *q)
@@ -25,8 +36,9 @@ void queue_index_release(struct queue *q)
     size_t position = 0;
     struct queue_entry *e;
     while ((e = table_next(&q->messages, &position)) != NULL)
-        mem_free(e);
+        free_entry(q, e);
     table_release(&q->messages);
+    pool_release(&q->entries);
     struct queue_destination *d;
     position = 0;
     while ((d = table_next(&q->destinations, &position)) != NULL)
@@ -39,10 +51,10 @@ struct queue_entry *queue_index_find(struct queue *q, uint64_t id)
     return table_find(&q->messages, (str){(const char *)&id, sizeof id});
 }
 
-struct queue_entry *queue_index_make(uint64_t id, uint16_t deliveries, uint16_t rcpts)
+struct queue_entry *queue_index_make(struct queue *q, uint64_t id, uint16_t deliveries,
+                                     uint16_t rcpts)
 {
-    size_t size = sizeof(struct queue_entry) + deliveries * sizeof(struct queue_delivery) + rcpts;
-    struct queue_entry *e = mem_alloc(size);
+    struct queue_entry *e = pool_alloc(&q->entries, entry_size(deliveries, rcpts));
     e->id = id;
     e->delivery_count = e->left = deliveries;
     e->rcpt_count = rcpts;
@@ -82,7 +94,7 @@ void queue_index_drop(struct queue *q, struct queue_entry *e)
 {
     for (uint16_t i = 0; i < e->delivery_count; i++)
         unname(q, &e->deliveries[i]);
-    mem_free(e);
+    free_entry(q, e);
 }
 
 void queue_index_unref(struct queue *q, struct queue_entry *e)
@@ -94,16 +106,34 @@ void queue_index_unref(struct queue *q, struct queue_entry *e)
 
 void queue_index_tell(struct queue *q, struct queue_delivery *d)
 {
-    struct queue_inbox *inbox = &q->inboxes[d->destination->worker];
-    if (d->in_inbox)
+    const struct queue_destination *at = d->destination;
+    struct queue_inbox *inbox = &q->inboxes[at->worker];
+    if (!d->in_inbox) {
+        d->in_inbox = true;
+        d->inbox_next = NULL;
+        *inbox->end = d;
+        inbox->end = &d->inbox_next;
+    }
+    bool passed_over = (at->paused || at->stranded) && !d->gone;
+    if (passed_over || inbox->posted || inbox->loop == NULL)
         return;
-    d->in_inbox = true;
-    d->inbox_next = NULL;
-    *inbox->end = d;
-    inbox->end = &d->inbox_next;
-    if (inbox->loop && !inbox->posted) {
-        inbox->posted = true;
+    inbox->posted = true;
+    inbox->next_wanted = q->wanted;
+    q->wanted = inbox;
+}
+
+void queue_index_unlock(struct queue *q)
+{
+    struct queue_inbox *wanted = q->wanted;
+    q->wanted = NULL;
+    for (struct queue_inbox *i = wanted; i; i = i->next_wanted)
+        __atomic_add_fetch(&i->posting, 1, __ATOMIC_RELAXED);
+    pthread_mutex_unlock(&q->lock);
+    while (wanted) { /* nobody else touches the list of those that are posted already */
+        struct queue_inbox *inbox = wanted;
+        wanted = inbox->next_wanted;
         loop_post(inbox->loop, &inbox->note);
+        __atomic_sub_fetch(&inbox->posting, 1, __ATOMIC_RELEASE);
     }
 }
 

@@ -13,7 +13,8 @@ struct queue_entry *queue_index_find(struct queue *, uint64_t id); /* NULL: no s
 
 /* Room for a message; its deliveries are named with queue_index_name and its numbers filled in by
  * the caller. It belongs to nobody until queue_index_add. */
-struct queue_entry *queue_index_make(uint64_t id, uint16_t deliveries, uint16_t rcpts);
+struct queue_entry *queue_index_make(struct queue *, uint64_t id, uint16_t deliveries,
+                                     uint16_t rcpts);
 void queue_index_name(struct queue *, struct queue_delivery *, str destination);
 void queue_index_drop(struct queue *, struct queue_entry *); /* one that was never added */
 
@@ -24,8 +25,11 @@ void queue_index_publish(struct queue *, struct queue_entry *); /* count it, tel
 void queue_index_remove(struct queue *, struct queue_entry *);
 void queue_index_unref(struct queue *, struct queue_entry *);
 
-/* Tell the delivery's schedule to look at it again. */
+/* Tell the delivery's schedule to look at it again: with the lock held, which must then be let go
+ * by queue_index_unlock() (here, or soon): it wakes the workers that were told, and were not awake.
+ * A destination that is passed over wakes nobody: its schedule looks when that ends. */
 void queue_index_tell(struct queue *, struct queue_delivery *);
+void queue_index_unlock(struct queue *);
 
 void queue_index_set_state(struct queue *, struct queue_delivery *, const struct queue_state *);
 struct queue_state queue_index_state(const struct queue_delivery *);

@@ -8,11 +8,13 @@
 #pragma once
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/pool.h"
 #include "base/table.h"
 #include "queue/queue.h"
 #include "queue/segment.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include <assert.h>
 #include <pthread.h>
 
 enum {
@@ -21,15 +23,17 @@ enum {
     QUEUE_FOLDER_CHARS = 400,
     QUEUE_PATH_CHARS = 512,
     QUEUE_BATCH_BYTES_MAX = 8 << 20,
+    QUEUE_OFFSET_BITS = 20, /* in units of 64, within a segment */
+    QUEUE_LENGTH_BITS = 20, /* of a part of a record */
 };
 
 struct queue_destination {
     uint32_t refs; /* deliveries; with the lock */
     uint16_t worker;
-    bool paused; /* the worker's, as all below */
+    bool paused, stranded; /* the worker's, as all below; these two changed with the lock only */
     uint32_t ready_count;
     struct list ready; /* deliveries that are due */
-    struct list turn;  /* in the schedule's round of destinations */
+    struct list turn;  /* in the schedule's round of destinations, or among the stranded */
     uint8_t name_len;
     char name[];
 };
@@ -41,18 +45,19 @@ struct queue_delivery {
         struct heap_node node; /* by steady due time */
         struct list ready;
     };
-    struct queue_delivery *inbox_next; /* with the lock, as all below but place */
+    struct queue_delivery *inbox_next; /* with the lock, as all below but place and in_batch */
     struct queue_destination *destination;
     struct queue_segment
         *update_segment; /* where its newest UPDATE is; NULL: none since the copy */
     int64_t due_ms;
-    uint32_t first_s, last_s; /* attempts, real time in seconds; 0: none */
-    uint32_t update_offset;   /* in units of 64 */
-    uint16_t update_size;     /* in units of 64 */
+    uint32_t first_s, last_s;                   /* attempts, real time; 0: none */
+    uint32_t update_offset : QUEUE_OFFSET_BITS; /* in units of 64, as its size */
+    uint32_t update_size : 32 - QUEUE_OFFSET_BITS;
     uint16_t attempts, index, rcpt_first, rcpt_count;
     uint8_t flags; /* enum queue_state_flags */
     uint8_t place;
-    bool taken, in_inbox, in_batch, gone, damaged;
+    bool in_batch; /* the commit thread's */
+    bool taken : 1, in_inbox : 1, gone : 1, damaged : 1;
 };
 
 struct queue_entry { /* a message */
@@ -60,16 +65,28 @@ struct queue_entry { /* a message */
     struct queue_segment *segment;
     uint64_t content_size;
     int64_t accepted_ms;
+    uint64_t meta_len : QUEUE_LENGTH_BITS, head_len : QUEUE_LENGTH_BITS;
+    uint64_t body_len : QUEUE_LENGTH_BITS;
+    bool file_checked : 1;
     uint32_t offset; /* in units of 64 */
-    uint32_t meta_len, head_len, body_len;
     uint16_t delivery_count, rcpt_count;
     uint16_t left, leaving; /* unfinished deliveries; those that finish in this batch */
-    uint32_t refs;          /* the index, and each delivery that a schedule may know */
+    uint16_t refs;          /* the index, and each delivery that a schedule may know */
     uint8_t flags, moves;   /* the record's */
-    bool file_checked;
     struct queue_delivery deliveries[];
     /* uint8_t rcpt_states[rcpt_count] follow */
 };
+
+/* A million of them wait: these sizes are a promise (docs/performance.md). */
+static_assert(sizeof(struct queue_entry) == 56, "memory of a message");
+static_assert(sizeof(struct queue_delivery) == 72, "memory of a delivery");
+static_assert(QUEUE_SEGMENT_BYTES_MAX / QUEUE_RECORD_ALIGN <= 1 << QUEUE_OFFSET_BITS, "offset");
+static_assert((QUEUE_RECORD_META_BYTES_MAX + 2 * QUEUE_RECORD_HEADER_BYTES) / QUEUE_RECORD_ALIGN <
+                  1 << (32 - QUEUE_OFFSET_BITS),
+              "update_size");
+static_assert(QUEUE_RECORD_META_BYTES_MAX < 1 << QUEUE_LENGTH_BITS, "meta_len");
+static_assert(QUEUE_RECORD_INLINE_BYTES_MAX < 1 << QUEUE_LENGTH_BITS, "head_len, body_len");
+static_assert(ENVELOPE_RCPTS_MAX < UINT16_MAX, "refs");
 
 static inline uint8_t *queue_entry_states(struct queue_entry *e)
 {
@@ -91,7 +108,9 @@ struct queue_inbox {
     struct queue_delivery *first, **end; /* with the lock, as all here */
     struct loop *loop;                   /* NULL: nobody is attached */
     struct loop_note note;
-    bool posted;
+    bool posted; /* the note is under way, or will be when the lock is let go */
+    struct queue_inbox *next_wanted;
+    int posting; /* atomic: those who let go of the lock and have not posted the note yet */
     struct schedule *schedule;
 };
 
@@ -139,6 +158,7 @@ struct queue_request {
     struct loop *loop;
     struct gate gate;
     int answer; /* enum queue_answer, atomic */
+    bool here;  /* committed by the fiber that asks: no note is needed */
     bool arrived, released;
     bool failed;
     enum err_kind failed_kind;
@@ -173,9 +193,11 @@ struct queue {
 
     pthread_mutex_t lock; /* guards all of the next part, and what entries and segments say */
     struct table messages, destinations;
+    struct pool entries;
     struct queue_segment **segments; /* all but the ready ones */
     uint32_t segment_count, segment_cap;
     struct queue_inbox *inboxes; /* one a worker */
+    struct queue_inbox *wanted;  /* those whose worker must be woken */
     struct queue_stats stats;
     uint64_t last_id;
     bool stopped;

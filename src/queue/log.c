@@ -1,7 +1,13 @@
 #include "queue/log.h"
 #include "base/mem.h"
 
-enum { GARBAGE_SEGMENTS_ALLOWED = 4 };
+enum {
+    GARBAGE_SEGMENTS_ALLOWED = 4,
+    /* Nothing is cut off: inside.h proves that all sizes fit. */
+    LENGTH_MASK = (1 << QUEUE_LENGTH_BITS) - 1,
+    OFFSET_MASK = (1 << QUEUE_OFFSET_BITS) - 1,
+    UPDATE_SIZE_MASK = (1 << (32 - QUEUE_OFFSET_BITS)) - 1,
+};
 
 void queue_log_add(struct queue *q, struct queue_segment *s)
 {
@@ -54,9 +60,9 @@ void queue_log_copy_at(struct queue *q, struct queue_entry *e, struct queue_segm
     }
     e->segment = s;
     e->offset = (uint32_t)(offset / QUEUE_RECORD_ALIGN);
-    e->meta_len = r->meta_len;
-    e->head_len = r->head_len;
-    e->body_len = r->body_len;
+    e->meta_len = r->meta_len & LENGTH_MASK;
+    e->head_len = r->head_len & LENGTH_MASK;
+    e->body_len = r->body_len & LENGTH_MASK;
     e->flags = r->flags;
     s->live += queue_entry_bytes(e);
 }
@@ -75,8 +81,8 @@ void queue_log_update_at(struct queue_delivery *d, struct queue_segment *s, uint
 {
     queue_log_forget_update(d);
     d->update_segment = s;
-    d->update_offset = (uint32_t)(offset / QUEUE_RECORD_ALIGN);
-    d->update_size = (uint16_t)(size / QUEUE_RECORD_ALIGN);
+    d->update_offset = (offset / QUEUE_RECORD_ALIGN) & OFFSET_MASK;
+    d->update_size = (size / QUEUE_RECORD_ALIGN) & UPDATE_SIZE_MASK;
     s->live += size;
 }
 

@@ -52,6 +52,7 @@ static err open_queue(struct power *p)
     struct queue_options options = {.folder = "/spool",
                                     .workers = 1,
                                     .draft_memory_max = 16 << 20,
+                                    .may_block = queue_test_may_block,
                                     .segment_bytes = QUEUE_SEGMENT_BYTES_MIN};
     return queue_open(&options, &p->queue);
 }

@@ -340,7 +340,7 @@ static void give_back(struct queue *q, struct queue_delivery *d)
     d->taken = false;
     d->due_ms = clock_real_ms() + AGAIN_MS;
     queue_index_tell(q, d);
-    pthread_mutex_unlock(&q->lock);
+    queue_index_unlock(q);
 }
 
 err queue_settle(struct queue *q, struct queue_delivery **delivery,

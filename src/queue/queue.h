@@ -29,6 +29,9 @@ struct queue_options {
     int64_t free_space_floor; /* below it queue_has_room() is false */
     int64_t draft_memory_max; /* all drafts together */
     uint64_t segment_bytes;   /* 0: 64 MiB or 1/16 of the free space */
+    /* May the loop of the fiber that calls be held up for the time of a quick sync (nobody else is
+     * served by it)? Then a commit costs no hand-over to another thread. NULL: never. */
+    bool (*may_block)(void);
     /* Told when the store stops, when it is open again, and of what is damaged; from any thread.
      * NULL: nobody. */
     const struct event_sink *events;
@@ -46,6 +49,9 @@ bool queue_stopped(struct queue *);  /* a sync failed: nothing is accepted until
 /* The body of a session's message: in memory, or in a file when it is large or memory is short. */
 must_use err queue_draft_open(struct queue *, struct queue_draft **ret_draft); /* ERR_LIMIT: full */
 must_use err queue_draft_write(struct queue_draft *, str bytes, deadline until);
+/* So many bytes of the message are in memory beside the draft: counted with all drafts until told
+ * otherwise or until it ends. ERR_LIMIT: together they are more than may be; not counted. */
+must_use err queue_draft_hold(struct queue_draft *, size_t bytes_beside);
 queue_id queue_draft_id(const struct queue_draft *); /* the id that the message will have */
 uint64_t queue_draft_size(const struct queue_draft *);
 bool queue_draft_in_memory(const struct queue_draft *, str *ret_bytes); /* all of it, to look at */
@@ -121,6 +127,7 @@ struct queue_stats {
     uint64_t messages, deliveries, held, bytes;
     int64_t oldest_ms; /* of the messages opened or accepted since start; 0: none */
     uint64_t damaged, batches, sync_errors, cleaned; /* cleaned: segments */
+    uint64_t here; /* batches that their own fibers committed: see queue_options.may_block */
     uint64_t segments, log_bytes, live_bytes;
     uint64_t free_bytes;
 };

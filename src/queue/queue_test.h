@@ -16,6 +16,9 @@ struct queue_test {
     int told[EVENT_KINDS]; /* events; atomic */
 };
 
+/* For queue_options: every other batch is committed by its fiber, the others by the thread. */
+bool queue_test_may_block(void);
+
 /* A new folder; queue_test_end removes it. */
 void queue_test_begin(struct queue_test *);
 void queue_test_end(struct queue_test *);

@@ -12,6 +12,12 @@ static void shell(const char *fmt, const char *a, const char *b)
     CHECK(system(command) == 0, command); // NOLINT(cert-env33-c): the words are ours
 }
 
+bool queue_test_may_block(void)
+{
+    static unsigned asked;
+    return __atomic_fetch_add(&asked, 1, __ATOMIC_RELAXED) % 2;
+}
+
 void queue_test_begin(struct queue_test *t)
 {
     *t = (struct queue_test){.folder = "/tmp/queue-test-XXXXXX"};
@@ -52,6 +58,7 @@ void queue_test_run(struct queue_test *t, void (*body)(struct queue_test *))
                                     .workers = 1,
                                     .draft_memory_max = 64 << 20,
                                     .segment_bytes = QUEUE_SEGMENT_BYTES_MIN,
+                                    .may_block = queue_test_may_block,
                                     .events = &t->sink};
     t->sink = (struct event_sink){count_event, t};
     err e = queue_open(&options, &t->queue);

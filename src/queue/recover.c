@@ -302,7 +302,7 @@ static void add_message(struct recovery *r, struct queue_segment *s,
     err e = queue_meta_decode(at->meta, at->record.flags, &m);
     struct queue_entry *entry = NULL;
     if (e == NULL) {
-        entry = queue_index_make(at->record.id, m.delivery_count, m.rcpt_count);
+        entry = queue_index_make(q, at->record.id, m.delivery_count, m.rcpt_count);
         e = fill_entry(q, entry, &m);
     }
     if (e) {

@@ -1,5 +1,6 @@
 #include "queue/request.h"
 #include "base/mem.h"
+#include "queue/commit.h"
 #include "queue/index.h"
 #include "queue/supply.h"
 #include <errno.h>
@@ -51,8 +52,10 @@ err queue_request_run(struct queue_request *r, deadline until)
 {
     ASSERT(r->loop != NULL);
     struct loop *loop = r->loop;
-    loop_expect(loop);
-    chan_send(r->queue->requests, &r->item);
+    if (!queue_commit_here(r->queue, r)) {
+        loop_expect(loop);
+        chan_send(r->queue->requests, &r->item);
+    }
     err e = NULL;
     while (!r->arrived && e == NULL)
         e = gate_wait(&r->gate, until);

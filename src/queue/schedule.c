@@ -1,6 +1,7 @@
 #include "queue/schedule.h"
 #include "base/mem.h"
 #include "queue/index.h"
+#include <sched.h>
 
 enum {
     LOOK_MS = 60 * 1000, /* nobody sleeps longer than this */
@@ -12,12 +13,14 @@ struct schedule {
     struct queue *queue;
     struct queue_inbox *inbox;
     struct heap waiting; /* by steady time */
-    struct list turns;   /* destinations that have due deliveries and are not paused */
+    struct list turns;   /* destinations that have due deliveries and are not passed over */
+    struct list stranded;
     struct gate gate;
 };
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
+/* With the lock held, unless it is in the heap. */
 static void unplace(struct schedule *s, struct queue_delivery *d)
 {
     struct queue_destination *at = d->destination;
@@ -26,8 +29,10 @@ static void unplace(struct schedule *s, struct queue_delivery *d)
     if (d->place == QUEUE_IN_READY) {
         list_remove(&d->ready);
         at->ready_count--;
-        if (at->ready_count == 0)
+        if (at->ready_count == 0) {
             list_remove(&at->turn);
+            at->stranded = false; /* it may go: it must be in no list */
+        }
     }
     d->place = QUEUE_NOWHERE;
 }
@@ -39,7 +44,7 @@ static void make_ready(struct schedule *s, struct queue_delivery *d)
     list_add_last(&at->ready, &d->ready);
     d->place = QUEUE_IN_READY;
     at->ready_count++;
-    if (!at->paused && !list_linked(&at->turn))
+    if (!at->paused && !at->stranded && !list_linked(&at->turn))
         list_add_last(&s->turns, &at->turn);
 }
 
@@ -83,11 +88,10 @@ static void place(struct schedule *s, struct queue_delivery *d)
 
 /* ---- the inbox ------------------------------------------------------------------------------- */
 
-/* True: there is more. */
+/* With the lock held. True: there is more. */
 static bool sort_in(struct schedule *s)
 {
     struct queue_inbox *inbox = s->inbox;
-    pthread_mutex_lock(&s->queue->lock);
     for (int n = 0; n < INBOX_STEP && inbox->first; n++) {
         struct queue_delivery *d = inbox->first;
         inbox->first = d->inbox_next;
@@ -96,8 +100,14 @@ static bool sort_in(struct schedule *s)
         d->in_inbox = false;
         place(s, d);
     }
-    bool more = inbox->first != NULL;
-    inbox->posted = more;
+    return inbox->first != NULL;
+}
+
+/* What nobody was woken for is looked at by who is awake anyway. True: there is more. */
+static bool look(struct schedule *s)
+{
+    pthread_mutex_lock(&s->queue->lock);
+    bool more = sort_in(s);
     pthread_mutex_unlock(&s->queue->lock);
     return more;
 }
@@ -108,7 +118,11 @@ static void inbox_note(struct loop_note *note)
     struct schedule *s = inbox->schedule;
     if (s == NULL)
         return;
-    if (sort_in(s))
+    pthread_mutex_lock(&s->queue->lock);
+    bool more = sort_in(s);
+    inbox->posted = more;
+    pthread_mutex_unlock(&s->queue->lock);
+    if (more)
         loop_post(inbox->loop, &inbox->note);
     gate_wake_all(&s->gate);
 }
@@ -121,6 +135,7 @@ void queue_attach(struct queue *q, int worker, struct schedule **ret_schedule)
     s->queue = q;
     s->inbox = inbox;
     list_init(&s->turns);
+    list_init(&s->stranded);
     gate_init(&s->gate);
     inbox->note.run = inbox_note;
     pthread_mutex_lock(&q->lock);
@@ -139,12 +154,24 @@ void schedule_close(struct schedule *s)
         return;
     struct queue *q = s->queue;
     pthread_mutex_lock(&q->lock);
+    for (struct queue_inbox **i = &q->wanted; *i; i = &(*i)->next_wanted)
+        if (*i == s->inbox) {
+            *i = s->inbox->next_wanted;
+            break;
+        }
+    s->inbox->posted = true; /* nobody wants it any more */
+    pthread_mutex_unlock(&q->lock);
+    while (__atomic_load_n(&s->inbox->posting, __ATOMIC_ACQUIRE) > 0)
+        sched_yield();
+    pthread_mutex_lock(&q->lock);
     s->inbox->loop = NULL;
     s->inbox->schedule = NULL;
     pthread_mutex_unlock(&q->lock);
     heap_release(&s->waiting);
     while (!list_empty(&s->turns))
         list_take_first(&s->turns);
+    while (!list_empty(&s->stranded))
+        list_take_first(&s->stranded);
     mem_free(s);
 }
 
@@ -166,8 +193,8 @@ static void wake_due(struct schedule *s)
 static struct queue_delivery *take_from(struct schedule *s, struct queue_destination *at)
 {
     struct queue_delivery *d = LIST_OF(at->ready.next, struct queue_delivery, ready);
-    unplace(s, d);
     pthread_mutex_lock(&s->queue->lock);
+    unplace(s, d);
     bool good = !d->gone && !d->taken && !d->damaged && !(d->flags & (QUEUE_FINISHED | QUEUE_HELD));
     d->taken = d->taken || good;
     pthread_mutex_unlock(&s->queue->lock);
@@ -191,11 +218,16 @@ static struct queue_delivery *take(struct schedule *s)
 err schedule_next(struct schedule *s, struct queue_delivery **ret_delivery, deadline until)
 {
     for (;;) {
+        bool more = look(s);
         wake_due(s);
         struct queue_delivery *d = take(s);
         if (d) {
             *ret_delivery = d;
             return NULL;
+        }
+        if (more) {
+            TRY(fiber_yield());
+            continue;
         }
         struct heap_node *next = heap_first(&s->waiting);
         deadline wake = deadline_after(LOOK_MS);
@@ -221,6 +253,7 @@ struct queue_delivery *schedule_next_for(struct schedule *s, str name)
 {
     struct queue_delivery *d = NULL;
     bool more = true;
+    (void)look(s);
     wake_due(s);
     while (d == NULL && more) {
         pthread_mutex_lock(&s->queue->lock);
@@ -235,6 +268,7 @@ struct queue_delivery *schedule_next_for(struct schedule *s, str name)
 
 size_t schedule_ready(struct schedule *s, str name)
 {
+    (void)look(s);
     wake_due(s);
     pthread_mutex_lock(&s->queue->lock);
     struct queue_destination *at = find(s, name);
@@ -264,6 +298,44 @@ void schedule_resume(struct schedule *s, str name)
     gate_wake_all(&s->gate);
 }
 
+/* True: it waits for its turn, and only for that. */
+static bool is_due(const struct queue_delivery *d)
+{
+    return !d->gone && !d->damaged && !(d->flags & (QUEUE_FINISHED | QUEUE_HELD)) &&
+           wait_ms(d) == 0;
+}
+
+void schedule_strand(struct schedule *s, struct queue_delivery **delivery)
+{
+    struct queue_delivery *d = *delivery;
+    struct queue_destination *at = d->destination;
+    *delivery = NULL;
+    pthread_mutex_lock(&s->queue->lock);
+    ASSERT(d->taken);
+    d->taken = false;
+    if (is_due(d)) {
+        at->stranded = true;
+        list_remove(&at->turn);
+        list_add_last(&s->stranded, &at->turn);
+    }
+    place(s, d);
+    pthread_mutex_unlock(&s->queue->lock);
+}
+
+void schedule_unstrand(struct schedule *s)
+{
+    struct list *node;
+    pthread_mutex_lock(&s->queue->lock);
+    while ((node = list_take_first(&s->stranded)) != NULL) {
+        struct queue_destination *at = LIST_OF(node, struct queue_destination, turn);
+        at->stranded = false;
+        if (!at->paused)
+            list_add_last(&s->turns, &at->turn);
+    }
+    pthread_mutex_unlock(&s->queue->lock);
+    gate_wake_all(&s->gate);
+}
+
 void schedule_put_back(struct schedule *s, struct queue_delivery **delivery, int64_t due_ms)
 {
     struct queue_delivery *d = *delivery;
@@ -274,5 +346,5 @@ void schedule_put_back(struct schedule *s, struct queue_delivery **delivery, int
     int64_t wait = due_ms - clock_real_ms();
     d->due_ms = now_for(d) + (wait > 0 ? wait : 0);
     queue_index_tell(s->queue, d);
-    pthread_mutex_unlock(&s->queue->lock);
+    queue_index_unlock(s->queue);
 }

@@ -25,5 +25,10 @@ size_t schedule_ready(struct schedule *, str destination); /* how many are due *
 void schedule_pause(struct schedule *, str destination);
 void schedule_resume(struct schedule *, str destination);
 
+/* Not tried: no way leads to its destination, which is passed over from now on, with all that waits
+ * and all that comes for it, until schedule_unstrand(): somebody has built a way, perhaps. */
+void schedule_strand(struct schedule *, struct queue_delivery **);
+void schedule_unstrand(struct schedule *);
+
 /* Not tried after all: it is due again at once, or at due_ms (real time, not kept on disk). */
 void schedule_put_back(struct schedule *, struct queue_delivery **, int64_t due_ms);

@@ -1,10 +1,19 @@
 #include "base/log.h"
+#include "queue/admin.h"
+#include "queue/commit.h"
 #include "queue/queue_test.h"
+#include "runtime/fault.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
+#include <errno.h>
 #include <stdlib.h>
 
 static struct sim_fs *fs;
+
+static void ignore_line(void *arg, enum log_level level, str line)
+{
+    (void)arg, (void)level, (void)line;
+}
 
 static void open_sim(struct queue_test *t, bool again)
 {
@@ -99,6 +108,82 @@ static void take_turns(void *arg)
     sim_fs_close(fs);
 }
 
+static bool always(void) { return true; }
+
+static void wait_here(void *arg)
+{
+    struct queue_test *t = arg;
+    open_sim(t, false);
+    struct queue_delivery *d = NULL;
+    for (int i = 0; i < 2; i++)
+        CHECK_DONE(queue_test_commit(t, "u@a.example, u@b.example", S("x"), NULL), "commit");
+    for (int i = 0; i < 4 && (d = queue_test_next(t)) != NULL; i++)
+        if (queue_delivery_destination(d).ptr[0] == 'a')
+            schedule_strand(t->schedule, &d);
+        else
+            schedule_put_back(t->schedule, &d, clock_real_ms() + 3600 * 1000);
+    CHECK_DONE(queue_test_commit(t, "u@a.example, u@c.example", S("x"), NULL), "commit");
+    d = queue_test_next(t);
+    CHECK(d && queue_delivery_destination(d).ptr[0] == 'c', "a stranded one is passed over");
+    if (d)
+        schedule_put_back(t->schedule, &d, clock_real_ms() + 3600 * 1000);
+    CHECK(queue_test_next(t) == NULL, "also what came later");
+    schedule_unstrand(t->schedule);
+    for (int i = 0; i < 3; i++)
+        CHECK(queue_test_deliver(t, S("x"), "all of it has a way"), "delivered");
+    CHECK(queue_test_next(t) == NULL, "that was all");
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
+/* One that went while it was stranded leaves nothing behind; the next is looked at again. */
+static void strand_and_go(void *arg)
+{
+    struct queue_test *t = arg;
+    queue_id id;
+    open_sim(t, false);
+    CHECK_DONE(queue_test_commit(t, "u@a.example", S("x"), &id), "commit");
+    struct queue_delivery *d = queue_test_next(t);
+    schedule_strand(t->schedule, &d);
+    struct queue_admin_filter filter = {.id = str_of(id.text)};
+    size_t count = 0;
+    err e = queue_admin_change(t->queue, &filter, QUEUE_REMOVE, &count, deadline_after(1000));
+    CHECK_DONE(e, "remove");
+    CHECK(count == 1, "one delivery");
+    CHECK_DONE(fiber_sleep(deadline_after(1000)), "sleep");
+    CHECK(queue_test_messages(t) == 0, "removed");
+    CHECK_DONE(queue_test_commit(t, "u@a.example", S("y"), NULL), "commit");
+    CHECK(queue_test_deliver(t, S("y"), "not stranded any more"), "delivered");
+    schedule_unstrand(t->schedule);
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
+static void commit_alone(void *arg)
+{
+    struct queue_test *t = arg;
+    struct queue_stats stats;
+    open_sim(t, false);
+    t->queue->options.may_block = always;
+    for (int i = 0; i < 40; i++)
+        CHECK_DONE(queue_test_commit(t, "u@a.example", S("x"), NULL), "commit");
+    queue_stats(t->queue, &stats);
+    CHECK(stats.here == stats.batches - QUEUE_QUICK_BATCHES, "by its fiber, once syncs are quick");
+    fault_arm("spool.sync", FAULT_FAIL, EIO, 1, false);
+    err e = queue_test_commit(t, "u@a.example", S("x"), NULL);
+    CHECK(e && e->kind != ERR_TIMEOUT, "a failed sync is no 250");
+    CHECK(queue_stopped(t->queue), "and stops the store");
+    e = queue_test_commit(t, "u@a.example", S("x"), NULL);
+    CHECK(e && e->kind == ERR_CLOSED, "until it is open again");
+    CHECK_DONE(fiber_sleep(deadline_after(60000)), "sleep");
+    for (int i = 0; i < 40; i++)
+        CHECK(queue_test_deliver(t, S("x"), "what was acknowledged"), "delivered");
+    CHECK(queue_test_messages(t) == 0, "no more than that");
+    fault_clear();
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
 static void cancel_late(void *arg)
 {
     struct queue_test *t = arg;
@@ -126,4 +211,12 @@ static void run(void (*story)(void *arg))
 
 TEST(queue_clock_jumps) { run(jump); }
 TEST(queue_destinations_take_turns) { run(take_turns); }
+TEST(queue_stranded) { run(wait_here); }
+TEST(queue_stranded_and_removed) { run(strand_and_go); }
+TEST(queue_commit_alone)
+{
+    log_set_sink(ignore_line, NULL);
+    run(commit_alone);
+    log_set_sink(NULL, NULL);
+}
 TEST(queue_commit_left_behind) { run(cancel_late); }

@@ -1,7 +1,7 @@
+#include "base/sanitize.h"
 #include "runtime/confine.h"
 #include "runtime/loop.h"
 #include "runtime/net.h"
-#include "runtime/sanitize.h"
 #include "runtime/thread.h"
 #include "tests/test.h"
 #include <errno.h>

@@ -1,7 +1,9 @@
 #include "runtime/fault.h"
+#include "runtime/fiber.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 enum { FAULT_POINTS_MAX = 64 };
 
@@ -18,6 +20,7 @@ static struct point points[FAULT_POINTS_MAX];
 static size_t point_count;
 static void (*crash)(void *arg);
 static void *crash_arg;
+static _Thread_local int short_number; /* 0: the next write is whole */
 
 static struct point *find(const char *name)
 {
@@ -41,18 +44,49 @@ static bool hit(const char *name, struct point *ret_point)
     return now;
 }
 
+/* On a fiber (in the simulation: everywhere), or on a thread that may block. */
+static err dawdle(int ms)
+{
+    if (fiber_current())
+        return fiber_sleep(deadline_after(ms));
+    struct timespec left = {ms / 1000, ms % 1000 * 1000000L};
+    while (nanosleep(&left, &left) != 0 && errno == EINTR)
+        ;
+    return NULL;
+}
+
 err fault_point(const char *name)
 {
     struct point p;
-    if (!__atomic_load_n(&active, __ATOMIC_RELAXED) || !hit(name, &p))
+    if (!__atomic_load_n(&active, __ATOMIC_RELAXED))
         return NULL;
-    if (p.kind == FAULT_CRASH) {
+    short_number = 0;
+    if (!hit(name, &p))
+        return NULL;
+    switch (p.kind) {
+    case FAULT_CRASH:
         if (crash)
             crash(crash_arg);
         return NULL;
+    case FAULT_SHORT:
+        short_number = p.number;
+        return NULL;
+    case FAULT_SLOW:
+        return dawdle(p.number);
+    case FAULT_FAIL:
+        break;
     }
     errno = p.number;
     return err_new(ERR_SYSTEM, "%s (a fault that a test asked for)", name);
+}
+
+bool fault_short(int *ret_number)
+{
+    if (short_number == 0)
+        return false;
+    *ret_number = short_number;
+    short_number = 0;
+    return true;
 }
 
 void fault_arm(const char *name, enum fault_kind kind, int number, int nth, bool sticky)

@@ -11,10 +11,16 @@ must_use err fault_point(const char *name);
 
 enum fault_kind {
     FAULT_FAIL,  /* ERR_SYSTEM with the given errno */
+    FAULT_SHORT, /* the write that follows takes half of its bytes and fails with that errno */
+    FAULT_SLOW,  /* the point succeeds after so many milliseconds */
     FAULT_CRASH, /* the on_crash function is called; then the point succeeds */
 };
 
-/* Arm a point: its nth hit from now (1: the next) goes wrong; sticky: and all later ones. */
+/* For file.c: is the write that this thread makes now to be a short one? Asked once. */
+bool fault_short(int *ret_number);
+
+/* Arm a point with an errno or milliseconds: its nth hit from now (1: the next) goes wrong; sticky:
+ * and all later ones. */
 void fault_arm(const char *name, enum fault_kind, int number, int nth, bool sticky);
 void fault_on_crash(void (*on_crash)(void *arg), void *arg);
 void fault_clear(void);

@@ -1,5 +1,6 @@
+#include "base/sanitize.h"
 #include "runtime/fiber_inside.h"
-#include "runtime/sanitize.h"
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #ifdef WITH_ASAN

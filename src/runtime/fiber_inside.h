@@ -3,7 +3,6 @@
 #include "base/heap.h"
 #include "runtime/loop.h"
 #include "runtime/stack.h"
-#include <pthread.h>
 
 /* Boost.Context's C symbols (static archive): a context is the stack pointer it was left with. */
 struct fiber_jump {
@@ -43,8 +42,8 @@ struct loop {
     size_t live;
     size_t expected; /* notes that others still owe us */
     struct stack_pool stacks;
-    pthread_mutex_t notes_lock;
-    struct loop_note *notes, **notes_end;
+    struct loop_note *notes; /* atomic: a stack, newest first */
+    int posting;             /* atomic: posters that may still look at the loop */
     void *sanitizer;
     const void *thread_stack;
     size_t thread_stack_bytes;

@@ -1,6 +1,7 @@
 #include "runtime/file.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "runtime/fault.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -254,8 +255,31 @@ void file_close(struct file *f)
     if (f)
         driver->close(f);
 }
+/* What a disk that fills up in the middle does. */
+static err write_half(struct file *f, const struct iovec *parts, int count, uint64_t offset,
+                      int number)
+{
+    uint64_t left = 0;
+    for (int i = 0; i < count; i++)
+        left += parts[i].iov_len;
+    left /= 2;
+    for (int i = 0; i < count && left > 0; i++) {
+        struct iovec part = parts[i];
+        if (part.iov_len > left)
+            part.iov_len = (size_t)left;
+        TRY(driver->write_at(f, &part, 1, offset));
+        offset += part.iov_len;
+        left -= part.iov_len;
+    }
+    errno = number;
+    return err_new(ERR_SYSTEM, "write (a fault that a test asked for)");
+}
+
 err file_write_at(struct file *f, const struct iovec *parts, int count, uint64_t offset)
 {
+    int number;
+    if (fault_short(&number))
+        return write_half(f, parts, count, offset, number);
     return driver->write_at(f, parts, count, offset);
 }
 err file_read_at(struct file *f, void *to, size_t size, uint64_t offset, size_t *ret_count)

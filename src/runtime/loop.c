@@ -3,6 +3,7 @@
 #include "runtime/fiber_inside.h"
 #include "runtime/net_driver.h"
 #include "runtime/net_epoll.h"
+#include <sched.h>
 #include <stdio.h>
 
 enum { STACK_TRIM_AFTER_MS = 1000 };
@@ -28,8 +29,6 @@ struct loop *loop_open(struct net_driver *net)
     l->net = net ? net : net_epoll_open();
     l->net_is_ours = net == NULL;
     l->trims_stacks = net == NULL;
-    pthread_mutex_init(&l->notes_lock, NULL);
-    l->notes_end = &l->notes;
     __atomic_store_n(&assert_describe, describe_current,
                      __ATOMIC_RELAXED); /* each loop says the same */
     return l;
@@ -40,24 +39,28 @@ void loop_close(struct loop *l)
     if (l == NULL)
         return;
     ASSERT(l->live == 0);
+    while (__atomic_load_n(&l->posting, __ATOMIC_ACQUIRE) > 0)
+        sched_yield(); /* a poster is still on its way out */
     if (l->net_is_ours)
         l->net->close(l->net);
     heap_release(&l->timers);
     stack_pool_release(&l->stacks);
-    pthread_mutex_destroy(&l->notes_lock);
     mem_free(l);
 }
 
+/* Notes are a stack that anyone pushes to and the loop takes whole. Who pushes the first one wakes
+ * the loop; the others know that it is awake, or will be. */
 void loop_post(struct loop *l, struct loop_note *note)
 {
-    note->next = NULL;
-    pthread_mutex_lock(&l->notes_lock);
-    bool first = l->notes == NULL;
-    *l->notes_end = note;
-    l->notes_end = &note->next;
-    if (first && l != running)
-        l->net->wake(l->net); /* under the lock: once the note has run, the loop may be gone */
-    pthread_mutex_unlock(&l->notes_lock);
+    __atomic_add_fetch(&l->posting, 1, __ATOMIC_RELAXED); /* once the note has run, l may go */
+    struct loop_note *before = __atomic_load_n(&l->notes, __ATOMIC_RELAXED);
+    do
+        note->next = before;
+    while (!__atomic_compare_exchange_n(&l->notes, &before, note, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED));
+    if (before == NULL && l != running)
+        l->net->wake(l->net);
+    __atomic_sub_fetch(&l->posting, 1, __ATOMIC_RELEASE);
 }
 
 void loop_expect(struct loop *l) { l->expected++; }
@@ -70,27 +73,33 @@ void loop_came(struct loop *l)
 
 static bool has_notes(struct loop *l)
 {
-    pthread_mutex_lock(&l->notes_lock);
-    bool any = l->notes != NULL;
-    pthread_mutex_unlock(&l->notes_lock);
-    return any;
+    return __atomic_load_n(&l->notes, __ATOMIC_SEQ_CST) != NULL;
+}
+
+static struct loop_note *oldest_first(struct loop_note *newest)
+{
+    struct loop_note *first = NULL;
+    while (newest) {
+        struct loop_note *next = newest->next;
+        newest->next = first;
+        first = newest;
+        newest = next;
+    }
+    return first;
 }
 
 /* False: there was nothing to do. */
 static bool run_notes(struct loop *l)
 {
-    pthread_mutex_lock(&l->notes_lock);
-    struct loop_note *note = l->notes;
-    l->notes = NULL;
-    l->notes_end = &l->notes;
-    pthread_mutex_unlock(&l->notes_lock);
-    bool any = note != NULL;
+    if (!has_notes(l))
+        return false;
+    struct loop_note *note = oldest_first(__atomic_exchange_n(&l->notes, NULL, __ATOMIC_SEQ_CST));
     while (note) {
         struct loop_note *next = note->next;
         note->run(note);
         note = next;
     }
-    return any;
+    return true;
 }
 
 /* Each fiber that is ready now runs once; those they wake come in the next turn. */

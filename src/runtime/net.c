@@ -67,6 +67,7 @@ static struct net_conn *new_conn(struct net_socket *socket, const struct address
 {
     struct net_conn *c = MEM_NEW(struct net_conn);
     c->socket = socket;
+    socket->driver->connections++;
     c->peer = *peer;
     buf_init(&c->output, 1 << 20);
     return c;
@@ -152,6 +153,7 @@ void net_close(struct net_conn *c)
             c->layer->end(c->layer_state);
         c->layer->release(c->layer_state);
     }
+    c->socket->driver->connections--;
     c->socket->driver->close_socket(c->socket);
     mem_free(c->input);
     buf_release(&c->output);
@@ -163,6 +165,8 @@ void net_close_cleanup(struct net_conn **c)
     net_close(*c);
     *c = NULL;
 }
+
+size_t net_connections(void) { return net_here()->connections; }
 
 bool net_broken(const struct net_conn *c) { return c->broken || c->ended; }
 struct address net_peer(const struct net_conn *c) { return c->peer; }

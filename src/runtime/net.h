@@ -46,6 +46,7 @@ must_use err net_flush(struct net_conn *, deadline until);
  * the peer ends too. A close with bytes unread is a reset, which can take those words with it. */
 void net_linger(struct net_conn *, deadline until);
 
+size_t net_connections(void);             /* open on this loop, incoming and outgoing */
 bool net_broken(const struct net_conn *); /* an earlier read or write has failed for good */
 struct address net_peer(const struct net_conn *);
 struct address net_local(const struct net_conn *);

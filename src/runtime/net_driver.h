@@ -24,6 +24,7 @@ struct net_socket {
 };
 
 struct net_driver {
+    size_t connections; /* open ones, counted by net.c */
     void (*close)(struct net_driver *);
     /* Wait until something happens or until (steady clock, ns; 0: only look), then open gates. */
     void (*poll)(struct net_driver *, struct loop *, int64_t until_ns);

@@ -27,8 +27,12 @@ struct epoll_socket {
     struct net_socket base;
     int fd;
     bool is_closed;
+    bool watches_write; /* else the kernel does not tell when there is room again */
+    bool peer_ended;    /* nothing new will be told: read until the end is seen */
     struct list closed;
 };
+
+enum { EVENTS_READ = EPOLLIN | EPOLLRDHUP | EPOLLET, EVENTS_BOTH = EVENTS_READ | EPOLLOUT };
 
 static struct epoll_driver *driver_of(struct net_driver *net)
 {
@@ -40,15 +44,16 @@ static struct epoll_socket *socket_of(struct net_socket *s)
     return CONTAINER_OF(s, struct epoll_socket, base);
 }
 
-static err watch(struct epoll_driver *d, int fd, struct net_socket **ret_socket)
+static err watch(struct epoll_driver *d, int fd, bool connecting, struct net_socket **ret_socket)
 {
     struct epoll_socket *s = MEM_NEW(struct epoll_socket);
     s->fd = fd;
+    s->watches_write = connecting;
     s->base.driver = &d->net;
     s->base.may_read = s->base.may_write = true;
     gate_init(&s->base.readable);
     gate_init(&s->base.writable);
-    struct epoll_event event = {.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, .data.ptr = s};
+    struct epoll_event event = {.events = connecting ? EVENTS_BOTH : EVENTS_READ, .data.ptr = s};
     if (epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
         err e = err_new(ERR_SYSTEM, "watch a socket");
         mem_free(s);
@@ -56,6 +61,19 @@ static err watch(struct epoll_driver *d, int fd, struct net_socket **ret_socket)
     }
     *ret_socket = &s->base;
     return NULL;
+}
+
+/* Room is not watched for before it was waited for: a socket that is nearly always writable would
+ * wake us each time its input has been read already. To begin watching tells what is true now. */
+static void watch_write(struct epoll_socket *s, bool on)
+{
+    struct epoll_driver *d = driver_of(s->base.driver);
+    struct epoll_event event = {.events = on ? EVENTS_BOTH : EVENTS_READ, .data.ptr = s};
+    if (s->watches_write == on)
+        return;
+    int failed = epoll_ctl(d->epoll_fd, EPOLL_CTL_MOD, s->fd, &event);
+    ASSERT(!failed); /* only for a descriptor that was never added, or without memory */
+    s->watches_write = on;
 }
 
 static void free_closed(struct epoll_driver *d)
@@ -81,16 +99,16 @@ static int timeout_ms(int64_t until_ns)
 static void dispatch(struct epoll_driver *d, const struct epoll_event *event)
 {
     if (event->data.ptr == d) {
-        uint64_t count; /* emptied first: a wake in between finds woken still set, and its note
-                           was posted before, so this turn sees it */
-        ssize_t n = read(d->wake_fd, &count, sizeof count);
-        (void)n;
+        /* Its counter is never read: each write is an edge. What was posted before is seen in this
+         * turn; a wake from now on writes again. */
         __atomic_store_n(&d->woken, false, __ATOMIC_SEQ_CST);
         return;
     }
     struct epoll_socket *s = event->data.ptr;
     if (s->is_closed)
         return;
+    if (event->events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        s->peer_ended = true;
     if (event->events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
         s->base.may_read = true;
         gate_wake_all(&s->base.readable);
@@ -224,7 +242,7 @@ static err epoll_listen(struct net_driver *net, const struct address *at, struct
 {
     int fd = -1;
     TRY(net_epoll_bind(at, &fd));
-    err e = watch(driver_of(net), fd, ret);
+    err e = watch(driver_of(net), fd, false, ret);
     if (e)
         close(fd);
     return e;
@@ -232,7 +250,7 @@ static err epoll_listen(struct net_driver *net, const struct address *at, struct
 
 static err epoll_adopt(struct net_driver *net, int fd, struct net_socket **ret)
 {
-    return watch(driver_of(net), fd, ret);
+    return watch(driver_of(net), fd, false, ret);
 }
 
 static void be_prompt(int fd)
@@ -255,7 +273,7 @@ static enum net_io epoll_accept(struct net_socket *base, struct net_driver *net,
     if (fd < 0)
         return NET_FAILED;
     be_prompt(fd);
-    err e = watch(driver_of(net), fd, ret);
+    err e = watch(driver_of(net), fd, false, ret);
     if (e) {
         close(fd);
         return NET_FAILED;
@@ -282,7 +300,7 @@ static err epoll_connect(struct net_driver *net, const struct address *to,
     if (e == NULL && connect(fd, (struct sockaddr *)&where, len) != 0 && errno != EINPROGRESS)
         e = err_new(ERR_SYSTEM, "connect");
     if (e == NULL)
-        e = watch(driver_of(net), fd, ret);
+        e = watch(driver_of(net), fd, true, ret);
     if (e)
         close(fd);
     else
@@ -294,18 +312,23 @@ static int epoll_connected(struct net_socket *base)
 {
     int error = 0;
     socklen_t len = sizeof error;
+    watch_write(socket_of(base), false);
     if (getsockopt(socket_of(base)->fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0)
         return errno;
     return error;
 }
 
+/* Less than was asked for is all there was, so what comes next is an edge (epoll(7)): trying again
+ * before it would only fail. Not so at the end of the stream, whose edge may be behind us. */
 static enum net_io epoll_read(struct net_socket *base, void *to, size_t size, size_t *ret_count)
 {
+    struct epoll_socket *s = socket_of(base);
     ssize_t n;
     do
-        n = read(socket_of(base)->fd, to, size);
+        n = read(s->fd, to, size);
     while (n < 0 && errno == EINTR);
     if (n > 0) {
+        base->may_read = (size_t)n == size || s->peer_ended;
         *ret_count = (size_t)n;
         return NET_DONE;
     }
@@ -332,6 +355,7 @@ static enum net_io epoll_write(struct net_socket *base, const struct iovec *part
     if (errno != EAGAIN)
         return NET_FAILED;
     base->may_write = false;
+    watch_write(socket_of(base), true);
     return NET_WOULD_WAIT;
 }
 

@@ -149,6 +149,53 @@ static void receiver(void *arg)
     chan_close(mailbox);
 }
 
+enum { CROWD = 4, CROWD_PARCELS = 20000 };
+
+static void crowd_sender(void *arg)
+{
+    struct parcel *parcels = arg;
+    for (int i = 0; i < CROWD_PARCELS; i++)
+        chan_send(mailbox, &parcels[i].item);
+}
+
+/* Each sender's parcels come once and in the order they were sent in. */
+static void receive_crowd(void *arg)
+{
+    struct parcel *parcels = arg;
+    int next[CROWD] = {0}, wrong = 0;
+    for (int i = 0; i < CROWD * CROWD_PARCELS; i++) {
+        struct chan_item *item = NULL;
+        err e = chan_receive(mailbox, &item, deadline_after(20000));
+        CHECK_DONE(e, "receive");
+        if (e)
+            return;
+        ptrdiff_t at = CONTAINER_OF(item, struct parcel, item) - parcels;
+        wrong += next[at / CROWD_PARCELS]++ != at % CROWD_PARCELS;
+    }
+    CHECK(wrong == 0, "in order");
+    CHECK(chan_take_all(mailbox) == NULL, "none twice");
+}
+
+TEST(thread_chan_crowd)
+{
+    static struct parcel parcels[CROWD * CROWD_PARCELS];
+    for (int fiber = 0; fiber < 2; fiber++) {
+        struct thread *senders[CROWD];
+        mailbox = chan_open();
+        for (int i = 0; i < CROWD; i++)
+            senders[i] = thread_start("sender", crowd_sender, &parcels[i * CROWD_PARCELS]);
+        struct loop *l = loop_open(NULL);
+        if (fiber)
+            loop_run(l, "test", receive_crowd, parcels);
+        else
+            receive_crowd(parcels);
+        for (int i = 0; i < CROWD; i++)
+            thread_join(senders[i]);
+        loop_close(l);
+        chan_close(mailbox);
+    }
+}
+
 TEST(thread_chan)
 {
     int sum = 0;

@@ -4,7 +4,7 @@
  * cost memory; stack_trim() gives back what lies below the pointer that is in use.
  */
 #pragma once
-#include "runtime/sanitize.h"
+#include "base/sanitize.h"
 #include <stddef.h>
 
 enum {

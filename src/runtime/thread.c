@@ -1,11 +1,15 @@
 #include "runtime/thread.h"
 #include "base/mem.h"
 #include "runtime/loop.h"
+#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 enum {
     JOB_THREADS = 4,
@@ -175,13 +179,17 @@ err job_run(void (*run)(void *job), void *job, void (*release)(void *job), deadl
 
 /* ---- channels --------------------------------------------------------------------------- */
 
+/* Senders push to a stack without a lock; the receiver takes it whole and turns it round. It says
+ * how it sleeps (`sleeping`, or its loop) before it looks a last time, and a sender pushes before
+ * it looks how the receiver sleeps: one of the two sees the other. */
 struct chan {
-    pthread_mutex_t lock;
-    pthread_cond_t arrived;
-    struct chan_item *first, **end;
-    bool nudged, noted; /* noted: a note to the receiver's loop is under way */
-    int signaling;      /* senders that still have to wake a thread */
-    struct loop *loop;  /* of a receiving fiber that waits; NULL otherwise */
+    struct chan_item *pushed; /* atomic: newest first */
+    struct chan_item *first;  /* the receiver's: oldest first */
+    bool nudged;              /* atomic */
+    bool noted;               /* atomic: a note to the receiver's loop is under way */
+    uint32_t sleeping;        /* atomic: 1 while a receiving thread sleeps; a futex */
+    int sending;              /* atomic: senders that may still look at the channel */
+    struct loop *loop;        /* atomic: of a receiving fiber that waits; NULL otherwise */
     struct loop_note note;
     struct gate gate;
 };
@@ -189,132 +197,142 @@ struct chan {
 static void chan_note(struct loop_note *note)
 {
     struct chan *c = CONTAINER_OF(note, struct chan, note);
-    pthread_mutex_lock(&c->lock);
-    c->noted = false;
-    pthread_mutex_unlock(&c->lock);
+    __atomic_store_n(&c->noted, false, __ATOMIC_SEQ_CST);
     gate_wake_all(&c->gate);
 }
 
 struct chan *chan_open(void)
 {
     struct chan *c = MEM_NEW(struct chan);
-    pthread_mutex_init(&c->lock, NULL);
-    pthread_condattr_t steady;
-    pthread_condattr_init(&steady);
-    pthread_condattr_setclock(&steady, CLOCK_MONOTONIC);
-    pthread_cond_init(&c->arrived, &steady);
-    pthread_condattr_destroy(&steady);
-    c->end = &c->first;
     c->note.run = chan_note;
     gate_init(&c->gate);
     return c;
-}
-
-static bool note_under_way(struct chan *c)
-{
-    pthread_mutex_lock(&c->lock);
-    bool noted = c->noted;
-    pthread_mutex_unlock(&c->lock);
-    return noted;
 }
 
 void chan_close(struct chan *c)
 {
     if (c == NULL)
         return;
-    while (note_under_way(c) && fiber_current())
-        (void)!fiber_yield();
-    while (__atomic_load_n(&c->signaling, __ATOMIC_ACQUIRE) > 0)
+    while (__atomic_load_n(&c->sending, __ATOMIC_ACQUIRE) > 0)
         sched_yield(); /* a sender is still on its way out of chan_send() */
-    pthread_cond_destroy(&c->arrived);
-    pthread_mutex_destroy(&c->lock);
+    while (__atomic_load_n(&c->noted, __ATOMIC_SEQ_CST) && fiber_current())
+        (void)!fiber_yield();
     mem_free(c);
 }
 
-/* With the lock held, which is let go: make the receiver look. A thread is woken after that, or it
- * would run into the lock at once. */
-static void alert_and_unlock(struct chan *c)
+static void futex_wake(uint32_t *word) { syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1); }
+
+/* Until somebody wakes us, the word is not 1 any more, the deadline has passed, or for no reason.
+ */
+static void futex_wait(uint32_t *word, deadline until)
 {
-    bool fiber = c->loop != NULL;
-    if (fiber && !c->noted) {
-        c->noted = true;
-        loop_post(c->loop, &c->note);
-    } else if (!fiber)
-        __atomic_add_fetch(&c->signaling, 1, __ATOMIC_RELAXED);
-    pthread_mutex_unlock(&c->lock);
-    if (fiber)
-        return;
-    pthread_cond_signal(&c->arrived);
-    __atomic_sub_fetch(&c->signaling, 1, __ATOMIC_RELEASE); /* the channel may be gone from here */
+    struct timespec at = {until.at_ms / 1000, until.at_ms % 1000 * 1000000};
+    syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, 1, until.at_ms == INT64_MAX ? NULL : &at,
+            NULL, FUTEX_BITSET_MATCH_ANY);
+}
+
+/* Make the receiver look. */
+static void alert(struct chan *c)
+{
+    struct loop *l = __atomic_load_n(&c->loop, __ATOMIC_SEQ_CST);
+    if (l == NULL) {
+        if (__atomic_exchange_n(&c->sleeping, 0, __ATOMIC_SEQ_CST) == 1)
+            futex_wake(&c->sleeping);
+    } else if (!__atomic_exchange_n(&c->noted, true, __ATOMIC_SEQ_CST))
+        loop_post(l, &c->note);
 }
 
 void chan_send(struct chan *c, struct chan_item *item)
 {
-    item->next = NULL;
-    pthread_mutex_lock(&c->lock);
-    *c->end = item;
-    c->end = &item->next;
-    alert_and_unlock(c);
+    __atomic_add_fetch(&c->sending, 1, __ATOMIC_RELAXED);
+    item->next = __atomic_load_n(&c->pushed, __ATOMIC_RELAXED);
+    while (!__atomic_compare_exchange_n(&c->pushed, &item->next, item, true, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_RELAXED))
+        ;
+    alert(c);
+    __atomic_sub_fetch(&c->sending, 1, __ATOMIC_RELEASE); /* the channel may be gone from here */
 }
 
 void chan_nudge(struct chan *c)
 {
-    pthread_mutex_lock(&c->lock);
-    c->nudged = true;
-    alert_and_unlock(c);
+    __atomic_add_fetch(&c->sending, 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&c->nudged, true, __ATOMIC_SEQ_CST);
+    alert(c);
+    __atomic_sub_fetch(&c->sending, 1, __ATOMIC_RELEASE);
+}
+
+/* What was pushed goes behind what the receiver has. */
+static void collect(struct chan *c)
+{
+    struct chan_item *newest = __atomic_exchange_n(&c->pushed, NULL, __ATOMIC_SEQ_CST);
+    struct chan_item *oldest = NULL;
+    while (newest) {
+        struct chan_item *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    struct chan_item **end = &c->first;
+    while (*end)
+        end = &(*end)->next;
+    *end = oldest;
 }
 
 struct chan_item *chan_take_all(struct chan *c)
 {
-    pthread_mutex_lock(&c->lock);
+    collect(c);
     struct chan_item *all = c->first;
     c->first = NULL;
-    c->end = &c->first;
-    pthread_mutex_unlock(&c->lock);
     return all;
 }
 
-/* One wait, with the lock held before and after. */
+static bool has_news(struct chan *c)
+{
+    return __atomic_load_n(&c->pushed, __ATOMIC_SEQ_CST) ||
+           __atomic_load_n(&c->nudged, __ATOMIC_SEQ_CST);
+}
+
 static err wait_on_fiber(struct chan *c, deadline until)
 {
-    c->loop = loop_current();
-    pthread_mutex_unlock(&c->lock);
-    err e = gate_wait(&c->gate, until);
-    pthread_mutex_lock(&c->lock);
-    c->loop = NULL;
+    err e = NULL;
+    __atomic_store_n(&c->loop, loop_current(), __ATOMIC_SEQ_CST);
+    if (!has_news(c))
+        e = gate_wait(&c->gate, until);
+    __atomic_store_n(&c->loop, NULL, __ATOMIC_SEQ_CST);
     return e;
 }
 
 static err wait_on_thread(struct chan *c, deadline until)
 {
-    if (until.at_ms == INT64_MAX) {
-        pthread_cond_wait(&c->arrived, &c->lock);
-        return NULL;
-    }
-    struct timespec at = {until.at_ms / 1000, until.at_ms % 1000 * 1000000};
-    if (pthread_cond_timedwait(&c->arrived, &c->lock, &at) == 0)
-        return NULL;
-    return err_new(ERR_TIMEOUT, "nothing came");
+    __atomic_store_n(&c->sleeping, 1, __ATOMIC_SEQ_CST);
+    if (!has_news(c))
+        futex_wait(&c->sleeping, until);
+    __atomic_store_n(&c->sleeping, 0, __ATOMIC_SEQ_CST);
+    return NULL;
+}
+
+static bool take_nudge(struct chan *c)
+{
+    return __atomic_load_n(&c->nudged, __ATOMIC_RELAXED) &&
+           __atomic_exchange_n(&c->nudged, false, __ATOMIC_SEQ_CST);
 }
 
 err chan_receive(struct chan *c, struct chan_item **ret_item, deadline until)
 {
     err e = NULL;
-    pthread_mutex_lock(&c->lock);
-    while (c->first == NULL && e == NULL) {
-        if (c->nudged || deadline_passed(until))
-            e = err_new(ERR_TIMEOUT, "nothing came");
-        else
-            e = fiber_current() ? wait_on_fiber(c, until) : wait_on_thread(c, until);
-    }
-    c->nudged = false;
-    if (c->first) {
-        e = NULL;
-        *ret_item = c->first;
-        c->first = c->first->next;
+    for (;;) {
         if (c->first == NULL)
-            c->end = &c->first;
+            collect(c);
+        bool nudged = take_nudge(c);
+        if (c->first)
+            break;
+        if (e)
+            return e;
+        if (nudged || deadline_passed(until))
+            return err_new(ERR_TIMEOUT, "nothing came");
+        e = fiber_current() ? wait_on_fiber(c, until) : wait_on_thread(c, until);
     }
-    pthread_mutex_unlock(&c->lock);
-    return e;
+    *ret_item = c->first;
+    c->first = c->first->next;
+    return NULL;
 }

@@ -1,5 +1,5 @@
+#include "base/sanitize.h"
 #include "runtime/file.h"
-#include "runtime/sanitize.h"
 #include "runtime/sim_fs.h"
 #include "runtime/tls.h"
 #include "tests/test.h"

@@ -1,6 +1,6 @@
 #include "base/clock.h"
+#include "base/sanitize.h"
 #include "runtime/file.h"
-#include "runtime/sanitize.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
 #include "runtime/tls_inside.h"

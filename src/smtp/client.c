@@ -10,14 +10,16 @@
 void smtp_client_init(struct smtp_client *c, struct net_conn *conn,
                       const struct smtp_client_options *options)
 {
-    *c = (struct smtp_client){.conn = conn, .options = *options};
+    *c = (struct smtp_client){.conn = conn, .options = *options, .until = DEADLINE_NEVER};
     c->arena = arena_open(SMTP_CLIENT_ARENA_BYTES_MAX);
+    c->replies = arena_open(2 * SMTP_REPLY_BYTES_MAX);
 }
 
 void smtp_client_release(struct smtp_client *c)
 {
     net_close(c->conn);
     arena_close(c->arena);
+    arena_close(c->replies);
     *c = (struct smtp_client){0};
 }
 
@@ -72,7 +74,7 @@ err smtp_client_starttls(struct smtp_client *c, struct tls_client *tls, str serv
         *ret_reply = reply;
         return NULL;
     }
-    deadline until = deadline_after(c->options.timeouts.command);
+    deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
     TRY(tls_connect(c->conn, tls, server_name, verify, until));
     tell_tls(c);
     c->capabilities = (struct smtp_capabilities){0};
@@ -208,25 +210,47 @@ struct transaction {
     size_t accepted; /* recipients that RCPT took and nothing has decided since */
 };
 
+/* What stays of a reply when the next one comes. */
+static struct smtp_reply keep(struct transaction *t, const struct smtp_reply *reply)
+{
+    return (struct smtp_reply){
+        reply->code, arena_str(t->arena, reply->enhanced),
+        arena_str(t->arena, str_slice(reply->text, 0, SMTP_VERDICT_TEXT_BYTES_MAX))};
+}
+
 static void decide(struct transaction *t, size_t i, enum smtp_stage stage,
                    const struct smtp_reply *reply)
 {
-    t->verdicts[i] = (struct smtp_verdict){true, stage, *reply};
+    t->verdicts[i] = (struct smtp_verdict){true, stage, keep(t, reply)};
 }
 
 /* One reply for all that are still open. */
 static void decide_open(struct transaction *t, enum smtp_stage stage,
                         const struct smtp_reply *reply)
 {
+    struct smtp_reply kept = keep(t, reply);
     for (size_t i = 0; i < t->offer->rcpt_count; i++)
         if (!t->verdicts[i].decided)
-            decide(t, i, stage, reply);
+            t->verdicts[i] = (struct smtp_verdict){true, stage, kept};
     t->accepted = 0;
+}
+
+/* The reply is good until the next one. */
+static err hear(struct transaction *t, struct smtp_reply *ret_reply, int64_t timeout_ms)
+{
+    arena_reset(t->client->replies);
+    return smtp_client_talk_read(t->client, t->client->replies, ret_reply, timeout_ms);
+}
+
+static err reset(struct transaction *t)
+{
+    arena_reset(t->client->replies);
+    return smtp_client_talk_reset(t->client, t->client->replies);
 }
 
 static err read_reply(struct transaction *t, struct smtp_reply *ret_reply, int64_t timeout_ms)
 {
-    TRY(smtp_client_talk_read(t->client, t->arena, ret_reply, timeout_ms));
+    TRY(hear(t, ret_reply, timeout_ms));
     if (ret_reply->code == 421) /* the server is about to leave: what it has not answered is open */
         return err_new(ERR_CLOSED, "the server closes: 421 %.*s",
                        STR_ARG(str_slice(ret_reply->text, 0, 120)));
@@ -265,7 +289,7 @@ static err read_rcpt_verdict(struct transaction *t, size_t i)
 
 static err block_deadline(struct smtp_client *c, str run)
 {
-    return net_write(c->conn, run, deadline_after(c->options.timeouts.data_block));
+    return net_write(c->conn, run, smtp_client_talk_until(c, c->options.timeouts.data_block));
 }
 
 static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
@@ -274,7 +298,7 @@ static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
     smtp_data_writer_init(&writer);
     for (;;) {
         str piece, run;
-        TRY(o->read(o->body, &piece, deadline_after(c->options.timeouts.data_block)));
+        TRY(o->read(o->body, &piece, smtp_client_talk_until(c, c->options.timeouts.data_block)));
         if (piece.len == 0)
             break;
         do {
@@ -291,7 +315,7 @@ static err send_stuffed(struct smtp_client *c, const struct smtp_offer *o)
 static err flush_content(struct smtp_client *c, uint64_t bytes)
 {
     smtp_client_talk_note(c, "->", bytes);
-    TRY(net_flush(c->conn, deadline_after(c->options.timeouts.data_block)));
+    TRY(net_flush(c->conn, smtp_client_talk_until(c, c->options.timeouts.data_block)));
     c->after_dot = true;
     return NULL;
 }
@@ -305,7 +329,7 @@ static err send_chunk(struct smtp_client *c, const struct smtp_offer *o, str *re
     *left -= size;
     while (size > 0) {
         if (rest->len == 0)
-            TRY(o->read(o->body, rest, deadline_after(c->options.timeouts.data_block)));
+            TRY(o->read(o->body, rest, smtp_client_talk_until(c, c->options.timeouts.data_block)));
         if (rest->len == 0)
             return err_new(ERR_DAMAGED, "the body is shorter than its size says");
         str run = str_slice(*rest, 0, (size_t)size);
@@ -324,12 +348,12 @@ static err read_final_verdicts(struct transaction *t)
         struct smtp_reply reply;
         if (t->verdicts[i].decided)
             continue;
-        TRY(smtp_client_talk_read(c, t->arena, &reply, c->options.timeouts.data_done));
+        TRY(hear(t, &reply, c->options.timeouts.data_done));
         decide(t, i, SMTP_STAGE_BODY, &reply);
     }
     if (!c->options.lmtp) {
         struct smtp_reply reply;
-        TRY(smtp_client_talk_read(c, t->arena, &reply, c->options.timeouts.data_done));
+        TRY(hear(t, &reply, c->options.timeouts.data_done));
         decide_open(t, SMTP_STAGE_BODY, &reply);
     }
     c->after_dot = false;
@@ -347,11 +371,11 @@ static err send_by_chunks(struct transaction *t)
             break;
         struct smtp_reply reply;
         c->stage = SMTP_STAGE_BODY;
-        TRY(net_flush(c->conn, deadline_after(c->options.timeouts.data_block)));
+        TRY(net_flush(c->conn, smtp_client_talk_until(c, c->options.timeouts.data_block)));
         TRY(read_reply(t, &reply, c->options.timeouts.data_done));
         if (!smtp_reply_ok(&reply)) {
             decide_open(t, SMTP_STAGE_BODY, &reply);
-            return smtp_client_talk_reset(c, t->arena);
+            return reset(t);
         }
     } while (left > 0);
     TRY(flush_content(c, t->offer->size));
@@ -364,9 +388,7 @@ static err end_empty_data(struct transaction *t)
 {
     struct smtp_reply ignored;
     TRY(smtp_client_talk_say(t->client, "."));
-    TRY(smtp_client_talk_read(t->client, t->arena, &ignored,
-                              t->client->options.timeouts.data_done));
-    return NULL;
+    return hear(t, &ignored, t->client->options.timeouts.data_done);
 }
 
 static err read_data_verdict(struct transaction *t, bool *ret_go)
@@ -380,7 +402,7 @@ static err read_data_verdict(struct transaction *t, bool *ret_go)
     if (reply.code < 400) /* no server may say so; the mail was not sent */
         return err_new(ERR_PROTOCOL, "reply %d to DATA", reply.code);
     decide_open(t, SMTP_STAGE_DATA, &reply);
-    return smtp_client_talk_reset(t->client, t->arena);
+    return reset(t);
 }
 
 static err send_by_data(struct transaction *t, bool data_said)
@@ -461,12 +483,12 @@ err smtp_client_offer(struct smtp_client *c, const struct smtp_offer *o, struct 
     c->after_dot = false;
     TRY(offer_envelope(&t, &data_said));
     if (t.accepted == 0 && !data_said)
-        return smtp_client_talk_reset(c, arena);
+        return reset(&t);
     return by_chunks(c, o) ? send_by_chunks(&t) : send_by_data(&t, data_said);
 }
 
-err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
-                    struct smtp_reply *ret_reply)
+static err ask(struct smtp_client *c, str address, struct arena *arena,
+               struct smtp_reply *ret_reply)
 {
     struct smtp_reply reply;
     TRY(smtp_client_talk_say(c, "MAIL FROM:<>%s", str_is_ascii(address) ? "" : " SMTPUTF8"));
@@ -483,6 +505,16 @@ err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
     TRY(smtp_client_talk_say(c, "RSET"));
     err e = smtp_client_talk_read(c, arena, &ignored, c->options.timeouts.command);
     return e && fiber_canceled() ? e : NULL; /* the recipient's own reply is here */
+}
+
+err smtp_client_ask(struct smtp_client *c, str address, struct arena *arena,
+                    struct smtp_reply *ret_reply, deadline until)
+{
+    deadline before = c->until;
+    c->until = deadline_sooner(before, until);
+    err e = ask(c, address, arena, ret_reply);
+    c->until = before;
+    return e;
 }
 
 enum { QUIT_WAIT_MS = 2000 };

@@ -40,10 +40,12 @@ enum {
 struct smtp_client {
     struct net_conn *conn;
     struct smtp_client_options options;
-    struct arena *arena; /* what the server said at hello lives here */
+    struct arena *arena;   /* what the server said at hello lives here */
+    struct arena *replies; /* the last reply of a transaction, whole */
     struct smtp_capabilities capabilities;
     struct smtp_reply last; /* the last reply had; good until the next call, for telling why */
     enum smtp_stage stage;
+    deadline until; /* no wait goes past it: DEADLINE_NEVER unless somebody sets it */
     bool esmtp;
     bool after_dot; /* the content was sent whole and no reply has come: nobody knows */
     int mails;
@@ -102,5 +104,5 @@ must_use err smtp_client_offer(struct smtp_client *, const struct smtp_offer *, 
 /* MAIL FROM:<>, RCPT TO:<address>, RSET: does the server take this recipient? The reply is the one
  * to RCPT. ERR_PROTOCOL: MAIL was refused, so nothing is known of the recipient. */
 must_use err smtp_client_ask(struct smtp_client *, str address, struct arena *,
-                             struct smtp_reply *ret_reply);
+                             struct smtp_reply *ret_reply, deadline until);
 void smtp_client_quit(struct smtp_client *); /* politely, without waiting long */

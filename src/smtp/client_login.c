@@ -139,7 +139,7 @@ static err step(struct sasl_client **sasl, struct buf *challenge, struct buf *re
 static err answer(struct smtp_client *c, struct sasl_client **sasl, const struct smtp_reply *reply)
 {
     struct buf challenge, response;
-    deadline until = deadline_after(c->options.timeouts.command);
+    deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
     buf_init(&challenge, RESPONSE_BYTES_MAX);
     buf_init(&response, RESPONSE_BYTES_MAX);
     err e = codec_base64_decode(str_trim(reply->text), &challenge);

@@ -8,9 +8,14 @@ static void tell(struct smtp_client *c, const char *mark, str line)
         c->options.transcript(c->options.transcript_arg, mark, line);
 }
 
+deadline smtp_client_talk_until(const struct smtp_client *c, int64_t timeout_ms)
+{
+    return deadline_sooner(deadline_after(timeout_ms), c->until);
+}
+
 static err send_line(struct smtp_client *c, str line)
 {
-    deadline until = deadline_after(c->options.timeouts.command);
+    deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
     ASSERT(str_find(line, '\r') == STR_NONE && str_find(line, '\n') == STR_NONE);
     TRY(net_write(c->conn, line, until));
     return net_write(c->conn, S("\r\n"), until);
@@ -71,7 +76,8 @@ static bool repeats_login(const struct smtp_client *c, str text)
 err smtp_client_talk_read(struct smtp_client *c, struct arena *arena, struct smtp_reply *ret_reply,
                           int64_t timeout_ms)
 {
-    deadline until = deadline_after(timeout_ms);
+    int64_t began_ms = clock_steady_ms();
+    deadline until = smtp_client_talk_until(c, timeout_ms);
     TRY(net_flush(c->conn, until));
     for (;;) {
         str input = net_input(c->conn);
@@ -85,7 +91,7 @@ err smtp_client_talk_read(struct smtp_client *c, struct arena *arena, struct smt
         err e = net_fill(c->conn, until);
         if (e && e->kind == ERR_TIMEOUT)
             return err_wrap(e, "no reply to %s in %lld s", smtp_verdict_stage_name(c->stage),
-                            (long long)timeout_ms / 1000);
+                            (long long)(clock_steady_ms() - began_ms) / 1000);
         if (e)
             return err_wrap(e, "waiting for the reply to %s", smtp_verdict_stage_name(c->stage));
     }

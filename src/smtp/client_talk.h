@@ -3,6 +3,8 @@
 #pragma once
 #include "smtp/client.h"
 
+/* So long from now on, but not past client->until. */
+deadline smtp_client_talk_until(const struct smtp_client *, int64_t timeout_ms);
 /* Collect one command line (CRLF is added); it goes out before the next reply is read. */
 must_use err smtp_client_talk_say(struct smtp_client *, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));

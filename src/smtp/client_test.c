@@ -47,7 +47,7 @@ static void begin(struct stage *st, struct group *group, str script, struct smtp
     struct net_conn *conn;
     group_init(group);
     *st = (struct stage){0};
-    buf_init(&st->script, 16 << 20);
+    buf_init(&st->script, 128 << 20);
     buf_init(&st->heard, HEARD_BYTES_MAX);
     CHECK_DONE(buf_add(&st->script, script), "script");
     CHECK_DONE(address_parse(S("192.0.2.1:25"), 0, &at), "address");
@@ -162,7 +162,7 @@ static void asked(void *arg)
         struct smtp_reply reply = {0};
         begin(&st, &group, str_of(cases[i].script.ptr), &c);
         CHECK_DONE(greet(&c), cases[i].label);
-        err e = smtp_client_ask(&c, S("bob@x.example"), c.arena, &reply);
+        err e = smtp_client_ask(&c, S("bob@x.example"), c.arena, &reply, deadline_after(60000));
         CHECK((e == NULL) == (cases[i].code != 0), cases[i].label);
         CHECK(reply.code == cases[i].code, cases[i].label);
         end(&st, &group, &c);
@@ -301,3 +301,46 @@ static void offers(void *arg)
 }
 
 TEST(smtp_client_offers) { sim_run(1, offers, NULL); }
+
+/* A refusal of 60 KiB to each of a thousand recipients: what is kept of them is bounded. */
+static void long_refusals(void *arg)
+{
+    enum { RCPTS = 1000, LINES = 100 };
+    (void)arg;
+    struct arena *arena = arena_open(2 * RCPTS * SMTP_VERDICT_TEXT_BYTES_MAX);
+    struct envelope_rcpt *rcpts = ARENA_ARRAY(arena, struct envelope_rcpt, RCPTS);
+    size_t *indexes = ARENA_ARRAY(arena, size_t, RCPTS);
+    struct smtp_verdict *verdicts = ARENA_ARRAY(arena, struct smtp_verdict, RCPTS);
+    struct buf script, reply;
+    buf_init(&script, 128 << 20);
+    buf_init(&reply, SMTP_REPLY_BYTES_MAX);
+    CHECK_DONE(buf_add(&script, S(HI "250 ok\r\n")), "hello, MAIL");
+    for (int i = 0; i < LINES; i++)
+        CHECK_DONE(buf_addf(&reply, "550%c%0600d\r\n", i + 1 < LINES ? '-' : ' ', i), "line");
+    for (size_t i = 0; i < RCPTS; i++) {
+        rcpts[i] = (struct envelope_rcpt){.address = S("c@d.example"), .destination = S("d")};
+        indexes[i] = i;
+        CHECK_DONE(buf_addf(&script, "|%.*s", STR_ARG(buf_str(&reply))), "refusal");
+    }
+    CHECK_DONE(buf_add(&script, S("|250 ok\r\n")), "RSET");
+    struct envelope env = {.sender = S("a@b.example"), .rcpts = rcpts, .rcpt_count = RCPTS};
+    str body = S("x\r\n");
+    struct smtp_offer o = {&env, indexes, RCPTS, false, body.len, 0, read_once, &body};
+    struct stage st;
+    struct group group;
+    struct smtp_client c;
+    begin(&st, &group, buf_str(&script), &c);
+    CHECK_DONE(greet(&c), "greet");
+    size_t before = arena_used(arena);
+    CHECK_DONE(smtp_client_offer(&c, &o, arena, verdicts), "offer");
+    CHECK(arena_used(arena) - before <= RCPTS * (SMTP_VERDICT_TEXT_BYTES_MAX + 64), "bounded");
+    CHECK(arena_used(c.replies) <= 2 * SMTP_REPLY_BYTES_MAX, "one reply at a time");
+    CHECK(verdicts[0].reply.text.len == SMTP_VERDICT_TEXT_BYTES_MAX, "cut");
+    CHECK(verdicts[RCPTS - 1].reply.code == 550, "the last one has its own");
+    end(&st, &group, &c);
+    buf_release(&script);
+    buf_release(&reply);
+    arena_close(arena);
+}
+
+TEST(smtp_client_keeps_little_of_long_refusals) { sim_run(1, long_refusals, NULL); }

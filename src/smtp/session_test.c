@@ -1,109 +1,19 @@
 /* Server and client of this folder against each other, in the simulation. */
-#include "base/mem.h"
+#include "smtp/session_test.h"
 #include "runtime/sim.h"
 #include "smtp/client.h"
-#include "smtp/server.h"
 #include "tests/test.h"
 
-enum { KEPT_MAX = 8 };
-
-struct post { /* a backend that keeps everything in memory */
+struct post {
     struct net_listener *listener;
     struct group group;
-    struct smtp_server_options options;
-    struct buf content;
-    char sender[100];
-    char rcpts[200];
-    int kept, chunks;
-    bool refuse_second_rcpt, stop;
-};
-
-static struct post *post_of(struct smtp_session *s) { return s->context; }
-
-static err on_greet(struct smtp_session *s, struct smtp_answer *a, deadline until)
-{
-    (void)s, (void)a, (void)until;
-    return NULL;
-}
-
-static const char *no_mechanisms(struct smtp_session *s)
-{
-    (void)s;
-    return "";
-}
-
-static err on_mail(struct smtp_session *s, const struct smtp_mail *m, struct smtp_answer *a,
-                   deadline until)
-{
-    (void)a, (void)until;
-    str_to_chars(m->from.text, post_of(s)->sender, sizeof post_of(s)->sender);
-    post_of(s)->rcpts[0] = '\0';
-    return NULL;
-}
-
-static err on_rcpt(struct smtp_session *s, const struct smtp_rcpt *r, struct smtp_answer *a,
-                   deadline until)
-{
-    (void)until;
-    struct post *p = post_of(s);
-    if (p->refuse_second_rcpt && p->rcpts[0]) {
-        smtp_answer_set(a, 550, "5.1.1", "No such user");
-        return NULL;
-    }
-    size_t used = strlen(p->rcpts);
-    snprintf(p->rcpts + used, sizeof p->rcpts - used, "%.*s ", STR_ARG(r->to.text));
-    return NULL;
-}
-
-static err on_begin(struct smtp_session *s, struct smtp_answer *a, deadline until)
-{
-    (void)a, (void)until;
-    buf_clear(&post_of(s)->content);
-    return NULL;
-}
-
-static err on_content(struct smtp_session *s, str run, deadline until)
-{
-    (void)until;
-    return buf_add(&post_of(s)->content, run);
-}
-
-static err on_done(struct smtp_session *s, const struct smtp_scan *scan, struct smtp_answer *a,
-                   deadline until)
-{
-    (void)scan, (void)until;
-    post_of(s)->kept++;
-    smtp_answer_set(a, 250, "2.0.0", "kept");
-    return NULL;
-}
-
-static void on_reset(struct smtp_session *s) { (void)s; }
-
-static const struct smtp_backend backend = {
-    .greet = on_greet,
-    .hello = on_greet,
-    .mechanisms = no_mechanisms,
-    .mail = on_mail,
-    .rcpt = on_rcpt,
-    .begin = on_begin,
-    .content = on_content,
-    .done = on_done,
-    .reset = on_reset,
+    struct smtp_session_test server;
 };
 
 static void serve_one(void *arg)
 {
     struct post *p = arg;
-    struct net_conn *conn;
-    if (net_accept(p->listener, &conn, DEADLINE_NEVER))
-        return;
-    struct smtp_session s = {
-        .conn = conn, .options = &p->options, .backend = &backend, .context = p};
-    smtp_server_init(&s);
-    err e = smtp_server_run(&s);
-    (void)e; /* a client that just leaves is fine here */
-    smtp_server_release(&s);
-    net_close(conn);
+    smtp_session_test_serve(&p->server, p->listener);
 }
 
 static const struct smtp_client_options client_options = {
@@ -116,16 +26,8 @@ static void post_open(struct post *p)
     struct address at;
     CHECK_DONE(address_parse(S("192.0.2.1:25"), 0, &at), "address");
     CHECK_DONE(net_listen(&at, &p->listener), "listen");
-    buf_init(&p->content, 4 << 20);
-    p->options = (struct smtp_server_options){
-        .hostname = S("mx.example"),
-        .message_bytes_max = 3 << 20,
-        .recipients_max = 100,
-        .junk_commands_max = 100,
-        .command_ms = 300000,
-        .data_ms = 180000,
-        .done_ms = 600000,
-    };
+    smtp_session_test_init(&p->server);
+    p->server.options.message_bytes_max = 3 << 20;
     group_init(&p->group);
 }
 
@@ -133,7 +35,7 @@ static void post_close(struct post *p)
 {
     group_close(&p->group);
     net_listener_close(p->listener);
-    buf_release(&p->content);
+    smtp_session_test_release(&p->server);
 }
 
 static void dial(struct post *p, struct smtp_client *ret_client)
@@ -210,17 +112,17 @@ static void round_trips(void *arg)
         struct buf message;
         buf_init(&message, 4 << 20);
         make_message(&message, cases[i].size);
-        p->refuse_second_rcpt = cases[i].refuse;
-        int kept = p->kept;
+        p->server.refuse_second_rcpt = cases[i].refuse;
+        int kept = p->server.kept;
         sim_net_set_rules(&(struct sim_net_rules){.read_bytes_max = cases[i].read_bytes_max});
         dial(p, &c);
         offer(&c, buf_str(&message), verdicts);
         CHECK(verdicts[0].decided && verdicts[0].reply.code == 250, cases[i].label);
         CHECK(verdicts[0].stage == SMTP_STAGE_BODY, cases[i].label);
         CHECK(verdicts[1].reply.code == (cases[i].refuse ? 550 : 250), cases[i].label);
-        CHECK(p->kept == kept + 1, cases[i].label);
-        CHECK(str_eq(buf_str(&p->content), buf_str(&message)), cases[i].label);
-        CHECK_STR(str_of(p->rcpts),
+        CHECK(p->server.kept == kept + 1, cases[i].label);
+        CHECK(str_eq(buf_str(&p->server.content), buf_str(&message)), cases[i].label);
+        CHECK_STR(str_of(p->server.accepted),
                   cases[i].refuse ? "bob@example.net " : "bob@example.net eve@example.net ",
                   cases[i].label);
         smtp_client_quit(&c);

@@ -4,7 +4,7 @@
 #pragma once
 #include "smtp/server.h"
 
-enum { SMTP_SESSION_TEST_REPLY_BYTES_MAX = 8 << 20 };
+enum { SMTP_SESSION_TEST_REPLY_BYTES_MAX = 8 << 20, SMTP_SESSION_TEST_CONTENT_BYTES_MAX = 4 << 20 };
 
 struct smtp_session_test {
     struct smtp_server_options options;
@@ -12,8 +12,9 @@ struct smtp_session_test {
     struct buf replies; /* all that the client has read */
     int mails, rcpts, kept, resets, refusals;
     size_t mail_arena_used; /* at most, seen at RCPT */
+    char accepted[200];     /* recipients of the last mail, a blank behind each; cut */
     str mechanisms;
-    bool refuse_hello, refuse_begin, tls_seen;
+    bool refuse_hello, refuse_begin, refuse_second_rcpt, tls_seen;
     bool fail_done;
     enum err_kind done_kind;
     /* how the client behaves */
@@ -27,6 +28,8 @@ struct smtp_session_test {
 
 void smtp_session_test_init(struct smtp_session_test *);
 void smtp_session_test_release(struct smtp_session_test *);
+/* One connection of the listener, from its greeting to its end. */
+void smtp_session_test_serve(struct smtp_session_test *, struct net_listener *);
 /* In a simulation: one connection; counts and replies start anew. */
 void smtp_session_test_talk(struct smtp_session_test *, str input);
 /* The last code of each reply, one blank between two: "220 250 354 250". */

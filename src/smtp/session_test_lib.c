@@ -47,7 +47,15 @@ static err on_mail(struct smtp_session *s, const struct smtp_mail *m, struct smt
 {
     (void)m, (void)a, (void)until;
     test_of(s)->mails++;
+    test_of(s)->accepted[0] = '\0';
     return NULL;
+}
+
+static void note_accepted(struct smtp_session_test *t, str address)
+{
+    size_t used = strlen(t->accepted);
+    t->rcpts++;
+    snprintf(t->accepted + used, sizeof t->accepted - used, "%.*s ", STR_ARG(address));
 }
 
 static err on_rcpt(struct smtp_session *s, const struct smtp_rcpt *r, struct smtp_answer *a,
@@ -61,8 +69,10 @@ static err on_rcpt(struct smtp_session *s, const struct smtp_rcpt *r, struct smt
         smtp_answer_set(a, 550, "5.1.1", "No such user");
     else if (str_eq(r->to.local, S("later")))
         smtp_answer_set(a, 450, "4.2.0", "Later");
+    else if (t->refuse_second_rcpt && t->accepted[0])
+        smtp_answer_set(a, 550, "5.1.1", "No such user");
     else
-        t->rcpts++;
+        note_accepted(t, r->to.text);
     return NULL;
 }
 
@@ -125,19 +135,24 @@ struct talk {
     int64_t begun_ms;
 };
 
-static void serve(void *arg)
+void smtp_session_test_serve(struct smtp_session_test *t, struct net_listener *listener)
 {
-    struct talk *k = arg;
     struct net_conn *conn;
-    if (net_accept(k->listener, &conn, DEADLINE_NEVER))
+    if (net_accept(listener, &conn, DEADLINE_NEVER))
         return;
     struct smtp_session s = {
-        .conn = conn, .options = &k->test->options, .backend = &backend, .context = k->test};
+        .conn = conn, .options = &t->options, .backend = &backend, .context = t};
     smtp_server_init(&s);
     err e = smtp_server_run(&s);
     (void)e; /* the test looks at what the client has read */
     smtp_server_release(&s);
     net_close(conn);
+}
+
+static void serve(void *arg)
+{
+    struct talk *k = arg;
+    smtp_session_test_serve(k->test, k->listener);
     k->test->lasted_ms = clock_steady_ms() - k->begun_ms;
 }
 
@@ -212,7 +227,7 @@ void smtp_session_test_init(struct smtp_session_test *t)
         .done_ms = 600000,
         .bytes_per_second_min = 100,
     };
-    buf_init(&t->content, 1 << 20);
+    buf_init(&t->content, SMTP_SESSION_TEST_CONTENT_BYTES_MAX);
     buf_init(&t->replies, SMTP_SESSION_TEST_REPLY_BYTES_MAX);
 }
 

@@ -18,10 +18,12 @@ enum smtp_stage {
     SMTP_STAGE_BODY, /* the reply to the final dot, or to BDAT */
 };
 
+enum { SMTP_VERDICT_TEXT_BYTES_MAX = 2000 }; /* of a reply: a server may say 64 KiB to each RCPT */
+
 struct smtp_verdict {
     bool decided;
     enum smtp_stage stage;
-    struct smtp_reply reply; /* texts live in the arena that smtp_client_offer() was given */
+    struct smtp_reply reply; /* texts in the arena that smtp_client_offer() was given; cut */
 };
 
 const char *smtp_verdict_stage_name(enum smtp_stage); /* "MAIL FROM", "end of data" */

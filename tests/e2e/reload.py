@@ -17,6 +17,7 @@ BROKEN = [
     ("an unknown key", "hostnam: mail.test\n"),
     ("a value of the wrong kind", "limits:\n  message: maybe\n"),
     ("a listener without a role", "listeners:\n  - address: 127.0.0.1:1\n"),
+    ("no listener at all", "listeners: []\n"),
     ("a certificate that is not there", None),
 ]
 

@@ -1,4 +1,4 @@
-/* runtime/sanitize.h -- is this build watched by a sanitizer? (gcc and clang say it differently) */
+/* base/sanitize.h -- is this build watched by a sanitizer? (gcc and clang say it differently) */
 #pragma once
 
 #if defined(__SANITIZE_ADDRESS__)
