@@ -115,6 +115,8 @@ static void lay_out(struct queue_committer *c, struct queue_segment *s, struct o
         r->sequence = c->next_sequence++;
         w->offset = offset;
         offset += queue_record_bytes(r);
+        r->flags = (uint8_t)(r->flags | (group_left > 0 ? QUEUE_RECORD_MEMBER : 0) |
+                             (i == 0 ? QUEUE_RECORD_FIRST : 0));
         put_copy(o, NULL, QUEUE_RECORD_HEADER_BYTES);
         queue_record_encode(r, s->seed, header);
         if (group_left > 0) {
@@ -239,7 +241,9 @@ static void take_effect(struct queue *q, struct queue_segment *s)
 
 /* ---- when it goes wrong -------------------------------------------------------------------- */
 
-static void stop(struct queue *q, struct queue_segment *s, err e)
+enum { STOP_FIRST_MS = 500, STOP_LONGEST_MS = 30 * 1000, STOP_CALM_MS = 5 * 60 * 1000 };
+
+void queue_batch_stop(struct queue *q, struct queue_segment *s, err e)
 {
     struct queue_committer *c = q->committer;
     log_err(e, "spool %s has stopped; nothing is accepted until it is reopened", q->folder);
@@ -250,29 +254,38 @@ static void stop(struct queue *q, struct queue_segment *s, err e)
     q->stopped = true;
     q->stats.sync_errors++;
     pthread_mutex_unlock(&q->lock);
-    c->reopen_wait_ms = c->reopen_wait_ms ? c->reopen_wait_ms * 2 : 500;
-    if (c->reopen_wait_ms > 30000)
-        c->reopen_wait_ms = 30000;
+    /* A disk that fails again soon after each reopening is not asked twice a second for ever. */
+    bool calm = c->reopen_wait_ms == 0 || deadline_passed(c->calm_at);
+    c->reopen_wait_ms = calm ? STOP_FIRST_MS : c->reopen_wait_ms * 2;
+    if (c->reopen_wait_ms > STOP_LONGEST_MS)
+        c->reopen_wait_ms = STOP_LONGEST_MS;
     c->reopen_at = deadline_after(c->reopen_wait_ms);
+    c->calm_at = deadline_after(STOP_CALM_MS);
+}
+
+/* Nothing more is written to it. */
+static void leave(struct queue_committer *c, const struct queue_segment *s)
+{
+    for (int i = 0; i < QUEUE_STREAMS; i++)
+        if (c->active[i] == s)
+            c->active[i] = NULL;
 }
 
 static void retire(struct queue *q, struct queue_segment *s)
 {
-    struct queue_committer *c = q->committer;
-    for (int i = 0; i < QUEUE_STREAMS; i++)
-        if (c->active[i] == s)
-            c->active[i] = NULL;
+    leave(q->committer, s);
     if (s->suspect)
         return;
     s->status = QUEUE_SEGMENT_SEALING;
     queue_supply_seal(q, s);
 }
 
-/* Say durably, in another segment, that the batch never happened. */
-static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch)
+/* Say durably, in another segment, that the batch never happened. *ret_other: that segment, or as
+ * before. */
+static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch,
+                       struct queue_segment **ret_other)
 {
     struct queue_committer *c = q->committer;
-    retire(q, s);
     queue_batch_clear(&c->batch);
     struct queue_write *w = queue_batch_add(&c->batch, QUEUE_EFFECT_NAME, QUEUE_RECORD_ABORT);
     w->record.id = batch;
@@ -282,12 +295,35 @@ static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch)
         queue_batch_room(q, QUEUE_HOT, false, QUEUE_RECORD_HEADER_BYTES, 1, 0);
     if (other == NULL)
         return err_new(ERR_LIMIT, "no segment is left to abort in");
+    *ret_other = other;
     TRY(write_batch(c, other));
     TRY(fault_point("spool.sync"));
     TRY(file_sync(other->file));
     c->next_batch++;
     take_effect(q, other);
     return NULL;
+}
+
+/* The batch was not written, or not all of it. Until that is said durably the segment cannot be
+ * sealed: reopening says it then. */
+static void batch_failed(struct queue *q, struct queue_segment *s, uint64_t batch, err e)
+{
+    struct queue_committer *c = q->committer;
+    struct queue_segment *other = NULL;
+    leave(c, s);
+    if (!q->stopped) /* else this was to be the way out, and there is none yet */
+        e = abort_batch(q, s, batch, &other);
+    if (e == NULL) {
+        retire(q, s);
+        return;
+    }
+    s->failed_batch = batch;
+    queue_batch_stop(q, s, e);
+    if (other == NULL)
+        return;
+    other->suspect = true;
+    other->failed_batch = c->next_batch++;
+    leave(c, other);
 }
 
 struct queue_segment *queue_batch_room(struct queue *q, enum queue_stream stream, bool new_mail,
@@ -351,16 +387,10 @@ err queue_batch_commit(struct queue *q, struct queue_segment *s)
     }
     if (written) {
         s->failed_batch = batch;
-        stop(q, s, e);
-        retire(q, s);
+        queue_batch_stop(q, s, e);
+        leave(c, s);
         return e;
     }
-    err aborted = abort_batch(q, s, batch);
-    if (aborted) {
-        struct queue_segment *active = c->active[QUEUE_HOT];
-        stop(q, active ? active : s, aborted);
-        if (active)
-            retire(q, active);
-    }
+    batch_failed(q, s, batch, e);
     return e;
 }

@@ -45,5 +45,7 @@ void queue_batch_finish(struct queue_batch *, struct queue_write *); /* its leng
 /* The segment for so much more, a fresh one when needed. NULL: there is none now. */
 struct queue_segment *queue_batch_room(struct queue *, enum queue_stream, bool new_mail,
                                        uint64_t bytes, uint32_t records, uint64_t meta_bytes);
+/* The segment is suspect, and nothing is accepted until all has been written again elsewhere. */
+void queue_batch_stop(struct queue *, struct queue_segment *, err);
 /* Write, sync, take effect. On an err the store may have stopped. */
 must_use err queue_batch_commit(struct queue *, struct queue_segment *);

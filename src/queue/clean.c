@@ -393,8 +393,10 @@ static err reopen_segment(struct queue *q, struct queue_segment *s)
     pthread_mutex_lock(&q->lock);
     s->status = empty ? QUEUE_SEGMENT_FREEING : QUEUE_SEGMENT_SEALED;
     pthread_mutex_unlock(&q->lock);
-    if (empty)
+    if (empty && s->count > 0)
         queue_supply_quarantine(q, s);
+    else if (empty) /* there never was anything in it: a disk that fails is not filled with such */
+        queue_supply_free(q, s);
     return NULL;
 }
 
@@ -409,14 +411,14 @@ void queue_clean_reopen(struct queue *q)
         err e = reopen_segment(q, s);
         if (e) {
             log_err(e, "spool %s: cannot be reopened yet", q->folder);
-            c->reopen_at = deadline_after(c->reopen_wait_ms ? c->reopen_wait_ms : 500);
+            if (deadline_passed(c->reopen_at)) /* it did not come to a write */
+                c->reopen_at = deadline_after(c->reopen_wait_ms);
             return;
         }
     }
     pthread_mutex_lock(&q->lock);
     q->stopped = false;
     pthread_mutex_unlock(&q->lock);
-    c->reopen_wait_ms = 0;
     log_warn("spool %s is open again", q->folder);
     queue_alarm_resumed(q);
 }

@@ -1,7 +1,6 @@
 #include "queue/commit.h"
 #include "base/log.h"
 #include "base/mem.h"
-#include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/clean.h"
 #include "queue/index.h"
@@ -446,15 +445,7 @@ static void segment_sealed(struct queue *q, struct queue_segment *s)
 
 static void segment_unsealed(struct queue *q, struct queue_segment *s)
 {
-    err e = err_new(ERR_SYSTEM, "segment %08x could not be sealed", s->number);
-    s->suspect = true;
-    if (!q->stopped)
-        queue_alarm_stopped(q, e);
-    pthread_mutex_lock(&q->lock);
-    q->stopped = true;
-    q->stats.sync_errors++;
-    pthread_mutex_unlock(&q->lock);
-    q->committer->reopen_at = deadline_after(500);
+    queue_batch_stop(q, s, err_new(ERR_SYSTEM, "segment %08x could not be sealed", s->number));
 }
 
 static void sort_in(struct queue *q, struct queue_request *r)

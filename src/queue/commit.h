@@ -36,6 +36,7 @@ struct queue_committer {
     struct queue_cleaning cleaning;
     deadline reopen_at;
     int64_t reopen_wait_ms;
+    deadline calm_at; /* from then on a failure is a first one */
 };
 
 void queue_commit_init(struct queue *);

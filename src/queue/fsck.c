@@ -93,7 +93,7 @@ static void note_gap(void *arg, const struct queue_segment_gap *gap)
 {
     struct check *c = arg;
     char where[96];
-    if (gap->batch_after >= c->last_batch) {
+    if (gap->batch_after >= c->last_batch && !gap->first_after) {
         c->result.torn += gap->to - gap->from;
         return;
     }

@@ -32,6 +32,9 @@ enum queue_record_type {
 enum queue_record_flags {
     QUEUE_RECORD_FILE = 1,      /* the content is in a body file; the body here is its prefix */
     QUEUE_RECORD_HEAD_FILE = 2, /* the head is in the body file, behind the content */
+    QUEUE_RECORD_MEMBER = 4,    /* of a group: a torn batch may keep it and lose the GROUP */
+    QUEUE_RECORD_FIRST = 8,     /* of its batch: what is invalid in front of it is older */
+    QUEUE_RECORD_CONTENT = QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE, /* where it stands */
 };
 
 struct queue_record {

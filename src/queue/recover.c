@@ -103,12 +103,12 @@ static void note_gap(void *arg, const struct queue_segment_gap *gap)
     r->gaps[r->gap_count++] = *gap;
 }
 
-/* A gap before records of the last batch is that batch's torn part; any other is damage. */
+/* A gap before later records of the last batch is that batch's torn part; any other is damage. */
 static void judge_gaps(struct recovery *r, struct queue_segment *s, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++) {
         const struct queue_segment_gap *g = &r->gaps[i];
-        if (g->batch_after == r->last_batch)
+        if (g->batch_after == r->last_batch && !g->first_after)
             continue;
         alarm_at(r->queue, "invalid bytes are followed by valid records", s->number);
         err e = queue_supply_keep_bytes(r->queue, s, g->from, g->to);
@@ -201,20 +201,18 @@ static void sift(struct recovery *r, struct queue_segment *s)
     s->count = s->updates = 0;
     str rest = buf_str(&all);
     struct queue_segment_entry at;
-    uint16_t good = 0, skip = 0; /* members of a group that is being taken or left */
+    uint64_t good_end = 0, skip_end = 0; /* of a group whose members are being taken or left */
     while (queue_segment_next(s, &rest, &at)) {
         bool last = at.record.batch == r->last_batch;
         bool keep = !numbers_hold(&r->aborted, at.record.batch);
-        if (skip > 0) {
-            skip--;
+        if (at.offset < skip_end) {
             keep = false;
-        } else if (good > 0) {
-            good--;
         } else if (last && keep && at.record.type == QUEUE_RECORD_GROUP) {
             keep = group_whole(s, &at, rest, &scratch);
-            *(keep ? &good : &skip) = at.record.group;
-        } else if (last && keep) {
-            keep = queue_segment_verify(s, &at, &scratch) == NULL;
+            *(keep ? &good_end : &skip_end) = at.offset + QUEUE_RECORD_HEADER_BYTES + at.record.id;
+        } else if (last && keep && at.offset >= good_end) {
+            bool alone = !(at.record.flags & QUEUE_RECORD_MEMBER);
+            keep = alone && queue_segment_verify(s, &at, &scratch) == NULL;
         }
         err_forget();
         if (keep)
@@ -453,21 +451,53 @@ static err rewrite_last(struct recovery *r, struct queue_segment *s)
     return queue_clean_out(r->queue, s, buf_str(&part));
 }
 
-static err close_tails(struct recovery *r)
+/* Nothing in it counts, as it was made and never used: what is to be written next goes there, which
+ * on a full disk is the only place. */
+static err free_unused(struct recovery *r)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < r->unsealed_count; i++) {
+        struct queue_segment *s = r->unsealed[i];
+        if (s->count > 0 || s->suspect) {
+            r->unsealed[kept++] = s;
+            continue;
+        }
+        TRY(queue_supply_free_now(r->queue, s));
+        queue_log_gone(r->queue, s);
+    }
+    r->unsealed_count = kept;
+    return NULL;
+}
+
+/* First of all it is said which records count: were a new batch written before that and the power
+ * went again, what is torn here would no more be of the last batch, and be taken for damage, or for
+ * members of a group that never was whole. */
+static err seal_tails(struct recovery *r)
 {
     for (size_t i = 0; i < r->unsealed_count; i++) {
-        struct queue_segment *s = r->unsealed[i];
-        TRY(rewrite_last(r, s));
-    }
-    for (size_t i = 0; i < r->unsealed_count; i++) {
-        struct queue_segment *s = r->unsealed[i];
-        err e = s->count > 0 ? queue_segment_seal(s) : NULL;
+        err e = queue_segment_seal(r->unsealed[i]);
         if (e && e->kind == ERR_DAMAGED)
             log_err(e, "spool %s", r->queue->folder); /* it is read from front to back again */
         else if (e)
             return e;
-        s->status = QUEUE_SEGMENT_SEALED;
-        buf_release(&s->directory);
+    }
+    return NULL;
+}
+
+static err close_tails(struct recovery *r)
+{
+    TRY(free_unused(r));
+    TRY(seal_tails(r));
+    for (size_t i = 0; i < r->unsealed_count; i++) {
+        err e = rewrite_last(r, r->unsealed[i]);
+        if (e && e->kind == ERR_LIMIT) /* full: it can be emptied only when it is open */
+            log_err(e, "spool %s: the last batch stays where it is", r->queue->folder);
+        else if (e)
+            return e;
+    }
+    for (size_t i = 0; i < r->unsealed_count; i++) {
+        r->unsealed[i]->status = QUEUE_SEGMENT_SEALED;
+        buf_release(&r->unsealed[i]->directory);
     }
     return NULL;
 }

@@ -377,7 +377,7 @@ static err read_record(struct queue_segment *s, uint64_t offset, struct buf *scr
 
 /* The next valid record behind an invalid one; *ret_offset is the file's end when none follows. */
 static err find_next(struct queue_segment *s, uint64_t from, struct buf *scratch,
-                     uint64_t *ret_offset, uint64_t *ret_batch)
+                     uint64_t *ret_offset, struct queue_record *ret_record)
 {
     static const char zeros[QUEUE_RECORD_ALIGN];
     char *block = mem_alloc(SCAN_BLOCK_BYTES);
@@ -398,7 +398,7 @@ static err find_next(struct queue_segment *s, uint64_t from, struct buf *scratch
             if (!valid)
                 continue;
             *ret_offset = from + at;
-            *ret_batch = entry.record.batch;
+            *ret_record = entry.record;
             break;
         }
         from += SCAN_BLOCK_BYTES;
@@ -429,7 +429,10 @@ err queue_segment_scan(struct queue_segment *s,
             continue;
         }
         struct queue_segment_gap g = {.from = offset, .batch_before = s->last_batch};
-        TRY(find_next(s, offset + QUEUE_RECORD_ALIGN, &scratch, &g.to, &g.batch_after));
+        struct queue_record next = {0};
+        TRY(find_next(s, offset + QUEUE_RECORD_ALIGN, &scratch, &g.to, &next));
+        g.batch_after = next.batch;
+        g.first_after = next.flags & QUEUE_RECORD_FIRST;
         if (g.to < s->size && gap)
             gap(arg, &g);
         offset = g.to;

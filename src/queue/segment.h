@@ -91,6 +91,7 @@ bool queue_segment_next(const struct queue_segment *, str *directory,
 struct queue_segment_gap {
     uint64_t from, to;
     uint64_t batch_before, batch_after;
+    bool first_after; /* the record behind it is the first of its batch */
 };
 must_use err queue_segment_scan(struct queue_segment *,
                                 void (*gap)(void *arg, const struct queue_segment_gap *),

@@ -94,7 +94,10 @@ err queue_supply_make(struct queue *q, struct queue_segment **ret_segment)
     char log[QUEUE_PATH_CHARS];
     queue_path(q, log, "log");
     TRY(folder_list(log, look_for_spare, &search));
-    if (!search.found) {
+    if (search.found) { /* the name it had in its last life must be gone before it is written to */
+        TRY(fault_point("spool.folder_sync"));
+        TRY(folder_sync(log));
+    } else {
         queue_path(q, search.path, "log/new");
         TRY(fill_new(q, search.path));
     }
@@ -106,15 +109,15 @@ err queue_supply_make(struct queue *q, struct queue_segment **ret_segment)
 
 /* ---- chores ------------------------------------------------------------------------------- */
 
-static err free_segment(struct queue *q, struct queue_segment *s)
+err queue_supply_free_now(struct queue *q, struct queue_segment *s)
 {
     char from[QUEUE_SEGMENT_PATH_CHARS], to[QUEUE_PATH_CHARS], log[QUEUE_PATH_CHARS];
     queue_segment_path(q->folder, s->number, s->salt, from);
     queue_path(q, to, "log/spare-%08x", s->number);
     queue_path(q, log, "log");
-    bool keep = s->size == q->segment_bytes &&
+    bool keep = !s->suspect && s->size == q->segment_bytes &&
                 __atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) < QUEUE_READY_TARGET;
-    TRY(fault_point(keep ? "spool.rename" : "spool.unlink"));
+    TRY(keep ? fault_point("spool.rename") : fault_point("spool.unlink"));
     TRY(keep ? file_rename(from, to) : file_remove(from));
     TRY(fault_point("spool.folder_sync"));
     return folder_sync(log);
@@ -166,7 +169,7 @@ static void do_chore(struct queue *q, struct chore *c)
         tell(q, e ? QUEUE_REQUEST_UNSEALED : QUEUE_REQUEST_SEALED, c->segment);
         break;
     case CHORE_FREE:
-        e = free_segment(q, c->segment);
+        e = queue_supply_free_now(q, c->segment);
         if (e == NULL)
             tell(q, QUEUE_REQUEST_GONE, c->segment);
         break; /* else it stays, as nothing in it is needed: the next opening tries again */

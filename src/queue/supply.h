@@ -15,6 +15,8 @@ void queue_supply_quarantine(struct queue *, struct queue_segment *); /* then it
 void queue_supply_unlink(struct queue *, uint64_t body_id);
 void queue_supply_wanted(struct queue *); /* a ready segment was taken */
 
+/* For opening and for the thread itself: the file becomes a spare one, or goes. */
+must_use err queue_supply_free_now(struct queue *, struct queue_segment *);
 /* For opening and for the thread itself: one more segment, from a spare file or a new one. */
 must_use err queue_supply_make(struct queue *, struct queue_segment **ret_segment);
 /* Copy bytes that are damaged to quarantine/, for the operator. */

@@ -5,8 +5,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { FAULT_POINTS_MAX = 64 };
-
 struct point {
     const char *name;
     int hits, nth, number;
@@ -20,7 +18,29 @@ static struct point points[FAULT_POINTS_MAX];
 static size_t point_count;
 static void (*crash)(void *arg);
 static void *crash_arg;
+static const char *last = "";
 static _Thread_local int short_number; /* 0: the next write is whole */
+
+/* The linker gathers the section and names its ends; weak: a program may have no points. */
+extern const char *const __start_fault_names[] __attribute__((weak));
+extern const char *const __stop_fault_names[] __attribute__((weak));
+
+size_t fault_names(const char *ret_names[FAULT_POINTS_MAX])
+{
+    size_t count = 0;
+    for (const char *const *at = __start_fault_names; at < __stop_fault_names; at++) {
+        size_t place = 0;
+        while (place < count && strcmp(ret_names[place], *at) < 0)
+            place++;
+        if (place < count && strcmp(ret_names[place], *at) == 0)
+            continue;
+        ASSERT(count < FAULT_POINTS_MAX);
+        memmove(ret_names + place + 1, ret_names + place, (count - place) * sizeof *ret_names);
+        ret_names[place] = *at;
+        count++;
+    }
+    return count;
+}
 
 static struct point *find(const char *name)
 {
@@ -38,6 +58,7 @@ static bool hit(const char *name, struct point *ret_point)
     pthread_mutex_lock(&lock);
     struct point *p = find(name);
     p->hits++;
+    last = p->name;
     bool now = p->armed && (p->sticky ? p->hits >= p->nth : p->hits == p->nth);
     *ret_point = *p;
     pthread_mutex_unlock(&lock);
@@ -55,7 +76,7 @@ static err dawdle(int ms)
     return NULL;
 }
 
-err fault_point(const char *name)
+err fault_hit(const char *name)
 {
     struct point p;
     if (!__atomic_load_n(&active, __ATOMIC_RELAXED))
@@ -112,7 +133,9 @@ void fault_clear(void)
 {
     pthread_mutex_lock(&lock);
     point_count = 0;
+    last = "";
     pthread_mutex_unlock(&lock);
+    short_number = 0;
     __atomic_store_n(&active, false, __ATOMIC_RELAXED);
 }
 
@@ -125,3 +148,11 @@ int fault_hits(const char *name)
 }
 
 void fault_count(bool on) { __atomic_store_n(&active, on, __ATOMIC_RELAXED); }
+
+const char *fault_last(void)
+{
+    pthread_mutex_lock(&lock);
+    const char *name = last;
+    pthread_mutex_unlock(&lock);
+    return name;
+}

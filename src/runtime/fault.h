@@ -6,8 +6,19 @@
 #pragma once
 #include "base/err.h"
 
-/* The err that the test wants here, or NULL. */
-must_use err fault_point(const char *name);
+/* The err that the test wants here, or NULL. The name is a constant: it also goes into a section of
+ * the program, so that fault_names() knows every point there is, hit or not. */
+#define fault_point(point_name)                                                             \
+    __extension__({                                                                         \
+        static const char *const fault_site __attribute__((used, section("fault_names"))) = \
+            (point_name);                                                                   \
+        fault_hit(fault_site);                                                              \
+    })
+must_use err fault_hit(const char *name);
+
+enum { FAULT_POINTS_MAX = 64 };
+/* The names of all points in the program, sorted, each once. */
+size_t fault_names(const char *ret_names[FAULT_POINTS_MAX]);
 
 enum fault_kind {
     FAULT_FAIL,  /* ERR_SYSTEM with the given errno */
@@ -27,3 +38,4 @@ void fault_clear(void);
 int fault_hits(
     const char *name); /* since fault_clear(), armed or not; counting needs fault_count */
 void fault_count(bool on);
+const char *fault_last(void); /* the point that was hit last while counting; "" when none was */

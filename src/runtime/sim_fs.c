@@ -75,6 +75,7 @@ void sim_fs_settle(struct sim_fs *fs)
 
 uint64_t sim_fs_operations(const struct sim_fs *fs) { return fs->operations; }
 size_t sim_fs_open_files(const struct sim_fs *fs) { return fs->file_count; }
+struct sim_fs_cost sim_fs_cost(const struct sim_fs *fs) { return fs->cost; }
 
 void sim_fs_on_operation(struct sim_fs *fs, void (*fn)(void *arg), void *arg)
 {
@@ -99,6 +100,7 @@ static uint64_t draw_below(struct sim_fs *fs, uint64_t bound)
 
 static err place_of(const char *path, bool follow_last, struct sim_fs_node_place *ret_place)
 {
+    current->cost.calls++;
     int number = sim_fs_node_find(current, path, follow_last, ret_place);
     return number ? FAIL(number, "find %s", path) : NULL;
 }
@@ -211,6 +213,7 @@ static void sim_close(struct file *f)
 
 static err check_file(const struct file *f, const char *what)
 {
+    current->cost.calls++;
     return f->fs && f->fs == current ? NULL : FAIL(ESTALE, "%s", what);
 }
 
@@ -283,6 +286,7 @@ static err sim_read_at(struct file *f, void *to, size_t size, uint64_t offset, s
     if (f->node->kind != SIM_FS_NODE_FILE)
         return FAIL(EISDIR, "read");
     *ret_count = sim_fs_content_read(&f->node->live, to, size, offset);
+    f->fs->cost.bytes_read += *ret_count;
     return NULL;
 }
 

@@ -55,7 +55,15 @@ enum sim_fs_crash_mode {
     SIM_FS_TORN,       /* for each sector a seeded one of the versions it had since the sync; of the
                         * names a seeded prefix; of the size a seeded one that it had, holes
                         * reading as zeros. What follows a resize is lost when the resize is. */
+    SIM_FS_SUBSET,     /* each unit is kept or lost by itself. With at most SIM_FS_UNITS_COUNTED_MAX
+                        * bit i of the seed says so of unit i: seeds below 1 << units are all
+                        * subsets. With more it is drawn. */
 };
+enum { SIM_FS_UNITS_COUNTED_MAX = 8 };
+/* What SIM_FS_SUBSET keeps or loses as one: a sector of a write, a run of zeros, a resize, a name
+ * made or removed, a rename inside one folder. */
+size_t sim_fs_units(struct sim_fs *);
+
 /* What a power cut now would leave, as a new file system: nothing is open or locked there, and
  * all that is there is synced. The same history, mode and seed give the same state. */
 struct sim_fs *sim_fs_crash(struct sim_fs *, enum sim_fs_crash_mode, uint64_t seed);
@@ -74,6 +82,12 @@ uint64_t sim_fs_operations(const struct sim_fs *);
 void sim_fs_on_operation(struct sim_fs *, void (*fn)(void *arg), void *arg);
 size_t sim_fs_pending(struct sim_fs *); /* operations that a power cut could undo */
 size_t sim_fs_open_files(const struct sim_fs *);
+
+/* What was asked of it up to now, for who bounds the work rather than the time. */
+struct sim_fs_cost {
+    uint64_t calls, bytes_read;
+};
+struct sim_fs_cost sim_fs_cost(const struct sim_fs *);
 
 /* What an attacker with access to the folder could do. At once synced, not counted as operations.
  * Errs are those of symlink(2), link(2), chmod(2) and chown(2). */

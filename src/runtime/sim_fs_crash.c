@@ -4,13 +4,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_SALT = 1, KEEP_SALT = 2, SIZE_SALT = 3, RESIZE_SALT = 4 };
+enum { NAMES_SALT = 1, KEEP_SALT = 2, SIZE_SALT = 3, RESIZE_SALT = 4, UNIT_SALT = 5 };
 
 /* Changes older than data_before and names older than names_before had reached the disk. */
 struct cut {
     enum sim_fs_crash_mode mode;
     uint64_t seed, data_before, names_before;
-    uint64_t keep_eighths; /* TORN: how many sectors have their last version */
+    uint64_t keep_eighths; /* TORN: how many sectors have their last version; SUBSET: are kept */
+    uint64_t units;        /* SUBSET */
 };
 
 static int compare_times(const void *a, const void *b)
@@ -48,6 +49,96 @@ size_t sim_fs_pending(struct sim_fs *fs)
     return count;
 }
 
+/* ---- units ---- */
+
+static uint64_t first_sector(const struct sim_fs_node_change *change)
+{
+    return change->offset / SIM_FS_SECTOR_BYTES;
+}
+
+/* How many units a change is; `before` is the one in front of it, or NULL. */
+static uint64_t units_of(const struct sim_fs_node_change *change,
+                         const struct sim_fs_node_change *before)
+{
+    if (change->what == SIM_FS_NODE_WRITE && change->bytes)
+        return (change->offset + change->size - 1) / SIM_FS_SECTOR_BYTES - first_sector(change) + 1;
+    bool half = change->what == SIM_FS_NODE_NAME && before && before->time == change->time;
+    return half ? 0 : 1;
+}
+
+static uint64_t count_units(struct sim_fs *fs)
+{
+    uint64_t units = 0;
+    LIST_EACH(&fs->nodes, at)
+    {
+        struct sim_fs_node *node = LIST_OF(at, struct sim_fs_node, in_fs);
+        struct sim_fs_node_change *before = NULL;
+        node->first_unit = units;
+        LIST_EACH(&node->changes, in_node)
+        {
+            struct sim_fs_node_change *change =
+                LIST_OF(in_node, struct sim_fs_node_change, in_node);
+            units += units_of(change, before);
+            before = change;
+        }
+    }
+    return units;
+}
+
+size_t sim_fs_units(struct sim_fs *fs) { return (size_t)count_units(fs); }
+
+static bool unit_kept(const struct cut *cut, uint64_t unit)
+{
+    if (cut->units <= SIM_FS_UNITS_COUNTED_MAX)
+        return cut->seed >> unit & 1;
+    return sim_fs_node_mix(sim_fs_node_mix(cut->seed, UNIT_SALT), unit) % 8 < cut->keep_eighths;
+}
+
+static void apply_sectors(const struct cut *cut, const struct sim_fs_node_change *change,
+                          uint64_t unit, struct sim_fs_content *content)
+{
+    uint64_t end = change->offset + change->size, next;
+    for (uint64_t at = change->offset; at < end; at = next, unit++) {
+        next = (at / SIM_FS_SECTOR_BYTES + 1) * SIM_FS_SECTOR_BYTES;
+        next = next > end ? end : next;
+        if (unit_kept(cut, unit))
+            sim_fs_content_write(content, change->bytes + (at - change->offset), next - at, at);
+    }
+}
+
+static void apply_subset(const struct cut *cut, const struct sim_fs_node *node,
+                         struct sim_fs_content *content)
+{
+    uint64_t unit = node->first_unit;
+    const struct sim_fs_node_change *before = NULL;
+    LIST_EACH(&node->changes, at)
+    {
+        const struct sim_fs_node_change *change = LIST_OF(at, struct sim_fs_node_change, in_node);
+        if (change->what == SIM_FS_NODE_WRITE && change->bytes)
+            apply_sectors(cut, change, unit, content);
+        else if (unit_kept(cut, unit))
+            sim_fs_node_apply(content, change);
+        unit += units_of(change, before);
+        before = change;
+    }
+}
+
+static void names_subset(const struct cut *cut, const struct sim_fs_node *folder,
+                         struct sim_fs_node_names *names)
+{
+    uint64_t unit = folder->first_unit;
+    const struct sim_fs_node_change *before = NULL;
+    LIST_EACH(&folder->changes, at)
+    {
+        const struct sim_fs_node_change *change = LIST_OF(at, struct sim_fs_node_change, in_node);
+        uint64_t units = units_of(change, before);
+        if (unit_kept(cut, units ? unit : unit - 1)) /* the second half goes with the first */
+            sim_fs_node_names_set(names, change->bytes, change->target);
+        unit += units;
+        before = change;
+    }
+}
+
 static struct cut cut_make(struct sim_fs *fs, enum sim_fs_crash_mode mode, uint64_t seed)
 {
     size_t count;
@@ -58,6 +149,10 @@ static struct cut cut_make(struct sim_fs *fs, enum sim_fs_crash_mode mode, uint6
     if (mode == SIM_FS_TORN) {
         uint64_t draw = sim_fs_node_mix(seed, NAMES_SALT);
         cut.names_before = times[draw % 4 == 0 ? count : (draw >> 2) % (count + 1)];
+        cut.keep_eighths = 1 + sim_fs_node_mix(seed, KEEP_SALT) % 7;
+    }
+    if (mode == SIM_FS_SUBSET) {
+        cut.units = count_units(fs);
         cut.keep_eighths = 1 + sim_fs_node_mix(seed, KEEP_SALT) % 7;
     }
     mem_free(times);
@@ -147,6 +242,8 @@ static void content_after(const struct cut *cut, const struct sim_fs_node *node,
     sim_fs_content_share(content, all ? &node->live : &node->synced);
     if (cut->mode == SIM_FS_TORN)
         tear(cut, node, content);
+    if (cut->mode == SIM_FS_SUBSET)
+        apply_subset(cut, node, content);
     if (cut->mode != SIM_FS_PREFIX)
         return;
     LIST_EACH(&node->changes, at)
@@ -162,7 +259,9 @@ static void names_after(const struct cut *cut, const struct sim_fs_node *folder,
 {
     bool all = cut->mode == SIM_FS_EVERYTHING;
     sim_fs_node_names_copy(names, all ? &folder->names : &folder->names_synced);
-    if (all)
+    if (cut->mode == SIM_FS_SUBSET)
+        names_subset(cut, folder, names);
+    if (all || cut->mode == SIM_FS_SUBSET)
         return;
     LIST_EACH(&folder->changes, at)
     {

@@ -50,6 +50,7 @@ struct sim_fs_node {
     struct sim_fs_node *parent; /* of a folder; that of "/" is itself */
     char *target;               /* of a symbolic link */
     const struct file *locked_by;
+    uint64_t first_unit;      /* while a crash is built: the number of its first unit */
     struct sim_fs_node *twin; /* while copying: its copy, or in the copy its original */
 };
 
@@ -60,6 +61,7 @@ struct sim_fs {
     uint64_t time, operations, random, last_number;
     unsigned cached_percent;
     bool frozen;
+    struct sim_fs_cost cost;
     size_t file_count;
     void (*on_operation)(void *arg);
     void *on_operation_arg;

@@ -349,6 +349,8 @@ class _Session:
         elif verb == "RCPT":
             if self.reply(verb, line, "250 2.1.5 ok") and self.message:
                 self.message.rcpts.append(text)
+        elif verb == "DATA" and self.message is None:
+            self.reply(verb, line, "503 5.5.1 no transaction")
         elif verb == "DATA":
             if self.reply(verb, line, "354 go"):
                 self.message.raw, self.message.data = read_data(self.file)
