@@ -10,7 +10,7 @@ COLOURS = {"smtptool": "#2f81f7", "postfix": "#d29922", "exim": "#3fb950", "open
 OTHER = "#8b949e"
 NOT_DURABLE = ("opensmtpd",)
 STYLE = """<style>
-text { font: 12px system-ui, sans-serif; fill: #424a53 }
+text { font: 12px system-ui, sans-serif; fill: #6e7781 }
 .title { font-weight: 600; font-size: 14px }
 .small { font-size: 11px }
 .grid { stroke: #8b949e; stroke-opacity: .35 }

@@ -17,7 +17,7 @@ HEADINGS = { # kind of cell: heading, what stands below it
                "queue, then the listing, then a restart with all of it (files in the page cache)."),
     "waiting": ("Fresh mail behind mail that waits", "Milliseconds from the 250 to the arrival at a healthy "
                 "next hop, of 100 single messages: with an empty queue, and behind messages to a next hop "
-                "that takes 2 s for each."),
+                "that takes 20 s for each."),
     "syncs": ("Syncs", "Counted by strace in runs of their own, which are slower, so that more messages "
               "share a sync than in the runs above."),
     "client": ("One message from the command line", "Start, send 1 KB to a sink on the loopback, end."),
@@ -97,7 +97,7 @@ def spread(ms, permille):
 
 def waiting_table(cells, header):
     table = [["cell", "peer", "empty: p50 ms", "p99 ms", "behind: p50 ms", "p99 ms", "not there in 30 s",
-              "still waiting"]]
+              "waiting when they came"]]
     for cell in cells:
         for row in cell["rows"]:
             if "not_run" in row:
