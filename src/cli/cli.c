@@ -104,6 +104,16 @@ static const struct cli_option *find_option(const struct parsing *p, str name)
     return NULL;
 }
 
+static const char *no_value;
+static bool no_flag;
+const struct cli_option cli_globals[CLI_GLOBALS] = {
+    {.name = "config",  .letter = 'C',    .value = &no_value},
+    {.name = "verbose", .letter = 'v',    .flag = &no_flag  },
+    {.name = "quiet",   .letter = 'q',    .flag = &no_flag  },
+    {.name = "json",    .flag = &no_flag},
+    {.name = "help",    .letter = 'h', .flag = &no_flag                  },
+};
+
 /* -1: not a global option; 0: taken; 1: an error, told. */
 static int take_global(struct parsing *p, str name, const char *attached)
 {
@@ -189,6 +199,12 @@ int cli_parse(struct cli *cli, const struct cli_command *command, const struct c
               size_t count, int argc, char **argv, int *ret_exit)
 {
     struct parsing p = {cli, command, options, count, argc, argv, 0, false};
+    if (cli->listing) {
+        for (size_t i = 0; i < count; i++)
+            cli->listing->option(cli->listing->arg, &options[i]);
+        *ret_exit = CLI_OK;
+        return -1;
+    }
     int first = sort_operands(&p);
     if (first < 0) {
         *ret_exit = CLI_USAGE;
@@ -408,7 +424,7 @@ static const struct cli_command *find_command(const char *name)
 int cli_main(int argc, char **argv)
 {
     struct cli cli = {0};
-    static const struct cli_command before = {"help", NULL, "", ""};
+    static const struct cli_command before = {.name = "help", .summary = "", .help = ""};
     struct parsing p = {&cli, &before, NULL, 0, argc, argv, 1, false};
     for (; p.at < argc && argv[p.at][0] == '-'; p.at++) {
         if (strcmp(argv[p.at], "--version") == 0) {

@@ -31,11 +31,15 @@ enum cli_exit { /* sysexits, for sending; 0, 1, 2 for checks */
                 CLI_CONFIG = 78, /* EX_CONFIG */
 };
 
+struct cli_listing;
+
 struct cli {
     str config_path; /* -C; empty: the search order of config_load() */
     int verbose;     /* -v, counted */
     bool quiet, json;
     const struct cli_command *command; /* the one that runs */
+    /* Not NULL: nothing runs; cli_parse() tells the options of the subcommand, and that is all. */
+    const struct cli_listing *listing;
 };
 
 struct cli_command {
@@ -43,6 +47,7 @@ struct cli_command {
     int (*run)(struct cli *, int argc, char **argv); /* argv[0] is the subcommand */
     const char *summary;                             /* one line */
     const char *help;                                /* usage, options, examples */
+    const struct cli_verb *verbs; /* words that may follow it; ends with a NULL name; NULL: none */
 };
 extern const struct cli_command cli_commands[]; /* ends with a NULL name */
 
@@ -55,7 +60,14 @@ struct cli_option {
     bool *flag;                                 /* set for a flag */
     void (*each)(void *arg, const char *value); /* for options that may stand several times */
     void *arg;
+    bool refused; /* known so that we can say why not: no shell offers it */
 };
+struct cli_listing {
+    void (*option)(void *arg, const struct cli_option *);
+    void *arg;
+};
+enum { CLI_GLOBALS = 5 };
+extern const struct cli_option cli_globals[CLI_GLOBALS]; /* -C, -v, -q, --json, -h: names only */
 /* Returns the index of the first operand in argv (operands are moved behind the options), or -1
  * after an error or --help was shown: then *ret_exit is what to exit with. */
 int cli_parse(struct cli *, const struct cli_command *, const struct cli_option *, size_t count,

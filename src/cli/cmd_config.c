@@ -146,14 +146,16 @@ static int run_reload(void *arg, int argc, char **argv)
     return CLI_OK;
 }
 
+const struct cli_verb cmd_config_verbs[] = {
+    {"check",   run_check, 0, 1, "[FILE]"},
+    {"show",        run_show, 0, 0, "[--origin]"},
+    {"schema", run_schema, 0, 0, ""},
+    {"reload",    run_reload, 0, 0, ""},
+    {0       },
+};
+
 int cmd_config(struct cli *cli, int argc, char **argv)
 {
-    static const struct cli_verb verbs[] = {
-        {"check",  run_check,  0, 1, "[FILE]"    },
-        {"show",   run_show,   0, 0, "[--origin]"},
-        {"schema", run_schema, 0, 0, ""          },
-        {"reload", run_reload, 0, 0, ""          },
-    };
     struct config_run run = {cli, false};
     const struct cli_option options[] = {
         {.name = "origin", .flag = &run.origin},
@@ -162,5 +164,6 @@ int cmd_config(struct cli *cli, int argc, char **argv)
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);
     if (first < 0)
         return code;
-    return cli_run_verb(cli, verbs, ARRAY_LEN(verbs), &run, argc - first, argv + first);
+    return cli_run_verb(cli, cmd_config_verbs, ARRAY_LEN(cmd_config_verbs) - 1, &run, argc - first,
+                        argv + first);
 }

@@ -399,17 +399,18 @@ static int run_fsck(void *arg, int argc, char **argv)
 
 /* ---- the way in ------------------------------------------------------------------------- */
 
-static const struct cli_verb queue_verbs[] = {
-    {"ls",      run_ls,      0, 0,  "[--to DOMAIN] [--from ADDRESS] [--rcpt ADDRESS] [--held]"},
-    {"show",    run_show,    1, 1,  "ID"                                                      },
-    {"why",     run_why,     1, 1,  "ID"                                                      },
-    {"hold",    run_hold,    0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
-    {"release", run_release, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
-    {"retry",   run_retry,   0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
-    {"rm",      run_rm,      0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
-    {"flush",   run_flush,   0, 1,  "[DOMAIN]"                                                },
-    {"stats",   run_stats,   0, 0,  ""                                                        },
-    {"fsck",    run_fsck,    0, 0,  "[--repair]"                                              },
+const struct cli_verb cmd_queue_verbs[] = {
+    {"ls",                                                        run_ls, 0, 0, "[--to DOMAIN] [--from ADDRESS] [--rcpt ADDRESS] [--held]"},
+    {"show",                                                          run_show, 1, 1, "ID"},
+    {"why", run_why, 1, 1, "ID"},
+    {"hold",                                                      run_hold, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
+    {"release",                                                          run_release, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
+    {"retry",                                                       run_retry, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
+    {"rm",                                                       run_rm, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
+    {"flush",                                                          run_flush, 0, 1, "[DOMAIN]"},
+    {"stats",                                                       run_stats, 0, 0, ""},
+    {"fsck",                                                      run_fsck, 0, 0, "[--repair]"},
+    {0                                                         },
 };
 
 int cmd_queue(struct cli *cli, int argc, char **argv)
@@ -428,11 +429,12 @@ int cmd_queue(struct cli *cli, int argc, char **argv)
     if (first < 0)
         return code;
     if (first == argc)
-        return cli_run_verb(cli, queue_verbs, ARRAY_LEN(queue_verbs), &run, 0, NULL);
+        return cli_run_verb(cli, cmd_queue_verbs, ARRAY_LEN(cmd_queue_verbs) - 1, &run, 0, NULL);
     run.config = cli_config(cli);
     if (run.config == NULL)
         return CLI_CONFIG;
-    code = cli_run_verb(cli, queue_verbs, ARRAY_LEN(queue_verbs), &run, argc - first, argv + first);
+    code = cli_run_verb(cli, cmd_queue_verbs, ARRAY_LEN(cmd_queue_verbs) - 1, &run, argc - first,
+                        argv + first);
     config_close(run.config);
     return code;
 }

@@ -378,16 +378,17 @@ static int run_app(void *arg, int argc, char **argv)
 
 /* ---- the way in ------------------------------------------------------------------------- */
 
-static const struct cli_verb user_verbs[] = {
-    {"add",           run_add,           1, 1,  "NAME [--senders LIST] [--password-file F]"},
-    {"list",          run_list,          0, 0,  ""                                         },
-    {"rm",            run_rm,            1, 1,  "NAME"                                     },
-    {"password",      run_password,      1, 1,  "NAME [--password-file F]"                 },
-    {"senders",       run_senders,       2, -1, "NAME PATTERN..."                          },
-    {"disable",       run_disable,       1, 1,  "NAME"                                     },
-    {"enable",        run_enable,        1, 1,  "NAME"                                     },
-    {"second-factor", run_second_factor, 2, 2,  "NAME on|off"                              },
-    {"app-password",  run_app,           1, -1, "add|list|revoke NAME ..."                 },
+const struct cli_verb cmd_user_verbs[] = {
+    {"add",                                        run_add, 1, 1, "NAME [--senders LIST] [--password-file F]"},
+    {"list",                                           run_list, 0, 0, ""},
+    {"rm", run_rm, 1, 1, "NAME"},
+    {"password",                                       run_password, 1, 1, "NAME [--password-file F]"},
+    {"senders",                                           run_senders, 2, -1, "NAME PATTERN..."},
+    {"disable",                                          run_disable, 1, 1, "NAME"},
+    {"enable",                                         run_enable, 1, 1, "NAME"},
+    {"second-factor",                                           run_second_factor, 2, 2, "NAME on|off"},
+    {"app-password",                                      run_app, 1, -1, "add|list|revoke NAME ..."},
+    {0                                  },
 };
 
 static err open_store(struct user_run *run)
@@ -408,7 +409,7 @@ int cmd_user(struct cli *cli, int argc, char **argv)
         {.name = "password-file", .value = &run.password_file},
         {.name = "label",         .value = &run.label        },
         {.name = "scope",         .value = &run.scope        },
-        {.name = "password",      .value = &run.password     },
+        {.name = "password", .value = &run.password, .refused = true},
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);
@@ -420,7 +421,7 @@ int cmd_user(struct cli *cli, int argc, char **argv)
         return CLI_USAGE;
     }
     if (first == argc) /* before anything is made */
-        return cli_run_verb(cli, user_verbs, ARRAY_LEN(user_verbs), &run, 0, NULL);
+        return cli_run_verb(cli, cmd_user_verbs, ARRAY_LEN(cmd_user_verbs) - 1, &run, 0, NULL);
     run.config = cli_config(cli);
     if (run.config == NULL)
         return CLI_CONFIG;
@@ -429,8 +430,8 @@ int cmd_user(struct cli *cli, int argc, char **argv)
         cli_fail_err(e, "the user store");
         code = cli_exit_of(e);
     } else {
-        code =
-            cli_run_verb(cli, user_verbs, ARRAY_LEN(user_verbs), &run, argc - first, argv + first);
+        code = cli_run_verb(cli, cmd_user_verbs, ARRAY_LEN(cmd_user_verbs) - 1, &run, argc - first,
+                            argv + first);
     }
     account_store_close(run.store);
     config_close(run.config);

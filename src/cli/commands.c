@@ -4,13 +4,15 @@
 /* In the order in which help shows them. */
 /* clang-format off */
 const struct cli_command cli_commands[] = {
-    {"serve",  cmd_serve,  "run the server",                                    cmd_serve_help },
-    {"send",   cmd_send,   "send one message and show what happened",           cmd_send_help  },
-    {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help },
-    {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help },
-    {"user",   cmd_user,   "who may log in here",                               cmd_user_help  },
-    {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help},
-    {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help },
+    {"serve",  cmd_serve,  "run the server",                                    cmd_serve_help,  NULL            },
+    {"send",   cmd_send,   "send one message and show what happened",           cmd_send_help,   NULL            },
+    {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help,  cmd_queue_verbs },
+    {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
+    {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
+    {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
+    {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
+    {"completion", cmd_completion, "let your shell complete our command lines",
+     cmd_completion_help, cmd_completion_verbs},
     {0},
 };
 /* clang-format on */

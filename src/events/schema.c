@@ -96,11 +96,11 @@ const char *const events_login_failures[EVENT_LOGIN_FAILURES] = {
 
 static uint32_t field_bit(str name)
 {
-    for (size_t i = 0; i < EVENTS_FIELDS; i++)
-        if (str_eq(name, str_of(events_fields[i].name)))
-            return (uint32_t)1 << i;
-    ASSERT(!"a field that is always there is one of the table");
-    return 0;
+    size_t i = 0;
+    while (i < EVENTS_FIELDS && !str_eq(name, str_of(events_fields[i].name)))
+        i++;
+    ASSERT(i < EVENTS_FIELDS); /* a field that is always there is one of the table */
+    return (uint32_t)1 << i;
 }
 
 uint32_t events_always(enum event_kind kind)

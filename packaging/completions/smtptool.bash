@@ -1,0 +1,80 @@
+# bash completion for smtptool, made by "smtptool completion bash"
+# What may follow $command and $verb: options, those of them that take a value, and words.
+_smtptool_choose()
+{
+    words=''
+    options='-C --config -v --verbose -q --quiet --json -h --help '
+    takes=' -C --config '
+    case "$command $verb" in
+    ' ')
+        options+='--version'
+        words='serve send queue trace user config bench completion help'
+        ;;
+    'serve '*)
+        options+='--dns-zone --one-process '
+        takes+='--dns-zone '
+        ;;
+    'send '*)
+        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --dsn-notify --dsn-ret --envid --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        ;;
+    'queue '*)
+        options+='--to --from --rcpt --held --all --repair '
+        takes+='--to --from --rcpt '
+        ;;
+    'trace '*)
+        options+='--file --id --message-id --recipient '
+        takes+='--file --id --message-id --recipient '
+        ;;
+    'user '*)
+        options+='--senders --password-file --label --scope '
+        takes+='--senders --password-file --label --scope '
+        ;;
+    'config '*)
+        options+='--origin '
+        takes+=''
+        ;;
+    'bench send')
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
+        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
+        ;;
+    'bench sink')
+        options+='--listen --addresses --every --lmtp --discard --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --slow --reply --messages --duration --workers '
+        ;;
+    'bench idle')
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
+        takes+='--server --ca --timeout --workers --connections --duration --opening '
+        ;;
+    esac
+    case "$command $verb" in
+    'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
+    'user ') words='add list rm password senders disable enable second-factor app-password' ;;
+    'config ') words='check show schema reload' ;;
+    'bench ') words='send sink idle' ;;
+    'completion ') words='bash zsh fish' ;;
+    esac
+}
+
+_smtptool()
+{
+    local word=${COMP_WORDS[COMP_CWORD]} command='' verb='' options takes words before i
+    COMPREPLY=()
+    _smtptool_choose
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        before=${COMP_WORDS[i]}
+        if [[ $takes == *" $before "* ]]; then
+            [[ ${COMP_WORDS[i + 1]} == '=' ]] && ((i++))
+            ((++i >= COMP_CWORD)) && return # a value: bash offers files
+        elif [[ $before != -* && -z $command ]]; then
+            command=$before
+            _smtptool_choose
+        elif [[ $before != -* && -z $verb ]]; then
+            verb=$before
+            _smtptool_choose
+        fi
+    done
+    [[ $word == -* ]] && words=$options
+    mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
+}
+complete -o default -F _smtptool smtptool

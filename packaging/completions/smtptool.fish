@@ -1,0 +1,106 @@
+# fish completion for smtptool, made by "smtptool completion fish"
+complete -c smtptool -l config -s C -r
+complete -c smtptool -l verbose -s v
+complete -c smtptool -l quiet -s q
+complete -c smtptool -l json
+complete -c smtptool -l help -s h
+complete -c smtptool -n __fish_use_subcommand -l version
+complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
+complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message and show what happened'
+complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
+complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
+complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
+complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
+complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
+complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l to -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l cc -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l bcc -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l header -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l eml -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l subject -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-notify -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-ret -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envid -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dry-run
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l server -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l ca-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l hello -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l password-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l password-command -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l account -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l token
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l mechanism -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l connect-timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l io-timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l retries -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l backoff -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l connections -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l messages-per-connection -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l rcpt -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l held
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l all
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l repair
+complete -c smtptool -f -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from ls show why hold release retry rm flush stats fsck' -a 'ls show why hold release retry rm flush stats fsck'
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l file -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
+complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l workers -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l connections -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l duration -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l i-own-this-server
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l messages -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l rate -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l stagger -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l size -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l per-connection -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l rcpts -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l domains -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l to -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l no-pipelining
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l listen -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l addresses -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l every -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l lmtp
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l discard
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l slow -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l reply -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l messages -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l duration -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l workers -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l server -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l tls
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l ca -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l workers -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l connections -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l duration -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l i-own-this-server
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l opening -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from send sink idle' -a 'send sink idle'
+complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'
