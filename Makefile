@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 BUILD ?= build
 
-.PHONY: help deps run build program test check format fuzz bench install clean
+.PHONY: help deps run build program test check format fuzz bench bench-peers install clean
 
 help:
 	@echo 'make run       build smtptool and show it at work (DEMO=... picks a demonstration)'
@@ -11,7 +11,8 @@ help:
 	@echo 'make check     make test, then TSan, valgrind, clang-tidy and more fuzzing'
 	@echo 'make fuzz      T=name TIME=60: one fuzz target, or all of them, for so many seconds each'
 	@echo 'make format    clang-format over the tree'
-	@echo 'make bench     measure, against the peers that are installed'
+	@echo 'make bench     measure, against the peers that are installed; FULL=1 all cells, CELLS=... some of them'
+	@echo 'make bench-peers   install Exim, OpenSMTPD and Haraka for it, in folders of their own (as root)'
 	@echo 'make install   DESTDIR=... PREFIX=/usr/local'
 	@echo 'make deps      install what the build and the tests need (Debian 12); the others do so if need be'
 	@echo 'make clean     remove every build folder'
@@ -52,7 +53,11 @@ format:
 
 bench: program
 	@tools/deps bench
-	@bench/run
+	@bench/run $(CELLS)
+
+bench-peers:
+	@tools/deps bench-peers
+	@bench/install-peers
 
 install:
 	@tools/deps build

@@ -49,17 +49,34 @@ err buf_addf(struct buf *b, const char *fmt, ...)
     va_list args, again;
     va_start(args, fmt);
     va_copy(again, args);
-    int len = vsnprintf(NULL, 0, fmt, args);
+    size_t left = b->cap - b->len;
+    int n = vsnprintf(b->ptr ? b->ptr + b->len : NULL, left, fmt, args);
     va_end(args);
-    ASSERT(len >= 0);
+    ASSERT(n >= 0);
+    size_t len = (size_t)n;
+    bool fits = len < left && len <= b->max - b->len;
     char *room;
-    err e = buf_reserve(b, (size_t)len, &room);
-    if (e == NULL) {
-        vsnprintf(room, (size_t)len + 1, fmt, again);
-        b->len += (size_t)len;
-    }
+    err e = fits ? NULL : buf_reserve(b, len, &room);
+    if (!fits && e == NULL)
+        vsnprintf(room, len + 1, fmt, again);
     va_end(again);
+    if (e == NULL)
+        b->len += len;
     return e;
+}
+
+err buf_add_number(struct buf *b, int64_t number)
+{
+    char digits[20];
+    size_t at = sizeof digits;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do {
+        digits[--at] = (char)('0' + left % 10);
+        left /= 10;
+    } while (left > 0);
+    if (number < 0)
+        digits[--at] = '-';
+    return buf_add(b, (str){digits + at, sizeof digits - at});
 }
 
 void buf_cut_front(struct buf *b, size_t count)

@@ -21,6 +21,7 @@ static inline str buf_str(const struct buf *b) { return (str){b->ptr, b->len}; }
 /* ERR_LIMIT: above max; then nothing was added. */
 must_use err buf_add(struct buf *, str);
 must_use err buf_add_char(struct buf *, char);
+must_use err buf_add_number(struct buf *, int64_t); /* in decimal digits */
 must_use err buf_addf(struct buf *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Room for size more bytes behind len; the caller writes there and then moves len. */

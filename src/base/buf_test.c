@@ -38,6 +38,27 @@ TEST(buf_add_is_all_or_nothing)
     }
 }
 
+TEST(buf_add_number)
+{
+    static const struct {
+        int64_t number;
+        const char *want;
+    } cases[] = {
+        {0,          "0"                   },
+        {7,          "7"                   },
+        {-1,         "-1"                  },
+        {1234567890, "1234567890"          },
+        {INT64_MAX,  "9223372036854775807" },
+        {INT64_MIN,  "-9223372036854775808"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf b;
+        buf_init(&b, 20);
+        CHECK_DONE(buf_add_number(&b, cases[i].number), cases[i].want);
+        CHECK_STR(buf_str(&b), cases[i].want, cases[i].want);
+    }
+}
+
 TEST(buf_cut_and_clear)
 {
     CLEANUP(buf_release) struct buf b;

@@ -37,8 +37,8 @@ static const struct err_info *lost(enum err_kind kind)
 err err_make(enum err_kind kind, err cause, const char *file, int line, const char *fmt, ...)
 {
     int number = kind == ERR_SYSTEM ? (cause ? cause->number : errno) : 0;
-    if (current == NULL)
-        current = calloc(1, sizeof *current);
+    if (current == NULL && (current = malloc(sizeof *current)) != NULL)
+        current->used = 0;
     if (current == NULL || current->used == RING_ERRS_MAX)
         return lost(kind);
     int i = current->used++;

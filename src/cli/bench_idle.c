@@ -4,8 +4,6 @@
 #include "cli/bench_session.h"
 #include <stdio.h>
 
-enum { OPENING_MAX = 16 }; /* of one worker at a time: a listen queue is short */
-
 struct job {
     const struct bench_plan *plan;
     const struct bench_idle_options *options;
@@ -15,7 +13,7 @@ struct job {
 
 struct opening {
     struct gate room;
-    int count;
+    int count, most;
 };
 
 struct holder {
@@ -27,7 +25,7 @@ static bool open_in_turn(struct holder *h)
 {
     struct opening *opening = h->worker->own;
     err e = NULL;
-    while (opening->count >= OPENING_MAX && e == NULL)
+    while (opening->count >= opening->most && e == NULL)
         e = gate_wait(&opening->room, DEADLINE_NEVER);
     if (e || h->worker->stopping)
         return false;
@@ -72,7 +70,8 @@ static void run_holder(void *arg)
 static void work(struct bench_worker *w)
 {
     const struct job *job = w->crew->job;
-    struct opening opening = {0};
+    int most = job->options->opening ? job->options->opening : BENCH_IDLE_OPENING;
+    struct opening opening = {.most = most};
     int count = job->options->connections / w->crew->count +
                 (w->index < job->options->connections % w->crew->count);
     struct holder *holders = mem_alloc((size_t)count * sizeof *holders);

@@ -3,8 +3,11 @@
 #include "cli/bench_plan.h"
 #include "cli/bench_tally.h"
 
+enum { BENCH_IDLE_OPENING = 16 }; /* a listen queue is short */
+
 struct bench_idle_options {
     int connections, workers;
+    int opening; /* so many are being opened at a time by each worker; 0: BENCH_IDLE_OPENING */
     int64_t duration_ms; /* from when all are open; 0: until SIGINT */
     bool json, quiet;
 };

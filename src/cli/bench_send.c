@@ -20,6 +20,7 @@ struct sender {
     const struct job *job;
     struct bench_session session;
     int failures;
+    int order; /* among all connections */
 };
 
 /* ---- one message ------------------------------------------------------------------------ */
@@ -200,10 +201,21 @@ static void say_goodbye(struct sender *s)
     bench_session_close(session);
 }
 
+static void await_turn(struct sender *s)
+{
+    int64_t due_ms = s->job->start_ns / 1000000 + s->job->options->stagger_ms * s->order;
+    err e = NULL;
+    while (s->job->options->stagger_ms && !s->worker->stopping && e == NULL &&
+           due_ms > clock_steady_ns() / 1000000)
+        e = gate_wait(&s->worker->halt, (deadline){due_ms});
+    err_forget();
+}
+
 static void run_sender(void *arg)
 {
     struct sender *s = arg;
     uint64_t number, per_connection = s->job->options->per_connection;
+    await_turn(s);
     while (take_number(s, &number)) {
         if (!ensure_open(s))
             continue;
@@ -229,6 +241,7 @@ static void work(struct bench_worker *w)
     bench_tally_time(&w->tally, job->start_ns);
     for (int i = 0; i < count; i++) {
         senders[i] = (struct sender){.worker = w, .job = job};
+        senders[i].order = i * w->crew->count + w->index;
         senders[i].session = (struct bench_session){.plan = job->plan, .tally = &w->tally};
         bench_worker_spawn(w, "sender", run_sender, &senders[i]);
     }

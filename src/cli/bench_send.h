@@ -12,6 +12,7 @@ struct bench_send_options {
     int connections, workers;
     uint64_t messages;       /* 0: until the time is over */
     int64_t duration_ms;     /* 0: until the messages are sent */
+    int64_t stagger_ms;      /* the connections' first messages begin that far apart */
     double rate;             /* messages a second, of all together; 0: as fast as it goes */
     uint64_t per_connection; /* messages; 0: as many as there are */
     bool no_pipelining;

@@ -17,8 +17,15 @@ enum {
 
 struct sink {
     const struct bench_sink_options *options;
-    struct net_listener *listeners[BENCH_WORKERS_MAX];
-    struct address at;
+    struct net_listener **listeners; /* each worker's in a row, one for each address */
+    int addresses;
+    struct address at; /* the first */
+    uint64_t told;     /* how many had been taken when that was last said */
+};
+
+struct acceptor {
+    struct bench_worker *worker;
+    struct net_listener *listener;
 };
 
 struct client {
@@ -148,8 +155,9 @@ static void count_message(struct client *c)
     t->recipients += (uint64_t)c->rcpts;
     t->bytes += c->data.scan.bytes;
     bench_tally_time(t, clock_steady_ns());
-    if (atomic_fetch_add_explicit(&crew->taken, 1, memory_order_relaxed) + 1 ==
-        c->options->messages)
+    uint64_t every = c->options->every;
+    uint64_t taken = atomic_fetch_add_explicit(&crew->taken, 1, memory_order_relaxed) + 1;
+    if (taken == c->options->messages || (every && taken % every == 0))
         chan_nudge(crew->news);
 }
 
@@ -220,12 +228,13 @@ static void run_client(void *arg)
 
 static void run_acceptor(void *arg)
 {
-    struct bench_worker *w = arg;
+    struct acceptor *a = arg;
+    struct bench_worker *w = a->worker;
     struct sink *sink = w->crew->job;
     err e = NULL;
     while (e == NULL || e->kind == ERR_SYSTEM) {
         struct net_conn *conn;
-        e = net_accept(sink->listeners[w->index], &conn, DEADLINE_NEVER);
+        e = net_accept(a->listener, &conn, DEADLINE_NEVER);
         if (e && e->kind == ERR_SYSTEM) {
             e = fiber_sleep(deadline_after(ACCEPT_PAUSE_MS));
             continue;
@@ -245,14 +254,20 @@ static void run_acceptor(void *arg)
 static void work(struct bench_worker *w)
 {
     struct sink *sink = w->crew->job;
-    bench_worker_spawn(w, "acceptor", run_acceptor, w);
+    struct net_listener **mine = sink->listeners + w->index * sink->addresses;
+    struct acceptor acceptors[BENCH_SINK_ADDRESSES_MAX];
+    for (int i = 0; i < sink->addresses; i++) {
+        acceptors[i] = (struct acceptor){w, mine[i]};
+        bench_worker_spawn(w, "acceptor", run_acceptor, &acceptors[i]);
+    }
     bench_worker_join(w, true);
-    net_listener_close(sink->listeners[w->index]);
+    for (int i = 0; i < sink->addresses; i++)
+        net_listener_close(mine[i]);
 }
 
 struct listening {
-    struct sink *sink;
-    int index;
+    struct address at;
+    struct net_listener *listener;
     bool failed; /* an err does not outlive its fiber */
     int number;
     char why[256];
@@ -261,26 +276,48 @@ struct listening {
 static void listen_fiber(void *arg)
 {
     struct listening *l = arg;
-    err e = net_listen(&l->sink->at, &l->sink->listeners[l->index]);
+    err e = net_listen(&l->at, &l->listener);
     l->failed = e != NULL;
     l->number = err_number(e);
     if (e)
         err_words(e, l->why, sizeof l->why);
     else
-        l->sink->at = net_listener_address(l->sink->listeners[l->index]);
+        l->at = net_listener_address(l->listener);
 }
 
 /* On every worker's loop: the kernel spreads connections over listeners that share an address. */
-static err listen_all(struct bench_crew *crew, struct sink *sink)
+static err listen_at(struct bench_crew *crew, struct sink *sink, int which, struct address *at)
 {
-    TRY(net_epoll_probe(&sink->at)); /* another sink would get its share of the connections */
+    TRY(net_epoll_probe(at)); /* another sink would get its share of the connections */
     for (int i = 0; i < crew->count; i++) {
-        struct listening l = {.sink = sink, .index = i};
+        struct listening l = {.at = *at};
         loop_run(crew->workers[i].loop, "listen", listen_fiber, &l);
         errno = l.number;
         if (l.failed)
             return err_new(ERR_SYSTEM, "%s", l.why);
+        sink->listeners[i * sink->addresses + which] = l.listener;
+        *at = l.at; /* the kernel may have chosen the port */
     }
+    return NULL;
+}
+
+static err listen_all(struct bench_crew *crew, struct sink *sink)
+{
+    TRY(listen_at(crew, sink, 0, &sink->at));
+    for (int i = 1; i < sink->addresses; i++) {
+        struct address at = sink->at;
+        at.ip[3] = (uint8_t)(at.ip[3] + i);
+        TRY(listen_at(crew, sink, i, &at));
+    }
+    return NULL;
+}
+
+static err check_addresses(const struct bench_sink_options *o)
+{
+    if (!address_is_loopback(&o->at))
+        return err_new(ERR_CONFIG, "the sink listens on loopback addresses only");
+    if (o->addresses > 1 && (o->at.family != ADDRESS_IP4 || o->at.ip[3] + o->addresses > 256))
+        return err_new(ERR_CONFIG, "--addresses counts in the last part of an IPv4 address");
     return NULL;
 }
 
@@ -296,21 +333,36 @@ static void tell_ready(const struct sink *sink)
     fflush(stdout);
 }
 
-static bool all_taken(struct bench_crew *crew)
+static void tell_taken(struct sink *sink, uint64_t taken)
 {
-    const struct sink *sink = crew->job;
-    return sink->options->messages && atomic_load(&crew->taken) >= sink->options->messages;
+    taken -= taken % sink->options->every;
+    if (taken == sink->told || sink->options->quiet)
+        return;
+    sink->told = taken;
+    printf(sink->options->json ? "{\"event\":\"taken\",\"messages\":%llu}\n" : "taken %llu\n",
+           (unsigned long long)taken);
+    fflush(stdout);
+}
+
+static bool look(struct bench_crew *crew)
+{
+    struct sink *sink = crew->job;
+    uint64_t taken = atomic_load(&crew->taken);
+    if (sink->options->every)
+        tell_taken(sink, taken);
+    return sink->options->messages && taken >= sink->options->messages;
 }
 
 err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_tally)
 {
-    struct sink sink = {.options = o, .at = o->at};
+    struct sink sink = {.options = o, .at = o->at, .addresses = o->addresses ? o->addresses : 1};
     struct bench_crew crew;
-    if (!address_is_loopback(&o->at))
-        return err_new(ERR_CONFIG, "the sink listens on loopback addresses only");
+    TRY(check_addresses(o));
     int most = o->at.family == ADDRESS_UNIX ? 1 : BENCH_WORKERS_MAX;
     bench_crew_init(&crew, o->workers, most, work, &sink);
-    crew.told = all_taken;
+    crew.told = look;
+    sink.listeners =
+        mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof *sink.listeners);
     err e = listen_all(&crew, &sink);
     if (e == NULL) {
         tell_ready(&sink);
@@ -318,5 +370,6 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
         bench_crew_tally(&crew, ret_tally);
     }
     bench_crew_release(&crew);
+    mem_free(sink.listeners);
     return e;
 }

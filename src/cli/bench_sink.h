@@ -7,14 +7,18 @@
 #include "cli/bench_tally.h"
 #include "runtime/address.h"
 
+enum { BENCH_SINK_ADDRESSES_MAX = 100 };
+
 struct bench_sink_options {
     struct address at; /* port 0: any */
+    int addresses;     /* so many in a row from at on, each with at's port; 0: one */
     int workers;
     bool lmtp;
     bool discard;    /* take the content without judging it */
     int64_t slow_ms; /* before the reply to the dot */
     int reply_code;  /* 0: all is well; else what is answered at this stage */
     enum bench_stage reply_stage;
+    uint64_t every;      /* say on stdout when so many more were taken; 0: never */
     uint64_t messages;   /* end after so many; 0: no limit */
     int64_t duration_ms; /* 0: until SIGINT */
     bool json;

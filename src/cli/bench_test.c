@@ -6,6 +6,8 @@
 #include "runtime/thread.h"
 #include "tests/test.h"
 #include <signal.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { RUN_MS = 30 * 1000 }; /* no sink lives longer */
@@ -151,6 +153,13 @@ TEST(bench_send_to_sink)
          20,                                                                                              0,
          20,                                                                                                    2,
          0,                                                                                                           0},
+        {"one after the other begins",
+         {.slow_ms = 0},
+         {.connections = 3, .messages = 30, .stagger_ms = 2},
+         {0},
+         30,                                                                                              0,
+         30,                                                                                                    0,
+         0,                                                                                                           0},
         {"a slow server",                      {.slow_ms = 5}, {.connections = 2, .messages = 4}, {0}, 4, 0, 4, 2, 0, 0},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -208,9 +217,10 @@ TEST(bench_idle_holds)
     struct running r;
     start_sink(&none, &r);
     CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = r.url}, &plan), "plan");
-    bench_idle_run(
-        &plan, &(struct bench_idle_options){.connections = 50, .duration_ms = 50, .quiet = true},
-        held);
+    bench_idle_run(&plan,
+                   &(struct bench_idle_options){
+                       .connections = 50, .opening = 1, .duration_ms = 50, .quiet = true},
+                   held);
     CHECK(held->messages == 50, "all are held to the end");
     CHECK(held->lost == 0, "none is lost");
     raise(SIGTERM);
@@ -220,6 +230,96 @@ TEST(bench_idle_holds)
     mem_free(held);
 }
 
+struct places {
+    struct bench_sink_options options;
+    struct bench_tally *tally;
+};
+
+static void run_places(void *arg)
+{
+    struct places *p = arg;
+    CHECK_DONE(bench_sink_run(&p->options, p->tally), "sink at several addresses");
+}
+
+/* One message to each of three addresses in a row. */
+TEST(bench_sink_at_several_addresses)
+{
+    struct places p = {.tally = MEM_NEW(struct bench_tally)};
+    struct bench_tally *sent = MEM_NEW(struct bench_tally);
+    int port = 20000 + (int)getpid() % 10000; /* tests run side by side */
+    char url[64];
+    snprintf(url, sizeof url, "127.0.0.11:%d", port);
+    CHECK_DONE(address_parse(str_of(url), 0, &p.options.at), "address");
+    p.options.addresses = 3;
+    p.options.quiet = true;
+    p.options.duration_ms = RUN_MS;
+    p.options.messages = 3;
+    struct thread *thread = thread_start("sink", run_places, &p);
+    for (int i = 0; i < 3; i++) {
+        struct bench_plan plan;
+        snprintf(url, sizeof url, "smtp://127.0.0.%d:%d", 11 + i, port);
+        CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = url}, &plan), url);
+        /* Until the sink listens there is nobody: tried again by the generator. */
+        for (int tries = 0; tries < 100 && sent->messages <= (unsigned)i; tries++) {
+            bench_send_run(&plan, &(struct bench_send_options){.connections = 1, .messages = 1},
+                           sent);
+            usleep(10000);
+        }
+        bench_plan_release(&plan);
+    }
+    thread_join(thread);
+    CHECK(sent->messages == 3, "one for each");
+    CHECK(p.tally->messages == 3, "all came");
+    mem_free(p.tally);
+    mem_free(sent);
+}
+
+/* What is written to standard output meanwhile. */
+static void catch_stdout(struct sink_run *s, const char *url, char *ret_said, size_t size)
+{
+    int pipes[2], before = dup(STDOUT_FILENO);
+    struct bench_tally *sent = MEM_NEW(struct bench_tally);
+    struct bench_plan plan;
+    CHECK(pipe(pipes) == 0, "pipe");
+    fflush(stdout);
+    dup2(pipes[1], STDOUT_FILENO);
+    close(pipes[1]);
+    struct thread *thread = thread_start("sink", run_sink, s);
+    for (int i = 0; i < 500 && access(s->options.at.path, F_OK) != 0; i++)
+        usleep(10000);
+    CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = url}, &plan), "plan");
+    bench_send_run(&plan, &(struct bench_send_options){.connections = 1, .messages = 25}, sent);
+    thread_join(thread);
+    fflush(stdout);
+    dup2(before, STDOUT_FILENO);
+    close(before);
+    size_t len = 0;
+    for (ssize_t got = 1; got > 0 && len + 1 < size; len += (size_t)(got > 0 ? got : 0))
+        got = read(pipes[0], ret_said + len, size - 1 - len);
+    ret_said[len] = '\0';
+    close(pipes[0]);
+    bench_plan_release(&plan);
+    mem_free(sent);
+}
+
+TEST(bench_sink_tells_how_many)
+{
+    struct sink_run s = {.tally = MEM_NEW(struct bench_tally)};
+    char url[160], said[1024];
+    s.options = (struct bench_sink_options){
+        .lmtp = true, .every = 10, .messages = 25, .duration_ms = RUN_MS, .workers = 1};
+    s.options.at.family = ADDRESS_UNIX;
+    snprintf(s.options.at.path, sizeof s.options.at.path, "/tmp/smtptool-bench-tells-%d",
+             (int)getpid());
+    snprintf(url, sizeof url, "lmtp+unix://%s", s.options.at.path);
+    unlink(s.options.at.path);
+    catch_stdout(&s, url, said, sizeof said);
+    CHECK(strstr(said, "taken 20\n") != NULL, said);
+    CHECK(strstr(said, "taken 25") == NULL, said);
+    unlink(s.options.at.path);
+    mem_free(s.tally);
+}
+
 TEST(bench_sink_stays_at_home)
 {
     struct bench_tally *t = MEM_NEW(struct bench_tally);
@@ -227,6 +327,11 @@ TEST(bench_sink_stays_at_home)
     CHECK_DONE(address_parse(S("0.0.0.0:2600"), 0, &o.at), "address");
     err e = bench_sink_run(&o, t);
     CHECK(e && e->kind == ERR_CONFIG, "no other address than loopback");
+    err_forget();
+    CHECK_DONE(address_parse(S("127.0.0.250:2600"), 0, &o.at), "address");
+    o.addresses = 10;
+    e = bench_sink_run(&o, t);
+    CHECK(e && e->kind == ERR_CONFIG, "no more than the last part of an address can count");
     err_forget();
     mem_free(t);
 }

@@ -33,6 +33,7 @@ static const char send_help[] =
     "  --messages N             in all; or\n"
     "  --duration TIME          for so long, such as 10s (10s)\n"
     "  --rate R/s               messages a second in all, instead of as fast as it goes\n"
+    "  --stagger TIME           connections begin that far apart (0)\n"
     "  --size SIZE              of a message, such as 10KB (10KB)\n"
     "  --per-connection one|many|K   messages of a connection (many)\n"
     "  --rcpts N                recipients of a message (1)\n"
@@ -57,12 +58,14 @@ static const char sink_help[] =
     "usage: smtptool bench sink --listen ADDRESS [options]\n"
     "\n"
     "  --listen ADDRESS   loopback address with port (0: any, it is printed), or unix:PATH\n"
+    "  --addresses N      so many in a row, all with that port: 127.0.0.11, 127.0.0.12, … (1)\n"
     "  --lmtp             a reply for each recipient\n"
     "  --discard          do not judge the content (else CR, LF alone and NUL are refused: 554)\n"
     "  --slow TIME        wait before the reply to the final dot\n"
     "  --reply [STAGE:]CODE   answer that, such as 451 or rcpt:550; stages: greeting, hello, "
     "mail,\n"
     "                     rcpt, data, dot (dot)\n"
+    "  --every N          say so when N more were taken\n"
     "  --messages N       end after so many\n"
     "  --duration TIME    end then; else SIGINT ends it\n"
     "  --workers N        threads (one for each processor)\n"
@@ -73,6 +76,7 @@ static const char idle_help[] =
     "usage: smtptool bench idle --server URL --connections N [options]\n"
     "\n"
     "  --connections N    opened, greeted (EHLO, with --tls inside TLS) and held\n"
+    "  --opening N        by each thread at a time (16); fewer for a short listen queue\n"
     "  --duration TIME    from when all are open; else SIGINT ends it\n"
     "  --tls, --ca FILE, --timeout TIME, --workers N, --i-own-this-server   as for send\n"
     "\n"
@@ -82,7 +86,7 @@ static const char idle_help[] =
 
 struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
-    const char *timeout, *workers, *listen, *slow, *reply;
+    const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger, *opening, *every;
     bool no_pipelining, lmtp, discard;
     struct bench_plan_options plan;
 };
@@ -213,6 +217,7 @@ static err read_send(struct given *g, struct bench_send_options *o)
     TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
     TRY(read_time(g->duration, "duration", &o->duration_ms));
     TRY(read_rate(g->rate, &o->rate));
+    TRY(read_time(g->stagger, "stagger", &o->stagger_ms));
     TRY(read_per_connection(g->per_connection, &o->per_connection));
     o->messages = (uint64_t)messages;
     o->no_pipelining = g->no_pipelining;
@@ -241,6 +246,7 @@ static int run_send(struct cli *cli, int argc, char **argv)
         PLAN_OPTIONS(&g),
         {"messages",       0, &g.messages,       NULL,             NULL, NULL},
         {"rate",           0, &g.rate,           NULL,             NULL, NULL},
+        {"stagger",        0, &g.stagger,        NULL,             NULL, NULL},
         {"size",           0, &g.size,           NULL,             NULL, NULL},
         {"per-connection", 0, &g.per_connection, NULL,             NULL, NULL},
         {"rcpts",          0, &g.rcpts,          NULL,             NULL, NULL},
@@ -272,7 +278,7 @@ static int run_send(struct cli *cli, int argc, char **argv)
 
 static err read_sink(struct given *g, struct bench_sink_options *o)
 {
-    int64_t messages = 0;
+    int64_t messages = 0, every = 0;
     if (g->listen == NULL)
         return err_new(ERR_CONFIG, "--listen ADDRESS is missing");
     str where = str_of(g->listen);
@@ -282,11 +288,14 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     TRY(address_parse(where, any_port ? 1 : 0, &o->at));
     if (any_port)
         o->at.port = 0;
+    TRY(read_int(g->addresses, "addresses", BENCH_SINK_ADDRESSES_MAX, &o->addresses));
     TRY(read_int(g->workers, "workers", BENCH_WORKERS_MAX, &o->workers));
     TRY(read_count(g->messages, "messages", INT64_MAX, &messages));
     TRY(read_time(g->duration, "duration", &o->duration_ms));
     TRY(read_time(g->slow, "slow", &o->slow_ms));
+    TRY(read_count(g->every, "every", INT64_MAX, &every));
     o->messages = (uint64_t)messages;
+    o->every = (uint64_t)every;
     o->lmtp = g->lmtp;
     o->discard = g->discard;
     return read_reply(g->reply, o);
@@ -298,14 +307,16 @@ static int run_sink(struct cli *cli, int argc, char **argv)
                                           sink_help};
     struct given g = {0};
     const struct cli_option options[] = {
-        {"listen",   0, &g.listen,   NULL,       NULL, NULL},
-        {"lmtp",     0, NULL,        &g.lmtp,    NULL, NULL},
-        {"discard",  0, NULL,        &g.discard, NULL, NULL},
-        {"slow",     0, &g.slow,     NULL,       NULL, NULL},
-        {"reply",    0, &g.reply,    NULL,       NULL, NULL},
-        {"messages", 0, &g.messages, NULL,       NULL, NULL},
-        {"duration", 0, &g.duration, NULL,       NULL, NULL},
-        {"workers",  0, &g.workers,  NULL,       NULL, NULL},
+        {"listen",    0, &g.listen,    NULL,       NULL, NULL},
+        {"addresses", 0, &g.addresses, NULL,       NULL, NULL},
+        {"every",     0, &g.every,     NULL,       NULL, NULL},
+        {"lmtp",      0, NULL,         &g.lmtp,    NULL, NULL},
+        {"discard",   0, NULL,         &g.discard, NULL, NULL},
+        {"slow",      0, &g.slow,      NULL,       NULL, NULL},
+        {"reply",     0, &g.reply,     NULL,       NULL, NULL},
+        {"messages",  0, &g.messages,  NULL,       NULL, NULL},
+        {"duration",  0, &g.duration,  NULL,       NULL, NULL},
+        {"workers",   0, &g.workers,   NULL,       NULL, NULL},
     };
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
@@ -330,7 +341,10 @@ static int run_idle(struct cli *cli, int argc, char **argv)
     static const struct cli_command me = {"bench idle", NULL, "connections that only wait",
                                           idle_help};
     struct given g = {0};
-    const struct cli_option options[] = {PLAN_OPTIONS(&g)};
+    const struct cli_option options[] = {
+        PLAN_OPTIONS(&g),
+        {"opening", 0, &g.opening, NULL, NULL, NULL},
+    };
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
         return code;
@@ -339,6 +353,8 @@ static int run_idle(struct cli *cli, int argc, char **argv)
     err e = read_int(g.connections, "connections", BENCH_CONNECTIONS_MAX, &o.connections);
     if (e == NULL)
         e = read_int(g.workers, "workers", BENCH_WORKERS_MAX, &o.workers);
+    if (e == NULL)
+        e = read_int(g.opening, "opening", BENCH_CONNECTIONS_MAX, &o.opening);
     if (e == NULL)
         e = read_time(g.duration, "duration", &o.duration_ms);
     if (e == NULL)

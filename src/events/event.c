@@ -3,7 +3,6 @@
 #include "events/schema.h"
 #include "message/text.h"
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 static_assert(EVENTS_FIELDS * (EVENT_TEXT_BYTES_MAX * 6 + 64) + 256 <= EVENT_LINE_BYTES_MAX,
@@ -29,10 +28,22 @@ static bool is_escaped(uint32_t code)
            (code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
 }
 
+/* How many bytes from the front stand in the line as they are. */
+static size_t plain_length(str text)
+{
+    size_t len = 0;
+    while (len < text.len && text.ptr[len] >= ' ' && text.ptr[len] < 127 && text.ptr[len] != '"' &&
+           text.ptr[len] != '\\')
+        len++;
+    return len;
+}
+
 static err add_text(str text, struct buf *out)
 {
     TRY(buf_add_char(out, '"'));
-    str left = text;
+    size_t plain = plain_length(str_slice(text, 0, EVENT_TEXT_BYTES_MAX));
+    TRY(buf_add(out, str_slice(text, 0, plain)));
+    str left = str_from(text, plain);
     while (left.len > 0) {
         uint32_t code;
         str before = left;
@@ -72,7 +83,7 @@ static err add_time(int64_t real_ms, struct buf *out)
 static err add_field(const struct event *e, const struct events_field *f, struct buf *out)
 {
     const char *at = (const char *)e + f->offset;
-    bool always = events_kind_has(&events_kinds[e->kind], f->name);
+    bool always = events_always(e->kind) >> (f - events_fields) & 1;
     str text = {0};
     int64_t number = 0;
     if (f->type == EVENTS_TEXT)
@@ -83,14 +94,16 @@ static err add_field(const struct event *e, const struct events_field *f, struct
         memcpy(&number, at, sizeof number);
     if (!always && text.len == 0 && number == 0)
         return NULL;
-    TRY(buf_addf(out, ",\"%s\":", f->name));
+    TRY(buf_add(out, S(",\"")));
+    TRY(buf_add(out, str_of(f->name)));
+    TRY(buf_add(out, S("\":")));
     if (f->type == EVENTS_TEXT)
         return add_text(text, out);
     if (f->type == EVENTS_TIME)
         return add_time(number, out);
     if (f->type == EVENTS_LOGIN_FAILURE)
         return buf_addf(out, "\"%s\"", events_login_failures[e->login_failure]);
-    return buf_addf(out, "%" PRId64, number);
+    return buf_add_number(out, number);
 }
 
 static err add_line(const struct event *e, struct buf *out)

@@ -94,15 +94,31 @@ const char *const events_login_failures[EVENT_LOGIN_FAILURES] = {
     [LOGIN_FAILURE_CANCELED] = "canceled",
 };
 
-bool events_kind_has(const struct events_kind *kind, const char *field)
+static uint32_t field_bit(str name)
 {
-    str left = str_of(kind->always), name;
-    while (left.len > 0) {
-        str_split(left, ' ', &name, &left);
-        if (str_eq(name, str_of(field)))
-            return true;
+    for (size_t i = 0; i < EVENTS_FIELDS; i++)
+        if (str_eq(name, str_of(events_fields[i].name)))
+            return (uint32_t)1 << i;
+    ASSERT(!"a field that is always there is one of the table");
+    return 0;
+}
+
+uint32_t events_always(enum event_kind kind)
+{
+    enum { KNOWN = 1u << 31 };
+    static uint32_t masks[EVENT_KINDS]; /* atomic: whoever comes first works it out */
+    static_assert(EVENTS_FIELDS < 31, "a bit is left");
+    uint32_t mask = __atomic_load_n(&masks[kind], __ATOMIC_RELAXED);
+    if (mask == 0) {
+        str left = str_of(events_kinds[kind].always), name;
+        while (left.len > 0) {
+            str_split(left, ' ', &name, &left);
+            mask |= field_bit(name);
+        }
+        mask |= (uint32_t)KNOWN;
+        __atomic_store_n(&masks[kind], mask, __ATOMIC_RELAXED);
     }
-    return false;
+    return mask & ~(uint32_t)KNOWN;
 }
 
 /* "a","b","c" from a text with blanks between. */

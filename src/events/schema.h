@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "events/event.h"
+#include <assert.h>
 
 enum events_field_type { EVENTS_TEXT, EVENTS_NUMBER, EVENTS_TIME, EVENTS_LOGIN_FAILURE };
 
@@ -25,7 +26,9 @@ extern const struct events_field events_fields[EVENTS_FIELDS];
 extern const struct events_kind events_kinds[EVENT_KINDS];
 extern const char *const events_login_failures[EVENT_LOGIN_FAILURES];
 
-bool events_kind_has(const struct events_kind *, const char *field); /* is it in always? */
+/* Which fields are always there: bit i is events_fields[i]. */
+static_assert(EVENTS_FIELDS <= 32, "a bit for each field");
+uint32_t events_always(enum event_kind);
 
 must_use err events_schema(struct buf *out);   /* JSON Schema, draft 2020-12 */
 must_use err events_markdown(struct buf *out); /* docs/events.md */

@@ -138,6 +138,14 @@ static size_t header_end(str s, size_t from)
     return at ? (size_t)(at - s.ptr) + 4 : STR_NONE;
 }
 
+/* No more of the run than may belong to the header; an end that began before it lies in its first
+ * bytes. The body is not collected with it. */
+static str header_part(str run)
+{
+    const char *at = memmem(run.ptr, run.len, "\r\n\r\n", 4);
+    return at ? str_slice(run, 0, (size_t)(at - run.ptr) + 4) : run;
+}
+
 err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *refusal,
                          deadline until)
 {
@@ -145,14 +153,14 @@ err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *
         return queue_draft_write(i->draft, run, until);
     size_t before = i->header.len;
     size_t room = i->rules.header_bytes_max + 4 - before;
-    str part = str_slice(run, 0, room);
+    str part = str_slice(header_part(run), 0, room);
     TRY(buf_add(&i->header, part));
     TRY(hold_header(i, refusal));
     if (refusal->code != 0)
         return NULL;
     size_t end = header_end(buf_str(&i->header), before);
     if (end == STR_NONE) {
-        if (part.len < run.len)
+        if (room < run.len)
             smtp_answer_set(refusal, 552, "5.6.0", "Header of more than %zu bytes",
                             i->rules.header_bytes_max);
         return NULL;

@@ -20,13 +20,21 @@ static err say(struct smtp_session *s, int code, const char *enhanced, const cha
 {
     deadline until = deadline_after(s->options->command_ms);
     char line[SMTP_REPLY_LINE_BYTES_WRITE_MAX];
-    int n =
-        snprintf(line, sizeof line, "%d %s%s%s\r\n", code, enhanced, *enhanced ? " " : "", text);
-    ASSERT(n > 0 && (size_t)n < sizeof line);
-    for (char *c = line; c < line + n - 2; c++) /* answers may quote a next hop */
-        if ((unsigned char)*c < 32 || (unsigned char)*c > 126)
-            *c = '?';
-    return net_write(s->conn, (str){line, (size_t)n}, until);
+    ASSERT(code >= 200 && code <= 599);
+    ASSERT(strlen(enhanced) + strlen(text) + 7 <= sizeof line);
+    char *end = line;
+    *end++ = (char)('0' + code / 100);
+    *end++ = (char)('0' + code / 10 % 10);
+    *end++ = (char)('0' + code % 10);
+    *end++ = ' ';
+    end = stpcpy(end, enhanced);
+    if (*enhanced)
+        *end++ = ' ';
+    for (const char *c = text; *c; c++) /* answers may quote a next hop */
+        *end++ = (char)((unsigned char)*c < 32 || (unsigned char)*c > 126 ? '?' : *c);
+    *end++ = '\r';
+    *end++ = '\n';
+    return net_write(s->conn, (str){line, (size_t)(end - line)}, until);
 }
 
 static err say_refusal(struct smtp_session *s, const char *verb, const struct smtp_answer *a)

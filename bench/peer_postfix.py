@@ -1,0 +1,99 @@
+"""Postfix: the machine's own package, with configuration, queue and data in the folder of the run."""
+import os
+import pwd
+import shutil
+import subprocess
+
+from peers import DOMAINS, SESSIONS, Peer, domain, next_hop, say_version
+
+
+class Postfix(Peer):
+    name = "postfix"
+    durability = "a 250 means that the message's queue file was fsync'ed (its only way)"
+
+    @staticmethod
+    def missing():
+        if not shutil.which("postfix") or not shutil.which("postconf"):
+            return "Postfix is not installed"
+        if os.geteuid() != 0:
+            return "Postfix must be started by root"
+        try:
+            pwd.getpwnam("postfix")
+        except KeyError:
+            return "there is no user postfix"
+        return None
+
+    @staticmethod
+    def version():
+        return "Postfix " + say_version("postconf", "-d", "-h", "mail_version")
+
+    def settings(self):
+        sink = f"[127.0.0.1]:{self.site.sink_port}"
+        own = {
+            "compatibility_level": "3.6",
+            "queue_directory": self.path("queue"), "data_directory": self.path("data"),
+            "maillog_file": self.path("log", "mail"), "maillog_file_prefixes": self.folder,
+            "myhostname": "server.bench.test", "inet_interfaces": "127.0.0.1", "inet_protocols": "ipv4",
+            "mynetworks": "127.0.0.0/8", "mydestination": "", "local_recipient_maps": "",
+            "alias_maps": "", "alias_database": "",
+            "smtpd_relay_restrictions": "permit_mynetworks, reject",
+            # what would make it wait, for DNS or on purpose
+            "smtpd_peername_lookup": "no", "disable_dns_lookups": "yes", "in_flow_delay": "0",
+            "message_size_limit": "52428800", "relayhost": sink,
+        }
+        if self.mode in ("hold", "rsa", "ecdsa"):
+            own["smtpd_sender_restrictions"] = "static:HOLD"
+        if self.mode == "defer":
+            own["defer_transports"] = "smtp"
+        if self.mode in ("relay20", "mixed"):
+            own["transport_maps"] = "texthash:" + self.write("etc/transport", self.transports())
+        if self.key():
+            certificate, key = self.key()
+            own |= {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": certificate,
+                    "smtpd_tls_key_file": key}
+        return own
+
+    def transports(self):
+        port = self.site.sink_port
+        if self.mode == "mixed":
+            return f"slow.bench.test smtp:[127.0.0.1]:{self.site.slow_port}\n"
+        return "".join(f"{domain(n)} smtp:[{next_hop(n)}]:{port}\n" for n in range(1, DOMAINS + 1))
+
+    def services(self):
+        """The distribution's own, without chroot, and one listener instead of its own."""
+        stock = next(p for p in ("/etc/postfix/master.cf.proto", "/usr/share/postfix/master.cf.dist")
+                     if os.path.exists(p))
+        lines = [f"127.0.0.1:{self.port} inet n - n - {SESSIONS} smtpd"]
+        has_log = False
+        with open(stock) as file:
+            for line in file:
+                fields = line.split()
+                if len(fields) < 8 or line[0] in "# \t":
+                    continue
+                if fields[1] == "inet":
+                    continue
+                fields[4] = "n"
+                has_log |= fields[0] == "postlog"
+                lines.append(" ".join(fields))
+        if not has_log:
+            lines.append("postlog unix-dgram n - n - 1 postlogd")
+        return "\n".join(lines) + "\n"
+
+    def prepare(self):
+        for name in ("queue", "data", "log", "etc"):
+            os.makedirs(self.path(name))
+        shutil.chown(self.path("data"), "postfix")
+        self.write("etc/main.cf", "".join(f"{k} = {v}\n" for k, v in self.settings().items()))
+        self.write("etc/master.cf", self.services())
+
+    def start(self):
+        self.run("postfix", "-c", self.path("etc"), "start-fg")
+
+    def end(self):
+        """In its own way first: its processes write down what they have in hand."""
+        subprocess.run(["postfix", "-c", self.path("etc"), "stop"], stdin=subprocess.DEVNULL,
+                       capture_output=True, timeout=60)
+        super().end()
+
+    def listing(self):
+        return ["postqueue", "-c", self.path("etc"), "-p"]
