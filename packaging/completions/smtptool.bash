@@ -35,16 +35,16 @@ _smtptool_choose()
         takes+=''
         ;;
     'bench send')
-        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
-        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --size --per-connection --rcpts --domains --from --to --user --secret '
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
+        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
         ;;
     'bench sink')
-        options+='--listen --lmtp --discard --slow --reply --messages --duration --workers '
-        takes+='--listen --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --lmtp --discard --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
-        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server '
-        takes+='--server --ca --timeout --workers --connections --duration '
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
+        takes+='--server --ca --timeout --workers --connections --duration --opening '
         ;;
     esac
     case "$command $verb" in

@@ -73,6 +73,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l i-own-this-server
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l messages -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l rate -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l stagger -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l size -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l per-connection -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l rcpts -r
@@ -83,6 +84,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l no-pipelining
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l listen -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l addresses -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l every -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l lmtp
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l discard
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l slow -r
@@ -98,5 +101,6 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l connections -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l duration -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l i-own-this-server
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l opening -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from send sink idle' -a 'send sink idle'
 complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'
