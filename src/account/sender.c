@@ -1,4 +1,5 @@
 #include "account/sender.h"
+#include "sasl/name.h"
 #include "sasl/text.h"
 
 err account_sender_check(str pattern)
@@ -19,8 +20,8 @@ static bool is_own(str login, str hostname, str sender)
 {
     size_t at = str_find_last(sender, '@');
     if (str_find(login, '@') != STR_NONE)
-        return str_eq_nocase(login, sender);
-    return at != STR_NONE && login.len > 0 && str_eq_nocase(login, str_slice(sender, 0, at)) &&
+        return sasl_name_equal(login, sender);
+    return at != STR_NONE && login.len > 0 && sasl_name_equal(login, str_slice(sender, 0, at)) &&
            str_eq_nocase(hostname, str_from(sender, at + 1));
 }
 
@@ -31,7 +32,7 @@ static bool matches(str login, str hostname, str pattern, str sender)
     if (str_eq(pattern, S("own")))
         return is_own(login, hostname, sender);
     if (!str_starts(pattern, S("@")))
-        return str_eq_nocase(pattern, sender);
+        return sasl_name_equal(pattern, sender);
     size_t at = str_find_last(sender, '@');
     return at != STR_NONE && str_eq_nocase(pattern, str_from(sender, at));
 }

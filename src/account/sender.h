@@ -5,7 +5,7 @@
  *     bob@example.com   this address
  *     @example.com      every address of this domain (not of those below it)
  *     *                 every address
- * Letters of ASCII are compared without case, in domains and local parts alike.
+ * Two spellings of one name are one name: see sasl/name.h.
  */
 #pragma once
 #include "base/err.h"

@@ -1,6 +1,7 @@
 #include "account/store_own.h"
 #include "base/mem.h"
 #include "base/rand.h"
+#include "sasl/name.h"
 #include "sasl/text.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -52,9 +53,10 @@ err account_store_name(str user, char ret_chars[SASL_USER_BYTES_MAX], str *ret_n
     err e = sasl_text_check(user, SASL_USER_BYTES_MAX);
     if (e)
         return err_new(ERR_CONFIG, "the user name: %.*s", STR_ARG(e->text));
-    for (size_t i = 0; i < user.len; i++)
-        ret_chars[i] = char_lower(user.ptr[i]);
-    *ret_name = (str){ret_chars, user.len};
+    size_t len;
+    if (!sasl_name_fold(user, ret_chars, SASL_USER_BYTES_MAX, &len))
+        return err_new(ERR_CONFIG, "the user name is too long");
+    *ret_name = (str){ret_chars, len};
     return NULL;
 }
 

@@ -78,6 +78,10 @@ TEST(account_store_users)
     CHECK(login(&h, "bob@example.com", "new", KEEPER_SUBMISSION) == KEEPER_RIGHT, "new");
     CHECK_DONE(account_store_set_disabled(s, S("bob@example.com"), true), "disable");
     CHECK(login(&h, "bob@example.com", "new", KEEPER_SUBMISSION) == KEEPER_DISABLED, "disabled");
+    CHECK_DONE(account_store_add(s, S("jos\xc3\xa9"), S("pw"), false), "add");
+    CHECK(login(&h, "JOSE\xcc\x81", "pw", KEEPER_SUBMISSION) == KEEPER_RIGHT, "attack 155: NFD");
+    CHECK(login(&h, "jose", "pw", KEEPER_SUBMISSION) == KEEPER_UNKNOWN_USER, "attack 155: e");
+    CHECK(account_store_add(s, S("jose\xcc\x81"), S("pw"), false) != NULL, "attack 155: twice");
     CHECK_DONE(account_store_remove(s, S("bob@example.com")), "remove");
     CHECK(account_store_remove(s, S("bob@example.com")) != NULL, "twice");
     home_close(&h);

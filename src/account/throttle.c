@@ -2,6 +2,7 @@
 #include "base/list.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "sasl/name.h"
 #include <assert.h>
 #include <string.h>
 
@@ -46,11 +47,10 @@ static void address_key(const struct address *peer, char ret_key[KEY_BYTES])
 /* Accounts by a keyed hash of the name: two that share one only share a count. */
 static void user_key(str user, char ret_key[KEY_BYTES])
 {
-    char lower[320];
-    size_t len = user.len < sizeof lower ? user.len : sizeof lower;
-    for (size_t i = 0; i < len; i++)
-        lower[i] = char_lower(user.ptr[i]);
-    uint64_t hash = table_hash((str){lower, len});
+    char folded[SASL_NAME_BYTES_MAX];
+    size_t len = 0; /* stays so for a name that is too long for any account */
+    (void)sasl_name_fold(user, folded, sizeof folded, &len);
+    uint64_t hash = table_hash((str){folded, len});
     ret_key[0] = 'u';
     memcpy(ret_key + 1, &hash, sizeof hash);
 }

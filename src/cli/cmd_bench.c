@@ -376,10 +376,10 @@ static int verb_sink(void *arg, int argc, char **argv) { return run_sink(arg, ar
 static int verb_idle(void *arg, int argc, char **argv) { return run_idle(arg, argc + 1, argv - 1); }
 
 const struct cli_verb cmd_bench_verbs[] = {
-    {"send", verb_send, 0, -1, ""},
-    {"sink",     verb_sink, 0, -1, ""},
-    {"idle",    verb_idle, 0, -1, ""},
-    {0},
+    {"send", verb_send, 0, -1, ""  },
+    {"sink", verb_sink, 0, -1, ""  },
+    {"idle", verb_idle, 0, -1, ""  },
+    {NULL,   NULL,      0, 0,  NULL},
 };
 
 int cmd_bench(struct cli *cli, int argc, char **argv)

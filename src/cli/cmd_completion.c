@@ -25,10 +25,10 @@ static int run_shell(void *arg, int argc, char **argv)
 }
 
 const struct cli_verb cmd_completion_verbs[] = {
-    {"bash", run_shell, 0, 0, ""},
-    {"zsh",     run_shell, 0, 0, ""},
-    {"fish",    run_shell, 0, 0, ""},
-    {0 },
+    {"bash", run_shell, 0, 0, ""  },
+    {"zsh",  run_shell, 0, 0, ""  },
+    {"fish", run_shell, 0, 0, ""  },
+    {NULL,   NULL,      0, 0, NULL},
 };
 
 int cmd_completion(struct cli *cli, int argc, char **argv)

@@ -147,11 +147,11 @@ static int run_reload(void *arg, int argc, char **argv)
 }
 
 const struct cli_verb cmd_config_verbs[] = {
-    {"check",   run_check, 0, 1, "[FILE]"},
-    {"show",        run_show, 0, 0, "[--origin]"},
-    {"schema", run_schema, 0, 0, ""},
-    {"reload",    run_reload, 0, 0, ""},
-    {0       },
+    {"check",  run_check,  0, 1, "[FILE]"    },
+    {"show",   run_show,   0, 0, "[--origin]"},
+    {"schema", run_schema, 0, 0, ""          },
+    {"reload", run_reload, 0, 0, ""          },
+    {NULL,     NULL,       0, 0, NULL        },
 };
 
 int cmd_config(struct cli *cli, int argc, char **argv)

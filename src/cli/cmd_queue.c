@@ -400,17 +400,17 @@ static int run_fsck(void *arg, int argc, char **argv)
 /* ---- the way in ------------------------------------------------------------------------- */
 
 const struct cli_verb cmd_queue_verbs[] = {
-    {"ls",                                                        run_ls, 0, 0, "[--to DOMAIN] [--from ADDRESS] [--rcpt ADDRESS] [--held]"},
-    {"show",                                                          run_show, 1, 1, "ID"},
-    {"why", run_why, 1, 1, "ID"},
-    {"hold",                                                      run_hold, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
-    {"release",                                                          run_release, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
-    {"retry",                                                       run_retry, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
-    {"rm",                                                       run_rm, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"},
-    {"flush",                                                          run_flush, 0, 1, "[DOMAIN]"},
-    {"stats",                                                       run_stats, 0, 0, ""},
-    {"fsck",                                                      run_fsck, 0, 0, "[--repair]"},
-    {0                                                         },
+    {"ls",      run_ls,      0, 0,  "[--to DOMAIN] [--from ADDRESS] [--rcpt ADDRESS] [--held]"},
+    {"show",    run_show,    1, 1,  "ID"                                                      },
+    {"why",     run_why,     1, 1,  "ID"                                                      },
+    {"hold",    run_hold,    0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
+    {"release", run_release, 0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
+    {"retry",   run_retry,   0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
+    {"rm",      run_rm,      0, -1, "ID... | --to DOMAIN | --from ADDRESS | --all"            },
+    {"flush",   run_flush,   0, 1,  "[DOMAIN]"                                                },
+    {"stats",   run_stats,   0, 0,  ""                                                        },
+    {"fsck",    run_fsck,    0, 0,  "[--repair]"                                              },
+    {NULL,      NULL,        0, 0,  NULL                                                      },
 };
 
 int cmd_queue(struct cli *cli, int argc, char **argv)

@@ -379,16 +379,16 @@ static int run_app(void *arg, int argc, char **argv)
 /* ---- the way in ------------------------------------------------------------------------- */
 
 const struct cli_verb cmd_user_verbs[] = {
-    {"add",                                        run_add, 1, 1, "NAME [--senders LIST] [--password-file F]"},
-    {"list",                                           run_list, 0, 0, ""},
-    {"rm", run_rm, 1, 1, "NAME"},
-    {"password",                                       run_password, 1, 1, "NAME [--password-file F]"},
-    {"senders",                                           run_senders, 2, -1, "NAME PATTERN..."},
-    {"disable",                                          run_disable, 1, 1, "NAME"},
-    {"enable",                                         run_enable, 1, 1, "NAME"},
-    {"second-factor",                                           run_second_factor, 2, 2, "NAME on|off"},
-    {"app-password",                                      run_app, 1, -1, "add|list|revoke NAME ..."},
-    {0                                  },
+    {"add",           run_add,           1, 1,  "NAME [--senders LIST] [--password-file F]"},
+    {"list",          run_list,          0, 0,  ""                                         },
+    {"rm",            run_rm,            1, 1,  "NAME"                                     },
+    {"password",      run_password,      1, 1,  "NAME [--password-file F]"                 },
+    {"senders",       run_senders,       2, -1, "NAME PATTERN..."                          },
+    {"disable",       run_disable,       1, 1,  "NAME"                                     },
+    {"enable",        run_enable,        1, 1,  "NAME"                                     },
+    {"second-factor", run_second_factor, 2, 2,  "NAME on|off"                              },
+    {"app-password",  run_app,           1, -1, "add|list|revoke NAME ..."                 },
+    {NULL,            NULL,              0, 0,  NULL                                       },
 };
 
 static err open_store(struct user_run *run)
@@ -405,11 +405,11 @@ int cmd_user(struct cli *cli, int argc, char **argv)
 {
     struct user_run run = {.cli = cli};
     const struct cli_option options[] = {
-        {.name = "senders",       .value = &run.senders      },
-        {.name = "password-file", .value = &run.password_file},
-        {.name = "label",         .value = &run.label        },
-        {.name = "scope",         .value = &run.scope        },
         {.name = "password", .value = &run.password, .refused = true},
+        {.name = "senders",                  .value = &run.senders                       },
+        {.name = "password-file",                  .value = &run.password_file},
+        {.name = "label",                  .value = &run.label                               },
+        {.name = "scope",                  .value = &run.scope},
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);

@@ -1,4 +1,5 @@
 #include "inbound/relay.h"
+#include "sasl/name.h"
 #include <stdio.h>
 
 bool inbound_relay_trusted(const struct config *c, const struct address *peer)
@@ -30,7 +31,7 @@ static bool listed(const struct config_domain *d, const struct smtp_path *to)
     for (size_t i = 0; i < d->recipient_count; i++) {
         str entry = d->recipient_list[i];
         bool whole = str_find(entry, '@') != STR_NONE;
-        if (str_eq_nocase(entry, whole ? to->text : to->local))
+        if (sasl_name_equal(entry, whole ? to->text : to->local))
             return true;
     }
     return false;

@@ -1,8 +1,9 @@
 /* sasl/text.h -- which bytes may stand in a user name or a password
  *
- * Names and passwords are used as they came, as UTF-8, without normalisation: what SASLprep (RFC
- * 4013) prohibits is refused, but it is not applied. So a password typed in another normal form
- * (NFD) is another password; clients send what keyboards give, which is NFC.
+ * Passwords are used as they came, as UTF-8, without normalisation: what SASLprep (RFC 4013)
+ * prohibits is refused, but it is not applied. So a password typed in another normal form (NFD) is
+ * another password; clients send what keyboards give, which is NFC. Names are compared by
+ * sasl/name.h.
  */
 #pragma once
 #include "base/err.h"

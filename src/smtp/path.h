@@ -6,8 +6,8 @@
  * a trailing dot, a source route is gone. Where a mail goes is decided on that form and never on
  * the text that came in.
  *
- * The local part keeps its case and its Unicode normalisation: whoever compares accounts folds
- * case and applies NFC there.
+ * The local part keeps its case and its Unicode normalisation: whoever compares mailboxes uses
+ * sasl_name_equal().
  */
 #pragma once
 #include "base/arena.h"
