@@ -1,5 +1,6 @@
 #include "mailauth/spf.h"
 #include "mailauth/spf_match.h"
+#include "mailauth/spf_policy.h"
 #include <assert.h>
 #include <idn2.h>
 
@@ -30,72 +31,20 @@ struct check {
 
 static struct frame *top(struct check *c) { return &c->frames[c->depth - 1]; }
 
-/* ---- finding a policy: section 4.4, 4.5 ---- */
-
-/* The one TXT record that is meant. Its text is copied. False: none, or several. */
-static bool pick_record(struct check *c, str domain, const struct dns_answer *a, str *ret_text)
-{
-    size_t found = 0;
-    for (size_t i = 0; i < a->count; i++) {
-        if (!mailauth_spf_record_is(a->records[i].text))
-            continue;
-        if (found++ == 0)
-            *ret_text = a->records[i].text;
-    }
-    if (found > 1)
-        mailauth_spf_state_fail(&c->state, MAILAUTH_PERMERROR,
-                                "%.*s has %zu SPF records; one may be", STR_ARG(domain), found);
-    else if (found && ret_text->len > MAILAUTH_SPF_RECORD_BYTES_MAX)
-        mailauth_spf_state_fail(&c->state, MAILAUTH_PERMERROR, "%.*s: an SPF record of %zu bytes",
-                                STR_ARG(domain), ret_text->len);
-    return found == 1 && c->state.failed == MAILAUTH_NONE;
-}
-
-/* The text of a domain's policy. False: none, or it failed; `why` says for which reason there is
- * none. */
-static err find_record(struct check *c, str domain, str *ret_text, bool *ret_found,
-                       const char **ret_why)
-{
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(2 * DNS_ANSWER_BYTES_MAX);
-    struct dns_answer a;
-    bool asked = false;
-    *ret_found = false;
-    *ret_why = "cannot be a domain's name";
-    if (!str_contains(domain, S(".")))
-        return NULL;
-    TRY(mailauth_spf_state_ask(&c->state, domain, DNS_TXT, arena, &a, &asked));
-    if (!asked || c->state.failed)
-        return NULL;
-    *ret_why = a.status == DNS_NXDOMAIN ? "does not exist" : "has no SPF record";
-    if (a.status >= DNS_SERVFAIL)
-        mailauth_spf_state_fail(&c->state, MAILAUTH_TEMPERROR, "the policy of %.*s: %s",
-                                STR_ARG(domain), dns_answer_status_name(a.status));
-    str text = {0};
-    *ret_found = pick_record(c, domain, &a, &text);
-    if (*ret_found)
-        *ret_text = arena_str(c->state.arena, text);
-    return NULL;
-}
-
 /* The policy of a domain into the frame on top. False: there is none, or it failed. */
 static err enter(struct check *c, str domain, bool *ret_found, const char **ret_why)
 {
     struct mailauth_spf_state *s = &c->state;
     struct frame *f = top(c);
-    str text = {0};
-    TRY(find_record(c, domain, &text, ret_found, ret_why));
-    if (!*ret_found)
+    struct mailauth_spf_policy p;
+    TRY(mailauth_spf_policy_read(s, domain, &p));
+    *ret_found = p.found;
+    *ret_why = p.why;
+    if (p.text.len)
+        mailauth_story_tell(s->story, "%.*s says \"%.*s\"", STR_ARG(domain), STR_ARG(p.text));
+    if (!p.found)
         return NULL;
-    mailauth_story_tell(s->story, "%.*s says \"%.*s\"", STR_ARG(domain), STR_ARG(text));
-    err e = mailauth_spf_record_parse(text, s->arena, &f->record);
-    if (e) {
-        char words[300];
-        err_words(e, words, sizeof words);
-        mailauth_spf_state_fail(s, MAILAUTH_PERMERROR, "the policy of %.*s: %s", STR_ARG(domain),
-                                words);
-        *ret_found = false;
-        return NULL;
-    }
+    f->record = p.record;
     f->domain = s->values.domain = domain;
     f->at = 0;
     return NULL;

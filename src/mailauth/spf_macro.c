@@ -116,7 +116,7 @@ static err check_end(str tail)
         tail.len--;
     size_t dot = str_find_last(tail, '.');
     if (dot == STR_NONE)
-        return err_new(ERR_PROTOCOL, "a domain of one label, or none");
+        return err_new(ERR_PROTOCOL, "a domain has at least two labels");
     if (!is_toplabel(str_from(tail, dot + 1)))
         return err_new(ERR_PROTOCOL, "a domain cannot end in \"%.*s\"",
                        STR_ARG(str_slice(str_from(tail, dot), 0, 20)));

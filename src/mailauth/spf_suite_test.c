@@ -157,7 +157,8 @@ static bool is_explained(const json_t *json, const struct mailauth_spf *spf)
 
 static bool run_case(const char *line)
 {
-    struct suite_case sc = {.json = json_loads(line, JSON_ALLOW_NUL, NULL), .arena = arena_open(1 << 20)};
+    struct suite_case sc = {.json = json_loads(line, JSON_ALLOW_NUL, NULL),
+                            .arena = arena_open(1 << 20)};
     char label[600];
     CHECK(sc.json != NULL, "a line of JSON");
     sim_run(1, case_fiber, &sc);
