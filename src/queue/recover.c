@@ -319,7 +319,7 @@ static void add_message(struct recovery *r, struct queue_segment *s,
         entry->meta_len = before->meta_len;
         entry->head_len = before->head_len;
         entry->body_len = before->body_len;
-        table_remove(&q->messages, (str){(const char *)&before->id, sizeof before->id});
+        (void)order_remove(&q->messages, before->id);
         queue_index_drop(q, before);
     }
     queue_log_copy_at(q, entry, s, at->offset, &at->record);
@@ -405,18 +405,15 @@ static int by_sequence(const void *a, const void *b)
     return x->last_sequence < y->last_sequence ? -1 : x->last_sequence > y->last_sequence;
 }
 
-/* What is done goes; the rest is shown to the schedules. */
+/* What is done goes. */
 static void settle_index(struct recovery *r)
 {
     struct queue *q = r->queue;
-    struct queue_entry *e;
-    size_t position = 0;
-    numbers_sort(&r->done);
-    while ((e = table_next(&q->messages, &position)) != NULL) {
-        if (!numbers_hold(&r->done, e->id))
+    for (size_t i = 0; i < r->done.len; i++) {
+        struct queue_entry *e = order_remove(&q->messages, r->done.all[i]);
+        if (e == NULL)
             continue;
         queue_log_forget(e);
-        table_remove(&q->messages, (str){(const char *)&e->id, sizeof e->id});
         queue_index_drop(q, e);
     }
 }
@@ -424,15 +421,10 @@ static void settle_index(struct recovery *r)
 /* Oldest first: that is the order in which they will be tried. */
 static void publish(struct queue *q)
 {
-    struct numbers ids = {0};
+    struct order_place place = order_begin(&q->messages, 0);
     struct queue_entry *e;
-    size_t position = 0;
-    while ((e = table_next(&q->messages, &position)) != NULL)
-        numbers_add(&ids, e->id);
-    numbers_sort(&ids);
-    for (size_t i = 0; i < ids.len; i++)
-        queue_index_publish(q, queue_index_find(q, ids.all[i]));
-    mem_free(ids.all);
+    while ((e = order_next(&q->messages, &place)) != NULL)
+        queue_index_publish(q, e);
 }
 
 /* ---- afterwards
