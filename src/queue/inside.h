@@ -192,7 +192,7 @@ struct queue {
     char folder[QUEUE_FOLDER_CHARS];
     struct file *lock_file;
 
-    pthread_mutex_t lock; /* guards all of the next part, and what entries and segments say */
+    pthread_mutex_t lock;  /* guards all of the next part, and what entries and segments say */
     struct order messages; /* entries by id */
     struct table destinations;
     struct pool entries;
