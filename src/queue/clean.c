@@ -294,7 +294,7 @@ static err step(struct queue *q, struct queue_segment *s, str *rest)
     queue_batch_clear(b);
     for (int n = 0; n < STEP_ENTRIES && b->bytes < STEP_BYTES; n++) {
         str before = ahead;
-        if (!queue_segment_next(s, &ahead, &at))
+        if (!queue_segment_next(&ahead, &at))
             break;
         enum queue_stream wanted = stream_of(q, s, &at);
         if (b->count > 0 && wanted != stream) {
@@ -359,6 +359,7 @@ bool queue_clean_step(struct queue *q, bool hungry)
         pthread_mutex_unlock(&q->lock);
     }
     c->segment = NULL;
+    buf_release(&c->directory); /* that of a segment full of updates takes 26 MB */
     return ended && e == NULL;
 }
 
