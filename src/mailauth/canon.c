@@ -3,7 +3,7 @@
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-/* ---- what comes out, in pieces worth hashing ----------------------------------------------- */
+/* ---- what comes out, in pieces worth hashing ------------------------------------------------- */
 
 static void flush(struct mailauth_canon_out *out)
 {

@@ -169,8 +169,7 @@ TEST(mailauth_canon_hash)
     CHECK(memcmp(mailauth_canon_hash_digest(h, zero), "\xe3\xb0\xc4\x42", 4) == 0, "of nothing");
 }
 
-/* ---- the suite of canonicalization mails
- * ---------------------------------------------------------- */
+/* ---- the suite of canonicalization mails ----------------------------------------------------- */
 
 static str canonical_message(struct dkim_bench *b, enum mailauth_canon how, str message,
                              struct buf *out)

@@ -112,8 +112,7 @@ static void judge_without_key(struct mailauth_dkim *d, const struct one *one,
         judge_body(d, one, r);
 }
 
-/* ---- and with it
- * ----------------------------------------------------------------------------------- */
+/* ---- and with it ----------------------------------------------------------------------------- */
 
 static void judge_time(const struct mailauth_dkim_signature *s, int64_t now_s,
                        struct mailauth_dkim_result *r)
@@ -144,8 +143,7 @@ static void judge_with_key(struct mailauth_dkim *d, const struct one *one,
         judge_time(s, now_s, r);
 }
 
-/* ---- the story
- * ----------------------------------------------------------------------------------- */
+/* ---- the story ------------------------------------------------------------------------------- */
 
 static void tell_notes(struct mailauth_story *story, const struct mailauth_dkim_result *r)
 {

@@ -122,7 +122,7 @@ void dkim_bench_run(struct dkim_bench *b, void (*body)(void *arg, const struct m
     CHECK_DONE(dns_zone_parse(buf_str(&b->zone), "zone", &zone), "the zone");
     struct run r = {b, dns_resolver_open(dns_zone_transport(zone), NULL), body, arg};
     struct loop *loop = loop_open(NULL);
-    loop_run(loop, "test", run_fiber, &r);
+    loop_run(loop, "dkim bench", run_fiber, &r);
     loop_close(loop);
     b->questions = dns_zone_questions(zone);
     dns_resolver_close(r.dns);

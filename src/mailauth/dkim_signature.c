@@ -15,7 +15,7 @@ enum {
 
 struct reading {
     struct mailauth_dkim_signature *s;
-    enum mailauth_dkim_field kind;
+    enum mailauth_dkim_kind kind;
     struct arena *arena;
 };
 
@@ -265,7 +265,7 @@ static void read_tags(struct reading *r)
         s->identity = arena_printf(r->arena, "@%.*s", STR_ARG(s->domain));
 }
 
-void mailauth_dkim_signature_read(const struct message_field *field, enum mailauth_dkim_field kind,
+void mailauth_dkim_signature_read(const struct message_field *field, enum mailauth_dkim_kind kind,
                                   struct arena *arena, struct mailauth_dkim_signature *ret)
 {
     *ret = (struct mailauth_dkim_signature){

@@ -9,10 +9,10 @@
 
 enum mailauth_dkim_algorithm { MAILAUTH_DKIM_RSA, MAILAUTH_DKIM_ED25519 }; /* with SHA-256 */
 
-enum mailauth_dkim_field { /* each a bit */
-                           MAILAUTH_DKIM_FIELD_DKIM = 1,
-                           MAILAUTH_DKIM_FIELD_ARC_MESSAGE = 2,
-                           MAILAUTH_DKIM_FIELD_ARC_SEAL = 4,
+enum mailauth_dkim_kind { /* each a bit */
+                          MAILAUTH_DKIM_FIELD_DKIM = 1,
+                          MAILAUTH_DKIM_FIELD_ARC_MESSAGE = 2,
+                          MAILAUTH_DKIM_FIELD_ARC_SEAL = 4,
 };
 
 enum { MAILAUTH_DKIM_SIGNATURE_BYTES_MAX = 1024 };
@@ -38,7 +38,7 @@ struct mailauth_dkim_signature {
 };
 
 /* Views into the field and copies in the arena. */
-void mailauth_dkim_signature_read(const struct message_field *, enum mailauth_dkim_field,
+void mailauth_dkim_signature_read(const struct message_field *, enum mailauth_dkim_kind,
                                   struct arena *, struct mailauth_dkim_signature *ret_signature);
 
 /* The field as it is hashed: the value of b= is empty. */

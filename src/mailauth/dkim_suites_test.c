@@ -4,8 +4,7 @@
 
 enum { MAIL_AUTH_S = 1667843664, CHASQUID_S = 1720000000 };
 
-/* ---- mail-auth: keys in front; the last signature passes
- * -------------------------------------------- */
+/* ---- mail-auth: keys in front; the last signature passes ---- */
 
 TEST(mailauth_dkim_suite_mail_auth)
 {
@@ -32,8 +31,7 @@ TEST(mailauth_dkim_suite_mail_auth)
     CHECK(seen == 0 || passed == 6, "6 of 6");
 }
 
-/* ---- chasquid: a message, its DNS, what each signature came to
- * ------------------------------------------ */
+/* ---- chasquid: a message, its DNS, what each signature came to ------------------------------- */
 
 static void chasquid_zone(struct dkim_bench *b, str dns)
 {
@@ -119,8 +117,7 @@ TEST(mailauth_dkim_suite_chasquid)
     }
 }
 
-/* ---- mimekit
- * ---------------------------------------------------------------------------------------------- */
+/* ---- mimekit --------------------------------------------------------------------------------- */
 
 /* The record of a key that lies there as PEM. */
 static str record_of_pem(struct dkim_bench *b, str pem)
