@@ -18,6 +18,7 @@ static void body_form(enum mailauth_canon how, str body, size_t chunk, struct bu
     mailauth_canon_body_end(&c);
 }
 
+/* attack 120: so that what is signed here is what is checked there. */
 TEST(mailauth_canon_body)
 {
     static const struct {

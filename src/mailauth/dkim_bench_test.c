@@ -165,6 +165,43 @@ struct mailauth_dkim_verdict dkim_bench_verify(struct dkim_bench *b, str message
     return v.verdict;
 }
 
+struct arc_run {
+    struct dkim_bench *bench;
+    str message, results;
+    const struct mailauth_arc_plan *plan;
+    struct mailauth_arc_result result;
+    struct buf *out;
+};
+
+static void arc_body(void *arg, const struct mailauth_ask *ask)
+{
+    struct arc_run *r = arg;
+    str header, body;
+    dkim_bench_split(r->message, &header, &body);
+    struct mailauth_canon_hash *hash = mailauth_canon_hash_open(ask->arena);
+    struct mailauth_arc *arc;
+    struct mailauth_arc_seal *seal = NULL;
+    CHECK_DONE(mailauth_arc_open(header, hash, ask->arena, &arc), "open");
+    if (r->plan)
+        CHECK_DONE(mailauth_arc_seal_open(header, r->plan, hash, ask->arena, &seal), "open");
+    dkim_bench_feed(r->bench, hash, body);
+    CHECK_DONE(mailauth_arc_finish(arc, ask, NULL, &r->result), "finish");
+    if (seal)
+        CHECK_DONE(mailauth_arc_seal_finish(seal, r->bench->chain ? r->bench->chain : &r->result,
+                                            r->results, r->bench->now_s, r->out, DEADLINE_NEVER),
+                   "seal");
+}
+
+struct mailauth_arc_result dkim_bench_arc(struct dkim_bench *b, str message,
+                                          const struct mailauth_arc_plan *plan, str results,
+                                          struct buf *out_fields)
+{
+    struct arc_run r = {
+        .bench = b, .message = message, .results = results, .plan = plan, .out = out_fields};
+    dkim_bench_run(b, arc_body, &r);
+    return r.result;
+}
+
 str dkim_bench_names(struct dkim_bench *b, const struct mailauth_dkim_verdict *v)
 {
     str all = S("");

@@ -2,6 +2,7 @@
 #pragma once
 #include "base/buf.h"
 #include "dns/zone.h"
+#include "mailauth/arc_seal.h"
 #include "mailauth/ask.h"
 #include "mailauth/dkim.h"
 
@@ -11,8 +12,9 @@ struct dkim_bench {
     struct arena *arena;
     struct buf zone; /* text of a zone file */
     int64_t now_s;
-    size_t chunk;       /* the body is fed in pieces of that size; 0: at once */
-    uint64_t questions; /* the DNS was asked by the last run */
+    size_t chunk; /* the body is fed in pieces of that size; 0: at once */
+    const struct mailauth_arc_result *chain; /* sealed as that; NULL: as what it is */
+    uint64_t questions;                      /* the DNS was asked by the last run */
 };
 
 void dkim_bench_open(struct dkim_bench *);
@@ -32,5 +34,9 @@ void dkim_bench_run(struct dkim_bench *, void (*body)(void *arg, const struct ma
                     void *arg);
 struct mailauth_dkim_verdict dkim_bench_verify(struct dkim_bench *, str message);
 void dkim_bench_feed(const struct dkim_bench *, struct mailauth_canon_hash *, str body);
+/* Check the chain, and add a set when there is a plan. */
+struct mailauth_arc_result dkim_bench_arc(struct dkim_bench *, str message,
+                                          const struct mailauth_arc_plan *, str results,
+                                          struct buf *out_fields);
 /* "pass fail permerror" */
 str dkim_bench_names(struct dkim_bench *, const struct mailauth_dkim_verdict *);

@@ -44,6 +44,13 @@ void mailauth_dkim_digest_add(struct mailauth_dkim_digest *d, str bytes)
 
 void mailauth_dkim_digest_take(void *digest, str bytes) { mailauth_dkim_digest_add(digest, bytes); }
 
+void mailauth_dkim_digest_copy(struct mailauth_dkim_digest *to,
+                               const struct mailauth_dkim_digest *from)
+{
+    int done = EVP_MD_CTX_copy_ex(to->context, from->context);
+    ASSERT(done == 1);
+}
+
 void mailauth_dkim_digest_end(struct mailauth_dkim_digest *d,
                               uint8_t ret_bytes[MAILAUTH_DKIM_DIGEST_BYTES])
 {

@@ -114,7 +114,8 @@ static err hash_itself(struct mailauth_dkim_field *f, enum mailauth_canon how,
 static err assemble(const struct mailauth_dkim_field *f, str base64, struct buf *out)
 {
     str text = buf_str(&f->text);
-    size_t room = MAILAUTH_DKIM_FIELD_COLUMNS - 4; /* " b=" in front, ";" behind */
+    size_t room = f->one_piece ? base64.len
+                               : MAILAUTH_DKIM_FIELD_COLUMNS - 4; /* " b=" in front, ";" behind */
     TRY(buf_add(out, str_slice(text, 0, f->signature_at)));
     for (size_t at = 0; at < base64.len; at += room) {
         if (at > 0)

@@ -13,6 +13,7 @@ struct mailauth_dkim_field {
     size_t column;
     size_t signature_at; /* in the text; 0: not marked yet */
     bool begun, new_line;
+    bool one_piece; /* b= is not folded; set by the caller, before signing */
 };
 
 void mailauth_dkim_field_open(struct mailauth_dkim_field *);

@@ -270,6 +270,10 @@ void mailauth_dkim_signature_read(const struct message_field *field, enum mailau
 {
     *ret = (struct mailauth_dkim_signature){
         .length = UINT64_MAX, .signed_s = -1, .expires_s = -1, .identity = S("")};
+    /* Without c= a DKIM-Signature is simple/simple. RFC 8617 does not say it for ARC, whose fields
+     * survive no relay in that form: all its software and its test suite take them as relaxed. */
+    if (kind != MAILAUTH_DKIM_FIELD_DKIM)
+        ret->header_canon = ret->body_canon = MAILAUTH_CANON_RELAXED;
     struct reading r = {ret, kind, arena};
     err e = mailauth_tag_parse(field->value, arena, &ret->tags);
     if (e) /* a full ring of errs has no words */
