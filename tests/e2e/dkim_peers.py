@@ -1,6 +1,7 @@
 """DKIM among others: generated messages that `smtptool dkim`, dkimpy and opendkim sign, and that all of them
 judge, as they are and after one random change each. What one signs, the others must accept; after a change
-they must agree. Where they do not, the clause that decides stands in DIFFERENCES; any other difference fails.
+they must agree. ARC chains that we and dkimpy seal in turn must hold for both. Where verdicts differ, the
+clause that decides stands in DIFFERENCES; any other difference fails.
 
     SEED=7 MESSAGES=5000 python3 tests/e2e/dkim_peers.py
 """
@@ -20,6 +21,7 @@ SEED = int(os.environ.get("SEED", "6376"))
 MESSAGES = int(os.environ.get("MESSAGES", "1000"))
 OPENDKIM = tool("opendkim")
 FORMS = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
+CHAINS = 60
 BATCH = 50 # messages for one run of opendkim
 
 sys.path.append("/usr/lib/python3/dist-packages") # where Debian has dkimpy, whatever Python runs us
@@ -357,6 +359,38 @@ def sign_all(report, rand, signers, originals):
     return signed
 
 
+# ---- ARC: chains of two sets, each set by the one or the other ---------------------------------------------
+
+def seal(keys, message_, ours):
+    """With one set more; by us, or by dkimpy, which takes the results from a field above the message."""
+    chain = "pass" if b"ARC-Seal" in message_ else "none"
+    results = f"mx.example.com; arc={chain}; spf=pass smtp.mailfrom=example.com"
+    if ours:
+        return run(SMTPTOOL, "arc", "seal", "--dns-zone", keys.zone, "--domain", "example.com", "--key",
+                   f"r={keys.files['r']}", "--results", results, "-", stdin=message_).stdout
+    with open(keys.files["r"], "rb") as f:
+        pem = f.read()
+    marked = f"Authentication-Results: {results}\r\n".encode() + message_
+    return b"".join(dkim.arc_sign(marked, b"r", b"example.com", pem, b"mx.example.com")) + message_
+
+
+def chains(report, rand, keys, originals):
+    """They sign what both know: RSA, as dkimpy's ARC has nothing else."""
+    peer = Dkimpy(keys)
+    for original in originals:
+        sealed, order = original, [rand.random() < 0.5 for _ in range(2)]
+        for ours in order:
+            sealed = seal(keys, sealed, ours)
+        we = run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=sealed).stdout
+        they = dkim.arc_verify(sealed, dnsfunc=peer.ask)[0]
+        report.check("ARC: a chain of two holds", we.strip() == b"pass" and they == b"pass",
+                     f"ours {order}: {we} {they}\n{sealed.decode(errors='replace')}")
+        broken = sealed.replace(b"spf=pass", b"spf=fail", 1)
+        we = run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=broken).stdout
+        they = dkim.arc_verify(broken, dnsfunc=peer.ask)[0]
+        report.check("ARC: a change breaks it", we.strip() == b"fail" and they == b"fail", f"{we} {they}")
+
+
 def main():
     need_program()
     report, rand, path = Report(), random.Random(SEED), folder(0o700)
@@ -388,6 +422,8 @@ def main():
         for (label, one), we, they in zip(altered, judged, peer.judge(wrong)):
             compare(report, tally, peer, label, one, we, they)
     report.passed += tally["agreed"]
+    if dkim:
+        chains(report, rand, keys, originals[:CHAINS])
     for name, count in sorted(tally.items(), key=str):
         print(f"  {name}: {count}")
     print(f"  {len(signed)} messages, seed {SEED}, {time.monotonic() - begun:.0f} s")
