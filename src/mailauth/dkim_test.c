@@ -259,6 +259,39 @@ TEST(mailauth_dkim_many)
     dkim_bench_close(&b);
 }
 
+/* A header that is all signatures takes no more memory than was said. */
+TEST(mailauth_dkim_flood)
+{
+    static const char *const fields[] = {
+        "DKIM-Signature: a=;b=;c=;d=;e=;f=;g=;h=;i=;j=;k=;l=;m=;n=;o=;p=;q=;r=;s=;t=;u=;v=;w=\r\n",
+        "ARC-Seal: i=1;b=;c=;d=;e=;f=;g=;h=;j=;k=;l=;m=;n=;o=;p=;q=;r=;s=;t=;u=;v=;w=;x=;y=\r\n",
+        "x:\r\n"};
+    for (size_t k = 0; k < 3; k++) {
+        struct buf header;
+        struct arena *dkim_arena = arena_open(MAILAUTH_DKIM_ARENA_BYTES_MAX);
+        struct arena *arc_arena = arena_open(MAILAUTH_ARC_ARENA_BYTES_MAX);
+        struct mailauth_dkim *dkim;
+        struct mailauth_arc *arc;
+        buf_init(&header, MESSAGE_HEADER_BYTES_MAX);
+        for (int i = 0; i < MESSAGE_FIELDS_MAX; i++)
+            CHECK_DONE(buf_add(&header, str_of(fields[k])), "build");
+        CHECK_DONE(mailauth_dkim_open(buf_str(&header), mailauth_canon_hash_open(dkim_arena),
+                                      dkim_arena, &dkim),
+                   "attack 114: as many fields as there may be");
+        CHECK_DONE(mailauth_arc_open(buf_str(&header), mailauth_canon_hash_open(arc_arena),
+                                     arc_arena, &arc),
+                   "attack 114: as many fields as there may be");
+        CHECK_DONE(buf_add(&header, S("x:\r\n")), "build");
+        CHECK(mailauth_dkim_open(buf_str(&header), mailauth_canon_hash_open(dkim_arena), dkim_arena,
+                                 &dkim) != NULL,
+              "one more");
+        arena_close(dkim_arena);
+        arena_close(arc_arena);
+        buf_release(&header);
+    }
+    err_forget();
+}
+
 /* ---- keys and their records ------------------------------------------------------------------ */
 
 static void add_der(struct buf *out, char kind, str content)
