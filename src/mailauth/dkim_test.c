@@ -464,6 +464,65 @@ TEST(mailauth_dkim_dns)
     }
 }
 
+/* Who asks for more than was granted is told so, and the message has a verdict all the same. */
+TEST(mailauth_dkim_budget)
+{
+    struct dkim_bench b;
+    open_with_keys(&b);
+    b.budget = 1;
+    struct mailauth_dkim_verdict v = dkim_bench_verify(&b, rfc8463(&b));
+    CHECK_STR(dkim_bench_names(&b, &v), "pass permerror", "attack 114: one question");
+    CHECK(b.questions == 1, "attack 114: and no more asked");
+    dkim_bench_close(&b);
+}
+
+struct leaving {
+    struct dkim_bench *bench;
+    const struct mailauth_ask *ask;
+    bool canceled;
+};
+
+static void verify_slowly(void *arg)
+{
+    struct leaving *l = arg;
+    str header, body;
+    struct mailauth_dkim *dkim;
+    struct mailauth_dkim_verdict verdict = {.ignored = 7};
+    struct mailauth_ask ask = *l->ask;
+    ask.until = DEADLINE_NEVER;
+    dkim_bench_split(rfc8463(l->bench), &header, &body);
+    struct mailauth_canon_hash *hash = mailauth_canon_hash_open(ask.arena);
+    CHECK_DONE(mailauth_dkim_open(header, hash, ask.arena, &dkim), "open");
+    mailauth_canon_hash_add(hash, body);
+    err e = mailauth_dkim_finish(dkim, &ask, NULL, &verdict);
+    l->canceled = e && e->kind == ERR_CANCELED;
+    CHECK(verdict.ignored == 7, "untouched");
+}
+
+static void leave_early(void *arg, const struct mailauth_ask *ask)
+{
+    struct leaving *l = arg;
+    struct group group;
+    l->ask = ask;
+    group_init(&group);
+    fiber_spawn(&group, "leaving", verify_slowly, l);
+    CHECK_DONE(fiber_yield(), "let it ask");
+    CHECK_DONE(fiber_yield(), "and wait");
+    group_close(&group);
+}
+
+TEST(mailauth_dkim_canceled)
+{
+    struct dkim_bench b;
+    dkim_bench_open(&b);
+    dkim_bench_fail(&b, S("test._domainkey." DOMAIN), "timeout");
+    dkim_bench_fail(&b, S("brisbane._domainkey." DOMAIN), "timeout");
+    struct leaving l = {.bench = &b};
+    dkim_bench_run(&b, leave_early, &l);
+    CHECK(l.canceled, "a session that ends does not wait for keys");
+    dkim_bench_close(&b);
+}
+
 /* Several records of one name: each may be the one (RFC 6376 section 6.1.2). */
 TEST(mailauth_dkim_several_records)
 {
