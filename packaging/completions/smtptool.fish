@@ -12,6 +12,8 @@ complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one me
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
+complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what to publish, sign and verify'
+complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
@@ -70,6 +72,28 @@ complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l receiver -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from spf; and not __fish_seen_subcommand_from eval tree' -a 'eval tree'
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l type -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l out -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l key -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l selector -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l identity -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l purpose -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l names -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l canon -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l valid -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l fields
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l time -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from keygen dns sign verify' -a 'keygen dns sign verify'
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l key -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l results -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l names -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l fields
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l time -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from arc; and not __fish_seen_subcommand_from verify seal' -a 'verify seal'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r
