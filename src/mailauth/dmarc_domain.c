@@ -21,14 +21,18 @@ static err to_ascii(str text, struct arena *arena, str *ret_ascii)
     return NULL;
 }
 
-static bool has_nul(str text) { return str_find(text, '\0') != STR_NONE; }
+/* A backslash escapes bytes in zone files; in mail there is no such spelling of a name. */
+static bool has_odd_bytes(str text)
+{
+    return str_find(text, '\0') != STR_NONE || str_find(text, '\\') != STR_NONE;
+}
 
 err mailauth_dmarc_domain_read(str text, struct arena *arena, str *ret_domain)
 {
     char canonical[DNS_NAME_CHARS];
     str ascii = text;
-    if (text.len > UNICODE_BYTES_MAX || has_nul(text))
-        return err_new(ERR_PROTOCOL, "not the name of a domain: too long, or with a NUL");
+    if (text.len > UNICODE_BYTES_MAX || has_odd_bytes(text))
+        return err_new(ERR_PROTOCOL, "not the name of a domain: too long, or with odd bytes");
     if (!str_is_ascii(text))
         TRY(to_ascii(text, arena, &ascii));
     if (!dns_name_canonical(ascii, canonical) || !dns_name_is_host(str_of(canonical)))

@@ -285,6 +285,7 @@ TEST(mailauth_dmarc_domains)
         {"an empty label", "a..b", ""},
         {"a blank", "a b.example", ""},
         {"attack 119: escapes", "a\\046b.example", ""},
+        {"attack 119: an escape of a letter", "ex\\097mple.com", ""},
         {"attack 119: line ends", "example.com\r\n", ""},
         {"not UTF-8", "a\xff.example", ""},
         {"bidi", "\xe2\x80\xae" "a.example", ""},
