@@ -87,24 +87,26 @@ TEST(mailauth_dmarc_record_parse)
 
 TEST(mailauth_dmarc_record_policy)
 {
+    /* clang-format off */
     static const struct {
         const char *label, *record;
         bool below, exists;
         const char *want, *tag;
     } cases[] = {
-        {"4.10.1: the domain itself",                "v=DMARC1; p=reject; sp=none; np=none",       false, true,  "reject",
-         "p"                                                                                                                       },
-        {"4.10.1: itself, though it does not exist", "v=DMARC1; p=reject; np=none",                false, false,
-         "reject",                                                                                                             "p" },
-        {"4.10.1: below, it exists",                 "v=DMARC1; p=reject; sp=none; np=quarantine", true,  true,
-         "none",                                                                                                               "sp"},
-        {"4.10.1: below, it does not",               "v=DMARC1; p=none; sp=none; np=reject",       true,  false,
-         "reject",                                                                                                             "np"},
-        {"4.7 np: sp stands in for it",              "v=DMARC1; p=none; sp=reject",                true,  false, "reject",     "sp"},
-        {"4.7 np: then p",                           "v=DMARC1; p=quarantine",                     true,  false, "quarantine", "p" },
-        {"4.7 sp: p stands in for it, not np",       "v=DMARC1; p=quarantine; np=reject",          true,  true,
-         "quarantine",                                                                                                         "p" },
+        {"4.10.1: the domain itself", "v=DMARC1; p=reject; sp=none; np=none", false, true, "reject",
+         "p"},
+        {"4.10.1: itself, though it does not exist", "v=DMARC1; p=reject; np=none", false, false,
+         "reject", "p"},
+        {"4.10.1: below, it exists", "v=DMARC1; p=reject; sp=none; np=quarantine", true, true,
+         "none", "sp"},
+        {"4.10.1: below, it does not", "v=DMARC1; p=none; sp=none; np=reject", true, false,
+         "reject", "np"},
+        {"4.7 np: sp stands in for it", "v=DMARC1; p=none; sp=reject", true, false, "reject", "sp"},
+        {"4.7 np: then p", "v=DMARC1; p=quarantine", true, false, "quarantine", "p"},
+        {"4.7 sp: p stands in for it, not np", "v=DMARC1; p=quarantine; np=reject", true, true,
+         "quarantine", "p"},
     };
+    /* clang-format on */
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct mailauth_dmarc_record r;
@@ -137,38 +139,40 @@ TEST(mailauth_dmarc_record_limits)
 
 TEST(mailauth_dmarc_uri)
 {
+    /* clang-format off */
     static const struct {
         const char *label, *text, *want; /* "address domain size"; "": refused */
     } cases[] = {
-        {"plain",                               "mailto:dmarc@example.com",            "dmarc@example.com example.com -" },
-        {"blanks around",                       " mailto:dmarc@example.com ",          "dmarc@example.com example.com -" },
-        {"the domain in lower case",            "MAILTO:Dmarc@Example.COM",            "Dmarc@example.com example.com -" },
-        {"attack 124: a size",                  "mailto:dmarc@example.com!10m",
-         "dmarc@example.com example.com 10485760"                                                                        },
-        {"a size in bytes",                     "mailto:dmarc@example.com!10",         "dmarc@example.com example.com 10"},
-        {"a size of any unit",                  "mailto:a@b.example!1k",               "a@b.example b.example 1024"      },
-        {"the largest size",                    "mailto:a@b.example!16777215t",
-         "a@b.example b.example 18446742974197923840"                                                                    },
-        {"RFC 3986 2.1: hex digits",            "mailto:a%2bb@example.com",            "a+b@example.com example.com -"   },
+        {"plain", "mailto:dmarc@example.com", "dmarc@example.com example.com -"},
+        {"blanks around", " mailto:dmarc@example.com ", "dmarc@example.com example.com -"},
+        {"the domain in lower case", "MAILTO:Dmarc@Example.COM", "Dmarc@example.com example.com -"},
+        {"attack 124: a size", "mailto:dmarc@example.com!10m",
+         "dmarc@example.com example.com 10485760"},
+        {"a size in bytes", "mailto:dmarc@example.com!10", "dmarc@example.com example.com 10"},
+        {"a size of any unit", "mailto:a@b.example!1k", "a@b.example b.example 1024"},
+        {"the largest size", "mailto:a@b.example!16777215t",
+         "a@b.example b.example 18446742974197923840"},
+        {"RFC 3986 2.1: hex digits", "mailto:a%2bb@example.com", "a+b@example.com example.com -"},
         {"RFC 6068: header fields are cut off", "mailto:a@b.example?subject=x",
-         "a@b.example b.example -"                                                                                       },
-        {"another scheme",                      "https://example.com/report",          "  -"                             },
-        {"no scheme",                           "dmarc@example.com",                   ""                                },
-        {"a bad scheme",                        "__mailto:reports@example.com",        ""                                },
-        {"no address",                          "mailto:",                             ""                                },
-        {"no local part",                       "mailto:@example.com",                 ""                                },
-        {"no domain",                           "mailto:a@",                           ""                                },
-        {"two addresses in one",                "mailto:a@b.example%2cc@d.example",    ""                                },
-        {"attack 41: a line end in it",         "mailto:a%0d%0aRCPT TO:<x>@b.example", ""                                },
-        {"attack 41: a line end by digits",     "mailto:a%0d%0ax@b.example",           ""                                },
-        {"a NUL by digits",                     "mailto:a%00@b.example",               ""                                },
-        {"half of a byte",                      "mailto:a%4@b.example",                ""                                },
-        {"a bad size",                          "mailto:a@b.example!10q",              ""                                },
-        {"no size",                             "mailto:a@b.example!",                 ""                                },
-        {"a size beyond all numbers",           "mailto:a@b.example!16777216t",        ""                                },
-        {"8-bit bytes",                         "mailto:\xc3\xa9@b.example",           ""                                },
-        {"nothing",                             "",                                    ""                                },
+         "a@b.example b.example -"},
+        {"another scheme", "https://example.com/report", "  -"},
+        {"no scheme", "dmarc@example.com", ""},
+        {"a bad scheme", "__mailto:reports@example.com", ""},
+        {"no address", "mailto:", ""},
+        {"no local part", "mailto:@example.com", ""},
+        {"no domain", "mailto:a@", ""},
+        {"two addresses in one", "mailto:a@b.example%2cc@d.example", ""},
+        {"attack 41: a line end in it", "mailto:a%0d%0aRCPT TO:<x>@b.example", ""},
+        {"attack 41: a line end by digits", "mailto:a%0d%0ax@b.example", ""},
+        {"a NUL by digits", "mailto:a%00@b.example", ""},
+        {"half of a byte", "mailto:a%4@b.example", ""},
+        {"a bad size", "mailto:a@b.example!10q", ""},
+        {"no size", "mailto:a@b.example!", ""},
+        {"a size beyond all numbers", "mailto:a@b.example!16777216t", ""},
+        {"8-bit bytes", "mailto:\xc3\xa9@b.example", ""},
+        {"nothing", "", ""},
     };
+    /* clang-format on */
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct mailauth_dmarc_uri u;
