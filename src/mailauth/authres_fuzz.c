@@ -57,7 +57,7 @@ static void check_round_trip(const struct mailauth_authres *a, struct arena *are
         return; /* too long a field is refused */
     str field = buf_str(&out);
     check_lines(field);
-    ASSERT(mailauth_authres_ours(field, a->id, arena).count == 1);
+    ASSERT(!fits(a->id) || mailauth_authres_ours(field, a->id, arena).count == 1);
     ASSERT(str_skip(&field, S("Authentication-Results:")));
     if (!all_fit(a) || field.len > MAILAUTH_AUTHRES_BYTES_MAX)
         return;

@@ -44,7 +44,7 @@ static const struct {
     {"B.7: comments everywhere",
      " foo.example.net (foobar) 1 (baz);\r\n"
      " dkim (Because I like it) / 1 (One yay) = (wait for it) fail\r\n"
-     "" " policy (A dot can go here) . (like that) expired\r\n"
+     " policy (A dot can go here) . (like that) expired\r\n"
      " (this surprised me) = (as I wasn't expecting it) 1362471462",
      "foo.example.net/1: dkim/1=fail{} policy.expired=1362471462|"},
     {"versions", "a 2; dkim/3=pass", "a/2: dkim/3=pass{}|"},
