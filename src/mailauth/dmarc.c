@@ -124,7 +124,7 @@ static err align_relaxed(struct judge *j, str domain, enum alignment *ret_alignm
     return NULL;
 }
 
-static err align(struct judge *j, const char *method, str identifier, bool strict,
+static err align(struct judge *j, str method, str identifier, bool strict,
                  enum alignment *ret_alignment)
 {
     static const char *const said[] = {"not aligned with", "aligned with",
@@ -133,12 +133,12 @@ static err align(struct judge *j, const char *method, str identifier, bool stric
     str domain = {0};
     err e = mailauth_dmarc_domain_read(identifier, arena_of(j), &domain);
     if (e)
-        mailauth_story_tell(story_of(j), "%s: %.*s", method, STR_ARG(e->text));
+        mailauth_story_tell(story_of(j), "%.*s: %.*s", STR_ARG(method), STR_ARG(e->text));
     else if (str_eq(domain, j->out.author))
         alignment = ALIGNED_YES;
     else if (!strict)
         TRY(align_relaxed(j, domain, &alignment));
-    mailauth_story_tell(story_of(j), "%s of %.*s is %s %.*s (%s)", method,
+    mailauth_story_tell(story_of(j), "%.*s of %.*s is %s %.*s (%s)", STR_ARG(method),
                         STR_ARG(domain.len ? domain : identifier), said[alignment],
                         STR_ARG(j->out.author), strict ? "strict" : "relaxed");
     *ret_alignment = alignment;
@@ -155,7 +155,8 @@ static err weigh(struct judge *j, const char *method, enum mailauth_result resul
                             STR_ARG(mailauth_result_name(result)), STR_ARG(j->out.author));
         return NULL;
     }
-    TRY(align(j, method, domain, strict, &alignment));
+    str said = arena_printf(arena_of(j), "%s=%.*s", method, STR_ARG(mailauth_result_name(result)));
+    TRY(align(j, said, domain, strict, &alignment));
     if (alignment == ALIGNED_UNKNOWN || (alignment == ALIGNED_YES && result != MAILAUTH_PASS))
         j->undecided = true;
     else if (alignment == ALIGNED_YES)

@@ -23,6 +23,27 @@ static const struct mailauth_dmarc_answer *find_answer(const struct mailauth_dma
     return NULL;
 }
 
+static bool is_policy(const struct dns_record *record)
+{
+    return record->type == DNS_TXT && mailauth_dmarc_record_is(record->text);
+}
+
+static void tell_answer(struct mailauth_dmarc_walks *walks, str domain,
+                        const struct dns_answer *answer)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < answer->count; i++) {
+        if (!is_policy(&answer->records[i]) || told++ > 1)
+            continue;
+        mailauth_story_tell(walks->story, "TXT _dmarc.%.*s: \"%.*s\"", STR_ARG(domain),
+                            STR_ARG(answer->records[i].text));
+    }
+    if (told == 0)
+        mailauth_story_tell(walks->story, "TXT _dmarc.%.*s: %s", STR_ARG(domain),
+                            answer->status == DNS_OK ? "no DMARC record"
+                                                     : dns_answer_status_name(answer->status));
+}
+
 /* Steps 2 and 6: what does not begin with the version is not looked at; of several none counts. */
 static const struct mailauth_dmarc_record *
 pick_record(struct mailauth_dmarc_walks *walks, const struct dns_answer *answer, bool *ret_several)
@@ -30,8 +51,7 @@ pick_record(struct mailauth_dmarc_walks *walks, const struct dns_answer *answer,
     const struct dns_record *only = NULL;
     size_t records = 0;
     for (size_t i = 0; i < answer->count; i++)
-        if (answer->records[i].type == DNS_TXT &&
-            mailauth_dmarc_record_is(answer->records[i].text)) {
+        if (is_policy(&answer->records[i])) {
             only = &answer->records[i];
             records++;
         }
@@ -49,17 +69,6 @@ pick_record(struct mailauth_dmarc_walks *walks, const struct dns_answer *answer,
     struct mailauth_dmarc_record *kept = ARENA_NEW(walks->ask->arena, struct mailauth_dmarc_record);
     *kept = record;
     return kept;
-}
-
-static void tell_answer(struct mailauth_dmarc_walks *walks, const struct mailauth_dmarc_answer *a)
-{
-    if (a->record)
-        mailauth_story_tell(walks->story, "TXT _dmarc.%.*s: \"%.*s\"", STR_ARG(a->domain),
-                            STR_ARG(a->record->text));
-    else
-        mailauth_story_tell(walks->story, "TXT _dmarc.%.*s: %s", STR_ARG(a->domain),
-                            a->status == DNS_OK ? "no DMARC record"
-                                                : dns_answer_status_name(a->status));
 }
 
 err mailauth_dmarc_walk_ask(struct mailauth_dmarc_walks *walks, str domain,
@@ -81,8 +90,8 @@ err mailauth_dmarc_walk_ask(struct mailauth_dmarc_walks *walks, str domain,
     struct mailauth_dmarc_answer *a = &walks->answers[walks->count++];
     walks->questions++;
     *a = (struct mailauth_dmarc_answer){.domain = domain, .status = answer.status};
+    tell_answer(walks, domain, &answer);
     a->record = pick_record(walks, &answer, &a->several);
-    tell_answer(walks, a);
     *ret_answer = a;
     return NULL;
 }
