@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config spf dkim arc bench completion help'
+        words='serve send queue trace user config spf dkim arc dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -46,6 +46,10 @@ _smtptool_choose()
         options+='--key --domain --results --names --fields --time --dns-zone '
         takes+='--key --domain --results --names --time --dns-zone '
         ;;
+    'dmarc '*)
+        options+='--from --spf --dkim --psl --dns-zone '
+        takes+='--from --spf --dkim --psl --dns-zone '
+        ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
@@ -66,6 +70,7 @@ _smtptool_choose()
     'spf ') words='eval tree' ;;
     'dkim ') words='keygen dns sign verify' ;;
     'arc ') words='verify seal' ;;
+    'dmarc ') words='walk eval record' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

@@ -13,6 +13,8 @@ const struct cli_command cli_commands[] = {
     {"spf",    cmd_spf,    "who may send as a domain, and what its policy says", cmd_spf_help,   cmd_spf_verbs   },
     {"dkim",   cmd_dkim,   "make keys, say what to publish, sign and verify",   cmd_dkim_help,   cmd_dkim_verbs  },
     {"arc",    cmd_arc,    "check the chain of those who handled a message",    cmd_arc_help,    cmd_arc_verbs   },
+    {"dmarc", cmd_dmarc, "where a domain's DMARC policy is, and what it does",
+     cmd_dmarc_help, cmd_dmarc_verbs},
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
