@@ -1,15 +1,10 @@
 #include "message/compose.h"
 #include "base/clock.h"
-#include "base/codec.h"
-#include "message/crlf.h"
+#include "message/compose_body.h"
 #include "message/encoded_word.h"
 #include "message/mailbox.h"
 #include "message/text.h"
 #include <string.h>
-
-enum {
-    LINE_BYTES_MAX = 998,
-};
 
 static err check_value(const char *name, str value)
 {
@@ -107,36 +102,6 @@ static err add_more(const struct message_compose *c, struct buf *out)
     return NULL;
 }
 
-static bool is_7bit(str text)
-{
-    size_t line = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        line = text.ptr[i] == '\n' ? 0 : line + 1;
-        if (text.ptr[i] == '\0' || (unsigned char)text.ptr[i] > 127 || line > LINE_BYTES_MAX + 1)
-            return false;
-    }
-    return true;
-}
-
-static err add_body(const struct message_compose *c, struct buf *out)
-{
-    CLEANUP(buf_release) struct buf text;
-    struct message_crlf state = {0};
-    buf_init(&text, MESSAGE_COMPOSE_TEXT_BYTES_MAX * 2);
-    if (!str_is_utf8(c->text))
-        return err_new(ERR_CONFIG, "text: is not UTF-8");
-    TRY(message_crlf_add(&state, c->text, &text));
-    TRY(message_crlf_end(&state, &text));
-    if (text.len > 0 && text.ptr[text.len - 1] != '\n')
-        TRY(buf_add(&text, S("\r\n")));
-    bool plain = is_7bit(buf_str(&text));
-    TRY(buf_addf(out,
-                 "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                 "Content-Transfer-Encoding: %s\r\n\r\n",
-                 plain ? "7bit" : "quoted-printable"));
-    return plain ? buf_add(out, buf_str(&text)) : codec_qp_encode(buf_str(&text), out);
-}
-
 static err add_all(const struct message_compose *c, struct buf *out)
 {
     char date[CLOCK_RFC5322_BYTES];
@@ -151,7 +116,7 @@ static err add_all(const struct message_compose *c, struct buf *out)
     TRY(check_value("Message-ID", c->message_id));
     TRY(buf_addf(out, "Message-ID: %.*s\r\n", STR_ARG(c->message_id)));
     TRY(add_more(c, out));
-    return add_body(c, out);
+    return message_compose_body_add(c, out);
 }
 
 err message_compose(const struct message_compose *c, struct buf *out)

@@ -362,7 +362,8 @@ static void add_run(struct message_mime *m, str run)
         return;
     }
     str piece = str_slice(run, 0, LINE_HELD_MAX - m->held_len);
-    memcpy(m->held + m->held_len, piece.ptr, piece.len);
+    if (piece.len > 0)
+        memcpy(m->held + m->held_len, piece.ptr, piece.len);
     m->held_len += piece.len;
     run = str_from(run, piece.len);
     bool may_be = m->frame_count > 0 && m->held[0] == '-' && (m->held_len < 2 || m->held[1] == '-');
@@ -397,11 +398,8 @@ void message_mime_end(struct message_mime *m)
     if (m->line_len > 0)
         end_line(m, 0);
     m->ended = true;
-    uint32_t last = m->current;
     end_parts(m, 0, m->at);
     m->parts[0].end = m->at;
-    if (last == 0 && m->parts[0].kind == MIME_LEAF)
-        return;
     if (m->frame_count > 0) { /* the message's own multipart */
         struct frame *f = &m->frames[0];
         if (!f->closed)

@@ -123,8 +123,8 @@ static err add_plain(struct reader *r, const struct piece *p, str value, uint16_
     CLEANUP(buf_release) struct buf decoded;
     buf_init(&decoded, text.len * 4 + 64);
     uint8_t odd;
-    if (memmem(text.ptr, text.len, "=?", 2) == NULL ||
-        message_encoded_word_decode(text, &decoded, &odd) || str_eq(text, buf_str(&decoded))) {
+    if (!str_contains(text, S("=?")) || message_encoded_word_decode(text, &decoded, &odd) ||
+        str_eq(text, buf_str(&decoded))) {
         add_item(r, p->name, text, flags);
         return NULL;
     }
@@ -524,7 +524,7 @@ err message_params_add(const char *name, str value, size_t *column, struct buf *
     buf_init(&plain, value.len * 2 + strlen(name) + 8);
     err e = make_plain(name, value, &plain);
     if (e == NULL && is_printable(value) && plain.len < LINE_BYTES_WANTED &&
-        memmem(value.ptr, value.len, "=?", 2) == NULL)
+        !str_contains(value, S("=?")))
         e = add_fitting(buf_str(&plain), column, out);
     else if (e == NULL)
         e = add_extended(name, value, column, out);
