@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config bench completion help'
+        words='serve send queue trace lint user config bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -25,6 +25,10 @@ _smtptool_choose()
     'trace '*)
         options+='--file --id --message-id --recipient '
         takes+='--file --id --message-id --recipient '
+        ;;
+    'lint '*)
+        options+='--date --note-too --rules '
+        takes+='--date '
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '

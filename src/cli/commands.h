@@ -5,6 +5,7 @@
 int cmd_bench(struct cli *, int argc, char **argv);
 int cmd_completion(struct cli *, int argc, char **argv);
 int cmd_config(struct cli *, int argc, char **argv);
+int cmd_lint(struct cli *, int argc, char **argv);
 int cmd_queue(struct cli *, int argc, char **argv);
 int cmd_send(struct cli *, int argc, char **argv);
 int cmd_serve(struct cli *, int argc, char **argv);
@@ -14,6 +15,7 @@ int cmd_user(struct cli *, int argc, char **argv);
 extern const char cmd_bench_help[];
 extern const char cmd_completion_help[];
 extern const char cmd_config_help[];
+extern const char cmd_lint_help[];
 extern const char cmd_queue_help[];
 extern const char cmd_send_help[];
 extern const char cmd_serve_help[];

@@ -1,5 +1,6 @@
 #include "message/charset.h"
 #include "base/mem.h"
+#include "message/text.h"
 #include <errno.h>
 #include <iconv.h>
 #include <string.h>
@@ -121,6 +122,21 @@ void message_charset_cleanup(struct message_charset **c) { message_charset_close
 
 size_t message_charset_bad(const struct message_charset *c) { return c->bad; }
 
+/* Whole characters, as libc wrote them: it lets code points pass that are none (RFC 3629). */
+static err add_checked(struct message_charset *c, str text, struct buf *out)
+{
+    if (str_is_utf8(text))
+        return buf_add(out, text);
+    while (text.len > 0) {
+        str before = text;
+        uint32_t code;
+        bool valid = message_text_next(&text, &code);
+        c->bad += !valid;
+        TRY(buf_add(out, valid ? str_slice(before, 0, before.len - text.len) : S("\xef\xbf\xbd")));
+    }
+    return NULL;
+}
+
 /* As much of *text as can be; an unfinished character stays in it. */
 static err convert(struct message_charset *c, str *text, struct buf *out)
 {
@@ -130,7 +146,7 @@ static err convert(struct message_charset *c, str *text, struct buf *out)
         size_t to_left = sizeof room, from_left = text->len;
         size_t result = iconv(c->iconv, &from, &from_left, &to, &to_left);
         int why = result == (size_t)-1 ? errno : 0;
-        TRY(buf_add(out, (str){room, sizeof room - to_left}));
+        TRY(add_checked(c, (str){room, sizeof room - to_left}, out));
         *text = str_from(*text, text->len - from_left);
         if (why == EINVAL)
             return NULL;
@@ -186,7 +202,7 @@ err message_charset_end(struct message_charset *c, struct buf *out)
     char *to = room;
     size_t to_left = sizeof room;
     iconv(c->iconv, NULL, NULL, &to, &to_left); /* what a converter held back */
-    TRY(buf_add(out, (str){room, sizeof room - to_left}));
+    TRY(add_checked(c, (str){room, sizeof room - to_left}, out));
     if (c->carry_len == 0)
         return NULL;
     c->bad += c->carry_len;

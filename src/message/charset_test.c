@@ -11,6 +11,8 @@ TEST(message_charset)
         {"latin 1",                           "iso-8859-1",      "caf\xe9",           "caf\xc3\xa9",              true },
         {"ascii that is none",                "us-ascii",        "caf\xe9!",          "caf\xef\xbf\xbd!",         false},
         {"overlong",                          "utf-8",           "\xc0\x80",          "\xef\xbf\xbd\xef\xbf\xbd", false},
+        {"above U+10FFFF",                    "utf-8",           "\xf6\xbc\x90\x91",
+         "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd",                                                      false},
         {"cut short",                         "utf-8",           "a\xe6\x97",         "a\xef\xbf\xbd",            false},
         {"japanese",                          "iso-2022-jp",     "\x1b$BF|K\\\x1b(B", "\xe6\x97\xa5\xe6\x9c\xac", true },
         {"euro",                              "windows-1252",    "\x80",              "\xe2\x82\xac",             true },
