@@ -7,105 +7,118 @@
 
 enum { CARRY_BYTES_MAX = 16, STEP_BYTES = 512 };
 
+/* What is in most mail needs no libc. */
+enum way { WAY_LIBC, WAY_UTF8, WAY_ASCII, WAY_LATIN1, WAY_WINDOWS };
+
 struct message_charset {
-    iconv_t iconv;
+    enum way way;
+    iconv_t iconv;               /* of WAY_LIBC */
     char carry[CARRY_BYTES_MAX]; /* the front of a character whose end is still to come */
     size_t carry_len;
     size_t bad;
 };
 
-/* The name in mail, in lower case, and libc's name where that is another one. */
-static const struct {
+static bool confined;
+
+void message_charset_confine(bool yes) { confined = yes; }
+
+/* The name in mail, in lower case, libc's name where that is another one, and our own way. */
+static const struct charset {
     const char *name, *iconv;
+    enum way way;
 } charsets[] = {
-    {"utf-8",          NULL        },
-    {"utf8",           "UTF-8"     },
-    {"us-ascii",       NULL        },
-    {"ascii",          NULL        },
-    {"ansi_x3.4-1968", NULL        },
-    {"utf-7",          NULL        },
-    {"utf-16",         NULL        },
-    {"utf-16be",       NULL        },
-    {"utf-16le",       NULL        },
-    {"utf-32",         NULL        },
-    {"iso-8859-1",     NULL        },
-    {"latin1",         NULL        },
-    {"iso8859-1",      NULL        },
-    {"iso_8859-1",     NULL        },
-    {"iso-8859-2",     NULL        },
-    {"iso-8859-3",     NULL        },
-    {"iso-8859-4",     NULL        },
-    {"iso-8859-5",     NULL        },
-    {"iso-8859-6",     NULL        },
-    {"iso-8859-7",     NULL        },
-    {"iso-8859-8",     NULL        },
-    {"iso-8859-8-i",   "ISO-8859-8"},
-    {"iso-8859-9",     NULL        },
-    {"iso-8859-10",    NULL        },
-    {"iso-8859-11",    NULL        },
-    {"iso-8859-13",    NULL        },
-    {"iso-8859-14",    NULL        },
-    {"iso-8859-15",    NULL        },
-    {"iso-8859-16",    NULL        },
-    {"windows-874",    "CP874"     },
-    {"windows-1250",   "CP1250"    },
-    {"windows-1251",   "CP1251"    },
-    {"windows-1252",   "CP1252"    },
-    {"windows-1253",   "CP1253"    },
-    {"windows-1254",   "CP1254"    },
-    {"windows-1255",   "CP1255"    },
-    {"windows-1256",   "CP1256"    },
-    {"windows-1257",   "CP1257"    },
-    {"windows-1258",   "CP1258"    },
-    {"cp1250",         NULL        },
-    {"cp1251",         NULL        },
-    {"cp1252",         NULL        },
-    {"cp437",          NULL        },
-    {"ibm437",         NULL        },
-    {"ibm850",         NULL        },
-    {"ibm852",         NULL        },
-    {"cp866",          NULL        },
-    {"ibm866",         NULL        },
-    {"koi8-r",         NULL        },
-    {"koi8-u",         NULL        },
-    {"macintosh",      NULL        },
-    {"tis-620",        NULL        },
-    {"gb2312",         "GBK"       }, /* its superset: what writes "gb2312" writes that */
-    {"gbk",            NULL        },
-    {"cp936",          NULL        },
-    {"gb18030",        NULL        },
-    {"big5",           NULL        },
-    {"big5-hkscs",     NULL        },
-    {"euc-tw",         NULL        },
-    {"shift_jis",      "CP932"     }, /* likewise */
-    {"shift-jis",      "CP932"     },
-    {"cp932",          NULL        },
-    {"windows-31j",    "CP932"     },
-    {"euc-jp",         NULL        },
-    {"iso-2022-jp",    NULL        },
-    {"euc-kr",         NULL        },
-    {"ks_c_5601-1987", "CP949"     },
-    {"cp949",          NULL        },
-    {"iso-2022-kr",    NULL        },
+    {"utf-8",          NULL,         WAY_UTF8   },
+    {"utf8",           "UTF-8",      WAY_UTF8   },
+    {"us-ascii",       NULL,         WAY_ASCII  },
+    {"ascii",          NULL,         WAY_ASCII  },
+    {"ansi_x3.4-1968", NULL,         WAY_ASCII  },
+    {"utf-7",          NULL,         WAY_LIBC   },
+    {"utf-16",         NULL,         WAY_LIBC   },
+    {"utf-16be",       NULL,         WAY_LIBC   },
+    {"utf-16le",       NULL,         WAY_LIBC   },
+    {"utf-32",         NULL,         WAY_LIBC   },
+    {"iso-8859-1",     NULL,         WAY_LATIN1 },
+    {"latin1",         NULL,         WAY_LATIN1 },
+    {"iso8859-1",      NULL,         WAY_LATIN1 },
+    {"iso_8859-1",     NULL,         WAY_LATIN1 },
+    {"iso-8859-2",     NULL,         WAY_LIBC   },
+    {"iso-8859-3",     NULL,         WAY_LIBC   },
+    {"iso-8859-4",     NULL,         WAY_LIBC   },
+    {"iso-8859-5",     NULL,         WAY_LIBC   },
+    {"iso-8859-6",     NULL,         WAY_LIBC   },
+    {"iso-8859-7",     NULL,         WAY_LIBC   },
+    {"iso-8859-8",     NULL,         WAY_LIBC   },
+    {"iso-8859-8-i",   "ISO-8859-8", WAY_LIBC   },
+    {"iso-8859-9",     NULL,         WAY_LIBC   },
+    {"iso-8859-10",    NULL,         WAY_LIBC   },
+    {"iso-8859-11",    NULL,         WAY_LIBC   },
+    {"iso-8859-13",    NULL,         WAY_LIBC   },
+    {"iso-8859-14",    NULL,         WAY_LIBC   },
+    {"iso-8859-15",    NULL,         WAY_LIBC   },
+    {"iso-8859-16",    NULL,         WAY_LIBC   },
+    {"windows-874",    "CP874",      WAY_LIBC   },
+    {"windows-1250",   "CP1250",     WAY_LIBC   },
+    {"windows-1251",   "CP1251",     WAY_LIBC   },
+    {"windows-1252",   "CP1252",     WAY_WINDOWS},
+    {"windows-1253",   "CP1253",     WAY_LIBC   },
+    {"windows-1254",   "CP1254",     WAY_LIBC   },
+    {"windows-1255",   "CP1255",     WAY_LIBC   },
+    {"windows-1256",   "CP1256",     WAY_LIBC   },
+    {"windows-1257",   "CP1257",     WAY_LIBC   },
+    {"windows-1258",   "CP1258",     WAY_LIBC   },
+    {"cp1250",         NULL,         WAY_LIBC   },
+    {"cp1251",         NULL,         WAY_LIBC   },
+    {"cp1252",         NULL,         WAY_WINDOWS},
+    {"cp437",          NULL,         WAY_LIBC   },
+    {"ibm437",         NULL,         WAY_LIBC   },
+    {"ibm850",         NULL,         WAY_LIBC   },
+    {"ibm852",         NULL,         WAY_LIBC   },
+    {"cp866",          NULL,         WAY_LIBC   },
+    {"ibm866",         NULL,         WAY_LIBC   },
+    {"koi8-r",         NULL,         WAY_LIBC   },
+    {"koi8-u",         NULL,         WAY_LIBC   },
+    {"macintosh",      NULL,         WAY_LIBC   },
+    {"tis-620",        NULL,         WAY_LIBC   },
+    {"gb2312",         "GBK",        WAY_LIBC   }, /* its superset: what writes "gb2312" writes that */
+    {"gbk",            NULL,         WAY_LIBC   },
+    {"cp936",          NULL,         WAY_LIBC   },
+    {"gb18030",        NULL,         WAY_LIBC   },
+    {"big5",           NULL,         WAY_LIBC   },
+    {"big5-hkscs",     NULL,         WAY_LIBC   },
+    {"euc-tw",         NULL,         WAY_LIBC   },
+    {"shift_jis",      "CP932",      WAY_LIBC   }, /* likewise */
+    {"shift-jis",      "CP932",      WAY_LIBC   },
+    {"cp932",          NULL,         WAY_LIBC   },
+    {"windows-31j",    "CP932",      WAY_LIBC   },
+    {"euc-jp",         NULL,         WAY_LIBC   },
+    {"iso-2022-jp",    NULL,         WAY_LIBC   },
+    {"euc-kr",         NULL,         WAY_LIBC   },
+    {"ks_c_5601-1987", "CP949",      WAY_LIBC   },
+    {"cp949",          NULL,         WAY_LIBC   },
+    {"iso-2022-kr",    NULL,         WAY_LIBC   },
 };
 
-static const char *find_name(str name)
+static const struct charset *find(str name)
 {
     for (size_t i = 0; i < ARRAY_LEN(charsets); i++)
         if (str_eq_nocase(name, str_of(charsets[i].name)))
-            return charsets[i].iconv ? charsets[i].iconv : charsets[i].name;
+            return &charsets[i];
     return NULL;
 }
 
 struct message_charset *message_charset_open(str name)
 {
-    const char *from = find_name(str_trim(name));
-    if (from == NULL)
+    const struct charset *from = find(str_trim(name));
+    iconv_t iconv = (iconv_t)-1;
+    if (from == NULL || (from->way == WAY_LIBC && confined))
         return NULL;
-    iconv_t iconv = iconv_open("UTF-8", from);
-    if (iconv == (iconv_t)-1)
-        return NULL; /* this libc came without its table */
+    if (from->way == WAY_LIBC) {
+        iconv = iconv_open("UTF-8", from->iconv ? from->iconv : from->name);
+        if (iconv == (iconv_t)-1)
+            return NULL; /* this libc came without its table */
+    }
     struct message_charset *c = MEM_NEW(struct message_charset);
+    c->way = from->way;
     c->iconv = iconv;
     return c;
 }
@@ -114,7 +127,8 @@ void message_charset_close(struct message_charset *c)
 {
     if (c == NULL)
         return;
-    iconv_close(c->iconv);
+    if (c->way == WAY_LIBC)
+        iconv_close(c->iconv);
     mem_free(c);
 }
 
@@ -137,8 +151,70 @@ static err add_checked(struct message_charset *c, str text, struct buf *out)
     return NULL;
 }
 
-/* As much of *text as can be; an unfinished character stays in it. */
-static err convert(struct message_charset *c, str *text, struct buf *out)
+/* 0x80 to 0x9f of windows-1252; 0: not used. */
+static const uint16_t windows[32] = {0x20ac, 0,      0x201a, 0x192,  0x201e, 0x2026, 0x2020, 0x2021,
+                                     0x2c6,  0x2030, 0x160,  0x2039, 0x152,  0,      0x17d,  0,
+                                     0,      0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014,
+                                     0x2dc,  0x2122, 0x161,  0x203a, 0x153,  0,      0x17e,  0x178};
+
+static err add_code(struct message_charset *c, uint32_t code, struct buf *out)
+{
+    if (code == 0xfffd)
+        c->bad++;
+    if (code < 0x80)
+        return buf_add_char(out, (char)code);
+    char bytes[3] = {(char)(0xe0 | code >> 12), (char)(0x80 | (code >> 6 & 0x3f)),
+                     (char)(0x80 | (code & 0x3f))};
+    if (code >= 0x800)
+        return buf_add(out, (str){bytes, 3});
+    bytes[1] = (char)(0xc0 | code >> 6);
+    return buf_add(out, (str){bytes + 1, 2});
+}
+
+static err convert_bytes(struct message_charset *c, str *text, struct buf *out)
+{
+    for (; text->len > 0; *text = str_from(*text, 1)) {
+        uint32_t code = (unsigned char)text->ptr[0];
+        if (c->way == WAY_ASCII && code > 127)
+            code = 0xfffd;
+        if (c->way == WAY_WINDOWS && code >= 0x80 && code < 0xa0)
+            code = windows[code - 0x80] ? windows[code - 0x80] : 0xfffd;
+        TRY(add_code(c, code, out));
+    }
+    return NULL;
+}
+
+/* More bytes could make one character of it. */
+static bool is_unfinished(str text)
+{
+    unsigned char first = (unsigned char)text.ptr[0];
+    size_t wanted = first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 ? 3 : 2;
+    if (first < 0xc2 || first > 0xf4 || text.len >= wanted)
+        return false;
+    for (size_t i = 1; i < text.len; i++)
+        if (((unsigned char)text.ptr[i] & 0xc0) != 0x80)
+            return false;
+    return true;
+}
+
+static err convert_utf8(struct message_charset *c, str *text, struct buf *out)
+{
+    size_t plain = 0;
+    while (plain < text->len && (unsigned char)text->ptr[plain] < 0x80)
+        plain++;
+    TRY(buf_add(out, str_slice(*text, 0, plain)));
+    *text = str_from(*text, plain);
+    while (text->len > 0 && !is_unfinished(*text)) {
+        str before = *text;
+        uint32_t code;
+        bool valid = message_text_next(text, &code);
+        c->bad += !valid;
+        TRY(buf_add(out, valid ? str_slice(before, 0, before.len - text->len) : S("\xef\xbf\xbd")));
+    }
+    return NULL;
+}
+
+static err convert_by_libc(struct message_charset *c, str *text, struct buf *out)
 {
     while (text->len > 0) {
         char room[STEP_BYTES];
@@ -157,6 +233,14 @@ static err convert(struct message_charset *c, str *text, struct buf *out)
         c->bad++;
     }
     return NULL;
+}
+
+/* As much of *text as can be; an unfinished character stays in it. */
+static err convert(struct message_charset *c, str *text, struct buf *out)
+{
+    if (c->way == WAY_UTF8)
+        return convert_utf8(c, text, out);
+    return c->way == WAY_LIBC ? convert_by_libc(c, text, out) : convert_bytes(c, text, out);
 }
 
 /* The carried bytes with as many of the piece as fit, until none is carried any more. */
@@ -201,7 +285,8 @@ err message_charset_end(struct message_charset *c, struct buf *out)
     char room[STEP_BYTES];
     char *to = room;
     size_t to_left = sizeof room;
-    iconv(c->iconv, NULL, NULL, &to, &to_left); /* what a converter held back */
+    if (c->way == WAY_LIBC)
+        iconv(c->iconv, NULL, NULL, &to, &to_left); /* what a converter held back */
     TRY(add_checked(c, (str){room, sizeof room - to_left}, out));
     if (c->carry_len == 0)
         return NULL;
@@ -217,7 +302,7 @@ err message_charset_to_utf8(str name, str bytes, struct buf *out, bool *ret_exac
     bool known = c != NULL;
     if (!known)
         c = message_charset_open(S("utf-8"));
-    ASSERT(c != NULL); /* libc has that one built in */
+    ASSERT(c != NULL);
     err e = message_charset_add(c, bytes, out);
     if (e == NULL)
         e = message_charset_end(c, out);

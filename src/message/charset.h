@@ -12,6 +12,10 @@ enum { MESSAGE_CHARSET_NAME_BYTES_MAX = 40 };
 
 struct message_charset; /* a conversion under way */
 
+/* libc loads code from files when it first meets a charset, and takes much stack for it: a process
+ * that reads strangers' mail on fibers, in a sandbox, does without. For the whole process. */
+void message_charset_confine(bool);
+
 /* NULL: no charset that we know; then let the caller say so. Case does not matter. */
 struct message_charset *message_charset_open(str name);
 void message_charset_close(struct message_charset *); /* accepts NULL */

@@ -49,3 +49,16 @@ TEST(message_charset_pieces)
         CHECK(message_charset_bad(c) == 2, "bad bytes");
     }
 }
+
+TEST(message_charset_confine)
+{
+    CLEANUP(buf_release) struct buf out;
+    bool exact = true;
+    buf_init(&out, 100);
+    message_charset_confine(true);
+    CHECK(message_charset_open(S("koi8-r")) == NULL, "libc's are unknown");
+    CHECK_DONE(message_charset_to_utf8(S("windows-1252"), S("\x80\x81\xe9"), &out, &exact), "ours");
+    message_charset_confine(false);
+    CHECK_STR(buf_str(&out), "\xe2\x82\xac\xef\xbf\xbd\xc3\xa9", "ours");
+    CHECK(!exact, "one byte was none");
+}

@@ -36,6 +36,7 @@ struct message_mime {
     char last_byte;
 
     struct buf field; /* of the header, until its end is known */
+    uint64_t field_at;
     bool field_cut;
     struct message_mime_facts facts;
 
@@ -90,13 +91,19 @@ struct message_mime *message_mime_open(struct arena *arena)
     return m;
 }
 
-/* The field that was gathered is whole. */
-static void end_field(struct message_mime *m)
+/* The field that was gathered is whole: it ends before that offset. */
+static void end_field(struct message_mime *m, uint64_t end)
 {
     struct message_field f;
     str rest = buf_str(&m->field);
-    if (message_header_next(&rest, &f))
+    if (message_header_next(&rest, &f)) {
+        size_t encodings = m->facts.encodings;
         message_mime_part_field(current(m), &m->facts, &f, m->arena);
+        if (encodings == 0 && m->facts.encodings == 1) {
+            current(m)->encoding_at = m->field_at;
+            current(m)->encoding_end = end;
+        }
+    }
     if (m->field_cut)
         current(m)->flags |= MIME_TOO_LONG;
     m->field_cut = false;
@@ -118,7 +125,7 @@ static void push_frame(struct message_mime *m)
 /* The header ends before header_end, the body begins at body_at. */
 static void end_header(struct message_mime *m, uint64_t header_end, uint64_t body_at)
 {
-    end_field(m);
+    end_field(m, header_end);
     struct message_mime_part *part = current(m);
     part->header_end = header_end;
     part->body_at = part->end = part->preamble_end = body_at;
@@ -136,8 +143,10 @@ static void end_header(struct message_mime *m, uint64_t header_end, uint64_t bod
 static void add_to_field(struct message_mime *m, str bytes)
 {
     bool continues = bytes.ptr[0] == ' ' || bytes.ptr[0] == '\t';
-    if (!m->line_taken && !continues)
-        end_field(m);
+    if (!m->line_taken && (!continues || m->field.len == 0)) {
+        end_field(m, m->line_at);
+        m->field_at = m->line_at;
+    }
     if (!m->field_cut && buf_add(&m->field, bytes))
         m->field_cut = true;
 }
@@ -171,17 +180,20 @@ static void add_to_body(struct message_mime *m, str bytes)
 static void look_at(struct message_mime *m, str bytes)
 {
     struct message_mime_part *part = current(m);
-    bool high = false, bare = false;
+    bool bare = false;
+    uint64_t high = 0;
     for (size_t i = 0; i < bytes.len; i++) {
         unsigned char c = (unsigned char)bytes.ptr[i];
         char before = i > 0 ? bytes.ptr[i - 1] : m->last_byte;
-        high = high || c > 127;
+        high += c > 127;
         if (c == '\0')
             part->found |= FOUND_BINARY;
         bare = bare || (before == '\r' && c != '\n');
     }
-    if (high)
+    if (high > 0)
         part->found |= m->in_header ? FOUND_8BIT_HEADER : FOUND_8BIT;
+    if (!m->in_header)
+        part->high_octets += high;
     if (bare) {
         part->flags |= MIME_BARE_LINE_END;
         part->found |= FOUND_BINARY;

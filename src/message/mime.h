@@ -67,14 +67,18 @@ struct message_mime_part {
     uint64_t header_at, header_end; /* the fields, without the empty line */
     uint64_t body_at, end; /* the body; the line end before a delimiter is the delimiter's */
     uint64_t preamble_end; /* multipart: where the text before the first delimiter ends */
-    uint64_t epilogue_at;  /* multipart: behind the closing delimiter's line; 0: none */
-    str type;              /* "text/plain", lower case; what the kind was settled by */
+    uint64_t encoding_at, encoding_end; /* the first Content-Transfer-Encoding field; 0, 0: none */
+    uint64_t high_octets;               /* above 127 in the body */
+    uint64_t epilogue_at; /* multipart: behind the closing delimiter's line; 0: none */
+    str type;             /* "text/plain", lower case; what the kind was settled by */
     struct message_params content_type, content_disposition;
     str boundary;
     str content_id; /* without "<" and ">" */
     enum message_encoding encoding;
     const str *names; /* every file name that a client could see */
     size_t name_count;
+    bool has_version;     /* a MIME-Version field */
+    bool is_signed;       /* it has a DKIM or ARC signature of its own */
     uint32_t flags;       /* enum message_mime_flag */
     uint16_t param_flags; /* enum message_param_flag, of all fields */
     uint8_t decode_flags; /* enum message_decode_flag, of the body */

@@ -1,5 +1,30 @@
+#include "message/downgrade.h"
+#include "message/envelope.h"
 #include "message/mime_range_test.h"
 #include "tests/fuzz.h"
+
+/* What was converted has the same parts, and none of them has octets above 127. */
+static void check_downgrade(str input, const struct message_mime_part *parts, size_t count,
+                            struct arena *arena)
+{
+    CLEANUP(buf_release) struct buf out;
+    struct message_downgrade plan;
+    size_t after_count;
+    buf_init(&out, 8 << 20);
+    if (!message_downgrade_plan(parts, count, arena, &plan))
+        return;
+    message_downgrade_begin(&plan);
+    err e = message_downgrade_add(&plan, input, &out);
+    ASSERT(e == NULL);
+    e = message_downgrade_end(&plan, &out);
+    ASSERT(e == NULL);
+    const struct message_mime_part *after = message_mime_parse(buf_str(&out), arena, &after_count);
+    ASSERT(after_count == count);
+    for (size_t i = 0; i < count; i++) {
+        ASSERT(str_eq(after[i].type, parts[i].type));
+        ASSERT((after[i].found & FOUND_8BIT) == 0);
+    }
+}
 
 FUZZ(input, arena)
 {
@@ -14,6 +39,7 @@ FUZZ(input, arena)
     ASSERT(mime_range_holds(input, parts, count));
     ASSERT(mime_range_pieces_agree(input, parts, count, 1, own));
     ASSERT(mime_range_pieces_agree(input, parts, count, 3 + input.len % 61, own));
+    check_downgrade(input, parts, count, own);
     for (size_t i = 0; i < count; i++) {
         CLEANUP(buf_release) struct buf text;
         bool exact;

@@ -63,6 +63,9 @@ void message_mime_part_field(struct message_mime_part *part, struct message_mime
         part->flags |= MIME_BAD_FIELD;
     if (!str_is_ascii(f->raw))
         part->flags |= MIME_8BIT_HEADER;
+    if (str_eq_nocase(f->name, S("DKIM-Signature")) || str_eq_nocase(f->name, S("ARC-Seal")) ||
+        str_eq_nocase(f->name, S("ARC-Message-Signature")))
+        part->is_signed = true;
     if (str_eq_nocase(f->name, S("Content-Type"))) {
         struct message_params params = read_params(part, facts, f->value, arena);
         if (facts->types++ == 0)
@@ -199,6 +202,7 @@ void message_mime_part_settle(struct message_mime_part *part, struct message_mim
     if (parent == NULL && !facts->version &&
         (facts->types || facts->encodings || facts->dispositions))
         part->flags |= MIME_NO_VERSION;
+    part->has_version = facts->version;
     settle_type(part, facts, parent);
     settle_kind(part);
     settle_names(part, facts, arena);

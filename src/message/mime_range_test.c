@@ -27,6 +27,8 @@ static bool is_ordered(str message, const struct message_mime_part *part)
 {
     return part->header_at <= part->header_end && part->header_end <= part->body_at &&
            part->body_at <= part->end && part->end <= message.len &&
+           part->encoding_at <= part->encoding_end &&
+           (part->encoding_end == 0 || part->encoding_end <= part->header_end) &&
            is_line_end(range(message, part->header_end, part->body_at));
 }
 
@@ -102,6 +104,8 @@ static bool same_part(const struct message_mime_part *a, const struct message_mi
            a->children == b->children && a->header_at == b->header_at &&
            a->header_end == b->header_end && a->body_at == b->body_at && a->end == b->end &&
            a->preamble_end == b->preamble_end && a->epilogue_at == b->epilogue_at &&
+           a->encoding_at == b->encoding_at && a->encoding_end == b->encoding_end &&
+           a->high_octets == b->high_octets && a->is_signed == b->is_signed &&
            str_eq(a->type, b->type) && str_eq(a->boundary, b->boundary) &&
            a->encoding == b->encoding && a->flags == b->flags && a->param_flags == b->param_flags &&
            a->decode_flags == b->decode_flags && a->found == b->found && same_names(a, b);
