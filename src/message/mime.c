@@ -249,7 +249,8 @@ static void end_parts(struct message_mime *m, uint32_t ancestor, uint64_t end)
     end_decode(m);
     for (uint32_t i = m->current; i != ancestor; i = m->parts[i].parent) {
         struct message_mime_part *part = &m->parts[i];
-        part->end = end > part->body_at ? end : part->body_at;
+        end = end > part->body_at ? end : part->body_at; /* nor before that of a part in it */
+        part->end = end;
     }
     while (m->frame_count > 0 && m->frames[m->frame_count - 1].part != ancestor) {
         struct frame *f = &m->frames[--m->frame_count];
