@@ -147,8 +147,10 @@ static void add_to_field(struct message_mime *m, str bytes)
         end_field(m, m->line_at);
         m->field_at = m->line_at;
     }
-    if (!m->field_cut && buf_add(&m->field, bytes))
-        m->field_cut = true;
+    str fitting = str_slice(bytes, 0, MESSAGE_MIME_FIELD_BYTES_MAX - m->field.len);
+    m->field_cut = m->field_cut || fitting.len < bytes.len;
+    err e = buf_add(&m->field, fitting);
+    ASSERT(e == NULL); /* its maximum is the same */
 }
 
 /* Only flags come of it: no output, so no err. */

@@ -238,6 +238,27 @@ TEST(message_mime_limits)
     CHECK(mime_range_pieces_agree(buf_str(&many), parts, count, 1000, arena), "count, in pieces");
 }
 
+/* What is looked at of a field does not depend on how it comes. */
+TEST(message_mime_long_field)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 * MESSAGE_MIME_ARENA_BYTES);
+    CLEANUP(buf_release) struct buf message;
+    buf_init(&message, 1 << 20);
+    CHECK_DONE(buf_add(&message, S("MIME-Version: 1.0\r\nContent-Type: a/b; x=\"")), "room");
+    for (int i = 0; i < 60000; i++)
+        CHECK_DONE(buf_add_char(&message, 'y'), "room");
+    CHECK_DONE(buf_add(&message, S("\"; name=a;\r\n filename=b")), "room");
+    for (int i = 0; i < 60000; i++)
+        CHECK_DONE(buf_add_char(&message, 'z'), "room");
+    CHECK_DONE(buf_add(&message, S("\r\n\r\nhi\r\n")), "room");
+    size_t count;
+    const struct message_mime_part *parts = message_mime_parse(buf_str(&message), arena, &count);
+    CHECK(parts[0].flags & MIME_TOO_LONG, "flagged");
+    CHECK(parts[0].name_count == 2, "what stands in front is seen");
+    for (size_t piece = 1; piece < 100000; piece = piece * 7 + 3)
+        CHECK(mime_range_pieces_agree(buf_str(&message), parts, count, piece, arena), "pieces");
+}
+
 TEST(message_mime_found)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(MESSAGE_MIME_ARENA_BYTES);
