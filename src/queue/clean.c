@@ -400,10 +400,38 @@ static err reopen_segment(struct queue *q, struct queue_segment *s)
     return NULL;
 }
 
+/* Each earlier try to reopen has used up a segment in which nothing was ever acknowledged. One is
+ * kept, for the ABORT that proves the disk; of the others nothing can come back without the file,
+ * and a disk that stays broken is not filled up with what was tried on it. */
+static void free_tries(struct queue *q)
+{
+    bool kept = false;
+    for (uint32_t i = 0; i < q->segment_count; i++) {
+        struct queue_segment *s = q->segments[i];
+        if (!s->suspect || s->status != QUEUE_SEGMENT_ACTIVE || s->count > 0)
+            continue;
+        if (!kept) {
+            kept = true;
+            continue;
+        }
+        err e = queue_supply_free_now(q, s);
+        if (e) {
+            log_err(e, "spool %s: free segment %08x", q->folder, s->number);
+            continue; /* then the next try does it */
+        }
+        pthread_mutex_lock(&q->lock);
+        queue_log_gone(q, s);
+        pthread_mutex_unlock(&q->lock);
+        i--; /* another one has taken its place */
+    }
+}
+
 void queue_clean_reopen(struct queue *q)
 {
     struct queue_committer *c = q->committer;
     c->cleaning.segment = NULL;
+    free_tries(q);
+    err_forget();
     for (uint32_t i = 0; i < q->segment_count; i++) {
         struct queue_segment *s = q->segments[i];
         if (!s->suspect || s->status == QUEUE_SEGMENT_FREEING || s->status == QUEUE_SEGMENT_SEALED)

@@ -655,8 +655,8 @@ void queue_commit_release(struct queue *q)
     buf_release(&c->cleaning.directory);
     mem_free(c->batch.writes);
     mem_free(c->batch.scratch);
-    mem_free(c->staging);
-    mem_free(c->parts);
+    if (c->staging)
+        mem_unmap(c->staging, c->staging_size);
     pthread_mutex_destroy(&c->lock);
     mem_free(c);
     q->committer = NULL;
