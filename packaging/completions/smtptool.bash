@@ -8,15 +8,15 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config spf dkim arc dmarc bench completion help'
+        words='serve send queue trace lint user config spf dkim arc dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --dsn-notify --dsn-ret --envid --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
-        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
@@ -25,6 +25,10 @@ _smtptool_choose()
     'trace '*)
         options+='--file --id --message-id --recipient '
         takes+='--file --id --message-id --recipient '
+        ;;
+    'lint '*)
+        options+='--date --note-too --rules '
+        takes+='--date '
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '

@@ -9,6 +9,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message and show what happened'
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
+complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
@@ -28,6 +29,10 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l subject -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l flowed
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l html-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l inline -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l attach -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-notify -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-ret -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envid -r
@@ -60,6 +65,9 @@ complete -c smtptool -n '__fish_seen_subcommand_from trace' -l file -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l date -r
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l note-too
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l rules
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r

@@ -8,6 +8,7 @@ const struct cli_command cli_commands[] = {
     {"send",   cmd_send,   "send one message and show what happened",           cmd_send_help,   NULL            },
     {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help,  cmd_queue_verbs },
     {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
+    {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"spf",    cmd_spf,    "who may send as a domain, and what its policy says", cmd_spf_help,   cmd_spf_verbs   },
