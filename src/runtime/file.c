@@ -256,14 +256,16 @@ void file_close(struct file *f)
     if (f)
         driver->close(f);
 }
-/* What a disk that fills up in the middle does. */
+/* What a disk that fills up in the middle does; between the blocks of a direct write. */
 static err write_half(struct file *f, const struct iovec *parts, int count, uint64_t offset,
                       int number)
 {
     uint64_t left = 0;
     for (int i = 0; i < count; i++)
         left += parts[i].iov_len;
+    bool blocks = left % FILE_DIRECT_ALIGN == 0;
     left /= 2;
+    left -= blocks ? left % FILE_DIRECT_ALIGN : 0;
     for (int i = 0; i < count && left > 0; i++) {
         struct iovec part = parts[i];
         if (part.iov_len > left)
