@@ -1,3 +1,4 @@
+#include "base/rand.h"
 #include "runtime/sim.h"
 #include "smtp/session_test.h"
 #include <stdio.h>
@@ -156,15 +157,22 @@ static void serve(void *arg)
     k->test->lasted_ms = clock_steady_ms() - k->begun_ms;
 }
 
+static str next_piece(struct talk *k)
+{
+    const struct smtp_session_test *t = k->test;
+    size_t size = t->piece ? t->piece : k->input.len;
+    str piece = str_slice(k->input, 0, t->piece_drawn ? 1 + rand_below(size) : size);
+    k->input = str_from(k->input, piece.len);
+    return piece;
+}
+
 static void speak(void *arg)
 {
     struct talk *k = arg;
     struct smtp_session_test *t = k->test;
     err e = NULL;
     while (e == NULL && k->input.len > 0) {
-        str piece = str_slice(k->input, 0, t->piece ? t->piece : k->input.len);
-        k->input = str_from(k->input, piece.len);
-        e = net_write(k->client, piece, DEADLINE_NEVER);
+        e = net_write(k->client, next_piece(k), DEADLINE_NEVER);
         if (e == NULL)
             e = net_flush(k->client, DEADLINE_NEVER);
         if (e == NULL && t->pause_ms)
