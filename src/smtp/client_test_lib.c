@@ -76,7 +76,7 @@ static bool tell_reply(struct smtp_client_test *t, const char *what, err e,
                        const struct smtp_reply *reply)
 {
     if (e) {
-        tell(t, what, -(int)e->kind, e->text);
+        tell(t, what, -(int)e->kind, (str){0}); /* which fault is seen first is a matter of cuts */
         return false;
     }
     ASSERT(reply->code >= 200 && reply->code <= 599);
@@ -172,7 +172,8 @@ static bool offer(struct smtp_client_test *t, struct smtp_client *c, struct aren
             tell(t, smtp_verdict_stage_name(verdicts[i].stage), verdicts[i].reply.code,
                  verdicts[i].reply.text);
     }
-    tell(t, "offer", e ? -(int)e->kind : c->after_dot, e ? e->text : (str){0});
+    tell(t, "offer", e ? -(int)e->kind : 0, str_of(smtp_verdict_stage_name(c->stage)));
+    tell(t, "after the dot", c->after_dot, (str){0});
     return e == NULL;
 }
 
