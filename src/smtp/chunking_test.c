@@ -50,8 +50,7 @@ static void draw_mail(struct buf *out)
 {
     static const char *const envelopes[] = {
         "MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n",
-        "MAIL FROM:<a@b.example> SIZE=500\r\nRCPT TO:<nobody@d.example>\r\nRCPT "
-        "TO:<e@d.example>\r\n",
+        "MAIL FROM:<> SIZE=5\r\nRCPT TO:<nobody@d.example>\r\nRCPT TO:<e@d.example>\r\n",
         "MAIL FROM:<> SMTPUTF8\r\nRCPT TO:<later@d.example> NOTIFY=NEVER\r\n",
         "MAIL FROM:<a@b.example> BODY=BINARYMIME\r\nRCPT TO:<c@d.example>\r\n",
     };
@@ -111,8 +110,7 @@ static void draw_replies(struct buf *out, unsigned wishes)
     static const char *const offers[] = {
         "250 x\r\n",
         "250-x\r\n250-PIPELINING\r\n250-SMTPUTF8\r\n250-DSN\r\n250-8BITMIME\r\n250 SIZE\r\n",
-        "250-x\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250-SMTPUTF8\r\n"
-        "250 AUTH PLAIN LOGIN CRAM-MD5 OAUTHBEARER\r\n",
+        "250-x\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250 AUTH PLAIN LOGIN CRAM-MD5 OAUTHBEARER\r\n",
         "502 no\r\n250 x\r\n",
     };
     static const char *const logins[] = {"235 2.7.0 welcome\r\n", "334 \r\n235 x\r\n",
