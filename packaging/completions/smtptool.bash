@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config bench completion help'
+        words='serve send queue trace user config spf bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -34,6 +34,10 @@ _smtptool_choose()
         options+='--origin '
         takes+=''
         ;;
+    'spf '*)
+        options+='--ip --from --helo --receiver --dns-zone '
+        takes+='--ip --from --helo --receiver --dns-zone '
+        ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
@@ -51,6 +55,7 @@ _smtptool_choose()
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'spf ') words='eval tree' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

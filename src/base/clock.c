@@ -1,6 +1,5 @@
 #include "base/clock.h"
-#include <stddef.h>
-#include <stdio.h>
+#include "base/str.h"
 #include <time.h>
 
 static int64_t system_steady_ns(void)
@@ -49,18 +48,38 @@ static time_t seconds_of(int64_t real_ms)
     return (time_t)(real_ms / 1000 - (real_ms % 1000 < 0));
 }
 
+/* The last digits of a number. printf would do, but a mail has several dates and it is slow. */
+static char *put_digits(char *at, int digits, unsigned number)
+{
+    for (int i = digits - 1; i >= 0; i--) {
+        at[i] = (char)('0' + number % 10);
+        number /= 10;
+    }
+    return at + digits;
+}
+
+static char *put_time(char *at, const struct tm *t)
+{
+    at = str_put(put_digits(at, 2, (unsigned)t->tm_hour), S(":"));
+    at = str_put(put_digits(at, 2, (unsigned)t->tm_min), S(":"));
+    return put_digits(at, 2, (unsigned)t->tm_sec);
+}
+
 void clock_rfc5322(int64_t real_ms, char ret_text[CLOCK_RFC5322_BYTES])
 {
-    static const char *const days[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                         "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+    static const str days[] = {S("Sun, "), S("Mon, "), S("Tue, "), S("Wed, "),
+                               S("Thu, "), S("Fri, "), S("Sat, ")};
+    static const str months[] = {S(" Jan "), S(" Feb "), S(" Mar "), S(" Apr "),
+                                 S(" May "), S(" Jun "), S(" Jul "), S(" Aug "),
+                                 S(" Sep "), S(" Oct "), S(" Nov "), S(" Dec ")};
     time_t seconds = seconds_of(real_ms);
     struct tm t;
     gmtime_r(&seconds, &t);
-    snprintf(ret_text, CLOCK_RFC5322_BYTES, "%s, %02u %s %04u %02u:%02u:%02u +0000",
-             days[t.tm_wday % 7], (unsigned)t.tm_mday % 100, months[t.tm_mon % 12],
-             (unsigned)(t.tm_year + 1900) % 10000, (unsigned)t.tm_hour % 100,
-             (unsigned)t.tm_min % 100, (unsigned)t.tm_sec % 100);
+    char *at = str_put(ret_text, days[t.tm_wday % 7]);
+    at = put_digits(at, 2, (unsigned)t.tm_mday);
+    at = str_put(at, months[t.tm_mon % 12]);
+    at = str_put(put_digits(at, 4, (unsigned)(t.tm_year + 1900)), S(" "));
+    *str_put(put_time(at, &t), S(" +0000")) = '\0';
 }
 
 void clock_rfc3339(int64_t real_ms, char ret_text[CLOCK_RFC3339_BYTES])
@@ -68,8 +87,9 @@ void clock_rfc3339(int64_t real_ms, char ret_text[CLOCK_RFC3339_BYTES])
     time_t seconds = seconds_of(real_ms);
     struct tm t;
     gmtime_r(&seconds, &t);
-    snprintf(ret_text, CLOCK_RFC3339_BYTES, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
-             (unsigned)(t.tm_year + 1900) % 10000, (unsigned)(t.tm_mon + 1) % 100,
-             (unsigned)t.tm_mday % 100, (unsigned)t.tm_hour % 100, (unsigned)t.tm_min % 100,
-             (unsigned)t.tm_sec % 100, (unsigned)(real_ms - seconds * 1000) % 1000);
+    char *at = str_put(put_digits(ret_text, 4, (unsigned)(t.tm_year + 1900)), S("-"));
+    at = str_put(put_digits(at, 2, (unsigned)(t.tm_mon + 1)), S("-"));
+    at = str_put(put_digits(at, 2, (unsigned)t.tm_mday), S("T"));
+    at = str_put(put_time(at, &t), S("."));
+    *str_put(put_digits(at, 3, (unsigned)(real_ms - seconds * 1000)), S("Z")) = '\0';
 }

@@ -128,6 +128,13 @@ bool str_to_chars(str s, char *ret_chars, size_t size)
     return true;
 }
 
+char *str_put(char *at, str s)
+{
+    if (s.len)
+        memcpy(at, s.ptr, s.len);
+    return at + s.len;
+}
+
 bool str_is_ascii(str s)
 {
     for (size_t i = 0; i < s.len; i++)

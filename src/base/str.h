@@ -49,6 +49,9 @@ bool str_to_u64(str s, uint64_t max, uint64_t *ret_value);
  * s holds a NUL. */
 bool str_to_chars(str s, char *ret_chars, size_t size);
 
+/* Copy the bytes to where there is room for them; returns the place behind them. */
+char *str_put(char *at, str s);
+
 bool str_is_ascii(str s);
 bool str_is_utf8(str s); /* RFC 3629: no overlong forms, no surrogates, at most U+10FFFF */
 

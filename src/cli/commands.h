@@ -8,6 +8,7 @@ int cmd_config(struct cli *, int argc, char **argv);
 int cmd_queue(struct cli *, int argc, char **argv);
 int cmd_send(struct cli *, int argc, char **argv);
 int cmd_serve(struct cli *, int argc, char **argv);
+int cmd_spf(struct cli *, int argc, char **argv);
 int cmd_trace(struct cli *, int argc, char **argv);
 int cmd_user(struct cli *, int argc, char **argv);
 
@@ -17,6 +18,7 @@ extern const char cmd_config_help[];
 extern const char cmd_queue_help[];
 extern const char cmd_send_help[];
 extern const char cmd_serve_help[];
+extern const char cmd_spf_help[];
 extern const char cmd_trace_help[];
 extern const char cmd_user_help[];
 
@@ -25,4 +27,5 @@ extern const struct cli_verb cmd_bench_verbs[];
 extern const struct cli_verb cmd_completion_verbs[];
 extern const struct cli_verb cmd_config_verbs[];
 extern const struct cli_verb cmd_queue_verbs[];
+extern const struct cli_verb cmd_spf_verbs[];
 extern const struct cli_verb cmd_user_verbs[];

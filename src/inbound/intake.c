@@ -48,7 +48,7 @@ void inbound_intake_close(struct inbound_intake *i)
 
 static void refuse(struct smtp_answer *refusal, const struct message_refusal *why)
 {
-    smtp_answer_set(refusal, why->code, why->enhanced, "%s", why->text);
+    smtp_answer_setf(refusal, why->code, why->enhanced, "%s", why->text);
 }
 
 static bool all_from_allowed(struct inbound_intake *i, const struct message_fixup *fixup)
@@ -161,8 +161,8 @@ err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *
     size_t end = header_end(buf_str(&i->header), before);
     if (end == STR_NONE) {
         if (room < run.len)
-            smtp_answer_set(refusal, 552, "5.6.0", "Header of more than %zu bytes",
-                            i->rules.header_bytes_max);
+            smtp_answer_setf(refusal, 552, "5.6.0", "Header of more than %zu bytes",
+                             i->rules.header_bytes_max);
         return NULL;
     }
     str rest = str_from(run, end - before);

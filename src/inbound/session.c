@@ -320,8 +320,8 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
         return NULL;
     }
     if (scan->longest_line > SMTP_SCAN_LINE_BYTES_MAX && smtp->mail.body != BODY_BINARYMIME) {
-        smtp_answer_set(a, 550, "5.6.0", "A line of more than %d octets, see RFC 5322 2.1.1",
-                        SMTP_SCAN_LINE_BYTES_MAX);
+        smtp_answer_setf(a, 550, "5.6.0", "A line of more than %d octets, see RFC 5322 2.1.1",
+                         SMTP_SCAN_LINE_BYTES_MAX);
         return NULL;
     }
     s->envelope.found = smtp_scan_found(scan);
@@ -330,7 +330,7 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
     int64_t size = (int64_t)inbound_intake_size(s->intake);
     queue_id id;
     TRY(inbound_intake_commit(s->intake, &s->envelope, &received, &id, until));
-    smtp_answer_set(a, 250, "2.0.0", "%s", id.text);
+    smtp_answer_set(a, 250, "2.0.0", id.text);
     tell_accepted(s, &id, size);
     return NULL;
 }

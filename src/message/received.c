@@ -1,6 +1,5 @@
 #include "message/received.h"
 #include "base/clock.h"
-#include <stdio.h>
 
 enum { LINE_BYTES_WANTED = 78, ADDRESS_BYTES_MAX = 320 };
 
@@ -31,12 +30,11 @@ static str clean(str text, char ret_chars[MESSAGE_RECEIVED_WORD_BYTES_MAX])
     return (str){ret_chars, len};
 }
 
-static err add_clean(struct writer *w, const char *before, str text, const char *after)
+static err add_clean(struct writer *w, str before, str text, str after)
 {
     char chars[MESSAGE_RECEIVED_WORD_BYTES_MAX], word[MESSAGE_RECEIVED_WORD_BYTES_MAX + 16];
-    str cleaned = clean(text, chars);
-    int len = snprintf(word, sizeof word, "%s%.*s%s", before, STR_ARG(cleaned), after);
-    return add_word(w, (str){word, (size_t)len});
+    char *end = str_put(str_put(str_put(word, before), clean(text, chars)), after);
+    return add_word(w, (str){word, (size_t)(end - word)});
 }
 
 /* "from HELO (NAME [192.0.2.1])" */
@@ -45,34 +43,35 @@ static err add_from(struct writer *w, const struct message_received *r)
     if (r->peer.len == 0)
         return NULL;
     TRY(add_word(w, S("from")));
-    TRY(add_clean(w, "", r->helo.len ? r->helo : S("unknown"), ""));
+    TRY(add_clean(w, S(""), r->helo.len ? r->helo : S("unknown"), S("")));
     if (str_eq(r->peer, S("unix")))
         return add_word(w, S("(local socket)"));
-    const char *open = str_find(r->peer, ':') == STR_NONE ? "[" : "[IPv6:";
+    bool v6 = str_contains(r->peer, S(":"));
     if (r->peer_name.len == 0)
-        return add_clean(w, str_eq(S("["), str_of(open)) ? "([" : "([IPv6:", r->peer, "])");
-    TRY(add_clean(w, "(", r->peer_name, ""));
-    return add_clean(w, open, r->peer, "])");
+        return add_clean(w, v6 ? S("([IPv6:") : S("(["), r->peer, S("])"));
+    TRY(add_clean(w, S("("), r->peer_name, S("")));
+    return add_clean(w, v6 ? S("[IPv6:") : S("["), r->peer, S("])"));
 }
 
 /* The names registered by RFC 3848 and RFC 6531. */
 static err add_with(struct writer *w, const struct message_received *r)
 {
     bool tls = r->tls_version.len > 0;
-    const char *base = r->lmtp       ? (r->smtputf8 ? "UTF8LMTP" : "LMTP")
-                       : r->smtputf8 ? "UTF8SMTP"
-                       : r->extended ? "ESMTP"
-                                     : "SMTP";
+    str base = r->lmtp       ? (r->smtputf8 ? S("UTF8LMTP") : S("LMTP"))
+               : r->smtputf8 ? S("UTF8SMTP")
+               : r->extended ? S("ESMTP")
+                             : S("SMTP");
     bool marked = r->lmtp || r->smtputf8 || r->extended;
     char word[32];
-    int len = snprintf(word, sizeof word, "%s%s%s", base, marked && tls ? "S" : "",
-                       marked && r->authenticated ? "A" : "");
+    char *end = str_put(word, base);
+    end = str_put(end, marked && tls ? S("S") : S(""));
+    end = str_put(end, marked && r->authenticated ? S("A") : S(""));
     TRY(add_word(w, S("with")));
-    TRY(add_word(w, (str){word, (size_t)len}));
+    TRY(add_word(w, (str){word, (size_t)(end - word)}));
     if (!tls)
         return NULL;
-    TRY(add_clean(w, "(", r->tls_version, r->tls_cipher.len ? "" : ")"));
-    return r->tls_cipher.len ? add_clean(w, "", r->tls_cipher, ")") : NULL;
+    TRY(add_clean(w, S("("), r->tls_version, r->tls_cipher.len ? S("") : S(")")));
+    return r->tls_cipher.len ? add_clean(w, S(""), r->tls_cipher, S(")")) : NULL;
 }
 
 /* Only what can stand between "<" and ">" unchanged. */
@@ -93,9 +92,9 @@ static err add_for(struct writer *w, const struct message_received *r)
     if (!address_is_plain(r))
         return NULL;
     char word[ADDRESS_BYTES_MAX + 3];
-    int len = snprintf(word, sizeof word, "<%.*s>", STR_ARG(r->rcpt));
+    char *end = str_put(str_put(str_put(word, S("<")), r->rcpt), S(">"));
     TRY(add_word(w, S("for")));
-    return add_word(w, (str){word, (size_t)len});
+    return add_word(w, (str){word, (size_t)(end - word)});
 }
 
 static err add_field(const struct message_received *r, struct buf *out)
@@ -106,10 +105,10 @@ static err add_field(const struct message_received *r, struct buf *out)
     TRY(buf_add(out, S("Received:")));
     TRY(add_from(&w, r));
     TRY(add_word(&w, S("by")));
-    TRY(add_clean(&w, "", r->hostname, ""));
+    TRY(add_clean(&w, S(""), r->hostname, S("")));
     TRY(add_with(&w, r));
     TRY(add_word(&w, S("id")));
-    TRY(add_clean(&w, "", r->id, ""));
+    TRY(add_clean(&w, S(""), r->id, S("")));
     TRY(add_for(&w, r));
     TRY(buf_add(out, S(";")));
     w.column++;

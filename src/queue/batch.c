@@ -6,11 +6,10 @@
 #include "queue/commit.h"
 #include "queue/index.h"
 #include "queue/log.h"
+#include "queue/recent.h"
 #include "queue/supply.h"
 #include "runtime/fault.h"
 #include <string.h>
-
-enum { COPY_BYTES_MAX = 16 * 1024 }; /* a longer part is written from where it lies */
 
 struct queue_write *queue_batch_add(struct queue_batch *b, enum queue_effect effect,
                                     enum queue_record_type type)
@@ -55,50 +54,18 @@ void queue_batch_finish(struct queue_batch *b, struct queue_write *w)
 
 /* ---- writing ------------------------------------------------------------------------------ */
 
-struct out { /* where the bytes of a batch are laid out */
-    char *staging;
-    size_t used;
-    struct iovec *parts;
-    uint32_t count;
+struct out { /* where the bytes of a batch are laid out, one behind the other */
+    char *start, *at;
 };
 
-static void put_copy(struct out *o, const char *bytes, size_t size)
-{
-    ASSERT(o->parts != NULL);
-    char *to = o->staging + o->used;
-    struct iovec *last = o->count ? &o->parts[o->count - 1] : NULL;
-    if (bytes)
-        memcpy(to, bytes, size);
-    else
-        memset(to, 0, size);
-    o->used += size;
-    if (last && (char *)last->iov_base + last->iov_len == to)
-        last->iov_len += size;
-    else
-        o->parts[o->count++] = (struct iovec){to, size};
-}
+static void put(struct out *o, str part) { o->at = str_put(o->at, part); }
 
-static void put(struct out *o, str part)
+static char *put_zeros(struct out *o, size_t size)
 {
-    if (part.len == 0)
-        return;
-    if (part.len <= COPY_BYTES_MAX)
-        put_copy(o, part.ptr, part.len);
-    else
-        o->parts[o->count++] = (struct iovec){(void *)part.ptr, part.len};
-}
-
-static size_t staging_needed(const struct queue_batch *b)
-{
-    size_t need = 0;
-    for (uint32_t i = 0; i < b->count; i++) {
-        const struct queue_write *w = &b->writes[i];
-        const str parts[] = {w->meta, w->head, w->body[0], w->body[1]};
-        need += QUEUE_RECORD_HEADER_BYTES + QUEUE_RECORD_ALIGN;
-        for (size_t k = 0; k < ARRAY_LEN(parts); k++)
-            need += parts[k].len <= COPY_BYTES_MAX ? parts[k].len : 0;
-    }
-    return need;
+    char *zeros = o->at;
+    memset(zeros, 0, size);
+    o->at += size;
+    return zeros;
 }
 
 static void lay_out(struct queue_committer *c, struct queue_segment *s, struct out *o)
@@ -110,14 +77,13 @@ static void lay_out(struct queue_committer *c, struct queue_segment *s, struct o
     for (uint32_t i = 0; i < c->batch.count; i++) {
         struct queue_write *w = &c->batch.writes[i];
         struct queue_record *r = &w->record;
-        char *header = o->staging + o->used;
         r->batch = c->next_batch;
         r->sequence = c->next_sequence++;
         w->offset = offset;
         offset += queue_record_bytes(r);
         r->flags = (uint8_t)(r->flags | (group_left > 0 ? QUEUE_RECORD_MEMBER : 0) |
                              (i == 0 ? QUEUE_RECORD_FIRST : 0));
-        put_copy(o, NULL, QUEUE_RECORD_HEADER_BYTES);
+        char *header = put_zeros(o, QUEUE_RECORD_HEADER_BYTES);
         queue_record_encode(r, s->seed, header);
         if (group_left > 0) {
             group->record.body_crc = crc32c(group->record.body_crc, (str){header, 64});
@@ -133,30 +99,46 @@ static void lay_out(struct queue_committer *c, struct queue_segment *s, struct o
         put(o, w->head);
         put(o, w->body[0]);
         put(o, w->body[1]);
-        size_t pad = queue_record_bytes(r) -
-                     (QUEUE_RECORD_HEADER_BYTES + r->meta_len + r->head_len + r->body_len);
-        if (pad)
-            put_copy(o, NULL, pad);
+        put_zeros(o, queue_record_bytes(r) -
+                         (QUEUE_RECORD_HEADER_BYTES + r->meta_len + r->head_len + r->body_len));
     }
     ASSERT(group_left == 0);
 }
 
-static err write_batch(struct queue_committer *c, struct queue_segment *s)
+/* Room for the batch: in what is kept in memory or, for the largest, apart. */
+static char *find_room(struct queue *q, size_t size)
 {
-    size_t need = staging_needed(&c->batch);
-    uint32_t part_max = c->batch.count * 6 + 1;
-    if (need > c->staging_cap) {
-        c->staging_cap = need * 2;
-        c->staging = mem_resize(c->staging, c->staging_cap);
-    }
-    if (part_max > c->part_cap) {
-        c->part_cap = part_max * 2;
-        c->parts = mem_resize(c->parts, c->part_cap * sizeof *c->parts);
-    }
-    struct out o = {c->staging, 0, c->parts, 0};
+    struct queue_committer *c = q->committer;
+    char *room = queue_recent_room(q->recent, size);
+    if (room || size <= c->staging_size)
+        return room ? room : c->staging;
+    if (c->staging)
+        mem_unmap(c->staging, c->staging_size);
+    for (c->staging_size = QUEUE_RECENT_BYTES; c->staging_size < size;)
+        c->staging_size *= 2;
+    return c->staging = mem_map(c->staging_size);
+}
+
+/* The same is written whether past the page cache or into it: whole blocks, what the first one
+ * holds already in front, zeros behind. *ret_reached: see queue_segment_write. */
+static err write_batch(struct queue *q, struct queue_segment *s, struct out *ret_out,
+                       bool *ret_reached)
+{
+    struct queue_committer *c = q->committer;
+    size_t tail = s->end % FILE_DIRECT_ALIGN, len = tail;
+    for (uint32_t i = 0; i < c->batch.count; i++)
+        len += queue_record_bytes(&c->batch.writes[i].record);
+    size_t behind = (FILE_DIRECT_ALIGN - len % FILE_DIRECT_ALIGN) % FILE_DIRECT_ALIGN;
+    char *room = find_room(q, len + behind);
+    struct out o = {room, room};
+    put(&o, (str){s->tail, tail});
     lay_out(c, s, &o);
+    ASSERT(o.at == room + len);
+    memset(o.at, 0, behind);
+    *ret_out = o;
+    *ret_reached = false;
     TRY(fault_point("spool.write"));
-    return file_write_at(s->file, o.parts, (int)o.count, s->end);
+    return queue_segment_write(s, room, len + behind, ret_reached);
 }
 
 /* ---- taking effect, with the lock held ----------------------------------------------------- */
@@ -224,14 +206,16 @@ static void apply(struct queue *q, struct queue_segment *s, const struct queue_w
     }
 }
 
-static void take_effect(struct queue *q, struct queue_segment *s)
+static void take_effect(struct queue *q, struct queue_segment *s, const struct out *o)
 {
     struct queue_batch *b = &q->committer->batch;
-    for (uint32_t i = 0; i < b->count; i++) {
-        struct queue_write *w = &b->writes[i];
-        queue_segment_note(s, w->offset, &w->record, w->meta);
-        s->end = w->offset + queue_record_bytes(&w->record);
-    }
+    size_t len = (size_t)(o->at - o->start);
+    uint64_t from = s->end - s->end % FILE_DIRECT_ALIGN;
+    for (uint32_t i = 0; i < b->count; i++)
+        queue_segment_note(s, b->writes[i].offset, &b->writes[i].record, b->writes[i].meta);
+    queue_segment_advance(s, o->start, len);
+    if (s->order && o->start != q->committer->staging)
+        queue_recent_show(q->recent, s, from, o->start, len);
     pthread_mutex_lock(&q->lock);
     for (uint32_t i = 0; i < b->count; i++)
         apply(q, s, &b->writes[i]);
@@ -296,11 +280,13 @@ static err abort_batch(struct queue *q, struct queue_segment *s, uint64_t batch,
     if (other == NULL)
         return err_new(ERR_LIMIT, "no segment is left to abort in");
     *ret_other = other;
-    TRY(write_batch(c, other));
+    struct out o;
+    bool reached;
+    TRY(write_batch(q, other, &o, &reached));
     TRY(fault_point("spool.sync"));
-    TRY(file_sync(other->file));
+    TRY(queue_segment_sync(other));
     c->next_batch++;
-    take_effect(q, other);
+    take_effect(q, other, &o);
     return NULL;
 }
 
@@ -350,6 +336,7 @@ struct queue_segment *queue_batch_room(struct queue *q, enum queue_stream stream
     __atomic_sub_fetch(&q->ready_count, 1, __ATOMIC_RELAXED);
     s->status = QUEUE_SEGMENT_ACTIVE;
     s->stream = stream;
+    s->order = stream == QUEUE_HOT ? ++c->hot_count : 0;
     c->active[stream] = s;
     pthread_mutex_lock(&q->lock);
     queue_log_add(q, s);
@@ -373,19 +360,21 @@ err queue_batch_commit(struct queue *q, struct queue_segment *s)
     if (c->batch.count == 0)
         return NULL;
     int64_t began = clock_steady_ns();
-    err e = write_batch(c, s);
+    struct out o;
+    bool reached;
+    err e = write_batch(q, s, &o, &reached);
     bool written = e == NULL;
     if (written)
         e = fault_point("spool.sync");
     if (written && e == NULL)
-        e = file_sync(s->file);
+        e = queue_segment_sync(s);
     note_pace(c, clock_steady_ns() - began);
     uint64_t batch = c->next_batch++;
     if (e == NULL) {
-        take_effect(q, s);
+        take_effect(q, s, &o);
         return NULL;
     }
-    if (written) {
+    if (written || reached) {
         s->failed_batch = batch;
         queue_batch_stop(q, s, e);
         leave(c, s);

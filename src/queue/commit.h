@@ -29,10 +29,9 @@ struct queue_committer {
     uint64_t next_batch, next_sequence;
     struct queue_pending mail, other;
     struct queue_batch batch;
-    char *staging;
-    size_t staging_cap;
-    struct iovec *parts;
-    uint32_t part_cap;
+    char *staging; /* for a batch too large to be kept in memory */
+    size_t staging_size;
+    uint64_t hot_count; /* segments of the hot stream, so far */
     struct queue_cleaning cleaning;
     deadline reopen_at;
     int64_t reopen_wait_ms;

@@ -209,6 +209,8 @@ struct queue {
     bool closing; /* atomic */
     struct queue_committer *committer;
 
+    struct queue_recent *recent; /* has a lock of its own */
+
     struct chan *chores; /* to the supply thread */
     struct thread *supply_thread;
     bool supply_closing;   /* atomic */

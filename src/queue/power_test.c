@@ -31,6 +31,7 @@ struct power {
     uint64_t operations;
     const char *fault;
     int nth;
+    bool direct;
     int found[MESSAGES];
     uint64_t cleaned;
 };
@@ -173,6 +174,7 @@ static void run_power(void *arg)
     struct power *p = arg;
     p->fs = sim_fs_open();
     sim_fs_use(p->fs);
+    sim_fs_direct(p->fs, p->direct);
     CHECK_DONE(open_queue(p), "open");
     if (p->fault)
         fault_arm(p->fault, FAULT_FAIL, EIO, p->nth, false);
@@ -214,8 +216,8 @@ TEST(queue_power_cuts)
         {"segment.sync", 2 },
     };
     log_set_sink(ignore_line, NULL);
-    for (size_t i = 0; i < ARRAY_LEN(runs); i++) {
-        struct power p = {.fault = runs[i].fault, .nth = runs[i].nth};
+    for (size_t i = 0; i < 2 * ARRAY_LEN(runs); i++) {
+        struct power p = {.fault = runs[i / 2].fault, .nth = runs[i / 2].nth, .direct = i % 2 == 0};
         p.states = mem_alloc(STATES_MAX * sizeof *p.states);
         sim_run(i + 1, run_power, &p);
         CHECK(p.count > 100, "there were states to look at");

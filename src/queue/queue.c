@@ -5,6 +5,7 @@
 #include "queue/commit.h"
 #include "queue/index.h"
 #include "queue/log.h"
+#include "queue/recent.h"
 #include "queue/recover.h"
 #include "queue/request.h"
 #include "queue/supply.h"
@@ -113,6 +114,7 @@ static void release(struct queue *q)
     if (c)
         queue_commit_release(q);
     queue_index_release(q);
+    queue_recent_close(q->recent);
     mem_free(q->segments);
     mem_free(q->inboxes);
     chan_close(q->requests);
@@ -136,6 +138,7 @@ err queue_open(const struct queue_options *options, struct queue **ret_queue)
     if (strlen(options->folder) >= QUEUE_FOLDER_CHARS)
         return err_new(ERR_CONFIG, "the spool's path is too long");
     struct queue *q = MEM_NEW(struct queue);
+    q->recent = queue_recent_open();
     q->options = *options;
     q->options.folder = q->folder;
     snprintf(q->folder, sizeof q->folder, "%s", options->folder);

@@ -6,6 +6,7 @@
 #include "queue/index.h"
 #include "queue/log.h"
 #include "queue/peek.h"
+#include "queue/recent.h"
 #include <errno.h>
 #include <string.h>
 
@@ -132,6 +133,8 @@ static err read_segment(struct queue *q, struct queue_segment *s, uint64_t offse
                         size_t size, deadline until)
 {
     size_t got = 0;
+    if (queue_recent_read(q->recent, s, offset, to, size))
+        return NULL;
     if (!file_read_cached(s->file, to, size, offset, &got)) {
         struct read_job *j = MEM_NEW(struct read_job);
         *j = (struct read_job){.queue = q, .segment = s, .offset = offset, .size = size};

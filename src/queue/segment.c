@@ -87,13 +87,15 @@ void queue_segment_close(struct queue_segment *s)
     if (s == NULL)
         return;
     file_close(s->file);
+    file_close(s->direct);
     buf_release(&s->directory);
+    mem_free(s->tail);
     mem_free(s->names.numbers);
     mem_free(s->sources.numbers);
     mem_free(s);
 }
 
-static err write_header(const struct queue_segment *s)
+static err write_header(struct queue_segment *s)
 {
     char b[QUEUE_SEGMENT_HEADER_BYTES] = {0};
     memcpy(b, header_magic, sizeof header_magic);
@@ -103,6 +105,7 @@ static err write_header(const struct queue_segment *s)
     bytes_put64(b + 32, s->last_id);
     bytes_put32(b + 60, crc32c(0, (str){b, 60}));
     TRY(fault_point("segment.write"));
+    memcpy(s->tail, b, sizeof b);
     return file_write_at(s->file, &(struct iovec){b, sizeof b}, 1, 0);
 }
 
@@ -131,6 +134,9 @@ err queue_segment_create(const char *folder, const char *spare, uint32_t number,
     TRY(file_open(spare, FILE_WRITE, &file));
     struct queue_segment *s = make(number, (uint32_t)rand_u64(), file, 0);
     s->last_id = last_id;
+    s->tail = mem_alloc(FILE_DIRECT_ALIGN);
+    if (file_open(spare, FILE_WRITE | FILE_DIRECT, &s->direct))
+        err_forget(); /* slower, and as good */
     err e = name_segment(s, folder, spare);
     if (e) {
         queue_segment_close(s);
@@ -196,6 +202,28 @@ bool queue_segment_fits(const struct queue_segment *s, uint64_t bytes, uint32_t 
 {
     uint64_t footer = s->directory.len + (uint64_t)records * QUEUE_SEGMENT_ENTRY_BYTES + meta_len;
     return s->end + bytes + queue_record_round(footer) + QUEUE_SEGMENT_TRAILER_BYTES <= s->size;
+}
+
+static size_t tail_bytes(const struct queue_segment *s) { return s->end % FILE_DIRECT_ALIGN; }
+
+err queue_segment_write(struct queue_segment *s, const char *bytes, size_t size, bool *ret_reached)
+{
+    ASSERT(s->tail && memcmp(bytes, s->tail, tail_bytes(s)) == 0);
+    *ret_reached = s->direct != NULL;
+    return file_write_at(s->direct ? s->direct : s->file, &(struct iovec){(void *)bytes, size}, 1,
+                         s->end - tail_bytes(s));
+}
+
+err queue_segment_sync(struct queue_segment *s)
+{
+    return file_sync(s->direct ? s->direct : s->file);
+}
+
+void queue_segment_advance(struct queue_segment *s, const char *bytes, size_t len)
+{
+    size_t rest = len % FILE_DIRECT_ALIGN;
+    memcpy(s->tail, bytes + len - rest, rest);
+    s->end += len - tail_bytes(s);
 }
 
 /* An entry of a footer is never taken for a record, wherever in the file it stands. */

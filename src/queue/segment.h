@@ -37,6 +37,9 @@ struct queue_segment {
     enum queue_segment_status status;
     enum queue_stream stream;
     struct file *file;
+    struct file *direct;     /* for batches, past the page cache; NULL: that cannot be */
+    char *tail;              /* the bytes before end, from the last multiple of FILE_DIRECT_ALIGN */
+    uint64_t order;          /* among the hot ones, from 1 on; 0: never written to */
     uint64_t size, end;      /* end: where the next record goes */
     uint64_t live;           /* bytes of records that are still needed */
     uint32_t pins;           /* readers */
@@ -75,6 +78,14 @@ void queue_segment_close(struct queue_segment *); /* accepts NULL */
 /* Is there room for so many more records with so many bytes in all, of which meta_len are meta? */
 bool queue_segment_fits(const struct queue_segment *, uint64_t bytes, uint32_t records,
                         uint64_t meta_len);
+/* Write a batch: bytes (size and address multiples of FILE_DIRECT_ALIGN) to where the segment's
+ * last whole multiple ends, the tail in front, zeros behind len. On an err with *ret_reached the
+ * disk may hold any of it, and what was there before must not be trusted. */
+must_use err queue_segment_write(struct queue_segment *, const char *bytes, size_t size,
+                                 bool *ret_reached);
+must_use err queue_segment_sync(struct queue_segment *); /* of what was written so */
+/* The same bytes are durable now, and the next record goes behind the first len of them. */
+void queue_segment_advance(struct queue_segment *, const char *bytes, size_t len);
 /* A record was written at this offset. */
 void queue_segment_note(struct queue_segment *, uint64_t offset, const struct queue_record *,
                         str meta);

@@ -72,8 +72,12 @@ static err fill_new(struct queue *q, const char *path)
 {
     struct file *file;
     TRY(fault_point("spool.create"));
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &file));
-    err e = file_resize(file, 0);
+    err e = file_open(path, FILE_WRITE | FILE_CREATE | FILE_DIRECT, &file);
+    if (e) { /* zeros in the page cache are of no use to direct writes, but do no harm */
+        err_forget();
+        TRY(file_open(path, FILE_WRITE | FILE_CREATE, &file));
+    }
+    e = file_resize(file, 0);
     if (e == NULL)
         e = fault_point("spool.fill");
     if (e == NULL)

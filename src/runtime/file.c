@@ -23,6 +23,7 @@ static err system_open(const char *path, int flags, struct file **ret_file)
     how |= flags & (FILE_CREATE | FILE_NEW) ? O_CREAT : 0;
     how |= flags & FILE_NEW ? O_EXCL : 0;
     how |= flags & FILE_APPEND ? O_APPEND : 0;
+    how |= flags & FILE_DIRECT ? O_DIRECT : 0;
     int fd = open(path, how, 0600);
     if (fd < 0)
         return err_new(ERR_SYSTEM, "open %s", path);
@@ -123,7 +124,7 @@ static err system_resize(struct file *f, uint64_t size)
 
 static err system_zero_fill(struct file *f, uint64_t size)
 {
-    static const char zeros[1 << 16];
+    static _Alignas(FILE_DIRECT_ALIGN) const char zeros[1 << 18];
     for (uint64_t at = 0; at < size; at += sizeof zeros) {
         size_t part = size - at < sizeof zeros ? (size_t)(size - at) : sizeof zeros;
         TRY(system_write_at(f, &(struct iovec){(void *)zeros, part}, 1, at));

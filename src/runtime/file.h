@@ -17,7 +17,10 @@ enum file_flags {
     FILE_NEW = 4,    /* it must not be there yet */
     FILE_APPEND = 8,
     FILE_FOLLOW = 16, /* a symbolic link is followed: for files that the operator names */
+    FILE_DIRECT = 32, /* writes go past the page cache; ERR_SYSTEM: this file system cannot */
 };
+
+enum { FILE_DIRECT_ALIGN = 4096 }; /* of a direct write: its place, its bytes and their address */
 
 struct file_facts {
     uint64_t size;

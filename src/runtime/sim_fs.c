@@ -57,6 +57,8 @@ void sim_fs_cache(struct sim_fs *fs, unsigned percent)
     fs->cached_percent = percent;
 }
 
+void sim_fs_direct(struct sim_fs *fs, bool may) { fs->no_direct = !may; }
+
 void sim_fs_freeze(struct sim_fs *fs) { fs->frozen = true; }
 
 void sim_fs_settle(struct sim_fs *fs)
@@ -100,6 +102,7 @@ static uint64_t draw_below(struct sim_fs *fs, uint64_t bound)
 
 static err place_of(const char *path, bool follow_last, struct sim_fs_node_place *ret_place)
 {
+    ASSERT(current != NULL); /* the driver is only installed with one */
     current->cost.calls++;
     int number = sim_fs_node_find(current, path, follow_last, ret_place);
     return number ? FAIL(number, "find %s", path) : NULL;
@@ -175,6 +178,8 @@ static err sim_open(const char *path, int flags, struct file **ret_file)
 {
     struct sim_fs_node_place place;
     bool may_make = flags & (FILE_CREATE | FILE_NEW);
+    if (flags & FILE_DIRECT && current && current->no_direct)
+        return FAIL(EINVAL, "open %s", path);
     TRY(place_of(path, flags & FILE_FOLLOW, &place));
     if (place.node == NULL && !may_make)
         return FAIL(ENOENT, "open %s", path);
@@ -253,11 +258,24 @@ static err check_write(const struct file *f, uint64_t size, uint64_t offset)
     return NULL;
 }
 
+static bool is_aligned(uint64_t number) { return number % FILE_DIRECT_ALIGN == 0; }
+
+/* As strict as the strictest disk. */
+static err check_direct(const struct file *f, const struct iovec *parts, int count, uint64_t offset)
+{
+    bool aligned = is_aligned(offset);
+    for (int i = 0; i < count; i++)
+        aligned = aligned && is_aligned(parts[i].iov_len) &&
+                  is_aligned((uint64_t)(uintptr_t)parts[i].iov_base);
+    return aligned || !(f->flags & FILE_DIRECT) ? NULL : FAIL(EINVAL, "direct write");
+}
+
 static err sim_write_at(struct file *f, const struct iovec *parts, int count, uint64_t offset)
 {
     uint64_t size = 0;
     for (int i = 0; i < count; i++)
         size += parts[i].iov_len;
+    TRY(check_direct(f, parts, count, offset));
     if (f->flags & FILE_APPEND && f->node)
         offset = f->node->live.size; /* as Linux has it, whatever offset pwrite(2) is given */
     TRY(check_write(f, size, offset));

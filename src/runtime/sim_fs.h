@@ -46,6 +46,9 @@ void sim_fs_capacity(struct sim_fs *, uint64_t bytes, uint64_t inodes);
 /* How often file_read_cached() finds its bytes; 100 at first. Which times is drawn from a stream
  * that starts at base/rand.h, so a seeded run repeats it. */
 void sim_fs_cache(struct sim_fs *, unsigned percent);
+/* May files be opened FILE_DIRECT? They may at first; then a write that is not aligned is EINVAL.
+ */
+void sim_fs_direct(struct sim_fs *, bool may);
 
 enum sim_fs_crash_mode {
     SIM_FS_NOTHING,    /* what was not synced is lost */

@@ -279,6 +279,7 @@ static struct sim_fs *system_like(const struct sim_fs *fs)
     after->time = fs->time;
     after->random = fs->random;
     after->cached_percent = fs->cached_percent;
+    after->no_direct = fs->no_direct;
     return after;
 }
 

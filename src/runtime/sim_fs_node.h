@@ -60,6 +60,7 @@ struct sim_fs {
     uint64_t blocks_max, blocks_used, inodes_max, inodes_used;
     uint64_t time, operations, random, last_number;
     unsigned cached_percent;
+    bool no_direct;
     bool frozen;
     struct sim_fs_cost cost;
     size_t file_count;

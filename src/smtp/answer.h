@@ -15,6 +15,7 @@ struct smtp_answer {
     bool close; /* after this reply the connection ends */
 };
 /* The text is cut when it is too long; close is set to false. */
-void smtp_answer_set(struct smtp_answer *, int code, const char *enhanced, const char *fmt, ...)
+void smtp_answer_set(struct smtp_answer *, int code, const char *enhanced, const char *text);
+void smtp_answer_setf(struct smtp_answer *, int code, const char *enhanced, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 static inline bool smtp_answer_ok(const struct smtp_answer *a) { return a->code / 100 <= 3; }

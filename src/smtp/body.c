@@ -31,7 +31,7 @@ static err more(struct smtp_session *s, const struct pace *p)
 static void fail(struct smtp_session *s, int code, const char *enhanced, const char *text)
 {
     if (s->failure.code == 0)
-        smtp_answer_set(&s->failure, code, enhanced, "%s", text);
+        smtp_answer_set(&s->failure, code, enhanced, text);
 }
 
 static void fail_by_err(struct smtp_session *s, err e)
@@ -113,8 +113,8 @@ void smtp_body_judge(struct smtp_session *s)
     if (binary)
         return;
     if (s->scan.bare_cr || s->scan.bare_lf) {
-        smtp_answer_set(&s->failure, 550, "5.5.2", "Bare <%s> in the message, see RFC 5321 2.3.8",
-                        s->scan.bare_lf ? "LF" : "CR");
+        smtp_answer_setf(&s->failure, 550, "5.5.2", "Bare <%s> in the message, see RFC 5321 2.3.8",
+                         s->scan.bare_lf ? "LF" : "CR");
         s->failure.close = true;
     } else if (s->scan.nul) {
         fail(s, 550, "5.6.0", "NUL in the message");

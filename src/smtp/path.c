@@ -262,6 +262,13 @@ static bool take_domain(str *rest, struct arena *arena, str *ret_domain, bool *r
     return true;
 }
 
+static str join_at(str local, str domain, struct arena *arena)
+{
+    char *text = arena_alloc(arena, local.len + 1 + domain.len);
+    char *end = str_put(str_put(str_put(text, local), S("@")), domain);
+    return (str){text, (size_t)(end - text)};
+}
+
 static bool take_mailbox(str *rest, struct arena *arena, struct smtp_path *path)
 {
     size_t before = rest->len;
@@ -272,7 +279,7 @@ static bool take_mailbox(str *rest, struct arena *arena, struct smtp_path *path)
         return false;
     if (raw_local + 1 + path->domain.len > SMTP_PATH_BYTES_MAX)
         return false;
-    path->text = arena_printf(arena, "%.*s@%.*s", STR_ARG(path->local), STR_ARG(path->domain));
+    path->text = join_at(path->local, path->domain, arena);
     path->utf8 = !str_is_ascii(path->text);
     return true;
 }

@@ -51,7 +51,7 @@ static err refuse(struct smtp_session *s, const char *verb, int code, const char
                   const char *text)
 {
     struct smtp_answer a;
-    smtp_answer_set(&a, code, enhanced, "%s", text);
+    smtp_answer_set(&a, code, enhanced, text);
     return say_refusal(s, verb, &a);
 }
 
@@ -59,7 +59,7 @@ static err refuse_and_close(struct smtp_session *s, const char *verb, int code,
                             const char *enhanced, const char *text)
 {
     struct smtp_answer a;
-    smtp_answer_set(&a, code, enhanced, "%s", text);
+    smtp_answer_set(&a, code, enhanced, text);
     a.close = true;
     return say_refusal(s, verb, &a);
 }
@@ -235,8 +235,8 @@ static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadli
     if (no)
         return refuse(s, "MAIL", no->code, no->enhanced, no->text);
     if (mail.has_size && mail.size > o->message_bytes_max) {
-        smtp_answer_set(&a, 552, "5.3.4", "Message too big: the limit is %llu bytes",
-                        (unsigned long long)o->message_bytes_max);
+        smtp_answer_setf(&a, 552, "5.3.4", "Message too big: the limit is %llu bytes",
+                         (unsigned long long)o->message_bytes_max);
         return say_refusal(s, "MAIL", &a);
     }
     begin_mail(s, &mail);
@@ -377,7 +377,7 @@ static err cmd_bdat(struct smtp_session *s, const struct smtp_command *c, smtp_r
     if (no_entry == NULL)
         return take_chunk(s, &b, until);
     struct smtp_answer a;
-    smtp_answer_set(&a, no_entry->code, no_entry->enhanced, "%s", no_entry->text);
+    smtp_answer_setf(&a, no_entry->code, no_entry->enhanced, "%s", no_entry->text);
     return skip_chunk(s, &b, &a);
 }
 
@@ -647,7 +647,7 @@ static void drop_input(struct smtp_session *s)
 static err converse(struct smtp_session *s)
 {
     struct smtp_answer a;
-    smtp_answer_set(&a, 220, "", "%.*s ESMTP ready", STR_ARG(s->options->hostname));
+    smtp_answer_setf(&a, 220, "", "%.*s ESMTP ready", STR_ARG(s->options->hostname));
     TRY(s->backend->greet(s, &a, deadline_after(s->options->command_ms)));
     TRY(say_answer(s, "", &a));
     if (!smtp_answer_ok(&a))

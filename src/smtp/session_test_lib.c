@@ -66,11 +66,9 @@ static err on_rcpt(struct smtp_session *s, const struct smtp_rcpt *r, struct smt
     struct smtp_session_test *t = test_of(s);
     size_t used = arena_used(s->mail_arena);
     t->mail_arena_used = used > t->mail_arena_used ? used : t->mail_arena_used;
-    if (str_eq(r->to.local, S("nobody")))
-        smtp_answer_set(a, 550, "5.1.1", "No such user");
-    else if (str_eq(r->to.local, S("later")))
+    if (str_eq(r->to.local, S("later")))
         smtp_answer_set(a, 450, "4.2.0", "Later");
-    else if (t->refuse_second_rcpt && t->accepted[0])
+    else if (str_eq(r->to.local, S("nobody")) || (t->refuse_second_rcpt && t->accepted[0]))
         smtp_answer_set(a, 550, "5.1.1", "No such user");
     else
         note_accepted(t, r->to.text);
