@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 BUILD ?= build
 
-.PHONY: help deps run build program test check format fuzz sim torture bench bench-peers install clean
+.PHONY: help deps run build program test check format fuzz soak sim torture bench bench-peers install clean
 
 help:
 	@echo 'make run       build smtptool and show it at work (DEMO=... picks a demonstration)'
@@ -11,6 +11,7 @@ help:
 	@echo 'make check     make test, then TSan, valgrind, clang-tidy and more fuzzing'
 	@echo 'make fuzz      T=name TIME=60: one fuzz target, or all of them, for so many seconds each'
 	@echo 'make sim       SEED=n: one simulated world, twice; or many: SEEDS=1..500, COUNT=1000, TIME=60, SIZE=5'
+	@echo 'make soak      TIME=20: a real server under mixed load with faults for so many minutes (docs/soak.md)'
 	@echo 'make torture   the crash and fault proof of the queue, whole (docs/torture.md); PARTS="power kill9" picks'
 	@echo 'make format    clang-format over the tree'
 	@echo 'make bench     measure, against the peers that are installed; FULL=1 all cells, CELLS=... some of them'
@@ -53,6 +54,10 @@ fuzz:
 sim: build
 	@$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
 		$(if $(COUNT),--count $(COUNT)) $(if $(TIME),--time $(TIME)) $(if $(SIZE),--size $(SIZE))
+
+soak: program
+	@tools/deps test
+	@tools/soak
 
 torture: build
 	@tools/torture

@@ -1,5 +1,5 @@
-/* Runs the unit tests: unit [PART-OF-NAME-OR-FILE ...]. Ends with "N passed, N failed, N skipped".
- */
+/* Runs the unit tests: unit [PART-OF-NAME-OR-FILE ...] [-PART-OF-WHAT-IS-LEFT-OUT ...]. Ends with
+ * "N passed, N failed, N skipped". */
 #include "base/log.h"
 #include "tests/test.h"
 #include <stdbool.h>
@@ -55,12 +55,23 @@ const char *test_suites(const char *suite, char *ret_path, size_t size)
     return NULL;
 }
 
+static bool is_named(const struct test *t, const char *part)
+{
+    return strstr(t->name, part) || strstr(t->file, part);
+}
+
 static bool wanted(const struct test *t, int argc, char **argv)
 {
-    for (int i = 1; i < argc; i++)
-        if (strstr(t->name, argv[i]) || strstr(t->file, argv[i]))
-            return true;
-    return argc == 1;
+    bool named = true; /* when nothing is, but what is left out */
+    for (int i = 1; i < argc; i++) {
+        if (argv[i][0] == '-' && is_named(t, argv[i] + 1))
+            return false;
+        if (argv[i][0] != '-')
+            named = false;
+    }
+    for (int i = 1; i < argc && !named; i++)
+        named = argv[i][0] != '-' && is_named(t, argv[i]);
+    return named;
 }
 
 int main(int argc, char **argv)

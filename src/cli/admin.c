@@ -211,16 +211,18 @@ static err run_change(struct session *s, const struct cli_admin_request *r, dead
 
 static err run_stats(struct session *s)
 {
+    const struct cli_admin_actions *a = &s->admin->actions;
     struct queue_stats q;
-    queue_stats(s->admin->actions.queue, &q);
-    TRY(say(
-        s, json_pack("{sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sb}", "messages", (json_int_t)q.messages,
-                     "deliveries", (json_int_t)q.deliveries, "held", (json_int_t)q.held, "bytes",
-                     (json_int_t)q.bytes, "oldest_ms", (json_int_t)q.oldest_ms, "damaged",
-                     (json_int_t)q.damaged, "batches", (json_int_t)q.batches, "sync_errors",
-                     (json_int_t)q.sync_errors, "segments", (json_int_t)q.segments, "log_bytes",
-                     (json_int_t)q.log_bytes, "live_bytes", (json_int_t)q.live_bytes, "free_bytes",
-                     (json_int_t)q.free_bytes, "stopped", queue_stopped(s->admin->actions.queue))));
+    queue_stats(a->queue, &q);
+    json_t *line = json_pack(
+        "{sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sb}", "messages", (json_int_t)q.messages,
+        "deliveries", (json_int_t)q.deliveries, "held", (json_int_t)q.held, "bytes",
+        (json_int_t)q.bytes, "oldest_ms", (json_int_t)q.oldest_ms, "damaged", (json_int_t)q.damaged,
+        "batches", (json_int_t)q.batches, "sync_errors", (json_int_t)q.sync_errors, "segments",
+        (json_int_t)q.segments, "log_bytes", (json_int_t)q.log_bytes, "live_bytes",
+        (json_int_t)q.live_bytes, "free_bytes", (json_int_t)q.free_bytes, "fibers",
+        (json_int_t)fiber_count(), "stopped", queue_stopped(a->queue));
+    TRY(say(s, line));
     return say_done(s, 1);
 }
 

@@ -361,8 +361,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     int most = o->at.family == ADDRESS_UNIX ? 1 : BENCH_WORKERS_MAX;
     bench_crew_init(&crew, o->workers, most, work, &sink);
     crew.told = look;
-    sink.listeners =
-        mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof *sink.listeners);
+    sink.listeners = mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof(void *));
     err e = listen_all(&crew, &sink);
     if (e == NULL) {
         tell_ready(&sink);

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { RUN_MS = 30 * 1000 }; /* no sink lives longer */
@@ -57,6 +59,17 @@ struct running {
     struct thread *thread;
 };
 
+/* A name that is there may not be listened on yet. */
+static bool answers(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+    bool connected = fd >= 0 && connect(fd, (struct sockaddr *)&at, sizeof at) == 0;
+    close(fd);
+    return connected;
+}
+
 /* On a Unix socket: tests that run side by side cannot want the same one. */
 static void start_sink(const struct send_case *c, struct running *r)
 {
@@ -71,7 +84,7 @@ static void start_sink(const struct send_case *c, struct running *r)
     o->messages = c->messages;
     unlink(r->path);
     r->thread = thread_start("sink", run_sink, &r->sink);
-    for (int i = 0; i < 500 && access(r->path, F_OK) != 0; i++)
+    for (int i = 0; i < 500 && !answers(r->path); i++)
         usleep(10000);
 }
 

@@ -4,7 +4,16 @@
 #include "message/encoded_word.h"
 #include "message/mailbox.h"
 #include "message/text.h"
+#include <assert.h>
 #include <string.h>
+
+enum {
+    LINE_BYTES_MAX = 998,
+    QUOTED_BYTES_MAX = 256,  /* of a name in quotes, which cannot be folded */
+    ADDRESS_BYTES_MAX = 400, /* more than any path of SMTP */
+};
+static_assert(2 * QUOTED_BYTES_MAX + ADDRESS_BYTES_MAX + 20 <= LINE_BYTES_MAX,
+              "a name with every byte escaped and its address fit into a line");
 
 static err check_value(const char *name, str value)
 {
@@ -36,7 +45,7 @@ static err add_text_field(const char *name, str value, struct buf *out)
 /* A display name is a quoted string, or encoded words when ASCII cannot write it. */
 static err add_display(str display, struct buf *out)
 {
-    if (message_encoded_word_needed(display)) {
+    if (message_encoded_word_needed(display) || display.len > QUOTED_BYTES_MAX) {
         TRY(message_encoded_word_add(display, sizeof "From: " - 1, out));
         return buf_add_char(out, ' ');
     }
@@ -49,14 +58,23 @@ static err add_display(str display, struct buf *out)
     return buf_add(out, S("\" "));
 }
 
+static err add_address(const struct message_mailbox *m, struct buf *out)
+{
+    size_t before = out->len;
+    TRY(message_mailbox_add_address(m, out));
+    if (out->len - before > ADDRESS_BYTES_MAX)
+        return err_new(ERR_CONFIG, "an address of more than %d bytes", ADDRESS_BYTES_MAX);
+    return NULL;
+}
+
 static err add_mailbox(const char *name, const struct message_mailbox *m, struct buf *out)
 {
     if (m->display.len == 0)
-        return message_mailbox_add_address(m, out);
+        return add_address(m, out);
     TRY(check_value(name, m->display)); /* a quoted pair may hide a line end */
     TRY(add_display(m->display, out));
     TRY(buf_add_char(out, '<'));
-    TRY(message_mailbox_add_address(m, out));
+    TRY(add_address(m, out));
     return buf_add_char(out, '>');
 }
 

@@ -116,6 +116,15 @@ TEST(message_compose_more_fields)
     }
 }
 
+static void check_line_lengths(str text, size_t most, const char *label)
+{
+    str line;
+    while (text.len > 0) {
+        str_split(text, '\n', &line, &text);
+        CHECK(line.len <= most, label);
+    }
+}
+
 TEST(message_compose_long_lines)
 {
     CLEANUP(buf_release) struct buf out;
@@ -125,11 +134,33 @@ TEST(message_compose_long_lines)
     struct message_compose c = base;
     c.subject = c.text = (str){word, sizeof word};
     CHECK_DONE(message_compose(&c, &out), "a long word");
-    str rest = buf_str(&out), line;
-    while (rest.len > 0) {
-        str_split(rest, '\n', &line, &rest);
-        CHECK(line.len <= 77, "lines stay short");
-    }
+    check_line_lengths(buf_str(&out), 77, "lines stay short");
+}
+
+/* A name in quotes has no place to be folded at, and an address has none at all. */
+TEST(message_compose_long_names)
+{
+    CLEANUP(buf_release) struct buf out;
+    CLEANUP(buf_release) struct buf from;
+    buf_init(&out, 1 << 20);
+    buf_init(&from, 1 << 20);
+    struct message_compose c = base;
+    for (int i = 0; i < 400; i++)
+        CHECK_DONE(buf_add(&from, S("so ")), "room");
+    CHECK_DONE(buf_add(&from, S("<a@b.example>")), "room");
+    c.from = buf_str(&from);
+    CHECK_DONE(message_compose(&c, &out), "a long name");
+    check_line_lengths(buf_str(&out), 998, "a long name is folded");
+    buf_clear(&out);
+    buf_clear(&from);
+    CHECK_DONE(buf_add(&from, S("a@")), "room");
+    for (int i = 0; i < 400; i++)
+        CHECK_DONE(buf_add(&from, S("label.")), "room");
+    CHECK_DONE(buf_add(&from, S("example")), "room");
+    c.from = buf_str(&from);
+    err e = message_compose(&c, &out);
+    CHECK(e && e->kind == ERR_CONFIG, "an address that no line holds");
+    CHECK(out.len == 0, "nothing was added");
 }
 
 TEST(message_crlf)

@@ -189,6 +189,7 @@ static void build_settle(struct queue *q, struct queue_batch *b, struct queue_re
     struct queue_delivery *d = r->delivery;
     char reply[QUEUE_RECORD_REPLY_BYTES_MAX];
     str text = {r->reply, r->reply_len};
+    ASSERT(d != NULL);
     bool alive = !d->gone && !(d->flags & QUEUE_FINISHED);
     uint32_t count = (uint32_t)r->new_count + alive;
     if (alive && !r->has_reply)

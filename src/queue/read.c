@@ -307,6 +307,8 @@ static err read_message(struct queue *q, const struct queue_delivery *d, const s
     if (m->envelope->rcpt_count != meta.rcpt_count)
         return err_new(ERR_DAMAGED, "a message's recipients do not add up");
     select_rcpts(w, arena, arena_str(arena, queue_delivery_destination(d)), m);
+    if (m->envelope->rcpt_count == 0) /* no update of ours says so and leaves the delivery open */
+        return err_new(ERR_DAMAGED, "a delivery is open and none of its recipients waits");
     return NULL;
 }
 

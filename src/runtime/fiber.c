@@ -97,6 +97,10 @@ void fiber_census(void (*tell)(void *arg, const char *name, size_t bytes, size_t
         tell(arg, census.rows[i].name, census.rows[i].bytes, census.rows[i].count);
 }
 
+static size_t fibers_alive; /* atomic */
+
+size_t fiber_count(void) { return __atomic_load_n(&fibers_alive, __ATOMIC_RELAXED); }
+
 static void group_left(struct fiber *f)
 {
     struct group *g = f->group;
@@ -126,6 +130,7 @@ static void bury(struct loop *l, struct fiber *f)
     __tsan_destroy_fiber(f->sanitizer);
 #endif
     l->live--;
+    __atomic_sub_fetch(&fibers_alive, 1, __ATOMIC_RELAXED);
     stack_give(&l->stacks, f->stack);
 }
 
@@ -253,6 +258,7 @@ void fiber_spawn(struct group *g, const char *name, void (*run)(void *arg), void
     f->canceled = g->closing;
     list_add_last(&g->members, &f->member);
     l->live++;
+    __atomic_add_fetch(&fibers_alive, 1, __ATOMIC_RELAXED);
     f->waiting = true;
     fiber_wake(f);
 }

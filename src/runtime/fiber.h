@@ -35,6 +35,7 @@ void fiber_spawn(struct group *, const char *name, void (*run)(void *arg), void 
 struct fiber *fiber_current(void); /* NULL: not on a fiber */
 bool fiber_canceled(void);         /* this fiber should unwind; false outside fibers */
 void fiber_cancel(struct fiber *);
+size_t fiber_count(void); /* that have not ended, of all loops; from any thread */
 const char *fiber_name(const struct fiber *);
 
 must_use err fiber_yield(void);

@@ -91,8 +91,10 @@ TEST(fiber_group_closes)
 {
     struct story s = {0};
     struct loop *l = loop_open(NULL);
+    size_t before = fiber_count();
     loop_run(l, "test", story, &s);
     loop_close(l);
+    CHECK(fiber_count() == before, "none is left");
     CHECK_STR(str_of(s.order), "wCcCcC!",
               "one was woken, then all were canceled, then close returned");
 }

@@ -102,6 +102,7 @@ static uint64_t draw_below(struct sim_fs *fs, uint64_t bound)
 
 static err place_of(const char *path, bool follow_last, struct sim_fs_node_place *ret_place)
 {
+    ASSERT(current != NULL); /* the driver is only installed with one */
     current->cost.calls++;
     int number = sim_fs_node_find(current, path, follow_last, ret_place);
     return number ? FAIL(number, "find %s", path) : NULL;

@@ -8,11 +8,12 @@
 #ifdef WITH_ASAN
 #include <sanitizer/asan_interface.h>
 #endif
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
+#if __has_include(<valgrind/memcheck.h>)
+#include <valgrind/memcheck.h>
 #else
 #define VALGRIND_STACK_REGISTER(from, to) 0
 #define VALGRIND_STACK_DEREGISTER(id) ((void)(id))
+#define VALGRIND_MAKE_MEM_DEFINED(from, size) 0
 #endif
 
 enum { PAINT = 0x5a };
@@ -95,11 +96,22 @@ void stack_trim(struct stack *s, const void *pointer)
         madvise(s->bottom, end - start, MADV_DONTNEED);
 }
 
-void stack_paint(struct stack *s) { memset(s->bottom, PAINT, (size_t)(top_of(s) - s->bottom)); }
+/* To memcheck what lies below a stack's pointer is nobody's. */
+static void own_whole(const struct stack *s)
+{
+    (void)VALGRIND_MAKE_MEM_DEFINED(s->bottom, (size_t)(top_of(s) - s->bottom));
+}
+
+void stack_paint(struct stack *s)
+{
+    own_whole(s);
+    memset(s->bottom, PAINT, (size_t)(top_of(s) - s->bottom));
+}
 
 size_t stack_depth(const struct stack *s)
 {
     const char *at = s->bottom;
+    own_whole(s);
     while (at < top_of(s) && *at == PAINT)
         at++;
     return (size_t)(top_of(s) - at);

@@ -19,7 +19,8 @@ struct smtp_session_test {
     enum err_kind done_kind;
     /* how the client behaves */
     size_t piece;      /* bytes of one write; 0: all at once */
-    int64_t pause_ms;  /* between two writes */
+    bool piece_drawn;  /* piece is the most: how many is drawn for each write */
+    int64_t pause_ms;  /* between two writes: what was written is read alone */
     bool stays;        /* does not end its side: waits for ours to close */
     bool deaf;         /* reads nothing until the server has gone */
     bool closed;       /* the server closed */

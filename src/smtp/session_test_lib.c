@@ -1,3 +1,4 @@
+#include "base/rand.h"
 #include "runtime/sim.h"
 #include "smtp/session_test.h"
 #include <stdio.h>
@@ -65,11 +66,9 @@ static err on_rcpt(struct smtp_session *s, const struct smtp_rcpt *r, struct smt
     struct smtp_session_test *t = test_of(s);
     size_t used = arena_used(s->mail_arena);
     t->mail_arena_used = used > t->mail_arena_used ? used : t->mail_arena_used;
-    if (str_eq(r->to.local, S("nobody")))
-        smtp_answer_set(a, 550, "5.1.1", "No such user");
-    else if (str_eq(r->to.local, S("later")))
+    if (str_eq(r->to.local, S("later")))
         smtp_answer_set(a, 450, "4.2.0", "Later");
-    else if (t->refuse_second_rcpt && t->accepted[0])
+    else if (str_eq(r->to.local, S("nobody")) || (t->refuse_second_rcpt && t->accepted[0]))
         smtp_answer_set(a, 550, "5.1.1", "No such user");
     else
         note_accepted(t, r->to.text);
@@ -156,15 +155,22 @@ static void serve(void *arg)
     k->test->lasted_ms = clock_steady_ms() - k->begun_ms;
 }
 
+static str next_piece(struct talk *k)
+{
+    const struct smtp_session_test *t = k->test;
+    size_t size = t->piece ? t->piece : k->input.len;
+    str piece = str_slice(k->input, 0, t->piece_drawn ? 1 + rand_below(size) : size);
+    k->input = str_from(k->input, piece.len);
+    return piece;
+}
+
 static void speak(void *arg)
 {
     struct talk *k = arg;
     struct smtp_session_test *t = k->test;
     err e = NULL;
     while (e == NULL && k->input.len > 0) {
-        str piece = str_slice(k->input, 0, t->piece ? t->piece : k->input.len);
-        k->input = str_from(k->input, piece.len);
-        e = net_write(k->client, piece, DEADLINE_NEVER);
+        e = net_write(k->client, next_piece(k), DEADLINE_NEVER);
         if (e == NULL)
             e = net_flush(k->client, DEADLINE_NEVER);
         if (e == NULL && t->pause_ms)
