@@ -1,0 +1,30 @@
+/* mailauth/arc_seal.h -- add a set of our own to the chain (RFC 8617 section 5.1)
+ *
+ * Opened with the header that the message will have below the new fields, over the same hashes of
+ * the body as the checks; finished with what the chain came to.
+ */
+#pragma once
+#include "mailauth/arc.h"
+#include "mailauth/dkim_sign.h"
+
+struct mailauth_arc_plan {
+    str domain, selector;
+    str names; /* h= of the message signature; empty: as signed mail that lists pass on, and the
+                  DKIM-Signature fields */
+    struct mailauth_dkim_signer *signer;
+    bool one_piece; /* b= in one line, however long: for comparing with other software */
+};
+
+struct mailauth_arc_seal;
+
+/* Before the first byte of the body. The header and the plan must live until finish. */
+must_use err mailauth_arc_seal_open(str header, const struct mailauth_arc_plan *,
+                                    struct mailauth_canon_hash *body, struct arena *,
+                                    struct mailauth_arc_seal **ret_seal);
+
+/* Append the three fields. results is the text of Authentication-Results, "id; arc=none; spf=..";
+ * folds in it are kept. Nothing is appended to a chain that its newest seal calls failed, nor
+ * beyond the fiftieth set. A chain that fails, or whose keys could not be had, gets cv=fail. */
+must_use err mailauth_arc_seal_finish(struct mailauth_arc_seal *,
+                                      const struct mailauth_arc_result *chain, str results,
+                                      int64_t now_s, struct buf *out_fields, deadline until);
