@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config spf bench completion help'
+        words='serve send queue trace user config spf dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -38,6 +38,10 @@ _smtptool_choose()
         options+='--ip --from --helo --receiver --dns-zone '
         takes+='--ip --from --helo --receiver --dns-zone '
         ;;
+    'dmarc '*)
+        options+='--from --spf --dkim --psl --dns-zone '
+        takes+='--from --spf --dkim --psl --dns-zone '
+        ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
@@ -56,6 +60,7 @@ _smtptool_choose()
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
     'spf ') words='eval tree' ;;
+    'dmarc ') words='walk eval record' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

@@ -12,6 +12,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one me
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
+complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
@@ -70,6 +71,12 @@ complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l receiver -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from spf; and not __fish_seen_subcommand_from eval tree' -a 'eval tree'
+complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l spf -r
+complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l dkim -r
+complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l psl -r
+complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from dmarc; and not __fish_seen_subcommand_from walk eval record' -a 'walk eval record'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r

@@ -11,6 +11,8 @@ const struct cli_command cli_commands[] = {
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"spf",    cmd_spf,    "who may send as a domain, and what its policy says", cmd_spf_help,   cmd_spf_verbs   },
+    {"dmarc", cmd_dmarc, "where a domain's DMARC policy is, and what it does",
+     cmd_dmarc_help, cmd_dmarc_verbs},
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
