@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config spf dmarc bench completion help'
+        words='serve send queue trace user config verify spf dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -33,6 +33,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'verify '*)
+        options+='--ip --helo --from --receiver --sealer --time --dns-zone '
+        takes+='--ip --helo --from --receiver --sealer --time --dns-zone '
         ;;
     'spf '*)
         options+='--ip --from --helo --receiver --dns-zone '
