@@ -167,14 +167,19 @@ static void advise(struct verify_run *run, str advice)
 static void advise_spf(struct verify_run *run)
 {
     const struct mailauth_spf *spf = &run->out.spf;
-    str author = run->out.dmarc.author;
-    if (run->ip == NULL)
+    const struct mailauth_dmarc *dmarc = &run->out.dmarc;
+    str domain;
+    if (run->ip == NULL) {
         advise(run, S("tell the client's address (--ip), so that SPF can be checked"));
-    else if (spf->result == MAILAUTH_PASS)
+        return;
+    }
+    bool near = mailauth_dmarc_domain_read(spf->domain, run->arena, &domain) == NULL &&
+                mailauth_dmarc_domain_is_below(domain, dmarc->organizational);
+    if (!near || spf->result == MAILAUTH_PASS)
         advise(run, arena_printf(run->arena,
-                                 "SPF passes for %.*s: send with a MAIL FROM in %.*s if it is "
-                                 "to speak for it",
-                                 STR_ARG(spf->domain), STR_ARG(author)));
+                                 "SPF was asked for %.*s: only with a MAIL FROM in %.*s can it "
+                                 "speak for that",
+                                 STR_ARG(spf->domain), STR_ARG(dmarc->author)));
     else if (spf->result == MAILAUTH_FAIL || spf->result == MAILAUTH_SOFTFAIL)
         advise(run, arena_printf(run->arena,
                                  "if this client does send for %.*s, add its address (ip4:, ip6:) "

@@ -49,7 +49,7 @@ CASES = [
     (SIGNED, [], 0, ["the client's address is not known", "verdict: dmarc=pass: DKIM speaks"]),
     (SIGNED, ["-q", *OTHER], 0, ["verdict: dmarc=pass: DKIM speaks"]),
     (CHANGED, OTHER, 1, ["a receiver that enforces policies would refuse it", "the body was changed",
-                         "-> SPF passes for other.example"]),
+                         "-> SPF was asked for other.example"]),
     (CHANGED, JOE, 0, ["SPF speaks", "-> sign it with DKIM as well"]),
     (PLAIN % "football.example.com", ["--ip", "192.0.2.9", "--from", "a@football.example.com"], 1,
      ["-> if this client does send for football.example.com", "-> sign it with a key of"]),
