@@ -256,25 +256,16 @@ void file_close(struct file *f)
     if (f)
         driver->close(f);
 }
-/* May it be a write past the page cache? Such a one ends between two blocks. */
-static bool may_be_direct(const struct iovec *parts, int count, uint64_t offset)
-{
-    uint64_t odd = offset % FILE_DIRECT_ALIGN;
-    for (int i = 0; i < count; i++)
-        odd |= (parts[i].iov_len | (uintptr_t)parts[i].iov_base) % FILE_DIRECT_ALIGN;
-    return odd == 0;
-}
-
-/* What a disk that fills up in the middle does. */
+/* What a disk that fills up in the middle does; between the blocks of a direct write. */
 static err write_half(struct file *f, const struct iovec *parts, int count, uint64_t offset,
                       int number)
 {
     uint64_t left = 0;
     for (int i = 0; i < count; i++)
         left += parts[i].iov_len;
+    bool blocks = left % FILE_DIRECT_ALIGN == 0;
     left /= 2;
-    if (may_be_direct(parts, count, offset))
-        left -= left % FILE_DIRECT_ALIGN;
+    left -= blocks ? left % FILE_DIRECT_ALIGN : 0;
     for (int i = 0; i < count && left > 0; i++) {
         struct iovec part = parts[i];
         if (part.iov_len > left)
