@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint user config spf dkim arc dmarc bench completion help'
+        words='serve send queue trace lint user config verify spf dkim arc dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -37,6 +37,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'verify '*)
+        options+='--ip --helo --from --receiver --sealer --time --dns-zone '
+        takes+='--ip --helo --from --receiver --sealer --time --dns-zone '
         ;;
     'spf '*)
         options+='--ip --from --helo --receiver --dns-zone '

@@ -12,6 +12,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one me
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
 complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what to publish, sign and verify'
 complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
@@ -75,6 +76,13 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l ip -r
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l helo -r
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l receiver -r
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l sealer -r
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l time -r
+complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r

@@ -15,6 +15,7 @@ int cmd_serve(struct cli *, int argc, char **argv);
 int cmd_spf(struct cli *, int argc, char **argv);
 int cmd_trace(struct cli *, int argc, char **argv);
 int cmd_user(struct cli *, int argc, char **argv);
+int cmd_verify(struct cli *, int argc, char **argv);
 
 extern const char cmd_arc_help[];
 extern const char cmd_bench_help[];
@@ -29,6 +30,7 @@ extern const char cmd_serve_help[];
 extern const char cmd_spf_help[];
 extern const char cmd_trace_help[];
 extern const char cmd_user_help[];
+extern const char cmd_verify_help[];
 
 /* Each ends with a NULL name. */
 extern const struct cli_verb cmd_arc_verbs[];

@@ -155,6 +155,7 @@ static void open_inbound(struct service *s)
     s->inbound.queue = s->queue;
     s->inbound.keeper = s->keeper;
     s->inbound.events = &s->events;
+    s->inbound.dns = s->resolver;
     s->inbound.recipients = s->recipients;
 }
 

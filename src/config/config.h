@@ -43,6 +43,11 @@ struct config_hop {
     enum config_hop_tls tls;
 };
 
+/* What becomes of mail from outside when it is known who wrote it: the order is that of strictness.
+ */
+enum config_judging { JUDGING_NONE, JUDGING_MARK, JUDGING_ENFORCE };
+enum config_dns_trouble { DNS_TROUBLE_ACCEPT, DNS_TROUBLE_DEFER };
+
 enum config_recipients { RECIPIENTS_ASK, RECIPIENTS_LIST, RECIPIENTS_FILE };
 struct config_domain {
     str name;                   /* A-labels, lower case */
@@ -50,7 +55,8 @@ struct config_domain {
     enum config_recipients recipients;
     str *recipient_list; /* local parts or whole addresses; LIST and FILE (read at load) */
     size_t recipient_count;
-    str recipients_file; /* its path, for FILE */
+    str recipients_file;         /* its path, for FILE */
+    enum config_judging judging; /* key "mailauth"; default: mailauth.policy */
 };
 
 enum config_route_kind { ROUTE_VIA, ROUTE_MX };
@@ -115,6 +121,15 @@ struct config_dns {
     int64_t timeout_ms;      /* 20s */
 };
 
+struct config_mailauth {
+    enum config_judging policy;          /* mark; a domain may have its own */
+    enum config_dns_trouble dns_trouble; /* accept */
+    str id;                              /* authserv-id; default: hostname */
+    bool received_spf;
+    str *sealers; /* whose ARC is believed: A-labels, lower case */
+    size_t sealer_count;
+};
+
 struct config_events {
     str to; /* "stderr", "none", or a file's path; default: state/events/events.jsonl */
     int64_t rotate_bytes; /* 0: never */
@@ -157,6 +172,7 @@ struct config {
     struct config_timeouts timeouts;
     struct config_outbound outbound;
     struct config_dns dns;
+    struct config_mailauth mailauth;
     struct config_events events;
     struct config_sasl sasl;
     str admin_socket; /* default: state/admin.sock */

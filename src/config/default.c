@@ -85,6 +85,11 @@ void config_source_fill_defaults(struct config_source *source)
         config->state = state_folder(arena);
     if (config->admin_socket.len == 0)
         config->admin_socket = arena_printf(arena, "%.*s/admin.sock", STR_ARG(config->state));
+    if (config->mailauth.id.len == 0)
+        config->mailauth.id = config->hostname;
+    for (size_t i = 0; i < config->domain_count; i++)
+        if (!config_source_given(source, &config->domains[i].judging))
+            config->domains[i].judging = config->mailauth.policy;
     if (config->events.to.len == 0)
         config->events.to = arena_printf(arena, "%.*s/events/events.jsonl", STR_ARG(config->state));
     if (!config_source_given(source, &config->listeners))

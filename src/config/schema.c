@@ -91,6 +91,18 @@ static const struct config_schema_choice validates[] = {
     {0             }
 };
 
+static const struct config_schema_choice judgings[] = {
+    {"none",        JUDGING_NONE},
+    {"mark",             JUDGING_MARK},
+    {"enforce",JUDGING_ENFORCE},
+    {0    }
+};
+static const struct config_schema_choice dns_troubles[] = {
+    {"accept",           DNS_TROUBLE_ACCEPT},
+    {"defer",                  DNS_TROUBLE_DEFER},
+    {0}
+};
+
 static const struct config_schema_key sni_keys[] = {
     VALUE(config_sni, certificate, path, "certificate", .required = true,
           .doc = "PEM file: the certificate and its chain."),
@@ -177,6 +189,10 @@ static const struct config_schema_key domain_keys[] = {
            .file_offset = offsetof(struct config_domain, recipients_file), .normal = "ask",
            .doc = "Who exists: ask the next hop, a list, or file:/path with one address or local "
                   "part a line."),
+    VALUE(config_domain, judging, choice, "mailauth", .choices = judgings,
+          .normal_told = "mailauth.policy",
+          .doc = "For mail to this domain, as mailauth.policy. A message to several domains is "
+                 "judged when any of them wants it, and then the least strict counts."),
 };
 static const struct config_schema_group domains = {.name = "domains.NAME",
                                                    .keys = domain_keys,
@@ -327,6 +343,30 @@ static const struct config_schema_key dns_keys[] = {
 static const struct config_schema_group dns = {
     .name = "dns", .keys = dns_keys, .count = ARRAY_LEN(dns_keys), .doc = "The resolver."};
 
+static const struct config_schema_key mailauth_keys[] = {
+    VALUE(config, mailauth.policy, choice, "policy", .choices = judgings, .normal = "mark",
+          .doc = "none: no checks. mark: SPF, DKIM, DMARC and ARC are checked and written into "
+                 "Authentication-Results. enforce: what fails DMARC is refused or marked for "
+                 "quarantine, as its From domain asks."),
+    VALUE(config, mailauth.dns_trouble, choice, "dns_trouble", .choices = dns_troubles,
+          .normal = "accept",
+          .doc = "With enforce, when the DNS cannot tell: accept, or defer (451 4.7.0)."),
+    VALUE(config, mailauth.id, host, "id", .normal_told = "hostname",
+          .doc = "The name in Authentication-Results; what comes from outside under it is taken "
+                 "out."),
+    VALUE(config, mailauth.received_spf, bool, "received_spf", .normal = "false",
+          .doc = "Write Received-SPF as well."),
+    VALUES(config, mailauth.sealers, mailauth.sealer_count, host, "sealers",
+           .doc = "Domains whose ARC seal is believed when DMARC fails here and passed there, as "
+                  "with mailing lists."),
+};
+static const struct config_schema_group mailauth = {
+    .name = "mailauth",
+    .keys = mailauth_keys,
+    .count = ARRAY_LEN(mailauth_keys),
+    .doc = "Who wrote it: mail that arrives on mx listeners from hosts that are not in "
+           "relay.trusted."};
+
 static const struct config_schema_key events_keys[] = {
     VALUE(config, events.to, sink, "to", .most = 4000,
           .normal_told = "events/events.jsonl in state",
@@ -382,6 +422,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("timeouts", timeouts),
     GROUP("outbound", outbound),
     GROUP("dns", dns),
+    GROUP("mailauth", mailauth),
     GROUP("events", events),
     GROUP("sasl", sasl),
 };

@@ -7,6 +7,7 @@
 #include "account/keeper.h"
 #include "account/throttle.h"
 #include "config/config.h"
+#include "dns/resolver.h"
 #include "events/event.h"
 #include "inbound/limits.h"
 #include "queue/queue.h"
@@ -32,6 +33,7 @@ struct inbound {
     struct inbound_limits *limits;
     struct account_throttle *throttle; /* under throttle_lock */
     pthread_mutex_t throttle_lock;
+    struct dns_resolver *dns;              /* NULL: nobody's mail is judged */
     struct inbound_recipients *recipients; /* NULL: `ask` cannot be answered (451) */
 };
 
@@ -44,6 +46,6 @@ struct inbound_view *inbound_view_hold(struct inbound *);       /* the one in fo
 struct inbound_view *inbound_view_again(struct inbound_view *); /* held once more */
 void inbound_view_replace(struct inbound *, struct inbound_view *); /* takes it over */
 
-/* queue, keeper, events and recipients are filled in by the caller, who keeps them. */
+/* queue, keeper, events, dns and recipients are filled in by the caller, who keeps them. */
 void inbound_init(struct inbound *, struct inbound_view *);
 void inbound_release(struct inbound *);

@@ -1,5 +1,6 @@
 #include "inbound/intake.h"
 #include "base/mem.h"
+#include "mailauth/authres_ours.h"
 #include "message/fixup.h"
 #include "message/id.h"
 #include "message/scan.h"
@@ -7,9 +8,11 @@
 
 enum {
     ARENA_BYTES_MAX = 4 << 20,
-    PREFIX_BYTES_MAX = 16 * 1024,
+    PREFIX_BYTES_MAX = 64 * 1024,
     HEADER_GROWTH_BYTES_MAX = 4096, /* Date, Message-ID and Sender together */
 };
+
+static_assert((int)PREFIX_BYTES_MAX <= (int)QUEUE_PREFIX_BYTES_MAX, "the queue takes it");
 
 struct inbound_intake {
     struct queue *queue;
@@ -19,6 +22,9 @@ struct inbound_intake {
     struct buf header; /* until it is whole; with the empty line */
     bool header_done;
     str message_id; /* lives in the arena */
+    str trace;      /* likewise */
+    struct arena *judging;
+    struct mailauth_judge *judge; /* NULL: not judged, or no header yet */
 };
 
 err inbound_intake_open(struct queue *queue, const struct inbound_intake_rules *rules,
@@ -31,7 +37,12 @@ err inbound_intake_open(struct queue *queue, const struct inbound_intake_rules *
     i->draft = draft;
     i->rules = *rules;
     i->arena = arena_open(ARENA_BYTES_MAX);
-    buf_init(&i->header, rules->header_bytes_max + 4);
+    if (rules->judged) {
+        i->judging = arena_open(MAILAUTH_JUDGE_BYTES_MAX);
+        if (rules->header_bytes_max > MESSAGE_HEADER_BYTES_MAX)
+            i->rules.header_bytes_max = MESSAGE_HEADER_BYTES_MAX; /* more is not looked at */
+    }
+    buf_init(&i->header, i->rules.header_bytes_max + 4);
     *ret_intake = i;
     return NULL;
 }
@@ -42,6 +53,7 @@ void inbound_intake_close(struct inbound_intake *i)
         return;
     queue_draft_abandon(&i->draft);
     buf_release(&i->header);
+    arena_close(i->judging);
     arena_close(i->arena);
     mem_free(i);
 }
@@ -87,7 +99,45 @@ static err mend(struct inbound_intake *i, str fields, const struct message_scan 
     return e;
 }
 
-/* The header is whole: judge it, store it, and let go of it. */
+static bool is_quarantine(const struct message_field *f)
+{
+    return str_eq_nocase(f->name, S(INBOUND_INTAKE_QUARANTINE));
+}
+
+/* Store the fields but those that only we may write (attack 122). */
+static err store_foreign(struct inbound_intake *i, str fields, deadline until)
+{
+    struct mailauth_authres_ours ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
+    struct message_field f;
+    str left = fields, run = fields; /* from run's start to left's nothing is stored yet */
+    size_t next = 0;
+    for (size_t number = 0; message_header_next(&left, &f); number++) {
+        bool named = next < ours.count && ours.fields[next] == number;
+        next += named;
+        if (!named && !is_quarantine(&f))
+            continue;
+        TRY(queue_draft_write(i->draft, str_slice(run, 0, (size_t)(f.raw.ptr - run.ptr)), until));
+        run = left;
+    }
+    return queue_draft_write(i->draft, run, until);
+}
+
+/* The header stays where it is until the message is judged. */
+static err judge_header(struct inbound_intake *i, str fields, str body, deadline until)
+{
+    TRY(mailauth_judge_open(fields, i->judging, &i->judge));
+    mailauth_judge_add(i->judge, body);
+    return store_foreign(i, fields, until);
+}
+
+static void let_go(struct inbound_intake *i)
+{
+    buf_release(&i->header);
+    err none = queue_draft_hold(i->draft, 0);
+    ASSERT(none == NULL);
+}
+
+/* The header is whole: look at it, store it, and let go of it unless it is judged later. */
 static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, deadline until)
 {
     str whole = buf_str(&i->header);
@@ -107,13 +157,13 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         e = mend(i, fields, &scan, refusal, until);
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
-        e = queue_draft_write(i->draft, fields, until);
+        e = i->rules.judged ? judge_header(i, fields, str_from(whole, scan.body_at), until)
+                            : queue_draft_write(i->draft, fields, until);
     }
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
-    buf_release(&i->header);
-    err none = queue_draft_hold(i->draft, 0);
-    ASSERT(none == NULL);
+    if (i->judge == NULL)
+        let_go(i);
     return e;
 }
 
@@ -146,11 +196,18 @@ static str header_part(str run)
     return at ? str_slice(run, 0, (size_t)(at - run.ptr) + 4) : run;
 }
 
+static err take_body(struct inbound_intake *i, str run, deadline until)
+{
+    if (i->judge)
+        mailauth_judge_add(i->judge, run);
+    return queue_draft_write(i->draft, run, until);
+}
+
 err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *refusal,
                          deadline until)
 {
     if (i->header_done)
-        return queue_draft_write(i->draft, run, until);
+        return take_body(i, run, until);
     size_t before = i->header.len;
     size_t room = i->rules.header_bytes_max + 4 - before;
     str part = str_slice(header_part(run), 0, room);
@@ -168,12 +225,24 @@ err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *
     str rest = str_from(run, end - before);
     i->header.len = end;
     TRY(take_header(i, refusal, until));
-    return refusal->code == 0 && rest.len ? queue_draft_write(i->draft, rest, until) : NULL;
+    return refusal->code == 0 && rest.len ? take_body(i, rest, until) : NULL;
 }
 
 err inbound_intake_finish(struct inbound_intake *i, struct smtp_answer *refusal, deadline until)
 {
     return i->header_done ? NULL : take_header(i, refusal, until);
+}
+
+struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct arena **ret_arena)
+{
+    *ret_arena = i->judging;
+    return i->judge;
+}
+
+void inbound_intake_trace(struct inbound_intake *i, str fields)
+{
+    ASSERT(fields.len <= INBOUND_INTAKE_TRACE_BYTES_MAX);
+    i->trace = arena_str(i->arena, fields);
 }
 
 err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
@@ -184,7 +253,9 @@ err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
     env->message_id = i->message_id;
     received->id = str_of(id.text);
     buf_init(&prefix, PREFIX_BYTES_MAX);
-    err e = message_received_add(received, &prefix);
+    err e = buf_add(&prefix, i->trace);
+    if (e == NULL)
+        e = message_received_add(received, &prefix);
     if (e == NULL)
         e = queue_commit(i->queue, &i->draft, env, buf_str(&prefix), ret_id, until);
     buf_release(&prefix);

@@ -2,19 +2,29 @@
  *
  * The header is collected (bounded), looked at and, on submission, mended once it is whole; the
  * rest goes straight into the queue's draft. Nothing is kept until inbound_intake_commit().
+ *
+ * What is judged goes past the judge as it came; fields that speak in our name are not stored.
  */
 #pragma once
 #include "config/config.h"
+#include "mailauth/judge.h"
 #include "message/received.h"
 #include "queue/queue.h"
 #include "smtp/session.h"
 
 struct inbound_intake;
 
+enum { INBOUND_INTAKE_TRACE_BYTES_MAX = 48 << 10 };
+
+/* The field that a message which should be looked at bears; from outside it is left out. */
+#define INBOUND_INTAKE_QUARANTINE "X-Smtptool-Quarantine"
+
 struct inbound_intake_rules {
     bool submission; /* fix-ups, and From must be the login's */
     size_t hops_max, header_bytes_max;
     str login, hostname; /* must outlive the intake */
+    bool judged;         /* the header is kept, and both go to a mailauth_judge */
+    str id;              /* our authserv-id: fields from outside in its name are left out */
     /* May this login use this From address? */
     bool (*may_use)(void *arg, str address);
     void *may_use_arg;
@@ -31,6 +41,11 @@ must_use err inbound_intake_write(struct inbound_intake *, str run, struct smtp_
 /* All of it was written: the header ends here if it has not yet. */
 must_use err inbound_intake_finish(struct inbound_intake *, struct smtp_answer *refusal,
                                    deadline until);
+/* Once it is finished: who is to be asked about it, and where the judgement may live. NULL: the
+ * message is not judged. */
+struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct arena **ret_arena);
+/* Fields of ours to stand above Received: at most INBOUND_INTAKE_TRACE_BYTES_MAX. */
+void inbound_intake_trace(struct inbound_intake *, str fields);
 /* Keep it: see queue_commit(). The envelope's message_id is filled in; received->id, too. */
 must_use err inbound_intake_commit(struct inbound_intake *, struct envelope *,
                                    struct message_received *received, queue_id *ret_id,

@@ -1,7 +1,9 @@
 /* Content on its way into a real queue, on the simulated file system. */
 #include "base/mem.h"
 #include "base/rand.h"
+#include "dns/zone.h"
 #include "inbound/intake.h"
+#include "mailauth/dkim_keys_test.h"
 #include "queue/schedule.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
@@ -229,22 +231,94 @@ static void fidelity(void *arg)
 
 /* ---- the queue ---------------------------------------------------------------------------- */
 
-static void run_all(void *arg)
+/* ---- judged ---- */
+
+static const char zone[] = "football.example.com. TXT \"v=spf1 -all\"\n"
+                           "_dmarc.football.example.com. TXT \"v=DMARC1; p=reject\"\n"
+                           "brisbane._domainkey.football.example.com. TXT \"v=DKIM1; k=ed25519; "
+                           "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n";
+
+#define OURS                                                 \
+    "Authentication-Results: MX.our.example; dmarc=pass\r\n" \
+    "X-smtptool-quarantine:\r\n no\r\n"
+#define SIGNED "Authentication-Results: other.example; dmarc=pass\r\n%s%s"
+
+static struct mailauth_judgement judged(struct inbound_intake *i, const char *label)
 {
-    struct mill *m = arg;
-    struct queue_options options = {
-        .folder = "/spool", .workers = 1, .draft_memory_max = 1 << 20, .segment_bytes = 4 << 20};
+    struct mailauth_judgement j = {0};
+    struct dns_zone *names = NULL;
+    struct dns_budget budget;
+    struct arena *arena;
+    struct mailauth_judge *judge = inbound_intake_judge(i, &arena);
+    struct mailauth_judge_peer peer = {.helo = S("x.example"), .sender = S("x@x.example")};
+    CHECK(judge != NULL, label);
+    CHECK_DONE(dns_zone_parse(str_of(zone), "zone", &names), label);
+    struct dns_resolver *dns = dns_resolver_open(dns_zone_transport(names), NULL);
+    dns_budget_init(&budget, DNS_BUDGET_QUESTIONS, WAIT_MS);
+    struct mailauth_ask ask = {arena, dns, &budget, budget.until, clock_real_ms()};
+    if (judge)
+        CHECK_DONE(mailauth_judge_finish(judge, &ask, &peer, NULL, &j), label);
+    dns_resolver_close(dns);
+    return j;
+}
+
+/* However the content is cut, what the judge sees is what came; what the queue has lacks only the
+ * fields in our name (attack 122), which were not signed. */
+static void judged_contents(struct mill *m)
+{
+    static const size_t pieces[] = {1, 2, 7, 100, 100000, 0};
+    struct inbound_intake_rules rules = mx;
+    rules.judged = true;
+    rules.id = S("mx.our.example");
+    str kept =
+        arena_printf(m->arena, SIGNED, dkim_keys_rfc8463_signatures, dkim_keys_rfc8463_message);
+    str came = arena_printf(m->arena, OURS "%.*s", STR_ARG(kept));
+    for (size_t p = 0; p < sizeof pieces / sizeof *pieces; p++) {
+        struct smtp_answer refusal;
+        str message_id;
+        struct inbound_intake *i = feed(m, &rules, came, pieces[p], &refusal);
+        CHECK(refusal.code == 0, "judged: kept");
+        struct mailauth_judgement j = judged(i, "judged");
+        CHECK(j.dkim.count == 2 && j.dkim.results[0].result == MAILAUTH_PASS, "the signature");
+        CHECK(j.dmarc.result == MAILAUTH_PASS, "DMARC");
+        commit(i, "judged: commit");
+        CHECK_STR(taken_out(m, &message_id, "judged"), arena_chars(m->arena, kept), "judged");
+        inbound_intake_close(i);
+    }
+}
+
+/* More than DKIM looks at is refused, whatever the configuration lets in. */
+static void judged_header_limit(struct mill *m)
+{
+    struct inbound_intake_rules rules = mx;
+    struct smtp_answer refusal;
+    struct buf content;
+    rules.judged = true;
+    rules.id = S("mx.our.example");
+    rules.header_bytes_max = 4 * MESSAGE_HEADER_BYTES_MAX;
+    buf_init(&content, 2 * MESSAGE_HEADER_BYTES_MAX);
+    while (content.len <= MESSAGE_HEADER_BYTES_MAX)
+        CHECK_DONE(buf_addf(&content, "X: %0900d\r\n", 1), "a header");
+    struct inbound_intake *i = feed(m, &rules, buf_str(&content), 5000, &refusal);
+    CHECK(refusal.code == 552, "a header above a MiB");
+    inbound_intake_close(i);
+    buf_release(&content);
+}
+
+/* Run the tests on a queue of their own that holds so many bytes of drafts. */
+static void run_on_queue(struct mill *m, int64_t draft_memory, void (*tests)(struct mill *))
+{
+    struct queue_options options = {.folder = "/spool",
+                                    .workers = 1,
+                                    .draft_memory_max = draft_memory,
+                                    .segment_bytes = 4 << 20};
     m->fs = sim_fs_open();
     sim_fs_use(m->fs);
     err e = queue_open(&options, &m->queue);
     CHECK_DONE(e, "the queue");
     if (e == NULL) {
         queue_attach(m->queue, 0, &m->schedule);
-        contents(m);
-        added(m);
-        arena_reset(m->arena);
-        limits(m);
-        fidelity(m);
+        tests(m);
         struct queue_stats stats;
         queue_stats(m->queue, &stats);
         CHECK(stats.messages == 0, "nothing is left");
@@ -255,9 +329,35 @@ static void run_all(void *arg)
     sim_fs_close(m->fs);
 }
 
+static void take_in(struct mill *m)
+{
+    contents(m);
+    added(m);
+    arena_reset(m->arena);
+    limits(m);
+    fidelity(m);
+}
+
+static void take_in_run(void *m) { run_on_queue(m, 1 << 20, take_in); }
+
 TEST(inbound_intake)
 {
     struct mill m = {.arena = arena_open(64 << 20)};
-    sim_run(1, run_all, &m);
+    sim_run(1, take_in_run, &m);
+    arena_close(m.arena);
+}
+
+static void judge_in(struct mill *m)
+{
+    judged_contents(m);
+    judged_header_limit(m);
+}
+
+static void judge_in_run(void *m) { run_on_queue(m, 8 << 20, judge_in); }
+
+TEST(inbound_intake_judged)
+{
+    struct mill m = {.arena = arena_open(64 << 20)};
+    sim_run(1, judge_in_run, &m);
     arena_close(m.arena);
 }

@@ -267,12 +267,16 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
 {
     (void)until;
     struct inbound_session *s = session_of(smtp);
+    if (s->in->dns)
+        s->rule = inbound_verdict_rule(s->view->config, &s->peer, &s->envelope);
     struct inbound_intake_rules rules = {
         .submission = s->listener->role == ROLE_SUBMISSION,
         .hops_max = (size_t)s->view->config->limits.hops,
         .header_bytes_max = (size_t)s->view->config->limits.header_bytes,
         .login = smtp->login,
         .hostname = s->view->config->hostname,
+        .judged = s->rule.judged,
+        .id = s->view->config->mailauth.id,
         .may_use = inbound_session_may_use,
         .may_use_arg = s,
     };
@@ -308,11 +312,86 @@ static struct message_received trace_of(struct inbound_session *s, struct tls_fa
     return r;
 }
 
+/* ---- who wrote it ----------------------------------------------------------------------- */
+
+/* All that is asked for one message has dns.timeout together. */
+static err ask_about(struct inbound_session *s, struct mailauth_judge *judge, struct arena *arena,
+                     struct mailauth_judgement *ret_judgement, deadline until)
+{
+    const struct config *c = s->view->config;
+    struct address *ip = ARENA_NEW(arena, struct address);
+    struct dns_budget budget;
+    *ip = net_peer(s->smtp.conn);
+    bool known = ip->family == ADDRESS_IP4 || ip->family == ADDRESS_IP6;
+    dns_budget_init(&budget, c->dns.queries_per_message, c->dns.timeout_ms);
+    struct mailauth_ask ask = {.arena = arena,
+                               .dns = s->in->dns,
+                               .budget = &budget,
+                               .until = deadline_sooner(budget.until, until),
+                               .now_ms = clock_real_ms()};
+    struct mailauth_judge_peer peer = {.ip = known ? ip : NULL,
+                                       .helo = str_of(s->smtp.hello),
+                                       .sender = s->envelope.sender,
+                                       .receiver = c->hostname,
+                                       .sealers = c->mailauth.sealers,
+                                       .sealer_count = c->mailauth.sealer_count};
+    return mailauth_judge_finish(judge, &ask, &peer, NULL, ret_judgement);
+}
+
+static err add_fields(struct inbound_session *s, enum inbound_verdict verdict,
+                      const struct mailauth_judgement *j, struct arena *arena)
+{
+    struct buf fields;
+    buf_init(&fields, INBOUND_INTAKE_TRACE_BYTES_MAX);
+    err e = inbound_verdict_fields(&s->view->config->mailauth, verdict, j, s->envelope.smtputf8,
+                                   arena, &fields);
+    if (e == NULL)
+        inbound_intake_trace(s->intake, buf_str(&fields));
+    buf_release(&fields);
+    return e;
+}
+
+/* The id is that of an accepted message. */
+static void tell_judged(struct inbound_session *s, const queue_id *id)
+{
+    struct tls_facts facts;
+    struct event e = inbound_session_event(s, EVENT_JUDGED, &facts);
+    e.sender = s->envelope.sender;
+    if (id) {
+        e.time_ms = s->envelope.accepted_at_ms;
+        e.queue_id = str_of(id->text);
+        e.message_id = s->envelope.message_id;
+    }
+    inbound_verdict_tell(s->verdict, s->judgement, &e);
+    event_emit(s->in->events, &e);
+}
+
+/* *ret_refused: the answer says why. */
+static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_refused,
+                 deadline until)
+{
+    struct arena *arena;
+    struct mailauth_judge *judge = inbound_intake_judge(s->intake, &arena);
+    if (judge == NULL)
+        return NULL;
+    struct mailauth_judgement *j = ARENA_NEW(arena, struct mailauth_judgement);
+    TRY(ask_about(s, judge, arena, j, until));
+    s->judgement = j;
+    s->verdict = inbound_verdict_of(&s->view->config->mailauth, s->rule, j);
+    if (s->verdict != INBOUND_VERDICT_REJECT && s->verdict != INBOUND_VERDICT_DEFER)
+        return add_fields(s, s->verdict, j, arena);
+    inbound_verdict_answer(s->verdict, j, a);
+    *ret_refused = true;
+    tell_judged(s, NULL);
+    return NULL;
+}
+
 static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, struct smtp_answer *a,
                    deadline until)
 {
     struct inbound_session *s = session_of(smtp);
     struct smtp_answer refusal = {0};
+    bool refused = false;
     struct tls_facts facts;
     TRY(inbound_intake_finish(s->intake, &refusal, until));
     if (refusal.code != 0) {
@@ -324,6 +403,9 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
                          SMTP_SCAN_LINE_BYTES_MAX);
         return NULL;
     }
+    TRY(judge(s, a, &refused, until));
+    if (refused)
+        return NULL;
     s->envelope.found = smtp_scan_found(scan);
     s->envelope.accepted_at_ms = clock_real_ms();
     struct message_received received = trace_of(s, &facts);
@@ -331,6 +413,8 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
     queue_id id;
     TRY(inbound_intake_commit(s->intake, &s->envelope, &received, &id, until));
     smtp_answer_set(a, 250, "2.0.0", id.text);
+    if (s->judgement)
+        tell_judged(s, &id);
     tell_accepted(s, &id, size);
     return NULL;
 }
@@ -341,6 +425,8 @@ static void on_reset(struct smtp_session *smtp)
     inbound_intake_close(s->intake);
     s->intake = NULL;
     s->envelope = (struct envelope){0};
+    s->rule = (struct inbound_verdict_rule){0};
+    s->judgement = NULL;
     s->rcpt_cap = 0;
 }
 

@@ -7,6 +7,7 @@
 #include "inbound/inbound.h"
 #include "inbound/intake.h"
 #include "inbound/relay.h"
+#include "inbound/verdict.h"
 
 enum { INBOUND_SESSION_PEER_CHARS = 48 };
 
@@ -23,8 +24,11 @@ struct inbound_session {
 
     struct envelope envelope; /* of the mail; texts in smtp.mail_arena */
     size_t rcpt_cap;
+    struct inbound_verdict_rule rule;
     struct inbound_intake *intake;
-    bool counted; /* in the limits */
+    const struct mailauth_judgement *judgement; /* NULL: none (yet); lives as long as the intake */
+    enum inbound_verdict verdict;               /* on it */
+    bool counted;                               /* in the limits */
     bool tls_told;
 };
 

@@ -3,8 +3,8 @@
 #include "mailauth/dmarc_domain.h"
 #include "message/header.h"
 
-/* A field is copied a few times at most. */
-enum { SCRATCH_BYTES = 6 * MESSAGE_HEADER_BYTES_MAX + (4 << 20) };
+/* A field is copied a dozen times at most. */
+enum { SCRATCH_BYTES = 16 * MESSAGE_HEADER_BYTES_MAX + (4 << 20) };
 
 /* As domains when both are, else letter by letter. */
 static bool same_id(str a, str b, struct arena *arena)
@@ -32,10 +32,32 @@ static str squeeze(str text, struct arena *arena)
     return (str){out, len};
 }
 
-/* The letters of part, one after the other, with anything between them that is no letter. */
+/* Without what stands in parentheses, however they are nested. */
+static str without_comments(str text, struct arena *arena)
+{
+    char *out = arena_alloc(arena, text.len + 1);
+    size_t len = 0, depth = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '\\' && depth > 0)
+            i++;
+        else if (c == '(')
+            depth++;
+        else if (c == ')' && depth > 0)
+            depth--;
+        else if (depth == 0)
+            out[len++] = c;
+    }
+    return (str){out, len};
+}
+
+/* The letters of part, one after the other, with anything between them that is no letter, or is
+ * one in a comment. */
 static bool holds_scattered(str text, str part, struct arena *arena)
 {
-    return str_contains(squeeze(text, arena), squeeze(part, arena));
+    str wanted = squeeze(part, arena);
+    return str_contains(squeeze(text, arena), wanted) ||
+           str_contains(squeeze(without_comments(text, arena), arena), wanted);
 }
 
 static bool claims(str value, str id, struct arena *arena)

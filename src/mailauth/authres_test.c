@@ -277,6 +277,8 @@ TEST(mailauth_authres_ours)
         {"without a colon", "Authentication-Results mx.example.net; dmarc=pass\r\n", true},
         {"behind a bare CR", "X: y\rAuthentication-Results: mx.example.net; dmarc=pass\r\n", true},
         {"with a bare CR", "Authentication-Results: a;\rmx.example.net; dmarc=pass\r\n", true},
+        {"attack 122: a comment inside the name",
+         "Authentication-Results: mx.(a \\) (b)) example.net; dmarc=pass\r\n", true},
         {"malformed, of another", "Authentication-Results: a b c; dmarc=\r\n", false},
     };
     /* clang-format on */

@@ -1,0 +1,125 @@
+#include "inbound/verdict.h"
+#include "tests/test.h"
+
+static const char config_text[] =
+    "hostname: mx.example.com\n"
+    "listeners: [{ address: \"127.0.0.1:2525\", role: mx, tls: none }]\n"
+    "mailauth: { policy: enforce }\n"
+    "domains:\n"
+    "    strict.example: { deliver: \"lmtp://127.0.0.1:24\" }\n"
+    "    mild.example: { deliver: \"lmtp://127.0.0.1:24\", mailauth: mark }\n"
+    "    open.example: { deliver: \"lmtp://127.0.0.1:24\", mailauth: none }\n";
+
+static struct config *open_config(void)
+{
+    struct config *c = NULL;
+    struct config_errors errors;
+    config_errors_init(&errors);
+    CHECK_DONE(config_from_text(str_of(config_text), S("test"), &c, &errors), "configuration");
+    config_errors_release(&errors);
+    return c;
+}
+
+/* Attack 122 too: one recipient that wants no checks takes them from no other. */
+TEST(inbound_verdict_rule)
+{
+    static const struct {
+        const char *label, *rcpts[3];
+        struct inbound_relay_peer peer;
+        bool judged;
+        enum config_judging least;
+    } cases[] = {
+        {"enforced",                       {"a@strict.example"},     {ROLE_MX, false, false},        true,  JUDGING_ENFORCE},
+        {"in another spelling",
+         {"a@STRICT.example"},
+         {ROLE_MX, false, false},
+         true,                                                                                              JUDGING_ENFORCE},
+        {"an @ in quotes",
+         {"\"a@open.example\"@strict.example"},
+         {ROLE_MX, false, false},
+         true,                                                                                              JUDGING_ENFORCE},
+        {"marked",                         {"a@mild.example"},       {ROLE_MX, false, false},        true,  JUDGING_MARK   },
+        {"neither",                        {"a@open.example"},       {ROLE_MX, false, false},        false, JUDGING_NONE   },
+        {"the least strict",
+         {"a@strict.example", "b@strict.example", "a@mild.example"},
+         {ROLE_MX, false, false},
+         true,                                                                                              JUDGING_MARK   },
+        {"and still marked for the other",
+         {"a@open.example", "a@strict.example"},
+         {ROLE_MX, false, false},
+         true,                                                                                              JUDGING_NONE   },
+        {"ourselves",
+         {"postmaster@mx.example.com"},
+         {ROLE_MX, false, false},
+         true,                                                                                              JUDGING_ENFORCE},
+        {"from a trusted host",            {"a@strict.example"},     {ROLE_MX, true, false},         false, JUDGING_NONE   },
+        {"to a relay",                     {"a@strict.example"},     {ROLE_RELAY, false, false},     false, JUDGING_NONE   },
+        {"submitted",                      {"a@strict.example"},     {ROLE_SUBMISSION, false, true}, false, JUDGING_NONE   },
+    };
+    struct config *c = open_config();
+    for (size_t i = 0; c && i < sizeof cases / sizeof *cases; i++) {
+        struct envelope_rcpt rcpts[3] = {0};
+        struct envelope env = {.rcpts = rcpts};
+        while (env.rcpt_count < 3 && cases[i].rcpts[env.rcpt_count]) {
+            rcpts[env.rcpt_count].address = str_of(cases[i].rcpts[env.rcpt_count]);
+            env.rcpt_count++;
+        }
+        struct inbound_verdict_rule r = inbound_verdict_rule(c, &cases[i].peer, &env);
+        CHECK(r.judged == cases[i].judged, cases[i].label);
+        CHECK(r.least == cases[i].least, cases[i].label);
+    }
+    config_close(c);
+}
+
+TEST(inbound_verdict_of)
+{
+    static const struct {
+        const char *label;
+        enum config_judging least;
+        enum config_dns_trouble trouble;
+        enum mailauth_result dmarc;
+        enum mailauth_dmarc_policy disposition;
+        bool sealer_unknown;
+        enum inbound_verdict want;
+        const char *answer;
+    } cases[] = {
+        {"pass",                               JUDGING_ENFORCE, DNS_TROUBLE_ACCEPT, MAILAUTH_PASS,      MAILAUTH_DMARC_NONE,   false,
+         INBOUND_VERDICT_ACCEPT,                                                                                                                                  ""                              },
+        {"reject",                             JUDGING_ENFORCE, DNS_TROUBLE_ACCEPT, MAILAUTH_FAIL,      MAILAUTH_DMARC_REJECT, false,
+         INBOUND_VERDICT_REJECT,                                                                                                                                  "550 5.7.1 DMARC: why"          },
+        {"reject, marked only",                JUDGING_MARK,    DNS_TROUBLE_ACCEPT, MAILAUTH_FAIL,
+         MAILAUTH_DMARC_REJECT,                                                                                                false, INBOUND_VERDICT_ACCEPT,     ""                              },
+        {"quarantine",                         JUDGING_ENFORCE, DNS_TROUBLE_ACCEPT, MAILAUTH_FAIL,
+         MAILAUTH_DMARC_QUARANTINE,                                                                                            false, INBOUND_VERDICT_QUARANTINE, ""                              },
+        {"quarantine, marked only",            JUDGING_MARK,    DNS_TROUBLE_ACCEPT, MAILAUTH_FAIL,
+         MAILAUTH_DMARC_QUARANTINE,                                                                                            false, INBOUND_VERDICT_ACCEPT,     ""                              },
+        {"reports are all it asks for",        JUDGING_ENFORCE, DNS_TROUBLE_ACCEPT, MAILAUTH_FAIL,
+         MAILAUTH_DMARC_NONE,                                                                                                  false, INBOUND_VERDICT_ACCEPT,     ""                              },
+        {"a trusted sealer cannot be checked", JUDGING_ENFORCE, DNS_TROUBLE_ACCEPT, MAILAUTH_FAIL,
+         MAILAUTH_DMARC_REJECT,                                                                                                true,  INBOUND_VERDICT_DEFER,
+         "451 4.7.0 Try again later: its ARC seal cannot be checked now"                                                                                                                          },
+        {"attack 113: trouble is accepted",    JUDGING_ENFORCE, DNS_TROUBLE_ACCEPT, MAILAUTH_TEMPERROR,
+         MAILAUTH_DMARC_NONE,                                                                                                  false, INBOUND_VERDICT_ACCEPT,     ""                              },
+        {"attack 113: trouble is deferred",    JUDGING_ENFORCE, DNS_TROUBLE_DEFER,  MAILAUTH_TEMPERROR,
+         MAILAUTH_DMARC_NONE,                                                                                                  false, INBOUND_VERDICT_DEFER,      "451 4.7.0 Try again later: why"},
+        {"marking never refuses",              JUDGING_MARK,    DNS_TROUBLE_DEFER,  MAILAUTH_TEMPERROR,
+         MAILAUTH_DMARC_NONE,                                                                                                  false, INBOUND_VERDICT_ACCEPT,     ""                              },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct config_mailauth c = {.dns_trouble = cases[i].trouble};
+        struct mailauth_judgement j = {.disposition = cases[i].disposition,
+                                       .reason = S("why"),
+                                       .sealer_unknown = cases[i].sealer_unknown};
+        struct smtp_answer a = {0};
+        char text[400] = "";
+        j.dmarc.result = cases[i].dmarc;
+        enum inbound_verdict v =
+            inbound_verdict_of(&c, (struct inbound_verdict_rule){true, cases[i].least}, &j);
+        CHECK(v == cases[i].want, cases[i].label);
+        if (v == INBOUND_VERDICT_REJECT || v == INBOUND_VERDICT_DEFER) {
+            inbound_verdict_answer(v, &j, &a);
+            snprintf(text, sizeof text, "%d %s %s", a.code, a.enhanced, a.text);
+        }
+        CHECK_STR(str_of(text), cases[i].answer, cases[i].label);
+    }
+}
