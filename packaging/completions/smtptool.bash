@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config spf dmarc bench completion help'
+        words='serve send queue trace user config domain spf dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -33,6 +33,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'domain '*)
+        options+='--dns-zone '
+        takes+='--dns-zone '
         ;;
     'spf '*)
         options+='--ip --from --helo --receiver --dns-zone '
@@ -59,6 +63,7 @@ _smtptool_choose()
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'domain ') words='add check ls rm' ;;
     'spf ') words='eval tree' ;;
     'dmarc ') words='walk eval record' ;;
     'bench ') words='send sink idle' ;;

@@ -11,6 +11,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and wh
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
 complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
@@ -65,6 +66,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from domain; and not __fish_seen_subcommand_from add check ls rm' -a 'add check ls rm'
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r

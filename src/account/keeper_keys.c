@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum {
     KEY_BYTES = 2048, /* a key's names, its place and the list of its domain */
@@ -143,6 +145,18 @@ static err load_file(struct loaded *l, const char *folder, str domain, str file)
 
 typedef err take_entry(struct loaded *, const char *folder, str domain, str name);
 
+/* The state folder may be writable for the main process's user; what signs must be the keeper's. */
+static err check_folder(int fd, const char *folder)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0)
+        return err_new(ERR_SYSTEM, "look at %s", folder);
+    if ((st.st_uid != geteuid() && st.st_uid != 0) || st.st_mode & (S_IWGRP | S_IWOTH))
+        return err_new(ERR_CONFIG, "%s holds keys, but another user owns it or may write to it",
+                       folder);
+    return NULL;
+}
+
 /* Every name in the folder; a folder that is not there is empty. */
 static err walk(struct loaded *l, const char *folder, str domain, take_entry *take)
 {
@@ -151,7 +165,7 @@ static err walk(struct loaded *l, const char *folder, str domain, take_entry *ta
         return NULL;
     if (dir == NULL)
         return err_new(ERR_SYSTEM, "read the folder %s", folder);
-    err e = NULL;
+    err e = check_folder(dirfd(dir), folder);
     const struct dirent *entry;
     while (e == NULL && (entry = readdir(dir)) != NULL)
         e = take(l, folder, domain, str_of(entry->d_name));

@@ -110,8 +110,11 @@ TEST(keeper_keys_load)
                   "the key x of a.example");
     write_file(at.rsa, S("no key at all"), 0600);
     check_refused(NULL, "the key r1 of example.com");
-    chmod(at.ed25519, 0604);
     unlink(at.rsa);
+    CHECK(chmod(at.domain, 0770) == 0, "folder");
+    check_refused(NULL, "may write to it"); /* attack 140 */
+    CHECK(chmod(at.domain, 0700) == 0, "folder");
+    chmod(at.ed25519, 0604);
     check_refused(NULL, "every user may read");
     config = load(NULL);
     CHECK(keeper_keys_load(keys, config) != NULL, "a reload that fails");

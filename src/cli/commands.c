@@ -10,6 +10,7 @@ const struct cli_command cli_commands[] = {
     {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
+    {"domain", cmd_domain, "keys for a domain, and what the DNS must say of it", cmd_domain_help, cmd_domain_verbs},
     {"spf",    cmd_spf,    "who may send as a domain, and what its policy says", cmd_spf_help,   cmd_spf_verbs   },
     {"dmarc", cmd_dmarc, "where a domain's DMARC policy is, and what it does",
      cmd_dmarc_help, cmd_dmarc_verbs},
