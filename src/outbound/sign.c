@@ -135,10 +135,12 @@ static err find_keys_above(struct signing *g, str domain, deadline until)
 
 static err choose_keys(struct signing *g, deadline until)
 {
-    struct mailauth_dmarc_from from = mailauth_dmarc_from_header(buf_str(&g->header), g->scratch);
-    str sender = g->envelope->sender;
-    if (from.kind == MAILAUTH_DMARC_FROM_ONE)
-        TRY(find_keys_above(g, from.domains[0], until));
+    str header = buf_str(&g->header), sender = g->envelope->sender;
+    if (message_header_count(header, S("From")) == 1) { /* more are not signed: see there */
+        struct mailauth_dmarc_from from = mailauth_dmarc_from_header(header, g->scratch);
+        if (from.kind == MAILAUTH_DMARC_FROM_ONE)
+            TRY(find_keys_above(g, from.domains[0], until));
+    }
     size_t at = str_find_last(sender, '@');
     if (g->keys.count == 0 && at != STR_NONE)
         TRY(find_keys(g, str_from(sender, at + 1), until));
