@@ -2,7 +2,7 @@
 MAKEFLAGS += --no-print-directory
 BUILD ?= build
 
-.PHONY: help deps run build program test check format fuzz torture bench bench-peers install clean
+.PHONY: help deps run build program test check format fuzz sim torture bench bench-peers install clean
 
 help:
 	@echo 'make run       build smtptool and show it at work (DEMO=... picks a demonstration)'
@@ -10,6 +10,7 @@ help:
 	@echo 'make test      everything CI runs; STEP="unit talk" picks steps, UPDATE=1 rewrites golden files'
 	@echo 'make check     make test, then TSan, valgrind, clang-tidy and more fuzzing'
 	@echo 'make fuzz      T=name TIME=60: one fuzz target, or all of them, for so many seconds each'
+	@echo 'make sim       SEED=n: one simulated world, twice; or many: SEEDS=1..500, COUNT=1000, TIME=60, SIZE=5'
 	@echo 'make torture   the crash and fault proof of the queue, whole (docs/torture.md); PARTS="power kill9" picks'
 	@echo 'make format    clang-format over the tree'
 	@echo 'make bench     measure, against the peers that are installed; FULL=1 all cells, CELLS=... some of them'
@@ -48,6 +49,10 @@ check:
 fuzz:
 	@tools/deps build test
 	@tools/fuzz $(T)
+
+sim: build
+	@$(BUILD)/tests/sim/sim $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS)) \
+		$(if $(COUNT),--count $(COUNT)) $(if $(TIME),--time $(TIME)) $(if $(SIZE),--size $(SIZE))
 
 torture: build
 	@tools/torture

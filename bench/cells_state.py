@@ -15,6 +15,7 @@ from session import Load
 
 PAGE_LINES = 20          # a first page of a listing
 LISTING_SECONDS_MAX = 60
+EMPTY_TURNS = 7
 MEMORY_SHARE_MAX = 0.6   # of what is available, for connections that wait
 STRACE_MESSAGES = 200
 SYNC_CALLS = "fsync,fdatasync,sync_file_range,msync,syncfs,sync"
@@ -64,19 +65,39 @@ def idle(count, tls):
 
 # ---- a queue that grows ----------------------------------------------------------------------
 
+def send_chunk(session, peer, size, chunk, seconds):
+    """What the generator says of it, and the peer's CPU ms a message."""
+    cpu = peer.account.cpu_seconds()
+    sent = session.bench.send(peer, Load("defer", 50, "many", size), chunk, seconds=seconds)
+    return sent, (peer.account.cpu_seconds() - cpu) * 1000 / chunk
+
+
 def fill(session, peer, size, total, chunk, seconds):
     """[[messages so far, rate, CPU ms a message], …], and why it ended."""
-    chunks, spent, load = [], 0.0, Load("defer", 50, "many", size)
+    chunks, spent = [], 0.0
     while (len(chunks) + 1) * chunk <= total and spent < seconds:
-        cpu = peer.account.cpu_seconds()
         try:
-            sent = session.bench.send(peer, load, chunk, seconds=max(120, seconds))
+            sent, used = send_chunk(session, peer, size, chunk, max(120, seconds))
         except Failed as why:
             return chunks, str(why)
         spent += sent["seconds"]
-        used = (peer.account.cpu_seconds() - cpu) * 1000 / chunk
         chunks.append([(len(chunks) + 1) * chunk, sent["rate"], used])
     return chunks, "" if len(chunks) * chunk >= total else f"stopped after {spent:.0f} s"
+
+
+def compare_with_empty(session, server, full, size, chunk):
+    """[[CPU ms a message of an empty one, of the full one], …], in turns: what a page of memory costs
+    changes while a queue grows, and has nothing to do with how much waits."""
+    empty = session.start(server, "defer")
+    send_chunk(session, empty, size, chunk, 120)
+    turns = []
+    for _ in range(EMPTY_TURNS):
+        turns.append([])
+        for peer in (empty, full):
+            turns[-1].append(send_chunk(session, peer, size, chunk, 120)[1])
+            time.sleep(1)
+    empty.end()
+    return turns
 
 
 def list_queue(peer):
@@ -123,6 +144,8 @@ def grow_one(session, server, size, total, seconds):
     row |= {"pss_kib": peer.account.pss_kib(), "rss_kib": peer.account.rss_kib()}
     row["page_s"], row["listing_s"], lines = list_queue(peer)
     made = row["chunks"][-1][0] if row["chunks"] else 0
+    if server.several and made:
+        row["turns"] = compare_with_empty(session, server, peer, size, max(1000, made // 50))
     if row["listing_s"] is not None and lines < made: # else it has not kept what it was given
         row["ended"] = f"{row['ended']}; only {lines} lines in its listing".strip("; ")
     try:
@@ -231,3 +254,5 @@ def cells():
     yield "growth-100k", "growth", "20,000 waiting messages of 100 KB", False, growth(102400, 20000, 300)
     yield "waiting-5000", "waiting", "behind 5,000 messages to a slow destination", True, waiting(5000)
     yield "waiting-50000", "waiting", "behind 50,000 messages to a slow destination", False, waiting(50000)
+    yield ("waiting-1000000", "waiting", "behind 1,000,000 messages to a slow destination", False,
+           waiting(1000000))

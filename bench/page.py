@@ -14,7 +14,8 @@ HEADINGS = { # kind of cell: heading, what stands below it
     "idle": ("Connections that wait", "Memory (PSS of all processes) of each connection that has said EHLO, "
              "and the CPU of opening it."),
     "growth": ("A queue that grows", "Everything is deferred. The first and the last twentieth of the "
-               "queue, then the listing, then a restart with all of it (files in the page cache)."),
+               "queue, then the listing, then a restart with all of it (files in the page cache). In turns: "
+               "CPU a message of the full one by that of an empty one beside it at the same time."),
     "waiting": ("Fresh mail behind mail that waits", "Milliseconds from the 250 to the arrival at a healthy "
                 "next hop, of 100 single messages: with an empty queue, and behind messages to a next hop "
                 "that takes 20 s for each."),
@@ -74,18 +75,20 @@ def idle_table(cells, header):
 
 
 def growth_table(cells, header):
-    table = [["cell", "peer", "waiting", "CPU ms a message, first → last", "messages/s, first → last",
+    table = [["cell", "peer", "waiting", "CPU ms a message, first → last", "full, × empty in turns",
+              "messages/s, first → last",
               "PSS MiB, empty → full", "RSS MiB", "first page s", "whole listing s", "restart: answers s",
               "first message s", "remark"]]
     for cell in cells:
         for row in cell["rows"]:
             if "not_run" in row or not row["chunks"]:
                 why = row.get("not_run") or row["ended"]
-                table.append([cell["title"], mark(row, header), f"not run: {why}"] + [""] * 9)
+                table.append([cell["title"], mark(row, header), f"not run: {why}"] + [""] * 10)
                 continue
             first, last = row["chunks"][0], row["chunks"][-1]
+            turns = [full / empty for empty, full in row.get("turns", []) if empty > 0]
             table.append([cell["title"], mark(row, header), f"{last[0]:,}", f"{first[2]:.3f} → {last[2]:.3f}",
-                          f"{first[1]:.0f} → {last[1]:.0f}", f"{mib(row['pss_empty_kib'])} → {mib(row['pss_kib'])}",
+                          Figure(turns).text("{:.2f}") if turns else "–", f"{first[1]:.0f} → {last[1]:.0f}", f"{mib(row['pss_empty_kib'])} → {mib(row['pss_kib'])}",
                           mib(row["rss_kib"]), seconds(row["page_s"]), seconds(row["listing_s"]),
                           seconds(row.get("answer_s")), seconds(row.get("message_s")), row["ended"] or "–"])
     return table

@@ -38,6 +38,7 @@ class Peer:
     stagger = None      # connections begin that far apart: for a short listen queue
     opening = None      # of those that wait, so many are opened at a time
     start_seconds = 30
+    several = False     # two can run at the same time
 
     def __init__(self, site, mode):
         self.site, self.mode = site, mode
@@ -70,7 +71,7 @@ class Peer:
 
     def resume(self):
         """Start it, with the queue that is there."""
-        self.account = Account(self.name)
+        self.account = Account(f"{self.name}-{self.port}")
         self.log = open(os.path.join(self.folder, "out"), "a+")
         self.start()
         wait_until(lambda: answers(self.port) or self.account.root.poll() is not None, self.start_seconds)
@@ -112,6 +113,7 @@ def say_version(*command):
 
 class Smtptool(Peer):
     name = "smtptool"
+    several = True
     durability = "a 250 means fdatasync'ed; messages that arrive together share one"
 
     def routes(self):

@@ -403,9 +403,10 @@ static void judge_delivery(struct judgment *j, struct queue_delivery *d, struct 
 static void look_around(struct judgment *j)
 {
     struct queue_entry *all[TORTURE_MESSAGES_MAX], *e;
-    size_t count = 0, position = 0;
+    size_t count = 0;
+    struct order_place place = order_begin(&j->queue->messages, 0);
     struct arena *arena = arena_open(8 << 20);
-    while (count < ARRAY_LEN(all) && (e = table_next(&j->queue->messages, &position)) != NULL)
+    while (count < ARRAY_LEN(all) && (e = order_next(&j->queue->messages, &place)) != NULL)
         all[count++] = e;
     for (size_t i = 0; i < count; i++)
         for (uint16_t d = 0; d < all[i]->delivery_count; d++)

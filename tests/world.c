@@ -183,6 +183,7 @@ static void take_event(void *arg, const struct event *event)
     if (e == NULL)
         add_line(w, &w->events, buf_str(&line));
     buf_release(&line);
+    event_emit(w->options.events, event);
 }
 
 static void take_log(void *arg, enum log_level level, str line)
@@ -348,14 +349,26 @@ static void add_accounts(void *arg)
         a->result = account_store_add(store, o->accounts[i].user, o->accounts[i].password, false);
 }
 
+static err lend_keeper(void *arg, const struct keeper **ret_keeper)
+{
+    *ret_keeper = ((struct world *)arg)->options.keeper;
+    return NULL;
+}
+
 err world_start(struct world *w)
 {
     struct dns_zone *zone;
+    const struct world_options *given = &w->options;
     TRY(dns_zone_parse(w->zone_text, "dns", &zone));
     struct service_options o = {.config = w->config,
-                                .dns = dns_zone_transport(zone),
+                                .dns = given->resolver ? given->resolver(given->resolver_arg, zone)
+                                                       : dns_zone_transport(zone),
                                 .events = &w->sink,
+                                .settle = lend_keeper,
+                                .settle_arg = w,
                                 .workers = 1,
+                                .segment_bytes = given->segment_bytes,
+                                .may_block = given->may_block,
                                 .mx_port = w->options.real ? w->options.peer_port : 25};
     TRY(service_start(&o, &w->service));
     struct adding a = {.world = w};

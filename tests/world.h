@@ -26,6 +26,14 @@ struct world_options {
     const struct world_account *accounts;
     size_t account_count;
     bool log_to_stderr;
+    /* The rest may be NULL or 0. */
+    const struct event_sink *events; /* told of every event as well */
+    const struct keeper *keeper;     /* asked instead of one over SQLite; then no accounts */
+    /* Who answers for the zone, which is taken over; called at each start. */
+    struct dns_transport *(*resolver)(void *arg, struct dns_zone *);
+    void *resolver_arg;
+    uint64_t segment_bytes;  /* of the spool's log */
+    bool (*may_block)(void); /* as in the service's options */
 };
 
 struct world_listener {

@@ -8,15 +8,15 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace user config domain spf dmarc bench completion help'
+        words='serve send queue trace lint user config domain spf dkim arc dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --dsn-notify --dsn-ret --envid --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
-        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
@@ -25,6 +25,10 @@ _smtptool_choose()
     'trace '*)
         options+='--file --id --message-id --recipient '
         takes+='--file --id --message-id --recipient '
+        ;;
+    'lint '*)
+        options+='--date --note-too --rules '
+        takes+='--date '
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '
@@ -41,6 +45,14 @@ _smtptool_choose()
     'spf '*)
         options+='--ip --from --helo --receiver --dns-zone '
         takes+='--ip --from --helo --receiver --dns-zone '
+        ;;
+    'dkim '*)
+        options+='--type --out --key --domain --selector --identity --purpose --names --canon --valid --fields --time --dns-zone '
+        takes+='--type --out --key --domain --selector --identity --purpose --names --canon --valid --time --dns-zone '
+        ;;
+    'arc '*)
+        options+='--key --domain --results --names --fields --time --dns-zone '
+        takes+='--key --domain --results --names --time --dns-zone '
         ;;
     'dmarc '*)
         options+='--from --spf --dkim --psl --dns-zone '
@@ -65,6 +77,8 @@ _smtptool_choose()
     'config ') words='check show schema reload' ;;
     'domain ') words='add check ls rm' ;;
     'spf ') words='eval tree' ;;
+    'dkim ') words='keygen dns sign verify' ;;
+    'arc ') words='verify seal' ;;
     'dmarc ') words='walk eval record' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;

@@ -9,10 +9,13 @@ complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message and show what happened'
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
+complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
+complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what to publish, sign and verify'
+complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
 complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
@@ -27,6 +30,10 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l subject -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l flowed
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l html-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l inline -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l attach -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-notify -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-ret -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envid -r
@@ -59,6 +66,9 @@ complete -c smtptool -n '__fish_seen_subcommand_from trace' -l file -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l date -r
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l note-too
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l rules
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
@@ -74,6 +84,28 @@ complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l receiver -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from spf; and not __fish_seen_subcommand_from eval tree' -a 'eval tree'
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l type -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l out -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l key -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l selector -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l identity -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l purpose -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l names -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l canon -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l valid -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l fields
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l time -r
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from keygen dns sign verify' -a 'keygen dns sign verify'
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l key -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l results -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l names -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l fields
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l time -r
+complete -c smtptool -n '__fish_seen_subcommand_from arc' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from arc; and not __fish_seen_subcommand_from verify seal' -a 'verify seal'
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l spf -r
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l dkim -r

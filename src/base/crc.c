@@ -48,6 +48,12 @@ __attribute__((target("sse4.2"))) static uint32_t by_instruction(uint32_t crc, s
         s = (str){s.ptr + 8, s.len - 8};
     }
     crc = (uint32_t)crc64;
+    if (s.len >= 4) { /* a record's header has 60 bytes */
+        uint32_t word;
+        memcpy(&word, s.ptr, 4);
+        crc = __builtin_ia32_crc32si(crc, word);
+        s = (str){s.ptr + 4, s.len - 4};
+    }
     for (size_t i = 0; i < s.len; i++)
         crc = __builtin_ia32_crc32qi(crc, (unsigned char)s.ptr[i]);
     return crc;

@@ -67,7 +67,13 @@ uint64_t rand_below(uint64_t bound)
 
 static uint64_t process_key[2];
 
-static void draw_process_key(void) { kernel_bytes(process_key, sizeof process_key); }
+/* In a replay it follows from the seed, too, but takes nothing off what is drawn afterwards. */
+static void draw_process_key(void)
+{
+    uint64_t before = replay.state;
+    rand_bytes(process_key, sizeof process_key);
+    replay.state = before;
+}
 
 const uint64_t *rand_process_key(void)
 {

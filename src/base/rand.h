@@ -1,7 +1,8 @@
 /* base/rand.h -- randomness: from the kernel, or seeded for a replay
  *
  * rand_bytes() is good for secrets. In a simulation rand_seed() makes everything that is drawn
- * here repeatable (all but the hash key's use: no order of a table's walk may be relied on).
+ * here repeatable. The process key is drawn once: only a process that has never hashed before it is
+ * seeded walks its tables in the same order again (and no order may be relied on).
  */
 #pragma once
 #include <stddef.h>

@@ -22,6 +22,10 @@ const char cmd_send_help[] =
     "  --subject TEXT\n"
     "  --text TEXT             the text, UTF-8\n"
     "  --text-file FILE        the text from a file; \"-\" is stdin\n"
+    "  --flowed                long lines of the text may be broken anew (format=flowed)\n"
+    "  --html-file FILE        the same in HTML, from a file\n"
+    "  --inline ID=FILE        an image that the HTML shows as cid:ID; may stand several times\n"
+    "  --attach FILE           may stand several times; its type is found out\n"
     "  --header 'Name: value'  another field; may stand several times\n"
     "  --eml FILE              a whole message instead, sent as it stands (LF becomes CRLF);\n"
     "                          \"-\" is stdin; may stand several times: all go to the recipients\n"
@@ -68,6 +72,9 @@ const char cmd_send_help[] =
     "examples:\n"
     "  smtptool send --server smtp://mail.example.com --user alice --from alice@example.com \\\n"
     "      --subject Hello --text 'Does it arrive?' bob@example.net\n"
+    "  smtptool send --server smtps://mail.example.com --account relay --from me@example.com \\\n"
+    "      --subject Report --text-file r.txt --html-file r.html --inline logo=l.png \\\n"
+    "      --attach r.pdf bob@example.net\n"
     "  smtptool send -v --server 'smtp://127.0.0.1:2525?tls=none' --eml mail.eml bob@example.net\n"
     "  smtptool send --server smtps://mail.example.com --account relay --eml - me@example.com < m\n"
     "  smtptool send --dry-run --from a@example.com --subject Test --text Hi b@example.net\n";
@@ -269,10 +276,11 @@ static err read_secret(struct send_run *run)
 static err check_parts(const struct send_run *run)
 {
     const struct cli_send_message_args *m = &run->message;
-    bool parts = m->subject || m->text || m->text_file || m->headers.count;
+    bool parts = m->subject || m->text || m->text_file || m->html_file || m->inlines.count ||
+                 m->attachments.count || m->headers.count;
     if (run->files.count && parts)
         return err_new(ERR_CONFIG, "--eml is a whole message: without --subject, --text, "
-                                   "--text-file and --header");
+                                   "--text-file, --html-file, --inline, --attach and --header");
     if (m->text && m->text_file)
         return err_new(ERR_CONFIG, "--text or --text-file, not both");
     if (run->files.count == 0 && !parts)
@@ -467,36 +475,40 @@ static const struct {
     enum option_kind kind;
     size_t offset; /* in struct send_run */
 } send_options[] = {
-    {"from",                    OPTION_VALUE, offsetof(struct send_run, message.from)     },
-    {"to",                      OPTION_LIST,  offsetof(struct send_run, message.to)       },
-    {"cc",                      OPTION_LIST,  offsetof(struct send_run, message.cc)       },
-    {"bcc",                     OPTION_LIST,  offsetof(struct send_run, message.bcc)      },
-    {"header",                  OPTION_LIST,  offsetof(struct send_run, message.headers)  },
-    {"eml",                     OPTION_LIST,  offsetof(struct send_run, files)            },
-    {"subject",                 OPTION_VALUE, offsetof(struct send_run, message.subject)  },
-    {"text",                    OPTION_VALUE, offsetof(struct send_run, message.text)     },
-    {"text-file",               OPTION_VALUE, offsetof(struct send_run, message.text_file)},
-    {"dsn-notify",              OPTION_VALUE, offsetof(struct send_run, message.notify)   },
-    {"dsn-ret",                 OPTION_VALUE, offsetof(struct send_run, message.ret)      },
-    {"envid",                   OPTION_VALUE, offsetof(struct send_run, message.envid)    },
-    {"dry-run",                 OPTION_FLAG,  offsetof(struct send_run, dry_run)          },
-    {"server",                  OPTION_VALUE, offsetof(struct send_run, server)           },
-    {"ca-file",                 OPTION_VALUE, offsetof(struct send_run, ca_file)          },
-    {"hello",                   OPTION_VALUE, offsetof(struct send_run, hello)            },
-    {"dns-zone",                OPTION_VALUE, offsetof(struct send_run, dns_zone)         },
-    {"user",                    OPTION_VALUE, offsetof(struct send_run, user)             },
-    {"password-file",           OPTION_VALUE, offsetof(struct send_run, password_file)    },
-    {"password-command",        OPTION_VALUE, offsetof(struct send_run, password_command) },
-    {"secret",                  OPTION_VALUE, offsetof(struct send_run, secret)           },
-    {"account",                 OPTION_VALUE, offsetof(struct send_run, account)          },
-    {"token",                   OPTION_FLAG,  offsetof(struct send_run, token)            },
-    {"mechanism",               OPTION_VALUE, offsetof(struct send_run, mechanism)        },
-    {"connect-timeout",         OPTION_VALUE, offsetof(struct send_run, connect_timeout)  },
-    {"io-timeout",              OPTION_VALUE, offsetof(struct send_run, io_timeout)       },
-    {"retries",                 OPTION_VALUE, offsetof(struct send_run, retries)          },
-    {"backoff",                 OPTION_VALUE, offsetof(struct send_run, backoff)          },
-    {"connections",             OPTION_VALUE, offsetof(struct send_run, connections)      },
-    {"messages-per-connection", OPTION_VALUE, offsetof(struct send_run, per_connection)   },
+    {"from",                    OPTION_VALUE, offsetof(struct send_run, message.from)       },
+    {"to",                      OPTION_LIST,  offsetof(struct send_run, message.to)         },
+    {"cc",                      OPTION_LIST,  offsetof(struct send_run, message.cc)         },
+    {"bcc",                     OPTION_LIST,  offsetof(struct send_run, message.bcc)        },
+    {"header",                  OPTION_LIST,  offsetof(struct send_run, message.headers)    },
+    {"eml",                     OPTION_LIST,  offsetof(struct send_run, files)              },
+    {"subject",                 OPTION_VALUE, offsetof(struct send_run, message.subject)    },
+    {"text",                    OPTION_VALUE, offsetof(struct send_run, message.text)       },
+    {"text-file",               OPTION_VALUE, offsetof(struct send_run, message.text_file)  },
+    {"flowed",                  OPTION_FLAG,  offsetof(struct send_run, message.flowed)     },
+    {"html-file",               OPTION_VALUE, offsetof(struct send_run, message.html_file)  },
+    {"inline",                  OPTION_LIST,  offsetof(struct send_run, message.inlines)    },
+    {"attach",                  OPTION_LIST,  offsetof(struct send_run, message.attachments)},
+    {"dsn-notify",              OPTION_VALUE, offsetof(struct send_run, message.notify)     },
+    {"dsn-ret",                 OPTION_VALUE, offsetof(struct send_run, message.ret)        },
+    {"envid",                   OPTION_VALUE, offsetof(struct send_run, message.envid)      },
+    {"dry-run",                 OPTION_FLAG,  offsetof(struct send_run, dry_run)            },
+    {"server",                  OPTION_VALUE, offsetof(struct send_run, server)             },
+    {"ca-file",                 OPTION_VALUE, offsetof(struct send_run, ca_file)            },
+    {"hello",                   OPTION_VALUE, offsetof(struct send_run, hello)              },
+    {"dns-zone",                OPTION_VALUE, offsetof(struct send_run, dns_zone)           },
+    {"user",                    OPTION_VALUE, offsetof(struct send_run, user)               },
+    {"password-file",           OPTION_VALUE, offsetof(struct send_run, password_file)      },
+    {"password-command",        OPTION_VALUE, offsetof(struct send_run, password_command)   },
+    {"secret",                  OPTION_VALUE, offsetof(struct send_run, secret)             },
+    {"account",                 OPTION_VALUE, offsetof(struct send_run, account)            },
+    {"token",                   OPTION_FLAG,  offsetof(struct send_run, token)              },
+    {"mechanism",               OPTION_VALUE, offsetof(struct send_run, mechanism)          },
+    {"connect-timeout",         OPTION_VALUE, offsetof(struct send_run, connect_timeout)    },
+    {"io-timeout",              OPTION_VALUE, offsetof(struct send_run, io_timeout)         },
+    {"retries",                 OPTION_VALUE, offsetof(struct send_run, retries)            },
+    {"backoff",                 OPTION_VALUE, offsetof(struct send_run, backoff)            },
+    {"connections",             OPTION_VALUE, offsetof(struct send_run, connections)        },
+    {"messages-per-connection", OPTION_VALUE, offsetof(struct send_run, per_connection)     },
 };
 
 static int parse(struct send_run *run, int argc, char **argv, int *ret_exit)
@@ -521,8 +533,9 @@ static int parse(struct send_run *run, int argc, char **argv, int *ret_exit)
 int cmd_send(struct cli *cli, int argc, char **argv)
 {
     struct send_run run = {.cli = cli, .arena = arena_open(SEND_ARENA_BYTES_MAX)};
-    struct cli_send_message_list *lists[] = {&run.message.to, &run.message.cc, &run.message.bcc,
-                                             &run.message.headers, &run.files};
+    struct cli_send_message_list *lists[] = {
+        &run.message.to,      &run.message.cc,          &run.message.bcc, &run.message.headers,
+        &run.message.inlines, &run.message.attachments, &run.files};
     int code = CLI_USAGE;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         lists[i]->items = ARENA_ARRAY(run.arena, const char *, (size_t)argc + 1);

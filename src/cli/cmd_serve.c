@@ -7,6 +7,7 @@
 #include "cli/service.h"
 #include "cli/state.h"
 #include "dns/zone.h"
+#include "message/charset.h"
 #include "runtime/confine.h"
 #include "runtime/thread.h"
 #include <libgen.h>
@@ -412,6 +413,7 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
         cli_fail("serve takes no operands: \"%s\"", argv[first]);
         status = CLI_USAGE;
     } else if (first >= 0) {
+        message_charset_confine(true); /* libc's converters would be loaded inside the sandbox */
         status = serve_with(s, zone);
     }
     mem_free(s);

@@ -2,11 +2,14 @@
 #pragma once
 #include "cli/cli.h"
 
+int cmd_arc(struct cli *, int argc, char **argv);
 int cmd_bench(struct cli *, int argc, char **argv);
 int cmd_completion(struct cli *, int argc, char **argv);
 int cmd_config(struct cli *, int argc, char **argv);
+int cmd_dkim(struct cli *, int argc, char **argv);
 int cmd_dmarc(struct cli *, int argc, char **argv);
 int cmd_domain(struct cli *, int argc, char **argv);
+int cmd_lint(struct cli *, int argc, char **argv);
 int cmd_queue(struct cli *, int argc, char **argv);
 int cmd_send(struct cli *, int argc, char **argv);
 int cmd_serve(struct cli *, int argc, char **argv);
@@ -14,11 +17,14 @@ int cmd_spf(struct cli *, int argc, char **argv);
 int cmd_trace(struct cli *, int argc, char **argv);
 int cmd_user(struct cli *, int argc, char **argv);
 
+extern const char cmd_arc_help[];
 extern const char cmd_bench_help[];
 extern const char cmd_completion_help[];
 extern const char cmd_config_help[];
+extern const char cmd_dkim_help[];
 extern const char cmd_dmarc_help[];
 extern const char cmd_domain_help[];
+extern const char cmd_lint_help[];
 extern const char cmd_queue_help[];
 extern const char cmd_send_help[];
 extern const char cmd_serve_help[];
@@ -27,9 +33,11 @@ extern const char cmd_trace_help[];
 extern const char cmd_user_help[];
 
 /* Each ends with a NULL name. */
+extern const struct cli_verb cmd_arc_verbs[];
 extern const struct cli_verb cmd_bench_verbs[];
 extern const struct cli_verb cmd_completion_verbs[];
 extern const struct cli_verb cmd_config_verbs[];
+extern const struct cli_verb cmd_dkim_verbs[];
 extern const struct cli_verb cmd_dmarc_verbs[];
 extern const struct cli_verb cmd_domain_verbs[];
 extern const struct cli_verb cmd_queue_verbs[];

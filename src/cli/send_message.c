@@ -243,15 +243,80 @@ static err read_fields(const struct cli_send_message_args *args,
     return NULL;
 }
 
-static err compose(const struct cli_send_message_args *args, str to, str cc, str text,
+/* What was read for one message. */
+struct parts {
+    struct buf text, html;
+    struct buf *bodies; /* of the files */
+    struct message_compose_file *files;
+    size_t file_count;
+    struct arena *arena;
+};
+
+static void parts_init(struct parts *p, struct arena *arena, size_t files)
+{
+    *p = (struct parts){.arena = arena};
+    buf_init(&p->text, MESSAGE_COMPOSE_TEXT_BYTES_MAX);
+    buf_init(&p->html, MESSAGE_COMPOSE_TEXT_BYTES_MAX);
+    p->bodies = ARENA_ARRAY(arena, struct buf, files);
+    p->files = ARENA_ARRAY(arena, struct message_compose_file, files);
+}
+
+static void parts_release(struct parts *p)
+{
+    buf_release(&p->text);
+    buf_release(&p->html);
+    for (size_t i = 0; i < p->file_count; i++)
+        buf_release(&p->bodies[i]);
+}
+
+static err read_part(struct parts *p, const char *option, str id, const char *path)
+{
+    struct buf *body = &p->bodies[p->file_count];
+    buf_init(body, MESSAGE_COMPOSE_FILE_BYTES_MAX);
+    struct message_compose_file *f = &p->files[p->file_count++];
+    err e = cli_read_file(path, body);
+    if (e)
+        return err_wrap(e, "%s %s", option, path);
+    *f = (struct message_compose_file){
+        .name = str_of(path), .content_id = id, .bytes = buf_str(body)};
+    return NULL;
+}
+
+static err read_files(const struct cli_send_message_args *args, struct parts *p)
+{
+    for (size_t i = 0; i < args->inlines.count; i++) {
+        str item = str_of(args->inlines.items[i]), id, path;
+        str_split(item, '=', &id, &path);
+        if (id.len == 0 || path.len == 0)
+            return err_new(ERR_CONFIG, "--inline: \"%.*s\" is not ID=FILE",
+                           STR_ARG(str_slice(item, 0, 200)));
+        TRY(read_part(p, "--inline", id, arena_chars(p->arena, path)));
+    }
+    for (size_t i = 0; i < args->attachments.count; i++)
+        TRY(read_part(p, "--attach", (str){0}, args->attachments.items[i]));
+    return NULL;
+}
+
+static err read_parts(const struct cli_send_message_args *args, struct parts *p)
+{
+    if (args->text_file)
+        TRY(cli_read_file(args->text_file, &p->text));
+    else
+        TRY(buf_add(&p->text, str_of(args->text)));
+    if (args->html_file)
+        TRY(cli_read_file(args->html_file, &p->html));
+    if (str_find(buf_str(&p->text), '\0') != STR_NONE)
+        return err_new(ERR_CONFIG, "the text holds a NUL byte");
+    return read_files(args, p);
+}
+
+static err compose(const struct cli_send_message_args *args, str to, str cc, const struct parts *p,
                    struct buf *ret_content)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct message_compose_field *fields =
         ARENA_ARRAY(arena, struct message_compose_field, CLI_SEND_MESSAGE_FIELDS_MAX);
     int64_t now_ms = clock_real_ms();
-    if (str_find(text, '\0') != STR_NONE)
-        return err_new(ERR_CONFIG, "the text holds a NUL byte");
     TRY(read_fields(args, fields));
     struct message_compose parts = {
         .from = str_of(args->from),
@@ -260,7 +325,11 @@ static err compose(const struct cli_send_message_args *args, str to, str cc, str
         .subject = str_of(args->subject),
         .message_id = message_id_make(arena, args->hostname, now_ms),
         .now_ms = now_ms,
-        .text = text,
+        .text = buf_str(&p->text),
+        .html = buf_str(&p->html),
+        .flowed = args->flowed,
+        .files = p->files,
+        .file_count = p->file_count,
         .more = fields,
         .more_count = args->headers.count,
     };
@@ -280,20 +349,23 @@ static err check_lists(const struct cli_send_message_args *args)
 
 err cli_send_message_compose(const struct cli_send_message_args *args, struct buf *ret_content)
 {
-    CLEANUP(buf_release) struct buf to, cc, text;
+    CLEANUP(buf_release) struct buf to, cc;
+    size_t files = args->inlines.count + args->attachments.count;
     buf_init(&to, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
     buf_init(&cc, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
-    buf_init(&text, MESSAGE_COMPOSE_TEXT_BYTES_MAX);
+    if (files > CLI_SEND_MESSAGE_FILES_MAX)
+        return err_new(ERR_CONFIG, "--attach: more than %d files", CLI_SEND_MESSAGE_FILES_MAX);
     if (args->from == NULL || args->from[0] == '\0' || strcmp(args->from, "<>") == 0)
         return err_new(ERR_CONFIG, "--from is needed: who the message is from");
     TRY(check_lists(args));
     TRY(check_line("--subject", str_of(args->subject)));
     TRY(join("recipient", &args->to, &to));
     TRY(join("--cc", &args->cc, &cc));
-    if (args->text_file)
-        TRY(cli_read_file(args->text_file, &text));
-    str body = args->text_file ? buf_str(&text) : str_of(args->text);
-    return compose(args, buf_str(&to), buf_str(&cc), body, ret_content);
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 << 20);
+    CLEANUP(parts_release) struct parts parts;
+    parts_init(&parts, arena, files);
+    TRY(read_parts(args, &parts));
+    return compose(args, buf_str(&to), buf_str(&cc), &parts, ret_content);
 }
 
 /* ---- a file as it stands ---------------------------------------------------------------- */

@@ -10,6 +10,7 @@
 enum {
     CLI_SEND_MESSAGE_BYTES_MAX = 256 << 20,
     CLI_SEND_MESSAGE_FIELDS_MAX = 100,
+    CLI_SEND_MESSAGE_FILES_MAX = 500,
 };
 
 struct cli_send_message_list {
@@ -21,6 +22,10 @@ struct cli_send_message_args {
     const char *from; /* NULL: the From field of the file, else an error; "<>": the null sender */
     struct cli_send_message_list to, cc, bcc; /* each an address or a list of them */
     const char *subject, *text, *text_file;   /* NULL: not given */
+    const char *html_file;                    /* NULL: no HTML */
+    bool flowed;
+    struct cli_send_message_list inlines;     /* "id=FILE" */
+    struct cli_send_message_list attachments; /* files */
     struct cli_send_message_list headers;     /* "Name: value" */
     const char *notify, *ret, *envid;         /* RFC 3461; NULL: not given */
     str hostname;                             /* for the Message-ID */

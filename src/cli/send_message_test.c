@@ -81,6 +81,43 @@ TEST(cli_send_message_compose)
     }
 }
 
+TEST(cli_send_message_files)
+{
+    static const struct {
+        const char *label, *html, *image, *file, *refused;
+    } cases[] = {
+        {"all",                   "tests/talk/data/plain.eml", "logo=tests/talk/data/dots.eml",
+         "tests/talk/data/eight.eml",                                                                         NULL                 },
+        {"no such file",          NULL,                        NULL,                            "tests/none", "--attach tests/none"},
+        {"no id",                 "tests/talk/data/plain.eml", "tests/talk/data/dots.eml",      NULL,         "ID=FILE"            },
+        {"an image without HTML", NULL,                        "logo=tests/talk/data/dots.eml", NULL,         "no HTML"            },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        const char *to = "b@y.example", *image = cases[i].image, *file = cases[i].file;
+        struct cli_send_message_args args = {.from = "a@x.example",
+                                             .to = one(&to),
+                                             .text = "t",
+                                             .html_file = cases[i].html,
+                                             .inlines = one(&image),
+                                             .attachments = one(&file),
+                                             .hostname = S("client.example")};
+        CLEANUP(buf_release) struct buf content;
+        buf_init(&content, 1 << 20);
+        err e = cli_send_message_compose(&args, &content);
+        if (cases[i].refused) {
+            char text[400];
+            CHECK(e != NULL, cases[i].label);
+            err_words(e, text, sizeof text);
+            CHECK(str_contains(str_of(text), str_of(cases[i].refused)), cases[i].label);
+            continue;
+        }
+        CHECK_DONE(e, cases[i].label);
+        CHECK(str_contains(buf_str(&content), S("multipart/mixed")), cases[i].label);
+        CHECK(str_contains(buf_str(&content), S("Content-ID: <logo>")), cases[i].label);
+        CHECK(str_contains(buf_str(&content), S("filename=eight.eml")), cases[i].label);
+    }
+}
+
 TEST(cli_send_message_envelope)
 {
     /* clang-format off */

@@ -138,12 +138,13 @@ static bool serves_nobody_else(void) { return net_connections() <= 1; }
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
+    bool (*may_block)(void) = s->options.may_block ? s->options.may_block : serves_nobody_else;
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,
                                               .segment_bytes = s->options.segment_bytes,
                                               .free_space_floor = l->free_space_bytes,
                                               .draft_memory_max = l->draft_memory_bytes,
-                                              .may_block = serves_nobody_else,
+                                              .may_block = may_block,
                                               .events = &s->events},
                       &s->queue);
 }

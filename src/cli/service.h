@@ -24,6 +24,8 @@ struct service_options {
     err (*admin_reload)(void *arg, struct buf *ret_told);
     void (*admin_stop)(void *arg);
     void *admin_arg;
+    /* As queue_options.may_block; NULL: while at most one connection is open on the loop. */
+    bool (*may_block)(void);
     int workers;            /* 0: as the configuration says */
     uint64_t segment_bytes; /* of the spool's log; 0: as the disk suggests; tests want small ones */
     uint16_t mx_port;       /* where MX hosts listen: 25; tests need another */

@@ -13,7 +13,11 @@
 #include "mailauth/canon_hash.h"
 #include "mailauth/result.h"
 
-enum { MAILAUTH_ARC_MESSAGES_MAX = 10 }; /* ARC-Message-Signatures looked at, newest first */
+enum {
+    MAILAUTH_ARC_MESSAGES_MAX = 10,          /* ARC-Message-Signatures looked at, newest first */
+    MAILAUTH_ARC_ARENA_BYTES_MAX = 32 << 20, /* what one message can make us keep at most: mostly
+                                                answers of the DNS */
+};
 
 /* none       no ARC field is there
  * pass       the chain holds: every seal, and the newest message signature

@@ -38,6 +38,8 @@ err mailauth_arc_seal_open(str header, const struct mailauth_arc_plan *plan,
     TRY(mailauth_dkim_header_open(header, arena, &s->header));
     if (s->names.len == 0)
         TRY(add_names(s, header));
+    struct mailauth_dkim_plan as_dkim = {.domain = plan->domain, .selector = plan->selector};
+    TRY(mailauth_dkim_sign_check(&as_dkim, s->names, arena));
     TRY(mailauth_canon_hash_want(body, MAILAUTH_CANON_RELAXED, MAILAUTH_CANON_WHOLE, &s->hash));
     *ret_seal = s;
     return NULL;
@@ -123,8 +125,23 @@ static err write_field(struct round *r, err (*write)(struct round *, struct mail
     return e;
 }
 
+/* One field, whatever the text: each line but the first begins with a blank. */
+static err check_results(str results)
+{
+    for (size_t i = 0; i < results.len; i++) {
+        char c = results.ptr[i], next = i + 1 < results.len ? results.ptr[i + 1] : '\0';
+        bool bad = c == '\0' || (c == '\r' && next != '\n') ||
+                   (c == '\n' && next != ' ' && next != '\t') ||
+                   (c == '\n' && (i == 0 || results.ptr[i - 1] != '\r'));
+        if (bad)
+            return err_new(ERR_CONFIG, "the text of the results is not one field");
+    }
+    return NULL;
+}
+
 static err write_all(struct round *r, str results, struct buf *out)
 {
+    TRY(check_results(results));
     TRY(buf_addf(&r->results, "ARC-Authentication-Results: i=%u; %.*s\r\n", r->number,
                  STR_ARG(results)));
     TRY(write_field(r, write_message));

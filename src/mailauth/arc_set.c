@@ -1,10 +1,11 @@
 #include "mailauth/arc_set.h"
 
-enum { NUMBER_DIGITS_MAX = 2 };
+enum { NUMBER_DIGITS_MAX = 2, FIELDS_MAX = 3 * MAILAUTH_ARC_SETS_MAX };
 
 struct collecting {
     const struct mailauth_dkim_header *header;
     struct arena *arena;
+    size_t fields; /* seen so far */
     struct mailauth_arc_sets sets;
     struct mailauth_arc_set items[MAILAUTH_ARC_SETS_MAX];
 };
@@ -58,6 +59,10 @@ static void add_field(struct collecting *c, const struct message_field *f,
     unsigned number;
     bool signs = kind == MAILAUTH_DKIM_FIELD_ARC_MESSAGE || kind == MAILAUTH_DKIM_FIELD_ARC_SEAL;
     c->sets.present = true;
+    if (++c->fields > FIELDS_MAX) { /* not even read: each takes memory */
+        complain(c, S("more than three fields for each of fifty sets"));
+        return;
+    }
     if (signs)
         mailauth_dkim_signature_read(f, kind, c->arena, &signature);
     bool numbered =

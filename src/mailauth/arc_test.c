@@ -200,3 +200,33 @@ TEST(mailauth_arc_no_answer)
     CHECK(r.result == MAILAUTH_FAIL, "no such key");
     dkim_bench_close(&c.bench);
 }
+
+static void seal_with(struct chain *c, str results, enum err_kind want, const char *label)
+{
+    struct arena *arena = c->bench.arena;
+    struct mailauth_canon_hash *hash = mailauth_canon_hash_open(arena);
+    struct mailauth_arc_result none = {.result = MAILAUTH_NONE};
+    struct mailauth_arc_seal *s = NULL;
+    struct buf out;
+    buf_init(&out, 1 << 16);
+    err e = mailauth_arc_seal_open(c->message, &c->plans[0], hash, arena, &s);
+    if (e == NULL)
+        e = mailauth_arc_seal_finish(s, &none, results, NOW_S, &out, DEADLINE_NEVER);
+    CHECK(e != NULL && e->kind == want, label);
+    CHECK(out.len == 0, label);
+    buf_release(&out);
+    err_forget();
+}
+
+TEST(mailauth_arc_seal_refuses)
+{
+    struct chain c;
+    open_chain(&c);
+    seal_with(&c, S("a; x\r\nX: y"), ERR_CONFIG, "another field in the results");
+    seal_with(&c, S("a; x\n y"), ERR_CONFIG, "a LF alone");
+    seal_with(&c, S("a; x\r"), ERR_CONFIG, "a CR alone");
+    seal_with(&c, S("a\0b"), ERR_CONFIG, "a NUL");
+    c.plans[0].selector = S("s; cv=pass");
+    seal_with(&c, S("a; x"), ERR_CONFIG, "another tag in the selector");
+    dkim_bench_close(&c.bench);
+}

@@ -85,7 +85,8 @@ static void add_byte(struct mailauth_canon_body *b, char c)
     put(&b->out, c);
 }
 
-/* How many bytes in front stand for themselves. */
+/* How many bytes in front stand for themselves: in the relaxed form also one blank between two
+ * words, so that most lines are one run. */
 static size_t plain_run(enum mailauth_canon how, str bytes)
 {
     if (how == MAILAUTH_CANON_SIMPLE) {
@@ -93,15 +94,21 @@ static size_t plain_run(enum mailauth_canon how, str bytes)
         return cr == STR_NONE ? bytes.len : cr;
     }
     size_t len = 0;
-    while (len < bytes.len && bytes.ptr[len] != '\r' && !is_blank(bytes.ptr[len]))
+    while (len < bytes.len) {
+        unsigned char c = (unsigned char)bytes.ptr[len];
+        bool between = c == ' ' && len + 1 < bytes.len && (unsigned char)bytes.ptr[len + 1] > ' ';
+        if (!between && (c == ' ' || c == '\t' || c == '\r'))
+            break;
         len++;
+    }
     return len;
 }
 
 void mailauth_canon_body_add(struct mailauth_canon_body *b, str bytes)
 {
     while (bytes.len > 0) {
-        size_t run = b->cr ? 0 : plain_run(b->how, bytes);
+        bool joins = b->cr || (b->blank && bytes.ptr[0] == ' '); /* with what is held back */
+        size_t run = joins ? 0 : plain_run(b->how, bytes);
         if (run > 0) {
             release_held(b);
             put_all(&b->out, str_slice(bytes, 0, run));

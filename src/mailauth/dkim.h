@@ -20,7 +20,8 @@
 
 enum {
     MAILAUTH_DKIM_SIGNATURES_MAX = 10,
-    MAILAUTH_DKIM_SKEW_S = 86400, /* a signer's clock may be ahead by a time zone */
+    MAILAUTH_DKIM_ARENA_BYTES_MAX = 8 << 20, /* what one message can make us keep at most */
+    MAILAUTH_DKIM_SKEW_S = 86400,            /* a signer's clock may be ahead by a time zone */
 };
 
 /* What one signature came to:

@@ -105,7 +105,8 @@ static void run_fiber(void *arg)
 {
     struct run *r = arg;
     struct dns_budget budget;
-    dns_budget_init(&budget, DNS_BUDGET_QUESTIONS, DNS_BUDGET_MS);
+    dns_budget_init(&budget, r->bench->budget ? r->bench->budget : DNS_BUDGET_QUESTIONS,
+                    DNS_BUDGET_MS);
     struct mailauth_ask ask = {.arena = r->bench->arena,
                                .dns = r->dns,
                                .budget = &budget,

@@ -14,6 +14,7 @@ struct dkim_bench {
     int64_t now_s;
     size_t chunk; /* the body is fed in pieces of that size; 0: at once */
     const struct mailauth_arc_result *chain; /* sealed as that; NULL: as what it is */
+    int budget;                              /* questions that may be asked; 0: the default */
     uint64_t questions;                      /* the DNS was asked by the last run */
 };
 

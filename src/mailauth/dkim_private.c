@@ -12,6 +12,7 @@ enum { ED25519_BYTES = 32, RECORD_BYTES_MAX = 2048 };
 struct mailauth_dkim_private {
     struct mailauth_dkim_signer signer; /* first: the signer is the key */
     EVP_PKEY *key;
+    EVP_PKEY_CTX *rsa; /* made once, used for every signature */
 };
 
 static err failed(const char *what)
@@ -25,16 +26,21 @@ static err failed(const char *what)
 /* ---- signing -----------------------------------------------------------------------------------
  */
 
-static bool sign_rsa(EVP_PKEY *key, const uint8_t *digest, char *room, size_t *len)
+static EVP_PKEY_CTX *prepare_rsa(EVP_PKEY *key)
 {
     EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    bool done =
-        context && EVP_PKEY_sign_init(context) == 1 &&
+    if (context && EVP_PKEY_sign_init(context) == 1 &&
         EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
-        EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-        EVP_PKEY_sign(context, (unsigned char *)room, len, digest, MAILAUTH_DKIM_DIGEST_BYTES) == 1;
+        EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1)
+        return context;
     EVP_PKEY_CTX_free(context);
-    return done;
+    return NULL;
+}
+
+static bool sign_rsa(EVP_PKEY_CTX *context, const uint8_t *digest, char *room, size_t *len)
+{
+    return EVP_PKEY_sign(context, (unsigned char *)room, len, digest, MAILAUTH_DKIM_DIGEST_BYTES) ==
+           1;
 }
 
 static bool sign_ed25519(EVP_PKEY *key, const uint8_t *digest, char *room, size_t *len)
@@ -56,7 +62,7 @@ static err sign(struct mailauth_dkim_signer *signer,
     size_t len = MAILAUTH_DKIM_SIGNATURE_BYTES_MAX;
     TRY(buf_reserve(out, len, &room));
     ERR_clear_error();
-    bool done = signer->algorithm == MAILAUTH_DKIM_RSA ? sign_rsa(p->key, digest, room, &len)
+    bool done = signer->algorithm == MAILAUTH_DKIM_RSA ? sign_rsa(p->rsa, digest, room, &len)
                                                        : sign_ed25519(p->key, digest, room, &len);
     if (!done)
         return failed("signing failed");
@@ -96,6 +102,7 @@ static err check_kind(EVP_PKEY *key, enum mailauth_dkim_algorithm *ret_algorithm
 static void release(void *private)
 {
     struct mailauth_dkim_private *p = private;
+    EVP_PKEY_CTX_free(p->rsa);
     EVP_PKEY_free(p->key);
 }
 
@@ -114,6 +121,8 @@ err mailauth_dkim_private_read(str pem, struct arena *arena,
     *p = (struct mailauth_dkim_private){.signer.sign = sign, .key = key};
     arena_defer(arena, release, p);
     TRY(check_kind(key, &p->signer.algorithm));
+    if (p->signer.algorithm == MAILAUTH_DKIM_RSA && (p->rsa = prepare_rsa(key)) == NULL)
+        return failed("an RSA key that cannot sign");
     *ret_private = p;
     return NULL;
 }

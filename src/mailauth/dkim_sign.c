@@ -118,8 +118,8 @@ static err check_text(str text)
     return NULL;
 }
 
-/* What no verifier would take is not written: a signature with these tags is read as one. */
-static err check_plan(const struct mailauth_dkim_plan *p, str names, struct arena *arena)
+/* A signature with these tags is read as a verifier would. */
+err mailauth_dkim_sign_check(const struct mailauth_dkim_plan *p, str names, struct arena *arena)
 {
     TRY(check_text(p->domain));
     TRY(check_text(p->selector));
@@ -157,7 +157,7 @@ err mailauth_dkim_sign_open(str header, const struct mailauth_dkim_plan *plans, 
         s->names[i] = plans[i].names;
         if (s->names[i].len == 0)
             TRY(choose_names(s->header, plans[i].purpose, arena, &s->names[i]));
-        TRY(check_plan(&plans[i], s->names[i], arena));
+        TRY(mailauth_dkim_sign_check(&plans[i], s->names[i], arena));
         TRY(mailauth_canon_hash_want(body, plans[i].body_canon, MAILAUTH_CANON_WHOLE,
                                      &s->hashes[i]));
     }

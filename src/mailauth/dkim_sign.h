@@ -45,9 +45,12 @@ struct mailauth_dkim_sign;
 must_use err mailauth_dkim_sign_names(str header, enum mailauth_dkim_purpose, struct arena *,
                                       str *ret_names);
 
+/* ERR_CONFIG: a domain, selector, identity or list of names that no verifier would take. */
+must_use err mailauth_dkim_sign_check(const struct mailauth_dkim_plan *, str names, struct arena *);
+
 /* Before the first byte of the body. The header and the plans must live until finish.
  * ERR_PROTOCOL: not a message that receivers would take: not exactly one From, or CR or LF alone.
- * ERR_CONFIG: a plan whose domain, selector or names no verifier would take. */
+ * ERR_CONFIG: as mailauth_dkim_sign_check(). */
 must_use err mailauth_dkim_sign_open(str header, const struct mailauth_dkim_plan *plans,
                                      size_t count, struct mailauth_canon_hash *body, struct arena *,
                                      struct mailauth_dkim_sign **ret_sign);

@@ -2,6 +2,7 @@
 #include "mailauth/dkim_keys_test.h"
 #include "mailauth/dkim_private.h"
 #include "mailauth/dkim_sign.h"
+#include "runtime/fiber.h"
 #include "tests/test.h"
 
 enum { NOW_S = 1790000000 };
@@ -213,6 +214,34 @@ TEST(mailauth_dkim_sign_refuses)
         dkim_bench_close(&s.bench);
         err_forget();
     }
+}
+
+static void sign_on_fiber(void *arg, const struct mailauth_ask *ask)
+{
+    str fields;
+    (void)ask;
+    CHECK_DONE(sign(arg, str_of(messages[1]), 2, &fields), "on a fiber");
+}
+
+static void note_depth(void *arg, const char *name, size_t bytes, size_t count)
+{
+    (void)count;
+    if (strcmp(name, "dkim bench") == 0)
+        *(size_t *)arg = bytes;
+}
+
+/* A key in memory signs on the fiber that asks: with both kinds of key most of the stack is left.
+ */
+TEST(mailauth_dkim_sign_stack)
+{
+    struct signing s;
+    size_t depth = 0;
+    fiber_census(NULL, NULL); /* from now on */
+    open_signing(&s);
+    dkim_bench_run(&s.bench, sign_on_fiber, &s);
+    fiber_census(note_depth, &depth);
+    CHECK(depth > 0 && depth < 16 << 10, "a quarter of 64 KiB");
+    dkim_bench_close(&s.bench);
 }
 
 /* ---- keys ------------------------------------------------------------------------------------ */

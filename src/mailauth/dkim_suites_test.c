@@ -59,6 +59,8 @@ static void chasquid_zone(struct dkim_bench *b, str dns)
 /* The next "State" in the expected results. */
 static bool next_state(str *json, str *ret_state)
 {
+    if (json->len == 0)
+        return false;
     const char *at = memmem(json->ptr, json->len, "\"State\": \"", 10);
     if (at == NULL)
         return false;

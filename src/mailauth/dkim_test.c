@@ -259,6 +259,39 @@ TEST(mailauth_dkim_many)
     dkim_bench_close(&b);
 }
 
+/* A header that is all signatures takes no more memory than was said. */
+TEST(mailauth_dkim_flood)
+{
+    static const char *const fields[] = {
+        "DKIM-Signature: a=;b=;c=;d=;e=;f=;g=;h=;i=;j=;k=;l=;m=;n=;o=;p=;q=;r=;s=;t=;u=;v=;w=\r\n",
+        "ARC-Seal: i=1;b=;c=;d=;e=;f=;g=;h=;j=;k=;l=;m=;n=;o=;p=;q=;r=;s=;t=;u=;v=;w=;x=;y=\r\n",
+        "x:\r\n"};
+    for (size_t k = 0; k < 3; k++) {
+        struct buf header;
+        struct arena *dkim_arena = arena_open(MAILAUTH_DKIM_ARENA_BYTES_MAX);
+        struct arena *arc_arena = arena_open(MAILAUTH_ARC_ARENA_BYTES_MAX);
+        struct mailauth_dkim *dkim;
+        struct mailauth_arc *arc;
+        buf_init(&header, MESSAGE_HEADER_BYTES_MAX);
+        for (int i = 0; i < MESSAGE_FIELDS_MAX; i++)
+            CHECK_DONE(buf_add(&header, str_of(fields[k])), "build");
+        CHECK_DONE(mailauth_dkim_open(buf_str(&header), mailauth_canon_hash_open(dkim_arena),
+                                      dkim_arena, &dkim),
+                   "attack 114: as many fields as there may be");
+        CHECK_DONE(mailauth_arc_open(buf_str(&header), mailauth_canon_hash_open(arc_arena),
+                                     arc_arena, &arc),
+                   "attack 114: as many fields as there may be");
+        CHECK_DONE(buf_add(&header, S("x:\r\n")), "build");
+        CHECK(mailauth_dkim_open(buf_str(&header), mailauth_canon_hash_open(dkim_arena), dkim_arena,
+                                 &dkim) != NULL,
+              "one more");
+        arena_close(dkim_arena);
+        arena_close(arc_arena);
+        buf_release(&header);
+    }
+    err_forget();
+}
+
 /* ---- keys and their records ------------------------------------------------------------------ */
 
 static void add_der(struct buf *out, char kind, str content)
@@ -429,6 +462,65 @@ TEST(mailauth_dkim_dns)
         CHECK(b.questions == 2, "each name once");
         dkim_bench_close(&b);
     }
+}
+
+/* Who asks for more than was granted is told so, and the message has a verdict all the same. */
+TEST(mailauth_dkim_budget)
+{
+    struct dkim_bench b;
+    open_with_keys(&b);
+    b.budget = 1;
+    struct mailauth_dkim_verdict v = dkim_bench_verify(&b, rfc8463(&b));
+    CHECK_STR(dkim_bench_names(&b, &v), "pass permerror", "attack 114: one question");
+    CHECK(b.questions == 1, "attack 114: and no more asked");
+    dkim_bench_close(&b);
+}
+
+struct leaving {
+    struct dkim_bench *bench;
+    const struct mailauth_ask *ask;
+    bool canceled;
+};
+
+static void verify_slowly(void *arg)
+{
+    struct leaving *l = arg;
+    str header, body;
+    struct mailauth_dkim *dkim;
+    struct mailauth_dkim_verdict verdict = {.ignored = 7};
+    struct mailauth_ask ask = *l->ask;
+    ask.until = DEADLINE_NEVER;
+    dkim_bench_split(rfc8463(l->bench), &header, &body);
+    struct mailauth_canon_hash *hash = mailauth_canon_hash_open(ask.arena);
+    CHECK_DONE(mailauth_dkim_open(header, hash, ask.arena, &dkim), "open");
+    mailauth_canon_hash_add(hash, body);
+    err e = mailauth_dkim_finish(dkim, &ask, NULL, &verdict);
+    l->canceled = e && e->kind == ERR_CANCELED;
+    CHECK(verdict.ignored == 7, "untouched");
+}
+
+static void leave_early(void *arg, const struct mailauth_ask *ask)
+{
+    struct leaving *l = arg;
+    struct group group;
+    l->ask = ask;
+    group_init(&group);
+    fiber_spawn(&group, "leaving", verify_slowly, l);
+    CHECK_DONE(fiber_yield(), "let it ask");
+    CHECK_DONE(fiber_yield(), "and wait");
+    group_close(&group);
+}
+
+TEST(mailauth_dkim_canceled)
+{
+    struct dkim_bench b;
+    dkim_bench_open(&b);
+    dkim_bench_fail(&b, S("test._domainkey." DOMAIN), "timeout");
+    dkim_bench_fail(&b, S("brisbane._domainkey." DOMAIN), "timeout");
+    struct leaving l = {.bench = &b};
+    dkim_bench_run(&b, leave_early, &l);
+    CHECK(l.canceled, "a session that ends does not wait for keys");
+    dkim_bench_close(&b);
 }
 
 /* Several records of one name: each may be the one (RFC 6376 section 6.1.2). */

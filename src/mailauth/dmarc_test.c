@@ -1,4 +1,5 @@
 #include "mailauth/dmarc_test.h"
+#include "base/buf.h"
 #include "mailauth/dmarc.h"
 #include "mailauth/dmarc_domain.h"
 #include "tests/test.h"
@@ -302,4 +303,23 @@ TEST(mailauth_dmarc_with_many_signatures)
 {
     CHECK(mailauth_dmarc_test_on(REJECT, many_body, NULL) <= DNS_BUDGET_QUESTIONS,
           "attack 114: the budget");
+}
+
+/* A header of one megabyte that is all From costs little of the message's memory. */
+TEST(mailauth_dmarc_from_of_a_large_header)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
+    CLEANUP(buf_release) struct buf header;
+    buf_init(&header, 1 << 20);
+    CHECK_DONE(buf_add(&header, S("From: a@a0.example")), "header");
+    for (int i = 1; header.len < 150000; i++)
+        CHECK_DONE(buf_addf(&header, ",\r\n a@a%d.example", i), "header");
+    CHECK_DONE(buf_add(&header, S("\r\n")), "header");
+    while (header.len < (1 << 20) - 100)
+        CHECK_DONE(buf_add(&header, S("From: a@example.com\r\nFrom: b@b\xc3\xbc.example\r\n")),
+                   "header");
+    struct mailauth_dmarc_from from = mailauth_dmarc_from_header(buf_str(&header), arena);
+    CHECK(from.kind == MAILAUTH_DMARC_FROM_MALFORMED || from.kind == MAILAUTH_DMARC_FROM_TOO_MANY,
+          "not one");
+    CHECK(from.count == MAILAUTH_DMARC_FROM_DOMAINS_MAX, "as many as are looked at");
 }

@@ -13,7 +13,8 @@
  * does not exist. A host that only has addresses of the other family is no fault; what is asked
  * about the client's own names is not the publisher's doing.
  * - %{p} takes one lookup the first time it is needed, as the RFC counts it with "ptr".
- * - More questions than the ask's budget has: permerror; a deadline that passes: temperror.
+ * - More questions than the ask's budget has, or a deadline that passes: temperror (section 4.6.4).
+ * The budget is shared: it need not be this policy that used it up.
  */
 #pragma once
 #include "mailauth/ask.h"

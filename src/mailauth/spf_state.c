@@ -63,7 +63,7 @@ err mailauth_spf_state_ask_canonical(struct mailauth_spf_state *s, str name, enu
         dns_resolver_ask(s->ask->dns, s->ask->budget, name, type, arena, ret_answer, s->ask->until);
     if (e && e->kind == ERR_LIMIT) {
         *ret_answer = dns_answer_none(DNS_SERVFAIL, DNS_INDETERMINATE);
-        mailauth_spf_state_fail(s, MAILAUTH_PERMERROR,
+        mailauth_spf_state_fail(s, MAILAUTH_TEMPERROR,
                                 "too many DNS questions: what was granted to this message is used");
         return NULL;
     }

@@ -1,16 +1,10 @@
 #include "message/compose.h"
 #include "base/clock.h"
-#include "base/codec.h"
-#include "message/crlf.h"
+#include "message/compose_body.h"
+#include "message/encoded_word.h"
 #include "message/mailbox.h"
 #include "message/text.h"
 #include <string.h>
-
-enum {
-    LINE_BYTES_MAX = 998,
-    ENCODED_LINE_BYTES_MAX = 76, /* RFC 2047 section 2 */
-    ENCODED_WORD_FRAME = sizeof "=?utf-8?B?" - 1 + sizeof "?=" - 1,
-};
 
 static err check_value(const char *name, str value)
 {
@@ -25,77 +19,25 @@ static err check_value(const char *name, str value)
     return NULL;
 }
 
-/* As many whole characters as fit into max bytes; one at least. */
-static str take_piece(str *text, size_t max)
-{
-    str left = *text;
-    uint32_t code;
-    while (left.len > 0) {
-        str next = left;
-        message_text_next(&next, &code);
-        if (left.len < text->len && text->len - next.len > max)
-            break;
-        left = next;
-    }
-    str piece = str_slice(*text, 0, text->len - left.len);
-    *text = left;
-    return piece;
-}
-
-/* From a column on. Blanks between encoded words are not shown, so the words carry the text's. */
-static err add_encoded(str text, size_t column, struct buf *out)
-{
-    while (text.len > 0) {
-        size_t used = column + ENCODED_WORD_FRAME;
-        if (used + 8 > ENCODED_LINE_BYTES_MAX) { /* no room for one character's digits */
-            TRY(buf_add(out, S("\r\n ")));
-            used = 1 + ENCODED_WORD_FRAME;
-        }
-        TRY(buf_add(out, S("=?utf-8?B?")));
-        str piece = take_piece(&text, (ENCODED_LINE_BYTES_MAX - used) / 4 * 3);
-        TRY(codec_base64_encode(piece, out));
-        TRY(buf_add(out, S("?=")));
-        column = ENCODED_LINE_BYTES_MAX;
-    }
-    return NULL;
-}
-
-/* ASCII text must not look like an encoded word either, nor hold control bytes. */
-static bool needs_encoding(str text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
-        if (c > 126 || (c < ' ' && c != '\t') || str_starts(str_from(text, i), S("=?")))
-            return true;
-    }
-    size_t word = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        word = text.ptr[i] == ' ' ? 0 : word + 1;
-        if (word > MESSAGE_TEXT_WORD_MAX)
-            return true; /* no place to fold it */
-    }
-    return false;
-}
-
 static err add_text_field(const char *name, str value, struct buf *out)
 {
     TRY(check_value(name, value));
-    if (!needs_encoding(value)) {
+    if (!message_encoded_word_needed(value)) {
         CLEANUP(buf_release) struct buf lead;
         buf_init(&lead, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
         TRY(buf_addf(&lead, "%s: ", name));
         return message_text_add_wrapped(buf_str(&lead), value, S(" "), out);
     }
     TRY(buf_addf(out, "%s: ", name));
-    TRY(add_encoded(value, strlen(name) + 2, out));
+    TRY(message_encoded_word_add(value, strlen(name) + 2, out));
     return buf_add(out, S("\r\n"));
 }
 
 /* A display name is a quoted string, or encoded words when ASCII cannot write it. */
 static err add_display(str display, struct buf *out)
 {
-    if (needs_encoding(display)) {
-        TRY(add_encoded(display, sizeof "From: " - 1, out));
+    if (message_encoded_word_needed(display)) {
+        TRY(message_encoded_word_add(display, sizeof "From: " - 1, out));
         return buf_add_char(out, ' ');
     }
     TRY(buf_add_char(out, '"'));
@@ -160,36 +102,6 @@ static err add_more(const struct message_compose *c, struct buf *out)
     return NULL;
 }
 
-static bool is_7bit(str text)
-{
-    size_t line = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        line = text.ptr[i] == '\n' ? 0 : line + 1;
-        if (text.ptr[i] == '\0' || (unsigned char)text.ptr[i] > 127 || line > LINE_BYTES_MAX + 1)
-            return false;
-    }
-    return true;
-}
-
-static err add_body(const struct message_compose *c, struct buf *out)
-{
-    CLEANUP(buf_release) struct buf text;
-    struct message_crlf state = {0};
-    buf_init(&text, MESSAGE_COMPOSE_TEXT_BYTES_MAX * 2);
-    if (!str_is_utf8(c->text))
-        return err_new(ERR_CONFIG, "text: is not UTF-8");
-    TRY(message_crlf_add(&state, c->text, &text));
-    TRY(message_crlf_end(&state, &text));
-    if (text.len > 0 && text.ptr[text.len - 1] != '\n')
-        TRY(buf_add(&text, S("\r\n")));
-    bool plain = is_7bit(buf_str(&text));
-    TRY(buf_addf(out,
-                 "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
-                 "Content-Transfer-Encoding: %s\r\n\r\n",
-                 plain ? "7bit" : "quoted-printable"));
-    return plain ? buf_add(out, buf_str(&text)) : codec_qp_encode(buf_str(&text), out);
-}
-
 static err add_all(const struct message_compose *c, struct buf *out)
 {
     char date[CLOCK_RFC5322_BYTES];
@@ -204,7 +116,7 @@ static err add_all(const struct message_compose *c, struct buf *out)
     TRY(check_value("Message-ID", c->message_id));
     TRY(buf_addf(out, "Message-ID: %.*s\r\n", STR_ARG(c->message_id)));
     TRY(add_more(c, out));
-    return add_body(c, out);
+    return message_compose_body_add(c, out);
 }
 
 err message_compose(const struct message_compose *c, struct buf *out)

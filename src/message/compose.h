@@ -1,4 +1,4 @@
-/* message/compose.h -- a small correct message from its parts (RFC 5322, 2047, 2045)
+/* message/compose.h -- a correct message from its parts (RFC 5322, 2045 to 2047, 2231, 2387)
  *
  * For people and programs that have a text and want a mail. Values with a line end or NUL are
  * refused, never mended: who builds a header from a form's fields must not send somebody's Bcc.
@@ -9,10 +9,21 @@
 enum {
     MESSAGE_COMPOSE_VALUE_BYTES_MAX = 64 << 10, /* of one header value */
     MESSAGE_COMPOSE_TEXT_BYTES_MAX = 64 << 20,
+    MESSAGE_COMPOSE_FILES_MAX = 500,
+    MESSAGE_COMPOSE_FILE_BYTES_MAX = 256 << 20, /* of all files together */
+    MESSAGE_COMPOSE_NAME_BYTES_MAX = 255,
+    MESSAGE_COMPOSE_BOUNDARY_BYTES_MAX = 40,
 };
 
 struct message_compose_field {
     str name, value;
+};
+
+struct message_compose_file {
+    str name;       /* UTF-8; folders before it are cut off; may be empty */
+    str type;       /* "image/png"; empty: found out from name and bytes */
+    str content_id; /* "logo@x.example": an image that the HTML shows as "cid:logo@x.example" */
+    str bytes;
 };
 
 struct message_compose {
@@ -20,11 +31,17 @@ struct message_compose {
     str subject;      /* UTF-8; may be empty */
     str message_id;   /* "<...>", from message_id_make() */
     int64_t now_ms;
-    str text;                                 /* UTF-8; lines end in LF or CRLF */
+    str text;    /* UTF-8; lines end in LF or CRLF */
+    str html;    /* the same in HTML, or empty; a message needs neither when it has files */
+    bool flowed; /* long lines of text may be broken, and readers join them (RFC 3676) */
+    const struct message_compose_file *files; /* those with a content_id belong to the HTML */
+    size_t file_count;
+    str boundary; /* for MIME boundaries that are the same each time; empty: random ones */
     const struct message_compose_field *more; /* further fields; non-ASCII is encoded */
     size_t more_count;
 };
 
-/* Append the message, lines ended by CRLF. ERR_CONFIG names the field that cannot be: a line end in
+/* Append the message, lines ended by CRLF, nothing above 7 bits. Each part gets the encoding that
+ * suits it; files come back byte for byte. ERR_CONFIG names the field that cannot be: a line end in
  * it, no address list, no UTF-8. ERR_LIMIT: too large. Then nothing was added. */
 must_use err message_compose(const struct message_compose *, struct buf *out);

@@ -1,4 +1,5 @@
 #include "outbound/attempt.h"
+#include "outbound/convert.h"
 #include <string.h>
 
 /* The recipients that go the same way. */
@@ -9,6 +10,7 @@ struct way {
     size_t *todo; /* that have no final verdict yet */
     size_t todo_count;
     str tried_ip; /* of the idle connection that was used: not tried again */
+    bool convert; /* no host takes 8-bit content: offer them seven */
     struct dns_budget budget;
     deadline until;
 };
@@ -25,6 +27,7 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
     struct outbound_offer o = {.connection = c,
                                .mail = w->attempt->mail,
                                .rcpts = w->attempt->rcpts,
+                               .convert = w->convert,
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
@@ -129,6 +132,31 @@ static void close_todo(struct way *w)
     }
 }
 
+/* Some host would have taken them in seven bits, and none as they are. */
+static bool is_left_for_eight_bits(const struct way *w)
+{
+    for (size_t i = 0; i < w->todo_count; i++) {
+        const struct outbound_offer_rcpt *r = &w->attempt->rcpts[w->todo[i]];
+        if (!r->decided && r->unfit && str_eq(str_of(r->verdict.status), S("5.6.3")))
+            return outbound_convert_is_worth_it(w->attempt->mail->envelope);
+    }
+    return false;
+}
+
+/* The idle connection, then host after host; once more with converted content where all hosts lack
+ * 8BITMIME: as it stands is better, for it may be signed by means that we do not know. */
+static err visit(struct way *w)
+{
+    TRY(use_idle(w));
+    TRY(walk_hosts(w));
+    if (!is_left_for_eight_bits(w))
+        return NULL;
+    w->convert = true;
+    w->tried_ip = (str){0};
+    TRY(use_idle(w));
+    return w->todo_count > 0 ? walk_hosts(w) : NULL;
+}
+
 static err go(struct way *w)
 {
     static const char held[] = "no route: the configuration names no way for mail to elsewhere";
@@ -141,8 +169,7 @@ static err go(struct way *w)
     w->key = outbound_pool_key(&w->route, a->arena);
     w->until = deadline_after(OUTBOUND_ATTEMPT_HOSTS_MS);
     dns_budget_init(&w->budget, a->config->dns.queries_per_message, OUTBOUND_ATTEMPT_HOSTS_MS);
-    TRY(use_idle(w));
-    TRY(walk_hosts(w));
+    TRY(visit(w));
     close_todo(w);
     return NULL;
 }

@@ -1,5 +1,6 @@
 #include "outbound/offer.h"
 #include "base/log.h"
+#include "outbound/convert.h"
 #include <assert.h>
 #include <string.h>
 
@@ -203,6 +204,29 @@ static bool is_stale(const struct window *w, err e)
 
 /* ---- transactions ------------------------------------------------------------------------ */
 
+/* Eight bits become seven where the host knows no others. What is signed stays, and is refused;
+ * what cannot be read now is found out once more when it is sent. */
+static err convert_content(struct window *w, struct smtp_offer *offer,
+                           struct outbound_convert **ret_convert)
+{
+    const struct outbound_offer *o = w->offer;
+    if (!o->convert || o->connection->client.capabilities.eight_bit_mime)
+        return NULL;
+    struct outbound_convert *c = NULL;
+    err e = outbound_convert_open(o->mail, deadline_after(OUTBOUND_OFFER_CONVERT_MS), &c);
+    if (e && e->kind == ERR_CANCELED)
+        return e;
+    if (c == NULL)
+        return NULL;
+    offer->size = outbound_convert_size(c);
+    offer->found &= (uint8_t)~FOUND_8BIT;
+    offer->read = outbound_convert_read;
+    offer->body = c;
+    w->source = (struct outbound_sign_source){outbound_convert_rewind, outbound_convert_read, c};
+    *ret_convert = c;
+    return NULL;
+}
+
 /* Once for all hosts and recipients of an attempt, unless something changed it for this host. */
 static err find_signatures(struct window *w, struct outbound_sign_result *ret_result)
 {
@@ -255,6 +279,7 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
 {
     struct outbound_offer *o = w->offer;
     struct smtp_client *c = &o->connection->client;
+    CLEANUP(outbound_convert_cleanup) struct outbound_convert *convert = NULL;
     struct smtp_offer offer = {.envelope = o->mail->envelope,
                                .rcpts = w->rcpts,
                                .rcpt_count = w->count,
@@ -264,14 +289,17 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
                                .read = read_piece,
                                .body = w};
     w->source = (struct outbound_sign_source){rewind_pieces, read_piece, w};
-    err not_signed = sign_content(w, &offer);
+    TRY(convert_content(w, &offer, &convert));
+    smtp_refusal refusal = smtp_client_check(c, &offer);
+    err not_signed = refusal ? NULL : sign_content(w, &offer);
     if (not_signed && not_signed->kind == ERR_CANCELED)
         return not_signed;
     if (not_signed) {
         set_unsigned(w, not_signed);
         return NULL;
     }
-    smtp_refusal refusal = smtp_client_check(c, &offer);
+    if (refusal == NULL)
+        refusal = smtp_client_check(c, &offer); /* signatures count in its size */
     if (refusal) {
         set_unfit(w, refusal, left, left_count);
         return NULL;

@@ -9,8 +9,9 @@
 #include "outbound/sign.h"
 
 enum {
-    OUTBOUND_OFFER_RCPTS_MAX = 1000,     /* in one transaction, when the host names no limit */
-    OUTBOUND_OFFER_TEXT_BYTES_MAX = 500, /* of a reply that is kept */
+    OUTBOUND_OFFER_RCPTS_MAX = 1000,       /* in one transaction, when the host names no limit */
+    OUTBOUND_OFFER_TEXT_BYTES_MAX = 500,   /* of a reply that is kept */
+    OUTBOUND_OFFER_CONVERT_MS = 60 * 1000, /* for reading a mail twice from our disk */
 };
 
 /* Who signs it, and what one attempt knows already: the same bytes are signed once. */
@@ -51,6 +52,7 @@ struct outbound_offer {
     struct outbound_connection *connection;
     const struct outbound_offer_mail *mail;
     struct outbound_offer_rcpt *rcpts; /* beside mail->envelope->rcpts */
+    bool convert;                      /* send seven bits where the host knows no 8BITMIME */
     struct arena *arena;               /* for verdicts' texts */
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */
     size_t *todo;

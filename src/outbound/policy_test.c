@@ -226,8 +226,8 @@ static const struct need_case {
     uint8_t found;
     bool second;
 } need_cases[] = {
-    {"8-bit, declared",       "b@example.net",         "",          "bounced b@example.net 0 5.6.3",            BODY_8BITMIME,
-     FOUND_8BIT,                                                                                                                             false},
+    {"8-bit, declared",       "b@example.net",         "",          "delivered b@example.net",                  BODY_8BITMIME,   FOUND_8BIT,
+     false                                                                                                                                        },
     {"8-bit, never declared", "b@example.net",         "",          "delivered b@example.net",                  BODY_7BIT,       FOUND_8BIT,
      false                                                                                                                                        },
     {"8-bit, offered",        "b@example.net",         "8BITMIME",  "delivered b@example.net",                  BODY_8BITMIME,

@@ -81,27 +81,32 @@ static struct sign_case {
     const char *verdict; /* of the signatures */
     bool busy;           /* the keeper is */
     const char *event;
+    uint8_t found;
 } sign_cases[] = {
-    {"submitted",          "x.example",   "a@x.example", FROM("a@x.example"),                         ORIGIN_SUBMISSION, "pass pass",
-     false,                                                                                                                                  "delivered b@example.net"                    },
-    {"relayed",            "x.example",   "a@x.example", FROM("a@x.example"),                         ORIGIN_RELAY,      "pass pass", false,
-     "delivered b@example.net"                                                                                                                                                            },
-    {"by MX",              "x.example",   "a@x.example", FROM("a@x.example"),                         ORIGIN_MX,         "",          false,
-     "delivered b@example.net"                                                                                                                                                            },
-    {"no key for it",      "x.example",   "a@y.example", FROM("a@y.example"),                         ORIGIN_SUBMISSION, "",          false,
-     "delivered b@example.net"                                                                                                                                                            },
-    {"a domain above",     "example",     "a@x.example", FROM("a@x.example"),                         ORIGIN_SUBMISSION, "",          false,
-     "delivered b@example.net"                                                                                                                                                            },
-    {"the envelope's",     "x.example",   "a@x.example", FROM("a@y.example"),                         ORIGIN_SUBMISSION,
-     "pass pass",                                                                                                                     false, "delivered b@example.net"                    },
-    {"two From",           "x.example",   "a@x.example", "From: a@x.example\r\n" FROM("b@x.example"),
-     ORIGIN_RELAY,                                                                                                       "",          false, "delivered b@example.net"                    },
-    {"a header alone",     "x.example",   "a@x.example", "From: a@x.example\r\nSubject: x\r\n",
-     ORIGIN_RELAY,                                                                                                       "pass pass", false, "delivered b@example.net"                    },
-    {"ours",               "example.com", "a@x.example", FROM("MAILER-DAEMON@mail.example.com"),      ORIGIN_DSN,
-     "pass pass",                                                                                                                     false, "delivered b@example.net"                    },
-    {"the keeper is busy", "x.example",   "a@x.example", FROM("a@x.example"),                         ORIGIN_SUBMISSION, NULL,
-     true,                                                                                                                                   "it cannot be signed now: the keeper is busy"},
+    {"submitted",         "x.example",   "a@x.example",     FROM("a@x.example"),                         ORIGIN_SUBMISSION, "pass pass",
+     false,                                                                                                                                                            "delivered b@example.net"},
+    {"relayed",           "x.example",   "a@x.example",     FROM("a@x.example"),                         ORIGIN_RELAY,      "pass pass",         false,
+     "delivered b@example.net"                                                                                                                                                                  },
+    {"by MX",             "x.example",   "a@x.example",     FROM("a@x.example"),                         ORIGIN_MX,         "",                  false,
+     "delivered b@example.net"                                                                                                                                                                  },
+    {"no key for it",     "x.example",   "a@y.example",     FROM("a@y.example"),                         ORIGIN_SUBMISSION, "",                  false,
+     "delivered b@example.net"                                                                                                                                                                  },
+    {"a domain above",    "example",     "a@x.example",     FROM("a@x.example"),                         ORIGIN_SUBMISSION, "",                  false,
+     "delivered b@example.net"                                                                                                                                                                  },
+    {"the envelope's",    "x.example",   "a@x.example",     FROM("a@y.example"),                         ORIGIN_SUBMISSION,
+     "pass pass",                                                                                                                                false,                "delivered b@example.net"},
+    {"two From",          "x.example",   "a@x.example",     "From: a@x.example\r\n" FROM("b@x.example"),
+     ORIGIN_RELAY,                                                                                                          "",                  false,                "delivered b@example.net"},
+    {"a header alone",    "x.example",   "a@x.example",     "From: a@x.example\r\nSubject: x\r\n",
+     ORIGIN_RELAY,                                                                                                          "pass pass",         false,                "delivered b@example.net"},
+    {"ours",              "example.com", "a@x.example",     FROM("MAILER-DAEMON@mail.example.com"),      ORIGIN_DSN,
+     "pass pass",                                                                                                                                false,                "delivered b@example.net"},
+    {"8 bits made seven", "x.example",   "a@x.example",
+     "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"
+     "Content-Transfer-Encoding: 8bit\r\n" FROM("a@x.example") "gr\xc3\xbc\xc3\x9f\r\n",
+     ORIGIN_SUBMISSION,                                                                                                     "pass pass",         false,                "delivered b@one.example", FOUND_8BIT},
+    {"the keeper is busy",                   "x.example",             "a@x.example", FROM("a@x.example"),                   ORIGIN_SUBMISSION,                 NULL,
+     true, "it cannot be signed now: the keeper is busy"                                                                                                                                                                                       },
 };
 
 static struct signing {
@@ -145,9 +150,12 @@ static void deliver(struct town *t)
     const struct sign_case *c = now.which;
     uint64_t size;
     now.keys.busy = c->busy;
-    town_send(
-        t, &(struct town_mail){
-               .from = c->from, .to = "b@example.net", .content = c->content, .origin = c->origin});
+    town_send(t, &(struct town_mail){.from = c->from,
+                                     .to = c->found ? "b@one.example" : "b@example.net",
+                                     .content = c->content,
+                                     .origin = c->origin,
+                                     .declared = c->found ? BODY_8BITMIME : BODY_7BIT,
+                                     .found = c->found});
     town_wait(t, MINUTE_MS);
     town_check_event(t, c->event);
     now.bench.now_s = clock_real_ms() / 1000;
@@ -158,6 +166,7 @@ static void deliver(struct town *t)
     }
     now.mail = heard_mail(&t->servers[0], now.bench.arena, &size);
     CHECK(size == now.mail.len, "SIZE counts the signatures");
+    CHECK(str_is_ascii(now.mail), "a host without 8BITMIME has seven bits");
 }
 
 static void say_nothing(void *arg, enum log_level level, str line)

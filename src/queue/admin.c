@@ -3,40 +3,11 @@
 #include "queue/index.h"
 #include "queue/peek.h"
 #include "queue/request.h"
-#include <stdlib.h>
 
-enum { LISTED_ARENA_BYTES = 48 << 20 };
-
-struct ids { /* of the messages when the walk began; those that came later are not shown */
-    uint64_t *all;
-    size_t count;
+enum {
+    LISTED_ARENA_BYTES = 48 << 20,
+    LOOK_MAX = 1024, /* deliveries, each time that the lock is held */
 };
-
-static int compare_ids(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-/* A million ids are 8 MB and a few milliseconds: then no lock is held over a walk. */
-static void gather(struct queue *q, const struct queue_admin_filter *f, struct ids *ids)
-{
-    uint64_t one;
-    size_t position = 0;
-    struct queue_entry *e;
-    bool single = f->id.len > 0;
-    if (single && !queue_id_parse(f->id, &one))
-        return;
-    pthread_mutex_lock(&q->lock);
-    ids->all = mem_alloc((single ? 1 : q->messages.len) * sizeof *ids->all);
-    if (single && queue_index_find(q, one))
-        ids->all[ids->count++] = one;
-    while (!single && (e = table_next(&q->messages, &position)) != NULL)
-        ids->all[ids->count++] = e->id;
-    pthread_mutex_unlock(&q->lock);
-    if (ids->count > 1)
-        qsort(ids->all, ids->count, sizeof *ids->all, compare_ids);
-}
 
 /* What the index alone can say. With the lock held. */
 static bool may_match(const struct queue_admin_filter *f, const struct queue_delivery *d)
@@ -71,6 +42,9 @@ struct walk {
     void *arg;
     bool envelopes; /* each needs them */
     bool stopped;
+    struct queue_target next; /* to look at */
+    uint64_t last;            /* message: those that came later are not shown */
+    bool over;
 };
 
 static err visit(struct walk *w, uint64_t id, uint16_t index, struct arena *arena, deadline until)
@@ -90,37 +64,77 @@ static err visit(struct walk *w, uint64_t id, uint16_t index, struct arena *aren
     return NULL;
 }
 
-/* The next delivery of the message that may match, from *index on. */
-static bool next_delivery(struct walk *w, uint64_t id, uint16_t *index)
+static void start(struct walk *w)
 {
-    bool found = false;
+    const struct queue_admin_filter *f = w->filter;
     pthread_mutex_lock(&w->queue->lock);
-    struct queue_entry *e = queue_index_find(w->queue, id);
-    for (; e && *index < e->delivery_count; ++*index) {
-        found = may_match(w->filter, &e->deliveries[*index]);
-        if (found)
-            break;
+    w->last = w->queue->last_id;
+    pthread_mutex_unlock(&w->queue->lock);
+    if (f->id.len == 0)
+        return;
+    w->over = !queue_id_parse(f->id, &w->next.id);
+    w->last = w->next.id;
+}
+
+/* Deliveries of this message that may match, from w->next on; true: all of them were looked at. */
+static bool gather_from(struct walk *w, const struct queue_entry *e, struct queue_target *found,
+                        size_t *count, size_t *looked)
+{
+    uint16_t i = e->id == w->next.id ? w->next.delivery : 0;
+    for (; i < e->delivery_count && *count < QUEUE_ADMIN_STEP && *looked < LOOK_MAX; i++) {
+        ++*looked;
+        if (may_match(w->filter, &e->deliveries[i]))
+            found[(*count)++] = (struct queue_target){e->id, i};
     }
+    w->next = (struct queue_target){e->id, i};
+    return i == e->delivery_count;
+}
+
+/* The next that may match, a few of them, so that neither is the lock held for long nor the memory
+ * of a million ids needed. */
+static size_t gather(struct walk *w, struct queue_target found[QUEUE_ADMIN_STEP])
+{
+    struct queue *q = w->queue;
+    size_t count = 0, looked = 0;
+    pthread_mutex_lock(&q->lock);
+    struct order_place place = order_begin(&q->messages, w->next.id);
+    const struct queue_entry *e;
+    do {
+        e = order_next(&q->messages, &place);
+        w->over = e == NULL || e->id > w->last;
+    } while (!w->over && gather_from(w, e, found, &count, &looked));
+    q->stats.looked += looked;
+    pthread_mutex_unlock(&q->lock);
+    return count;
+}
+
+/* Does it still match, now that others were shown? */
+static bool still(struct walk *w, const struct queue_target *t)
+{
+    pthread_mutex_lock(&w->queue->lock);
+    const struct queue_entry *e = queue_index_find(w->queue, t->id);
+    bool found = e && may_match(w->filter, &e->deliveries[t->delivery]);
     pthread_mutex_unlock(&w->queue->lock);
     return found;
 }
 
 static err walk(struct walk *w, deadline until)
 {
-    struct ids ids = {0};
     err e = NULL;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(LISTED_ARENA_BYTES);
-    gather(w->queue, w->filter, &ids);
-    for (size_t i = 0; i < ids.count && e == NULL && !w->stopped; i++) {
-        uint16_t index = 0;
-        for (; e == NULL && !w->stopped && next_delivery(w, ids.all[i], &index); index++) {
-            e = visit(w, ids.all[i], index, arena, until);
+    struct queue_target *found = mem_alloc(QUEUE_ADMIN_STEP * sizeof *found);
+    start(w);
+    while (e == NULL && !w->over && !w->stopped) {
+        size_t count = gather(w, found);
+        for (size_t i = 0; i < count && e == NULL && !w->stopped; i++) {
+            if (still(w, &found[i]))
+                e = visit(w, found[i].id, found[i].delivery, arena, until);
             arena_reset(arena);
         }
-        if (e == NULL && i % QUEUE_ADMIN_STEP == QUEUE_ADMIN_STEP - 1)
+        if (e == NULL)
             e = fiber_yield();
     }
-    mem_free(ids.all);
+    mem_free(found);
     return e;
 }
 

@@ -1,7 +1,8 @@
 /* queue/admin.h -- what waits and why; hold, release, retry, remove
  *
- * Listing walks the index in bounded steps and reads envelopes only where a filter or the caller
- * asks for them. Changes are durable when the call returns NULL.
+ * Listing goes through the index by age in bounded steps, no further than it is read, and reads
+ * envelopes only where a filter or the caller asks for them. Changes are durable when the call
+ * returns NULL.
  */
 #pragma once
 #include "queue/queue.h"

@@ -1,23 +1,24 @@
 /* queue/bytes.h -- little-endian integers in the spool's files, and a careful reader of them */
 #pragma once
 #include "base/str.h"
+#include <endian.h>
+#include <string.h>
 
-static inline void bytes_put(char *to, uint64_t value, int count)
+static inline void bytes_put(char *to, uint64_t value, size_t count)
 {
-    for (int i = 0; i < count; i++)
-        to[i] = (char)(value >> (8 * i) & 0xff);
+    uint64_t little = htole64(value);
+    memcpy(to, &little, count);
 }
 static inline void bytes_put16(char *to, uint16_t v) { bytes_put(to, v, 2); }
 static inline void bytes_put32(char *to, uint32_t v) { bytes_put(to, v, 4); }
 static inline void bytes_put48(char *to, uint64_t v) { bytes_put(to, v, 6); }
 static inline void bytes_put64(char *to, uint64_t v) { bytes_put(to, v, 8); }
 
-static inline uint64_t bytes_get(const char *from, int count)
+static inline uint64_t bytes_get(const char *from, size_t count)
 {
-    uint64_t value = 0;
-    for (int i = count - 1; i >= 0; i--)
-        value = value << 8 | (uint8_t)from[i];
-    return value;
+    uint64_t little = 0;
+    memcpy(&little, from, count);
+    return le64toh(little);
 }
 static inline uint16_t bytes_get16(const char *from) { return (uint16_t)bytes_get(from, 2); }
 static inline uint32_t bytes_get32(const char *from) { return (uint32_t)bytes_get(from, 4); }

@@ -294,7 +294,7 @@ static err step(struct queue *q, struct queue_segment *s, str *rest)
     queue_batch_clear(b);
     for (int n = 0; n < STEP_ENTRIES && b->bytes < STEP_BYTES; n++) {
         str before = ahead;
-        if (!queue_segment_next(s, &ahead, &at))
+        if (!queue_segment_next(&ahead, &at))
             break;
         enum queue_stream wanted = stream_of(q, s, &at);
         if (b->count > 0 && wanted != stream) {
@@ -359,6 +359,7 @@ bool queue_clean_step(struct queue *q, bool hungry)
         pthread_mutex_unlock(&q->lock);
     }
     c->segment = NULL;
+    buf_release(&c->directory); /* that of a segment full of updates takes 26 MB */
     return ended && e == NULL;
 }
 
@@ -400,10 +401,38 @@ static err reopen_segment(struct queue *q, struct queue_segment *s)
     return NULL;
 }
 
+/* Each earlier try to reopen has used up a segment in which nothing was ever acknowledged. One is
+ * kept, for the ABORT that proves the disk; of the others nothing can come back without the file,
+ * and a disk that stays broken is not filled up with what was tried on it. */
+static void free_tries(struct queue *q)
+{
+    bool kept = false;
+    for (uint32_t i = 0; i < q->segment_count; i++) {
+        struct queue_segment *s = q->segments[i];
+        if (!s->suspect || s->status != QUEUE_SEGMENT_ACTIVE || s->count > 0)
+            continue;
+        if (!kept) {
+            kept = true;
+            continue;
+        }
+        err e = queue_supply_free_now(q, s);
+        if (e) {
+            log_err(e, "spool %s: free segment %08x", q->folder, s->number);
+            continue; /* then the next try does it */
+        }
+        pthread_mutex_lock(&q->lock);
+        queue_log_gone(q, s);
+        pthread_mutex_unlock(&q->lock);
+        i--; /* another one has taken its place */
+    }
+}
+
 void queue_clean_reopen(struct queue *q)
 {
     struct queue_committer *c = q->committer;
     c->cleaning.segment = NULL;
+    free_tries(q);
+    err_forget();
     for (uint32_t i = 0; i < q->segment_count; i++) {
         struct queue_segment *s = q->segments[i];
         if (!s->suspect || s->status == QUEUE_SEGMENT_FREEING || s->status == QUEUE_SEGMENT_SEALED)

@@ -336,6 +336,35 @@ TEST(queue_aborts_a_failed_write)
     queue_test_end(&t);
 }
 
+static void expect_no_opening(struct queue_test *t, const char *fault)
+{
+    struct queue_options options = {
+        .folder = t->folder, .workers = 1, .segment_bytes = QUEUE_SEGMENT_BYTES_MIN};
+    struct queue *q = NULL;
+    fault_arm(fault, FAULT_FAIL, EIO, 1, false);
+    err e = queue_open(&options, &q);
+    CHECK(e && err_number(e) == EIO, fault);
+    queue_close(q);
+    err_forget();
+    fault_clear();
+}
+
+/* Nothing may be left of it in memory, either (the ASan build looks). */
+TEST(queue_does_not_open_on_a_bad_disk)
+{
+    static const char *const faults[] = {"spool.write", "spool.sync", "seal.write", "seal.sync"};
+    quiet();
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        struct queue_test t;
+        queue_test_begin(&t);
+        queue_test_run(&t, commit_three_and_snapshot);
+        expect_no_opening(&copy, faults[i]);
+        queue_test_run(&copy, expect_two_and_three);
+        queue_test_end(&copy);
+        queue_test_end(&t);
+    }
+}
+
 static void fail_a_blob(struct queue_test *t)
 {
     static const char *const points[] = {"blob.create", "blob.write", "blob.sync",
@@ -509,6 +538,47 @@ TEST(queue_settles_in_one_group)
     queue_test_run(&copy, expect_survivors);
     queue_test_end(&copy);
     queue_test_end(&t);
+}
+
+static void expect_nothing_of_it(struct queue_test *t)
+{
+    CHECK(queue_test_messages(t) == 1, "attack 194: the message alone");
+    CHECK_DONE(fiber_yield(), "yield");
+    struct queue_delivery *d = schedule_next_for(t->schedule, S("p.example"));
+    CHECK(d != NULL, "p is due");
+    struct arena *arena = arena_open(1 << 20);
+    struct queue_message m;
+    if (d && queue_message_open(t->queue, d, arena, &m, DEADLINE_NEVER) == NULL) {
+        CHECK(m.envelope->rcpt_count == 2, "attack 194: nobody has failed without the DSN");
+        queue_message_close(&m);
+        schedule_put_back(t->schedule, &d, 0);
+    }
+    arena_close(arena);
+}
+
+/* Sectors reach the disk in any order: the UPDATE may be there without what stands before it. */
+TEST(queue_group_is_torn)
+{
+    static const struct {
+        const char *label, *first; /* of the bytes that did not get there */
+        size_t size;
+    } cases[] = {
+        {"attack 194: the GROUP",             "STQ1\5",    64 },
+        {"attack 194: the GROUP and the DSN", "STQ1\5",    192},
+        {"attack 194: the DSN's body",        "it failed", 9  },
+    };
+    static const char zeros[192];
+    quiet();
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct queue_test t;
+        queue_test_begin(&t);
+        queue_test_run(&t, defer_with_dsn);
+        overwrite(copy.folder, cases[i].first, zeros, cases[i].size, 0);
+        queue_test_run(&copy, expect_nothing_of_it);
+        queue_test_run(&copy, expect_nothing_of_it);
+        queue_test_end(&copy);
+        queue_test_end(&t);
+    }
 }
 
 /* ---- the operator

@@ -117,7 +117,7 @@ static err check_segment(struct check *c, struct queue_segment *s, struct buf *d
     }
     TRY(e);
     str rest = buf_str(directory);
-    while (queue_segment_next(s, &rest, &at))
+    while (queue_segment_next(&rest, &at))
         check_record(c, &at, scratch);
     c->result.segments++;
     return NULL;

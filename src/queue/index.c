@@ -2,12 +2,6 @@
 #include "base/mem.h"
 #include <string.h>
 
-static str entry_key(const void *object)
-{
-    const struct queue_entry *e = object;
-    return (str){(const char *)&e->id, sizeof e->id};
-}
-
 static str destination_key(const void *object)
 {
     const struct queue_destination *d = object;
@@ -26,21 +20,21 @@ static void free_entry(struct queue *q, struct queue_entry *e)
 
 void queue_index_init(struct queue *q)
 {
-    table_init(&q->messages, entry_key);
+    order_init(&q->messages);
     table_init(&q->destinations, destination_key);
     pool_init(&q->entries);
 }
 
 void queue_index_release(struct queue *q)
 {
-    size_t position = 0;
+    struct order_place place = order_begin(&q->messages, 0);
     struct queue_entry *e;
-    while ((e = table_next(&q->messages, &position)) != NULL)
+    while ((e = order_next(&q->messages, &place)) != NULL)
         free_entry(q, e);
-    table_release(&q->messages);
+    order_release(&q->messages);
     pool_release(&q->entries);
     struct queue_destination *d;
-    position = 0;
+    size_t position = 0;
     while ((d = table_next(&q->destinations, &position)) != NULL)
         mem_free(d);
     table_release(&q->destinations);
@@ -48,7 +42,7 @@ void queue_index_release(struct queue *q)
 
 struct queue_entry *queue_index_find(struct queue *q, uint64_t id)
 {
-    return table_find(&q->messages, (str){(const char *)&id, sizeof id});
+    return order_find(&q->messages, id);
 }
 
 struct queue_entry *queue_index_make(struct queue *q, uint64_t id, uint16_t deliveries,
@@ -151,7 +145,7 @@ static void count_delivery(struct queue *q, const struct queue_delivery *d, bool
 
 void queue_index_insert(struct queue *q, struct queue_entry *e)
 {
-    table_add(&q->messages, e);
+    order_add(&q->messages, e->id, e);
     e->refs = 1;
 }
 
@@ -177,7 +171,7 @@ void queue_index_add(struct queue *q, struct queue_entry *e)
 
 void queue_index_remove(struct queue *q, struct queue_entry *e)
 {
-    table_remove(&q->messages, entry_key(e));
+    (void)order_remove(&q->messages, e->id);
     q->stats.messages--;
     q->stats.bytes -= e->content_size;
     for (uint16_t i = 0; i < e->delivery_count; i++) {

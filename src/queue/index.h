@@ -1,5 +1,7 @@
 /* queue/index.h -- messages and deliveries in memory
  *
+ * Messages stand in the order of their ids, which is that of their age: who lists them goes on from
+ * where it was, and new mail touches the end of the order only, however many wait.
  * All of it with the queue's lock held. An entry lives until the index and every schedule that was
  * told of its deliveries have let go of it.
  */

@@ -8,6 +8,7 @@
 #pragma once
 #include "base/heap.h"
 #include "base/list.h"
+#include "base/order.h"
 #include "base/pool.h"
 #include "base/table.h"
 #include "queue/queue.h"
@@ -191,8 +192,9 @@ struct queue {
     char folder[QUEUE_FOLDER_CHARS];
     struct file *lock_file;
 
-    pthread_mutex_t lock; /* guards all of the next part, and what entries and segments say */
-    struct table messages, destinations;
+    pthread_mutex_t lock;  /* guards all of the next part, and what entries and segments say */
+    struct order messages; /* entries by id */
+    struct table destinations;
     struct pool entries;
     struct queue_segment **segments; /* all but the ready ones */
     uint32_t segment_count, segment_cap;

@@ -225,3 +225,89 @@ TEST(queue_power_cuts)
         mem_free(p.states);
     }
 }
+
+/* ---- a disk on which no write succeeds any more ------------------------------------------------
+ */
+
+enum { BROKEN_MS = 3600 * 1000, TRIES_MAX = 300 }; /* every 30 s, and faster at first */
+
+struct broken {
+    const char *fault;
+    struct event_sink sink;
+    int stops, files;
+};
+
+static void note_stop(void *arg, const struct event *e)
+{
+    struct broken *b = arg;
+    b->stops += e->kind == EVENT_QUEUE_STOPPED;
+}
+
+static err count_file(void *arg, const char *name)
+{
+    (void)name;
+    ++*(int *)arg;
+    return NULL;
+}
+
+static uint64_t free_bytes(void)
+{
+    uint64_t bytes = 0, inodes;
+    CHECK_DONE(folder_space("/spool", &bytes, &inodes), "space");
+    return bytes;
+}
+
+static void try_for_an_hour(struct power *p, const char *fault)
+{
+    uint64_t before = free_bytes();
+    int64_t end_ms = clock_steady_ms() + BROKEN_MS;
+    queue_attach(p->queue, 0, &p->schedule);
+    commit_one(p, 0);
+    CHECK(p->fates[0] == ACCEPTED, "the disk is well");
+    fault_arm(fault, FAULT_FAIL, EIO, 1, true);
+    while (clock_steady_ms() < end_ms) {
+        commit_one(p, 1);
+        CHECK(p->fates[1] == REFUSED, "no write, no promise");
+        CHECK_DONE(fiber_sleep(deadline_after(1000)), "sleep");
+        err_forget();
+    }
+    CHECK(before < free_bytes() + 8 * QUEUE_SEGMENT_BYTES_MIN, "the disk does not fill up");
+    fault_clear();
+    CHECK_DONE(fiber_sleep(deadline_after(60 * 1000)), "sleep");
+    commit_one(p, 2);
+    CHECK(p->fates[2] == ACCEPTED, "the disk is well again");
+    schedule_close(p->schedule);
+}
+
+static void run_broken(void *arg)
+{
+    struct broken *b = arg;
+    struct power p = {0};
+    b->sink = (struct event_sink){note_stop, b};
+    p.fs = sim_fs_open();
+    sim_fs_use(p.fs);
+    struct queue_options options = {.folder = "/spool",
+                                    .workers = 1,
+                                    .draft_memory_max = 16 << 20,
+                                    .segment_bytes = QUEUE_SEGMENT_BYTES_MIN,
+                                    .events = &b->sink};
+    CHECK_DONE(queue_open(&options, &p.queue), "open");
+    try_for_an_hour(&p, b->fault);
+    CHECK_DONE(folder_list("/spool/quarantine", count_file, &b->files), "quarantine");
+    queue_close(p.queue);
+    sim_fs_use(NULL);
+    sim_fs_close(p.fs);
+}
+
+TEST(queue_on_a_broken_disk)
+{
+    static const char *const faults[] = {"spool.write", "spool.sync"};
+    log_set_sink(ignore_line, NULL);
+    for (size_t i = 0; i < ARRAY_LEN(faults); i++) {
+        struct broken b = {.fault = faults[i]};
+        sim_run(1, run_broken, &b);
+        CHECK(b.stops > 0, faults[i]);
+        CHECK(b.stops < TRIES_MAX, "tried less and less often");
+        CHECK(b.files <= 2, "and little is left behind");
+    }
+}

@@ -117,6 +117,7 @@ static void release(struct queue *q)
     queue_recent_close(q->recent);
     mem_free(q->segments);
     mem_free(q->inboxes);
+    queue_supply_drop(q);
     chan_close(q->requests);
     chan_close(q->chores);
     file_close(q->lock_file);

@@ -130,5 +130,6 @@ struct queue_stats {
     uint64_t here; /* batches that their own fibers committed: see queue_options.may_block */
     uint64_t segments, log_bytes, live_bytes;
     uint64_t free_bytes;
+    uint64_t looked; /* deliveries that listings and changes have looked at */
 };
 void queue_stats(struct queue *, struct queue_stats *ret_stats);

@@ -60,13 +60,10 @@ static bool lengths_fit(const struct queue_record *r)
            r->meta_len <= (has_meta ? QUEUE_RECORD_META_BYTES_MAX : 0);
 }
 
-bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t seed,
-                         struct queue_record *ret_record)
+struct queue_record queue_record_again(const char bytes[QUEUE_RECORD_HEADER_BYTES])
 {
     const char *b = bytes;
-    if (bytes_get32(b) != MAGIC || bytes_get32(b + 60) != header_crc(b, seed))
-        return false;
-    struct queue_record r = {
+    return (struct queue_record){
         .type = (uint8_t)b[4],
         .flags = (uint8_t)b[5],
         .group = bytes_get16(b + 6),
@@ -81,6 +78,14 @@ bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t s
         .sequence = bytes_get64(b + 40),
         .batch = bytes_get64(b + 48),
     };
+}
+
+bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t seed,
+                         struct queue_record *ret_record)
+{
+    if (bytes_get32(bytes) != MAGIC || bytes_get32(bytes + 60) != header_crc(bytes, seed))
+        return false;
+    struct queue_record r = queue_record_again(bytes);
     if (r.type < QUEUE_RECORD_MESSAGE || r.type > QUEUE_RECORD_GROUP || !lengths_fit(&r))
         return false;
     *ret_record = r;

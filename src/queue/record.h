@@ -54,6 +54,8 @@ void queue_record_encode(const struct queue_record *, uint32_t seed,
 /* False: these bytes are no header that was written for this segment. */
 bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t seed,
                          struct queue_record *ret_record);
+/* Of bytes that were encoded by us or checked since they were read. */
+struct queue_record queue_record_again(const char bytes[QUEUE_RECORD_HEADER_BYTES]);
 uint32_t queue_record_bytes(const struct queue_record *); /* with header and padding */
 uint64_t queue_record_round(uint64_t size);               /* up to the next multiple of 64 */
 

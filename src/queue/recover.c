@@ -133,6 +133,14 @@ static err finish_quarantine(struct queue *q, const uint32_t name[2], bool *ret_
     return folder_sync(log);
 }
 
+static void note_aborts(struct recovery *r, str directory)
+{
+    struct queue_segment_entry at;
+    while (queue_segment_next(&directory, &at))
+        if (at.record.type == QUEUE_RECORD_ABORT)
+            numbers_add(&r->aborted, at.record.id);
+}
+
 static err open_segment(struct recovery *r, const uint32_t name[2], struct buf *scratch)
 {
     struct queue *q = r->queue;
@@ -159,13 +167,15 @@ static err open_segment(struct recovery *r, const uint32_t name[2], struct buf *
         r->unsealed = mem_resize(r->unsealed, (r->unsealed_count + 1) * sizeof(void *));
         r->unsealed[r->unsealed_count++] = s;
     }
+    TRY(e);
+    note_aborts(r, buf_str(s->status == QUEUE_SEGMENT_SEALED ? scratch : &s->directory));
     if (s->last_batch > r->last_batch)
         r->last_batch = s->last_batch;
     if (s->last_sequence > r->last_sequence)
         r->last_sequence = s->last_sequence;
     if (s->last_id > q->last_id)
         q->last_id = s->last_id;
-    return e;
+    return NULL;
 }
 
 /* ---- what was not synced for certain ------------------------------------------------------------
@@ -180,7 +190,7 @@ static bool group_whole(struct queue_segment *s, const struct queue_segment_entr
     struct queue_segment_entry at;
     for (uint16_t i = 0; i < group->record.group; i++) {
         char header[QUEUE_RECORD_HEADER_BYTES];
-        if (!queue_segment_next(s, &directory, &at) || at.offset != offset + bytes)
+        if (!queue_segment_next(&directory, &at) || at.offset != offset + bytes)
             return false;
         if (queue_segment_verify(s, &at, scratch))
             return false;
@@ -202,7 +212,7 @@ static void sift(struct recovery *r, struct queue_segment *s)
     str rest = buf_str(&all);
     struct queue_segment_entry at;
     uint64_t good_end = 0, skip_end = 0; /* of a group whose members are being taken or left */
-    while (queue_segment_next(s, &rest, &at)) {
+    while (queue_segment_next(&rest, &at)) {
         bool last = at.record.batch == r->last_batch;
         bool keep = !numbers_hold(&r->aborted, at.record.batch);
         if (at.offset < skip_end) {
@@ -319,7 +329,7 @@ static void add_message(struct recovery *r, struct queue_segment *s,
         entry->meta_len = before->meta_len;
         entry->head_len = before->head_len;
         entry->body_len = before->body_len;
-        table_remove(&q->messages, (str){(const char *)&before->id, sizeof before->id});
+        (void)order_remove(&q->messages, before->id);
         queue_index_drop(q, before);
     }
     queue_log_copy_at(q, entry, s, at->offset, &at->record);
@@ -352,14 +362,12 @@ static void add_update(struct recovery *r, struct queue_segment *s,
     queue_log_update_at(d, s, at->offset, queue_record_bytes(&at->record));
 }
 
-enum pass { PASS_ABORTS, PASS_MESSAGES, PASS_UPDATES };
+enum pass { PASS_MESSAGES, PASS_UPDATES };
 
 static void add_entry(struct recovery *r, struct queue_segment *s,
                       const struct queue_segment_entry *at, enum pass pass)
 {
     const struct queue_record *record = &at->record;
-    if (pass == PASS_ABORTS && record->type == QUEUE_RECORD_ABORT)
-        numbers_add(&r->aborted, record->id);
     if (pass == PASS_MESSAGES && record->type == QUEUE_RECORD_MESSAGE)
         add_message(r, s, at);
     if (pass == PASS_MESSAGES && record->type == QUEUE_RECORD_DONE)
@@ -382,7 +390,7 @@ static err read_segment(struct recovery *r, struct queue_segment *s, enum pass p
         directory = buf_str(scratch);
     }
     struct queue_segment_entry at;
-    while (queue_segment_next(s, &directory, &at))
+    while (queue_segment_next(&directory, &at))
         add_entry(r, s, &at, pass);
     err_forget();
     return NULL;
@@ -405,18 +413,15 @@ static int by_sequence(const void *a, const void *b)
     return x->last_sequence < y->last_sequence ? -1 : x->last_sequence > y->last_sequence;
 }
 
-/* What is done goes; the rest is shown to the schedules. */
+/* What is done goes. */
 static void settle_index(struct recovery *r)
 {
     struct queue *q = r->queue;
-    struct queue_entry *e;
-    size_t position = 0;
-    numbers_sort(&r->done);
-    while ((e = table_next(&q->messages, &position)) != NULL) {
-        if (!numbers_hold(&r->done, e->id))
+    for (size_t i = 0; i < r->done.len; i++) {
+        struct queue_entry *e = order_remove(&q->messages, r->done.all[i]);
+        if (e == NULL)
             continue;
         queue_log_forget(e);
-        table_remove(&q->messages, (str){(const char *)&e->id, sizeof e->id});
         queue_index_drop(q, e);
     }
 }
@@ -424,15 +429,10 @@ static void settle_index(struct recovery *r)
 /* Oldest first: that is the order in which they will be tried. */
 static void publish(struct queue *q)
 {
-    struct numbers ids = {0};
+    struct order_place place = order_begin(&q->messages, 0);
     struct queue_entry *e;
-    size_t position = 0;
-    while ((e = table_next(&q->messages, &position)) != NULL)
-        numbers_add(&ids, e->id);
-    numbers_sort(&ids);
-    for (size_t i = 0; i < ids.len; i++)
-        queue_index_publish(q, queue_index_find(q, ids.all[i]));
-    mem_free(ids.all);
+    while ((e = order_next(&q->messages, &place)) != NULL)
+        queue_index_publish(q, e);
 }
 
 /* ---- afterwards
@@ -445,7 +445,7 @@ static err rewrite_last(struct recovery *r, struct queue_segment *s)
     buf_init(&part, s->directory.max);
     str rest = buf_str(&s->directory);
     struct queue_segment_entry at;
-    for (str before = rest; queue_segment_next(s, &rest, &at); before = rest)
+    for (str before = rest; queue_segment_next(&rest, &at); before = rest)
         if (at.record.batch == r->last_batch)
             TRY(buf_add(&part, str_slice(before, 0, before.len - rest.len)));
     return queue_clean_out(r->queue, s, buf_str(&part));
@@ -546,7 +546,6 @@ static err run(struct recovery *r, const uint32_t (*names)[2], size_t count, str
     q->next_segment = count ? names[count - 1][0] + 1 : 1;
     q->committer->next_batch = r->last_batch + 1;
     q->committer->next_sequence = r->last_sequence + 1;
-    TRY(read_all(r, PASS_ABORTS, scratch));
     numbers_sort(&r->aborted);
     for (size_t i = 0; i < r->unsealed_count; i++)
         sift(r, r->unsealed[i]);

@@ -305,7 +305,9 @@ static err read_trailer(struct queue_segment *s)
     s->footer_len = len;
     s->count = bytes_get32(b + 20);
     s->updates = bytes_get32(b + 24);
-    s->footer_crc = bytes_get32(b + 28);
+    uint32_t crc = bytes_get32(b + 28);
+    s->footer_valid = s->footer_valid && s->footer_crc == crc;
+    s->footer_crc = crc;
     s->last_batch = bytes_get64(b + 32);
     s->last_sequence = bytes_get64(b + 40);
     s->last_id = bytes_get64(b + 48);
@@ -346,22 +348,22 @@ err queue_segment_load(struct queue_segment *s, struct buf *ret_directory)
         TRY(file_read_at(s->file, room, s->footer_len, s->footer_offset, &got));
     str directory = {room, got};
     if (got != s->footer_len || crc32c(0, directory) != s->footer_crc ||
-        !directory_valid(s, directory, s->footer_offset))
+        !(s->footer_valid || directory_valid(s, directory, s->footer_offset)))
         return err_new(ERR_DAMAGED, "segment %08x: its footer is damaged", s->number);
+    s->footer_valid = true;
     ret_directory->len = got;
     return NULL;
 }
 
-bool queue_segment_next(const struct queue_segment *s, str *directory,
-                        struct queue_segment_entry *ret_entry)
+bool queue_segment_next(str *directory, struct queue_segment_entry *ret_entry)
 {
     if (directory->len == 0)
         return false;
     ASSERT(directory->len >= QUEUE_SEGMENT_ENTRY_BYTES);
     ret_entry->offset = (uint64_t)bytes_get32(directory->ptr) * QUEUE_RECORD_ALIGN;
-    bool valid = queue_record_decode(directory->ptr + 4, entry_seed(s), &ret_entry->record);
-    ASSERT(valid);
+    ret_entry->record = queue_record_again(directory->ptr + 4);
     str rest = str_from(*directory, QUEUE_SEGMENT_ENTRY_BYTES);
+    ASSERT(ret_entry->record.meta_len <= rest.len);
     ret_entry->meta = str_slice(rest, 0, ret_entry->record.meta_len);
     *directory = str_from(rest, ret_entry->record.meta_len);
     return true;

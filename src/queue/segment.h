@@ -49,6 +49,7 @@ struct queue_segment {
     struct buf directory; /* until sealed: what the footer will be */
     uint64_t footer_offset, footer_len;
     uint32_t footer_crc;
+    bool footer_valid;                /* each entry of a footer with this CRC was checked */
     struct queue_segment_set names;   /* by DONE and ABORT records here */
     struct queue_segment_set sources; /* copies were moved from there to here */
     uint64_t failed_batch;            /* written here, but the sync failed; 0: none */
@@ -91,11 +92,11 @@ void queue_segment_note(struct queue_segment *, uint64_t offset, const struct qu
                         str meta);
 must_use err queue_segment_seal(struct queue_segment *); /* writes and syncs the footer */
 
-/* The directory of a sealed segment, from its footer. ERR_DAMAGED: there is none that is valid. */
+/* The directory of a sealed segment, from its footer. ERR_DAMAGED: there is none that is valid. The
+ * first time each entry is checked, later that all of it is what it was then. */
 must_use err queue_segment_load(struct queue_segment *, struct buf *ret_directory);
 /* Takes the next entry off; false: there is none. The directory is ours or was checked. */
-bool queue_segment_next(const struct queue_segment *, str *directory,
-                        struct queue_segment_entry *ret_entry);
+bool queue_segment_next(str *directory, struct queue_segment_entry *ret_entry);
 
 /* Read every record from front to back, as far as headers, metas and heads go, into
  * segment->directory. Each run of invalid bytes that a valid record follows is told. */

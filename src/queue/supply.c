@@ -298,3 +298,13 @@ void queue_supply_stop(struct queue *q)
         item = next;
     }
 }
+
+void queue_supply_drop(struct queue *q)
+{
+    struct chan_item *item = chan_take_all(q->chores);
+    while (item) {
+        struct chan_item *next = item->next;
+        mem_free(CONTAINER_OF(item, struct chore, item));
+        item = next;
+    }
+}

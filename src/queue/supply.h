@@ -8,6 +8,7 @@
 
 void queue_supply_start(struct queue *);
 void queue_supply_stop(struct queue *); /* what was asked for is done first */
+void queue_supply_drop(struct queue *); /* it never started: the next opening does it */
 
 void queue_supply_seal(struct queue *, struct queue_segment *);
 void queue_supply_free(struct queue *, struct queue_segment *);

@@ -19,14 +19,19 @@ static struct {
     struct group threads;
     struct list sockets;
     struct list silent;
+    struct list held; /* sockets whose input is still under way */
     struct sim_net_rules rules;
     struct address source;
     uint16_t next_port;
+    bool cut;
+    uint64_t turns, turns_max; /* within this second */
+    int64_t second;
 } sim;
 
 bool sim_active(void) { return sim.active; }
 int64_t sim_start_real_ms(void) { return 1767225600000; } /* 2026-01-01T00:00:00Z */
 void sim_jump_date(int64_t by_ms) { sim.date_offset_ms += by_ms; }
+void sim_limit_turns(uint64_t per_second) { sim.turns_max = per_second; }
 
 static int64_t sim_steady_ns(void) { return sim.now_ns; }
 
@@ -50,6 +55,8 @@ struct sim_socket {
     struct sim_socket *peer; /* NULL when it was closed */
     struct buf input;        /* what the peer wrote and we have not read */
     bool input_ended;
+    struct list held; /* until held_until_ns none of it can be read */
+    int64_t held_until_ns;
 };
 
 struct silent_address {
@@ -86,6 +93,46 @@ static void now_writable(struct sim_socket *s)
 {
     s->base.may_write = true;
     gate_wake_all(&s->base.writable);
+}
+
+/* Bytes begin their way to s. What is behind them comes with them. */
+static void hold_input(struct sim_socket *s)
+{
+    const struct sim_net_rules *r = &sim.rules;
+    int64_t ms = 0;
+    if (list_linked(&s->held) || s->input.len > 0)
+        return;
+    if (r->latency_ms_max)
+        ms = (int64_t)rand_below((uint64_t)r->latency_ms_max + 1);
+    if (r->stall_one_in && rand_below(r->stall_one_in) == 0)
+        ms += (int64_t)rand_below((uint64_t)r->stall_ms_max + 1);
+    if (ms == 0)
+        return;
+    s->held_until_ns = sim.now_ns + ms * 1000000;
+    list_add_last(&sim.held, &s->held);
+}
+
+static int64_t next_arrival_ns(void)
+{
+    int64_t next = INT64_MAX;
+    LIST_EACH(&sim.held, node)
+    {
+        int64_t until = LIST_OF(node, struct sim_socket, held)->held_until_ns;
+        next = until < next ? until : next;
+    }
+    return next;
+}
+
+static void deliver_arrivals(void)
+{
+    LIST_EACH(&sim.held, node)
+    {
+        struct sim_socket *s = LIST_OF(node, struct sim_socket, held);
+        if (s->held_until_ns > sim.now_ns)
+            continue;
+        list_remove(&s->held);
+        now_readable(s);
+    }
 }
 
 static bool same_place(const struct address *a, const struct address *b)
@@ -161,8 +208,8 @@ static err sim_connect(struct net_driver *net, const struct address *to, const s
     if (to->family == ADDRESS_UNIX)
         local = (struct address){.family = ADDRESS_UNIX};
     local.port = sim.next_port++;
-    struct sim_socket *listener = find_listener(to);
-    if (listener == NULL && !is_silent(to)) {
+    struct sim_socket *listener = sim.cut ? NULL : find_listener(to);
+    if (listener == NULL && (sim.cut || !is_silent(to))) {
         errno = ECONNREFUSED;
         return err_new(ERR_SYSTEM, "connect");
     }
@@ -192,9 +239,10 @@ static enum net_io sim_read(struct net_socket *base, void *to, size_t size, size
         errno = ECONNRESET;
         return NET_FAILED;
     }
-    if (s->input.len == 0 && s->input_ended)
+    bool held = list_linked(&s->held);
+    if (s->input.len == 0 && s->input_ended && !held)
         return NET_END;
-    if (s->input.len == 0) {
+    if (s->input.len == 0 || held) {
         base->may_read = false;
         return NET_WOULD_WAIT;
     }
@@ -219,6 +267,7 @@ static enum net_io sim_write(struct net_socket *base, const struct iovec *parts,
     }
     size_t most = sim.rules.pipe_bytes_max ? sim.rules.pipe_bytes_max : PIPE_BYTES_DEFAULT;
     size_t done = 0;
+    hold_input(s->peer);
     for (int i = 0; i < count && s->peer->input.len < most; i++) {
         str part =
             str_slice((str){parts[i].iov_base, parts[i].iov_len}, 0, most - s->peer->input.len);
@@ -248,6 +297,7 @@ static void sim_end_write(struct net_socket *base)
 static void break_socket(struct sim_socket *s)
 {
     s->reset = true;
+    list_remove(&s->held);
     buf_release(&s->input);
     now_readable(s);
     now_writable(s);
@@ -272,6 +322,7 @@ static void sim_close_socket(struct net_socket *base)
     gate_wake_all(&base->writable);
     list_remove(&s->all);
     list_remove(&s->queued);
+    list_remove(&s->held);
     buf_release(&s->input);
     mem_free(s);
 }
@@ -287,18 +338,35 @@ static bool sim_peer_user(struct net_socket *base, uint32_t *ret_uid)
 static void sim_wake(struct net_driver *net) { (void)net; } /* there is but one thread */
 static void sim_close_driver(struct net_driver *net) { (void)net; }
 
-/* Nothing is ready: the next thing to happen is the next timer. */
+static void count_turn(void)
+{
+    int64_t second = sim.now_ns / 1000000000;
+    if (second != sim.second)
+        sim.turns = 0;
+    sim.second = second;
+    if (sim.turns_max == 0 || ++sim.turns <= sim.turns_max)
+        return;
+    fprintf(stderr, "simulation: more than %llu turns in a second: somebody spins\n",
+            (unsigned long long)sim.turns_max);
+    abort();
+}
+
+/* Nothing is ready: the next thing to happen is the next timer, or an arrival. */
 static void sim_poll(struct net_driver *net, struct loop *l, int64_t until_ns)
 {
     (void)net, (void)l;
+    count_turn();
     if (until_ns == 0)
         return;
+    int64_t arrival_ns = next_arrival_ns();
+    until_ns = arrival_ns < until_ns ? arrival_ns : until_ns;
     if (until_ns == INT64_MAX) {
         fprintf(stderr, "simulation: every fiber waits for something that cannot come\n");
         abort();
     }
     if (until_ns > sim.now_ns)
         sim.now_ns = until_ns;
+    deliver_arrivals();
 }
 
 static struct net_driver sim_network = {
@@ -336,6 +404,13 @@ void sim_net_reset_all(void)
         if (!s->listening)
             break_socket(s);
     }
+}
+
+void sim_net_cut(bool out)
+{
+    sim.cut = out;
+    if (out)
+        sim_net_reset_all();
 }
 
 void sim_net_reset(struct net_conn *c)
@@ -408,6 +483,7 @@ static void run_job(struct loop_note *note)
     j->run(j->job);
     j->finish(j->job);
     mem_free(j);
+    err_forget(); /* as a thread of the pool does */
 }
 
 static void sim_submit(void (*run)(void *job), void (*finish)(void *job), void *job)
@@ -437,6 +513,9 @@ void sim_run(uint64_t seed, void (*entry)(void *arg), void *arg)
     };
     list_init(&sim.sockets);
     list_init(&sim.silent);
+    list_init(&sim.held);
+    sim.cut = false;
+    sim.turns = sim.turns_max = 0;
     group_init(&sim.threads);
     rand_seed(seed);
     clock_use(&sim_clock);

@@ -34,7 +34,7 @@ static void fail(struct smtp_session *s, int code, const char *enhanced, const c
         smtp_answer_set(&s->failure, code, enhanced, text);
 }
 
-static void fail_by_err(struct smtp_session *s, err e)
+void smtp_body_fail(struct smtp_session *s, err e)
 {
     bool full = e->kind == ERR_LIMIT || err_number(e) == ENOSPC || err_number(e) == EDQUOT;
     if (full)
@@ -59,7 +59,7 @@ static err take(struct smtp_session *s, str run, bool keep)
     err e = s->backend->content(s, run, deadline_after(s->options->data_ms));
     if (e == NULL || fiber_canceled())
         return e;
-    fail_by_err(s, e);
+    smtp_body_fail(s, e);
     return NULL;
 }
 

@@ -13,5 +13,9 @@ must_use err smtp_body_read_data(struct smtp_session *);
 /* Read one chunk of size bytes; keep: false throws it away. */
 must_use err smtp_body_read_chunk(struct smtp_session *, uint64_t size, bool keep);
 
+/* It could not be kept: that goes to session->failure, unless one is there. 452 when space is
+ * short, else 451. */
+void smtp_body_fail(struct smtp_session *, err);
+
 /* The content is complete: what is wrong with it, if anything, goes to session->failure. */
 void smtp_body_judge(struct smtp_session *);

@@ -281,8 +281,11 @@ static err finish(struct smtp_session *s, const char *verb)
         s->wordless = e && (e->kind == ERR_TIMEOUT || e->kind == ERR_CANCELED);
         if (s->wordless)
             return e; /* it may have been kept: no word is the only honest one */
-        if (e)
+        if (e) {
             log_err(e, "a message was not kept");
+            smtp_body_fail(s, e);
+            a = s->failure;
+        }
     }
     s->messages += smtp_answer_ok(&a);
     if (smtp_answer_ok(&a))

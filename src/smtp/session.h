@@ -42,7 +42,8 @@ struct smtp_backend {
     err (*begin)(struct smtp_session *, struct smtp_answer *, deadline);
     err (*content)(struct smtp_session *, str run, deadline);
     /* All of it was there and well-formed. The answer stands for all recipients. ERR_TIMEOUT and
-     * ERR_CANCELED: it may be kept or not, so the client hears nothing and must ask again. */
+     * ERR_CANCELED: it may be kept or not, so the client hears nothing and must ask again. Any
+     * other: it was not kept, which the client hears as 452 when space is short, else as 451. */
     err (*done)(struct smtp_session *, const struct smtp_scan *, struct smtp_answer *, deadline);
     /* The transaction is over, however it ended. Never waits; called for each begun one. */
     void (*reset)(struct smtp_session *);
