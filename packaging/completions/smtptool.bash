@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint user config verify spf dkim arc dmarc bench completion help'
+        words='serve send queue trace lint user config verify domain spf dkim arc dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -41,6 +41,10 @@ _smtptool_choose()
     'verify '*)
         options+='--ip --helo --from --receiver --sealer --time --dns-zone '
         takes+='--ip --helo --from --receiver --sealer --time --dns-zone '
+        ;;
+    'domain '*)
+        options+='--dns-zone '
+        takes+='--dns-zone '
         ;;
     'spf '*)
         options+='--ip --from --helo --receiver --dns-zone '
@@ -75,6 +79,7 @@ _smtptool_choose()
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'domain ') words='add check ls rm' ;;
     'spf ') words='eval tree' ;;
     'dkim ') words='keygen dns sign verify' ;;
     'arc ') words='verify seal' ;;

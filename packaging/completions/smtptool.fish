@@ -13,6 +13,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with 
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
+complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
 complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what to publish, sign and verify'
 complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
@@ -83,6 +84,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l sealer -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l time -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from domain; and not __fish_seen_subcommand_from add check ls rm' -a 'add check ls rm'
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r

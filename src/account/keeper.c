@@ -1,5 +1,6 @@
 #include "account/keeper.h"
 #include "account/command.h"
+#include "account/keeper_keys.h"
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/secret.h"
@@ -42,9 +43,23 @@ static err read_secret(const struct keeper_state *state, str reference, struct b
     return account_secret_read(reference, secret);
 }
 
+static err answer_dkim(const struct keeper_state *state, const struct keeper_request *request,
+                       struct arena *arena, struct buf *signature, struct keeper_reply *reply)
+{
+    if (request->op == KEEPER_DKIM_KEYS) {
+        keeper_keys_list(state->keys, request->digest.domain, arena, &reply->keys);
+        return NULL;
+    }
+    TRY(keeper_keys_sign(state->keys, &request->digest, signature));
+    reply->signature = buf_str(signature);
+    return NULL;
+}
+
 static err answer(const struct keeper_state *state, const struct keeper_request *request,
                   struct arena *arena, struct buf *secret, struct keeper_reply *reply)
 {
+    if (request->op == KEEPER_DKIM_KEYS || request->op == KEEPER_DKIM_SIGN)
+        return answer_dkim(state, request, arena, secret, reply);
     if (request->op == KEEPER_SECRET) {
         TRY(read_secret(state, request->reference, secret));
         reply->secret = buf_str(secret);

@@ -11,10 +11,13 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "mailauth/dkim_digest.h"
+#include "mailauth/dkim_signature.h"
 #include "sasl/mechanism.h"
 #include "sasl/scram.h"
 
 struct account_store;
+struct keeper_keys;
 struct keeper_references;
 
 enum keeper_scope { KEEPER_SUBMISSION, KEEPER_MAILBOX, KEEPER_SCOPE_COUNT };
@@ -53,6 +56,26 @@ struct keeper_scram {
     struct keeper_verdict verdict;
 };
 
+enum { KEEPER_DKIM_KEYS_MAX = 8 }; /* of one domain; all of them sign */
+
+/* A key that signs, by name: nobody but the keeper has more of it. */
+struct keeper_dkim_key {
+    str selector;
+    enum mailauth_dkim_algorithm algorithm;
+};
+
+struct keeper_dkim_keys {
+    struct keeper_dkim_key list[KEEPER_DKIM_KEYS_MAX];
+    size_t count; /* 0: the domain has none */
+};
+
+/* What is to be signed, and by which key. */
+struct keeper_digest {
+    str domain, selector;
+    enum mailauth_dkim_algorithm algorithm;
+    uint8_t bytes[MAILAUTH_DKIM_DIGEST_BYTES];
+};
+
 struct keeper {
     err (*check_login)(void *state, const struct keeper_claim *, struct arena *,
                        struct keeper_verdict *ret_verdict, deadline);
@@ -60,6 +83,11 @@ struct keeper {
                         struct keeper_scram *ret_scram, deadline);
     err (*secret)(void *state, str reference, struct buf *ret_secret, deadline);
     void *state;
+    /* NULL, both: no keys. */
+    err (*dkim_keys)(void *state, str domain, struct arena *, struct keeper_dkim_keys *ret_keys,
+                     deadline);
+    err (*dkim_sign)(void *state, const struct keeper_digest *, struct buf *out_signature,
+                     deadline);
 };
 
 /* Is the claim true? The verdict's texts live in the arena. */
@@ -84,6 +112,23 @@ static inline must_use err keeper_secret(const struct keeper *k, str reference,
     return k->secret(k->state, reference, ret_secret, until);
 }
 
+/* The keys that sign for this very domain (A-labels, lower case); texts live in the arena. */
+static inline must_use err keeper_dkim_keys(const struct keeper *k, str domain, struct arena *arena,
+                                            struct keeper_dkim_keys *ret_keys, deadline until)
+{
+    if (k->dkim_keys)
+        return k->dkim_keys(k->state, domain, arena, ret_keys, until);
+    *ret_keys = (struct keeper_dkim_keys){0};
+    return NULL;
+}
+
+/* ERR_CONFIG: the key has gone, or is another one now. */
+static inline must_use err keeper_dkim_sign(const struct keeper *k, const struct keeper_digest *d,
+                                            struct buf *out_signature, deadline until)
+{
+    return k->dkim_sign(k->state, d, out_signature, until);
+}
+
 const char *keeper_reason_name(enum keeper_reason);
 
 /* -- the side that answers; everything below blocks ------------------------------------------- */
@@ -102,10 +147,11 @@ enum {
 struct keeper_state {
     struct account_store *store;          /* shared by the threads; NULL: no logins here */
     struct keeper_references *references; /* NULL: none */
+    struct keeper_keys *keys;             /* NULL: none */
 };
 
 /* Answer one request; never fails, for what cannot be done is in the reply. Its texts live in the
- * arena; secret is wiped by the caller. */
+ * arena and in secret (a signature, too), which is wiped by the caller. */
 void keeper_answer(const struct keeper_state *, const struct keeper_request *, struct arena *,
                    struct buf *secret, struct keeper_reply *ret_reply);
 

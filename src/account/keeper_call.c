@@ -110,10 +110,39 @@ static err read_secret(void *state, str reference, struct buf *ret_secret, deadl
     return e;
 }
 
+static err list_keys(void *state, str domain, struct arena *arena,
+                     struct keeper_dkim_keys *ret_keys, deadline until)
+{
+    struct keeper_request request = {.op = KEEPER_DKIM_KEYS, .digest.domain = domain};
+    struct keeper_call *c = NULL;
+    TRY(ask(state, &request, &c, until));
+    *ret_keys = c->reply.keys;
+    for (size_t i = 0; i < ret_keys->count; i++)
+        ret_keys->list[i].selector = arena_str(arena, ret_keys->list[i].selector);
+    keeper_call_close(c);
+    return NULL;
+}
+
+static err sign(void *state, const struct keeper_digest *digest, struct buf *out_signature,
+                deadline until)
+{
+    struct keeper_request request = {.op = KEEPER_DKIM_SIGN, .digest = *digest};
+    struct keeper_call *c = NULL;
+    TRY(ask(state, &request, &c, until));
+    err e = buf_add(out_signature, c->reply.signature);
+    keeper_call_close(c);
+    return e;
+}
+
 void keeper_call_init(struct keeper_caller *caller,
                       err (*ask_how)(struct keeper_caller *, const struct keeper_request *,
                                      struct keeper_call **, deadline))
 {
     caller->ask = ask_how;
-    caller->seam = (struct keeper){check_login, scram_lookup, read_secret, caller};
+    caller->seam = (struct keeper){.check_login = check_login,
+                                   .scram_lookup = scram_lookup,
+                                   .secret = read_secret,
+                                   .state = caller,
+                                   .dkim_keys = list_keys,
+                                   .dkim_sign = sign};
 }

@@ -1,6 +1,6 @@
 /* account/keeper_call.h -- one call of the seam: what goes to the keeper and what comes back
  *
- * The seam's three functions differ in little: each makes a request, has it asked, and takes the
+ * The seam's functions differ in little: each makes a request, has it asked, and takes the
  * result out of the reply. They are here; how it is asked is keeper_local.c's and
  * keeper_remote.c's.
  */

@@ -1,5 +1,6 @@
 #include "account/keeper_local.h"
 #include "account/keeper_call.h"
+#include "account/keeper_keys.h"
 #include "account/keeper_references.h"
 #include "account/secret.h"
 #include "account/store.h"
@@ -24,6 +25,7 @@ static void drop(struct keeper_local *k)
         return;
     account_store_close(k->state.store);
     keeper_references_close(k->state.references);
+    keeper_keys_close(k->state.keys);
     mem_free(k);
 }
 
@@ -68,7 +70,7 @@ err keeper_local_open(struct account_store *store, const str *references, size_t
         return e;
     }
     struct keeper_local *k = MEM_NEW(struct keeper_local);
-    k->state = (struct keeper_state){store, held};
+    k->state = (struct keeper_state){store, held, keeper_keys_open()};
     atomic_init(&k->holders, 1);
     keeper_call_init(&k->caller, ask);
     *ret_keeper = k;
@@ -78,6 +80,11 @@ err keeper_local_open(struct account_store *store, const str *references, size_t
 err keeper_local_set_references(struct keeper_local *k, const str *references, size_t count)
 {
     return keeper_references_set(k->state.references, references, count);
+}
+
+err keeper_local_load_keys(struct keeper_local *k, const struct config *config)
+{
+    return keeper_keys_load(k->state.keys, config);
 }
 
 void keeper_local_close(struct keeper_local *k)

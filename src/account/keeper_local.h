@@ -6,6 +6,7 @@
 #pragma once
 #include "account/keeper.h"
 
+struct config;
 struct keeper_local;
 
 /* The store is taken over and closed when the last call has ended; NULL: no logins here. The
@@ -16,6 +17,9 @@ must_use err keeper_local_open(struct account_store *, const str *references, si
 /* After a reload. ERR_LIMIT: the old ones stay in force. */
 must_use err keeper_local_set_references(struct keeper_local *, const str *references,
                                          size_t count);
+/* The keys that sign (keeper_keys.h): at the start, where there are none yet, and after a reload.
+ * Blocks. On an err the old ones stay in force. */
+must_use err keeper_local_load_keys(struct keeper_local *, const struct config *);
 /* By the last user; calls that were left behind (their deadline passed) still run to their end.
  * Accepts NULL. */
 void keeper_local_close(struct keeper_local *);

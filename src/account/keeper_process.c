@@ -1,4 +1,5 @@
 #include "account/keeper_process.h"
+#include "account/keeper_keys.h"
 #include "account/keeper_references.h"
 #include "account/store.h"
 #include "base/log.h"
@@ -249,7 +250,9 @@ static err load_again(struct keeping *k)
     err e = config_load(k->config_path, &config, &errors);
     config_errors_release(&errors); /* the main process reads the same file and tells them all */
     TRY(e);
-    e = keeper_references_set_from(k->state.references, config);
+    e = keeper_keys_load(k->state.keys, config);
+    if (e == NULL)
+        e = keeper_references_set_from(k->state.references, config);
     if (e) {
         config_close(config);
         return e;
@@ -351,6 +354,7 @@ static err keep(struct keeping *k, str store_path, int main_fd)
     signals_passed_on(&ours);
     TRY(account_store_open(store_path, &k->state.store));
     TRY(keeper_references_set_from(k->state.references, k->config));
+    TRY(keeper_keys_load(k->state.keys, k->config));
     int signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
         return err_new(ERR_SYSTEM, "signalfd");
@@ -383,10 +387,12 @@ static int take_status(pid_t main_process)
 int keeper_process_run(struct keeper_process *p, const struct keeper_process_options *options)
 {
     ASSERT(!p->is_main);
-    struct keeping k = {.process = p,
-                        .config_path = options->config_path,
-                        .config = config_hold(options->config),
-                        .state.references = keeper_references_open()};
+    struct keeping k = {
+        .process = p,
+        .config_path = options->config_path,
+        .config = config_hold(options->config),
+        .state = {.references = keeper_references_open(), .keys = keeper_keys_open()}
+    };
     hide();
     int main_fd = pidfd_open(p->other, 0);
     err e = main_fd < 0 ? err_new(ERR_SYSTEM, "pidfd_open") : NULL;
@@ -406,6 +412,7 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
         close(main_fd);
     account_store_close(k.state.store);
     keeper_references_close(k.state.references);
+    keeper_keys_close(k.state.keys);
     config_close(k.before);
     config_close(k.config);
     return status;

@@ -50,12 +50,34 @@ static err add_verifier(struct buf *out, const struct sasl_scram_verifier *v)
     return buf_add(out, (str){(const char *)v->server_key, SASL_SCRAM_KEY_BYTES});
 }
 
+static err add_digest(struct buf *out, enum keeper_op op, const struct keeper_digest *d)
+{
+    TRY(add_text(out, d->domain, KEEPER_DOMAIN_BYTES_MAX));
+    if (op == KEEPER_DKIM_KEYS)
+        return NULL;
+    TRY(add_text(out, d->selector, KEEPER_SELECTOR_BYTES_MAX));
+    TRY(add_number(out, d->algorithm, 1));
+    return buf_add(out, (str){(const char *)d->bytes, sizeof d->bytes});
+}
+
+static err add_keys(struct buf *out, const struct keeper_dkim_keys *k)
+{
+    TRY(add_number(out, k->count, 1));
+    for (size_t i = 0; i < k->count; i++) {
+        TRY(add_text(out, k->list[i].selector, KEEPER_SELECTOR_BYTES_MAX));
+        TRY(add_number(out, k->list[i].algorithm, 1));
+    }
+    return NULL;
+}
+
 static err add_request_body(struct buf *out, const struct keeper_request *r)
 {
     TRY(add_number(out, r->id, 4));
     TRY(add_number(out, r->op, 1));
     if (r->op == KEEPER_SECRET)
         return add_text(out, r->reference, KEEPER_REFERENCE_BYTES_MAX);
+    if (r->op >= KEEPER_DKIM_KEYS)
+        return add_digest(out, r->op, &r->digest);
     TRY(add_number(out, r->claim.scope, 1));
     TRY(add_text(out, r->claim.user, SASL_USER_BYTES_MAX));
     if (r->op == KEEPER_SCRAM_LOOKUP)
@@ -77,6 +99,10 @@ static err add_reply_body(struct buf *out, const struct keeper_reply *r)
     }
     if (r->op == KEEPER_SECRET)
         return add_text(out, r->secret, ACCOUNT_SECRET_BYTES_MAX);
+    if (r->op == KEEPER_DKIM_KEYS)
+        return add_keys(out, &r->keys);
+    if (r->op == KEEPER_DKIM_SIGN)
+        return add_text(out, r->signature, MAILAUTH_DKIM_SIGNATURE_BYTES_MAX);
     TRY(add_verdict(out, &r->verdict));
     return r->op == KEEPER_SCRAM_LOOKUP ? add_verifier(out, &r->verifier) : NULL;
 }
@@ -186,7 +212,7 @@ static err read_head(str *in, uint32_t *ret_id, enum keeper_op *ret_op)
     uint64_t n = 0;
     TRY(read_number(in, 4, UINT32_MAX, &n));
     *ret_id = (uint32_t)n;
-    TRY(read_number(in, 1, KEEPER_SECRET, &n));
+    TRY(read_number(in, 1, KEEPER_DKIM_SIGN, &n));
     if (n < KEEPER_CHECK_LOGIN)
         return err_new(ERR_PROTOCOL, "an unknown request to the keeper");
     *ret_op = (enum keeper_op)n;
@@ -206,6 +232,39 @@ static err read_claim(str *in, enum keeper_op op, struct keeper_claim *c)
     return read_text(in, SASL_PASSWORD_BYTES_MAX, &c->digest);
 }
 
+static err read_algorithm(str *in, enum mailauth_dkim_algorithm *ret_algorithm)
+{
+    uint64_t n = 0;
+    TRY(read_number(in, 1, MAILAUTH_DKIM_ED25519, &n));
+    *ret_algorithm = (enum mailauth_dkim_algorithm)n;
+    return NULL;
+}
+
+static err read_digest(str *in, enum keeper_op op, struct keeper_digest *d)
+{
+    TRY(read_text(in, KEEPER_DOMAIN_BYTES_MAX, &d->domain));
+    if (op == KEEPER_DKIM_KEYS)
+        return NULL;
+    TRY(read_text(in, KEEPER_SELECTOR_BYTES_MAX, &d->selector));
+    TRY(read_algorithm(in, &d->algorithm));
+    if (in->len < sizeof d->bytes)
+        return cut_short();
+    memcpy(d->bytes, in->ptr, sizeof d->bytes);
+    *in = str_from(*in, sizeof d->bytes);
+    return NULL;
+}
+
+static err read_keys(str *in, struct keeper_dkim_keys *k)
+{
+    uint64_t n = 0;
+    TRY(read_number(in, 1, KEEPER_DKIM_KEYS_MAX, &n));
+    for (; k->count < n; k->count++) {
+        TRY(read_text(in, KEEPER_SELECTOR_BYTES_MAX, &k->list[k->count].selector));
+        TRY(read_algorithm(in, &k->list[k->count].algorithm));
+    }
+    return NULL;
+}
+
 static err read_end(str in)
 {
     return in.len ? err_new(ERR_PROTOCOL, "a frame of the keeper has bytes left over") : NULL;
@@ -217,6 +276,8 @@ err keeper_wire_read_request(str body, struct keeper_request *ret_request)
     TRY(read_head(&body, &r.id, &r.op));
     if (r.op == KEEPER_SECRET)
         TRY(read_text(&body, KEEPER_REFERENCE_BYTES_MAX, &r.reference));
+    else if (r.op >= KEEPER_DKIM_KEYS)
+        TRY(read_digest(&body, r.op, &r.digest));
     else
         TRY(read_claim(&body, r.op, &r.claim));
     TRY(read_end(body));
@@ -238,6 +299,10 @@ static err read_result(str *in, struct arena *arena, struct keeper_reply *r)
 {
     if (r->op == KEEPER_SECRET)
         return read_text(in, ACCOUNT_SECRET_BYTES_MAX, &r->secret);
+    if (r->op == KEEPER_DKIM_KEYS)
+        return read_keys(in, &r->keys);
+    if (r->op == KEEPER_DKIM_SIGN)
+        return read_text(in, MAILAUTH_DKIM_SIGNATURE_BYTES_MAX, &r->signature);
     TRY(read_verdict(in, arena, &r->verdict));
     return r->op == KEEPER_SCRAM_LOOKUP ? read_verifier(in, &r->verifier) : NULL;
 }

@@ -13,15 +13,24 @@ enum {
     KEEPER_REFERENCE_BYTES_MAX = 4096,
     KEEPER_WHY_BYTES_MAX = 512,
     KEEPER_CHALLENGE_BYTES_MAX = 2048,
+    KEEPER_DOMAIN_BYTES_MAX = 255,
+    KEEPER_SELECTOR_BYTES_MAX = 255,
 };
 
-enum keeper_op { KEEPER_CHECK_LOGIN = 1, KEEPER_SCRAM_LOOKUP, KEEPER_SECRET };
+enum keeper_op {
+    KEEPER_CHECK_LOGIN = 1,
+    KEEPER_SCRAM_LOOKUP,
+    KEEPER_SECRET,
+    KEEPER_DKIM_KEYS,
+    KEEPER_DKIM_SIGN,
+};
 
 struct keeper_request {
     uint32_t id; /* the asker's; the reply has it, too */
     enum keeper_op op;
-    struct keeper_claim claim; /* CHECK_LOGIN; SCRAM_LOOKUP uses user and scope */
-    str reference;             /* SECRET */
+    struct keeper_claim claim;   /* CHECK_LOGIN; SCRAM_LOOKUP uses user and scope */
+    str reference;               /* SECRET */
+    struct keeper_digest digest; /* DKIM_SIGN; DKIM_KEYS uses domain */
 };
 
 struct keeper_reply {
@@ -34,6 +43,8 @@ struct keeper_reply {
     struct keeper_verdict verdict; /* CHECK_LOGIN, SCRAM_LOOKUP */
     struct sasl_scram_verifier verifier;
     str secret;
+    struct keeper_dkim_keys keys; /* DKIM_KEYS */
+    str signature;                /* DKIM_SIGN */
 };
 
 /* One frame is taken off *input. False: it is not whole yet. ERR_LIMIT: its length is above the

@@ -1,6 +1,7 @@
 /* cli/cmd_config.c -- smtptool config: is it right, what is in force, what may be written */
 #include "cli/admin_client.h"
 #include "cli/commands.h"
+#include "cli/domain_keys.h"
 
 const char cmd_config_help[] =
     "usage: smtptool config check [FILE]\n"
@@ -64,6 +65,15 @@ static void print_errors(const struct cli *cli, const struct config_errors *erro
     buf_release(&text);
 }
 
+static void warn_unsigned(void *arg, str domain)
+{
+    (void)arg;
+    fprintf(stderr,
+            "warning: mail from %.*s leaves unsigned, for it has no key: \"smtptool domain add\" "
+            "makes one\n",
+            STR_ARG(domain));
+}
+
 static int run_check(void *arg, int argc, char **argv)
 {
     const struct config_run *run = arg;
@@ -81,6 +91,8 @@ static int run_check(void *arg, int argc, char **argv)
     } else if (!run->cli->quiet) {
         puts("there is no configuration file: the defaults are in force");
     }
+    if (e == NULL && !run->cli->quiet)
+        cli_domain_keys_warn(config, warn_unsigned, NULL);
     config_errors_release(&errors);
     config_close(config);
     return e ? CLI_CONFIG : CLI_OK;

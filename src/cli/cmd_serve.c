@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/domain_keys.h"
 #include "cli/service.h"
 #include "cli/state.h"
 #include "dns/zone.h"
@@ -350,6 +351,13 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
     return status;
 }
 
+static void warn_unsigned(void *arg, str domain)
+{
+    (void)arg;
+    log_warn("mail from %.*s leaves unsigned, for it has no key: \"smtptool domain add\" makes one",
+             STR_ARG(domain));
+}
+
 static int serve(struct serving *s, const char *zone)
 {
     sigset_t signals;
@@ -358,6 +366,7 @@ static int serve(struct serving *s, const char *zone)
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     err e = cli_state_paths(s->config, &s->state);
+    cli_domain_keys_warn(s->config, warn_unsigned, NULL);
     if (e == NULL)
         e = cli_state_prepare(s->config, &s->state);
     if (e == NULL && !s->one_process)

@@ -12,6 +12,7 @@ const struct cli_command cli_commands[] = {
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"verify", cmd_verify, "what a receiver finds out about a message, and why", cmd_verify_help, NULL},
+    {"domain", cmd_domain, "keys for a domain, and what the DNS must say of it", cmd_domain_help, cmd_domain_verbs},
     {"spf",    cmd_spf,    "who may send as a domain, and what its policy says", cmd_spf_help,   cmd_spf_verbs   },
     {"dkim",   cmd_dkim,   "make keys, say what to publish, sign and verify",   cmd_dkim_help,   cmd_dkim_verbs  },
     {"arc",    cmd_arc,    "check the chain of those who handled a message",    cmd_arc_help,    cmd_arc_verbs   },

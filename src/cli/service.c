@@ -83,7 +83,7 @@ static err open_keeper(struct service *s)
         return e;
     }
     s->keeper = keeper_local_seam(s->keeper_local);
-    return NULL;
+    return keeper_local_load_keys(s->keeper_local, s->config);
 }
 
 static void dns_changed(void *arg, bool validating, const char *why)
@@ -396,6 +396,8 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
                    size_t listen_fd_count)
 {
     struct inbound_view *view;
+    if (s->keeper_local)
+        TRY(keeper_local_load_keys(s->keeper_local, c));
     TRY(inbound_view_open(c, str_of(s->state.certificate), str_of(s->state.key), &view));
     s->options.listen_fds = listen_fds;
     s->options.listen_fd_count = listen_fd_count;

@@ -114,6 +114,20 @@ static void check_listeners(struct config_source *source)
     table_release(&seen);
 }
 
+/* Two keys of one name would sign with what only one of them is published for. */
+static void check_dkim(struct config_source *source, const struct config_domain *domain)
+{
+    if (domain->dkim_count > CONFIG_DKIM_KEYS_MAX)
+        config_source_complain(source, place(source, &domain->dkim),
+                               "more than %d keys for one domain", CONFIG_DKIM_KEYS_MAX);
+    for (size_t i = 0; i < domain->dkim_count; i++)
+        for (size_t j = 0; j < i && j < CONFIG_DKIM_KEYS_MAX; j++)
+            if (str_eq_nocase(domain->dkim[i].selector, domain->dkim[j].selector))
+                config_source_complain(source, place(source, &domain->dkim[i].selector),
+                                       "another key has the selector %.*s already",
+                                       STR_ARG(domain->dkim[i].selector));
+}
+
 static void check_recipients(struct config_source *source, const struct config_domain *domain)
 {
     const struct config_yaml_node *where = place(source, &domain->recipient_list);
@@ -144,6 +158,7 @@ static void check_domains(struct config_source *source)
     for (size_t i = 0; i < config->domain_count; i++) {
         struct config_domain *domain = &config->domains[i];
         check_recipients(source, domain);
+        check_dkim(source, domain);
         if (table_find(&seen, domain->name))
             config_source_complain(source, place(source, &config->domains),
                                    "%.*s is given twice, in two spellings", STR_ARG(domain->name));

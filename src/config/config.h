@@ -48,6 +48,13 @@ struct config_hop {
 enum config_judging { JUDGING_NONE, JUDGING_MARK, JUDGING_ENFORCE };
 enum config_dns_trouble { DNS_TROUBLE_ACCEPT, DNS_TROUBLE_DEFER };
 
+/* A key that signs for a domain. Several sign side by side. */
+struct config_dkim {
+    str selector;
+    str key; /* a reference as for config_account.secret; never the key itself */
+};
+enum { CONFIG_DKIM_KEYS_MAX = 8 }; /* of one domain */
+
 enum config_recipients { RECIPIENTS_ASK, RECIPIENTS_LIST, RECIPIENTS_FILE };
 struct config_domain {
     str name;                   /* A-labels, lower case */
@@ -55,7 +62,9 @@ struct config_domain {
     enum config_recipients recipients;
     str *recipient_list; /* local parts or whole addresses; LIST and FILE (read at load) */
     size_t recipient_count;
-    str recipients_file;         /* its path, for FILE */
+    str recipients_file; /* its path, for FILE */
+    struct config_dkim *dkim;
+    size_t dkim_count;
     enum config_judging judging; /* key "mailauth"; default: mailauth.policy */
 };
 

@@ -180,6 +180,20 @@ static const struct config_schema_group proxy = {.name = "proxy",
                                                  .doc =
                                                      "Load balancers in front of the listeners."};
 
+static const struct config_schema_key dkim_keys[] = {
+    VALUE(config_dkim, selector, name, "selector", .required = true,
+          .doc = "The key's name in the DNS: SELECTOR._domainkey.NAME."),
+    VALUE(config_dkim, key, secret, "key", .required = true,
+          .doc = "Where the private key is found, in PEM: file:/path, env:NAME or command:…"),
+};
+static const struct config_schema_group dkim = {
+    .name = "domains.NAME.dkim[]",
+    .keys = dkim_keys,
+    .count = ARRAY_LEN(dkim_keys),
+    .size = sizeof(struct config_dkim),
+    .doc = "One key (RSA or Ed25519) that signs what is sent from the domain; at most 8, all of "
+           "them sign. The keys of `smtptool domain add` need not be named here."};
+
 static const struct config_schema_key domain_keys[] = {
     VALUE(config_domain, deliver, hop_ref, "deliver", .normal_told = "a sending domain only",
           .doc = "Where the domain's inbound mail goes."),
@@ -189,6 +203,9 @@ static const struct config_schema_key domain_keys[] = {
            .file_offset = offsetof(struct config_domain, recipients_file), .normal = "ask",
            .doc = "Who exists: ask the next hop, a list, or file:/path with one address or local "
                   "part a line."),
+    ITEMS(config_domain, SHAPE_LIST, dkim, dkim_count, "dkim", dkim,
+          .normal_told = "the keys of `smtptool domain add`, if there are any",
+          .doc = "The keys that sign mail from the domain."),
     VALUE(config_domain, judging, choice, "mailauth", .choices = judgings,
           .normal_told = "mailauth.policy",
           .doc = "For mail to this domain, as mailauth.policy. A message to several domains is "

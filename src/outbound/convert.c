@@ -99,6 +99,8 @@ void outbound_convert_cleanup(struct outbound_convert **c) { outbound_convert_cl
 
 uint64_t outbound_convert_size(const struct outbound_convert *c) { return c->size; }
 
+void outbound_convert_rewind(void *convert) { begin(convert); }
+
 err outbound_convert_read(void *convert, str *ret_piece, deadline until)
 {
     struct outbound_convert *c = convert;

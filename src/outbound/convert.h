@@ -23,3 +23,5 @@ uint64_t outbound_convert_size(const struct outbound_convert *); /* of what is t
 
 /* The next piece, empty at the end: for struct smtp_offer. */
 must_use err outbound_convert_read(void *convert, str *ret_piece, deadline);
+/* What is read begins anew: for a pass over it before it is sent. */
+void outbound_convert_rewind(void *convert);

@@ -221,8 +221,12 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
         return;
     }
     struct body body = {.message = &m, .arena = d->arena};
-    struct outbound_offer_mail mail = {
-        .envelope = m.envelope, .size = m.prefix.len + m.size, .read = read_body, .arg = &body};
+    struct outbound_offer_signing signing = {.sign = d->sign};
+    struct outbound_offer_mail mail = {.envelope = m.envelope,
+                                       .size = m.prefix.len + m.size,
+                                       .read = read_body,
+                                       .arg = &body,
+                                       .signing = &signing};
     struct outbound_bounce b = {.config = d->config,
                                 .message = &m,
                                 .mail = &mail,

@@ -1,4 +1,5 @@
 #include "outbound/offer.h"
+#include "base/log.h"
 #include "outbound/convert.h"
 #include <assert.h>
 #include <string.h>
@@ -17,6 +18,8 @@ struct window {
     struct smtp_verdict *verdicts;
     struct arena *scratch; /* replies, cut */
     uint64_t read_offset;
+    struct outbound_sign_source source;     /* what goes out below our signatures */
+    str fields;                             /* those, as far as they are not yet sent */
     struct smtp_reply last_kept, last_full; /* one reply is often many recipients' */
 };
 
@@ -83,6 +86,19 @@ static err read_piece(void *arg, str *ret_piece, deadline until)
                    ? e
                    : err_new(ERR_DAMAGED, "the message cannot be read just now");
     w->read_offset += ret_piece->len;
+    return NULL;
+}
+
+static void rewind_pieces(void *arg) { ((struct window *)arg)->read_offset = 0; }
+
+/* Our signatures, then what was signed. */
+static err read_signed(void *arg, str *ret_piece, deadline until)
+{
+    struct window *w = arg;
+    if (w->fields.len == 0)
+        return w->source.read(w->source.arg, ret_piece, until);
+    *ret_piece = w->fields;
+    w->fields = (str){0};
     return NULL;
 }
 
@@ -206,8 +222,57 @@ static err convert_content(struct window *w, struct smtp_offer *offer,
     offer->found &= (uint8_t)~FOUND_8BIT;
     offer->read = outbound_convert_read;
     offer->body = c;
+    w->source = (struct outbound_sign_source){outbound_convert_rewind, outbound_convert_read, c};
     *ret_convert = c;
     return NULL;
+}
+
+/* Once for all hosts and recipients of an attempt, unless something changed it for this host. */
+static err find_signatures(struct window *w, struct outbound_sign_result *ret_result)
+{
+    const struct outbound_offer_mail *m = w->offer->mail;
+    struct outbound_offer_signing *s = m->signing;
+    bool as_it_stands = w->source.read == read_piece;
+    if (as_it_stands && s->known) {
+        *ret_result = s->result;
+        return NULL;
+    }
+    TRY(outbound_sign_run(s->sign, m->envelope, &w->source, w->offer->arena, ret_result,
+                          deadline_after(OUTBOUND_SIGN_MS)));
+    w->source.rewind(w->source.arg);
+    if (ret_result->unsigned_why.len > 0)
+        log_warn("mail from <%.*s> leaves unsigned: %.*s", STR_ARG(m->envelope->sender),
+                 STR_ARG(ret_result->unsigned_why));
+    if (as_it_stands) {
+        s->result = *ret_result;
+        s->known = true;
+    }
+    return NULL;
+}
+
+/* After everything that changes what goes out: w->source is that. */
+static err sign_content(struct window *w, struct smtp_offer *offer)
+{
+    struct outbound_sign_result r = {0};
+    if (w->offer->mail->signing == NULL)
+        return NULL;
+    TRY(find_signatures(w, &r));
+    w->fields = r.fields;
+    offer->size += r.fields.len;
+    offer->read = read_signed;
+    offer->body = w;
+    return NULL;
+}
+
+/* Our trouble, so no other host is asked and the connection stays good. */
+static void set_unsigned(struct window *w, err e)
+{
+    char why[OUTBOUND_OFFER_TEXT_BYTES_MAX];
+    err_words(e, why, sizeof why);
+    str reason = arena_printf(w->offer->arena, "it cannot be signed now: %s", why);
+    struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.7.5", reason);
+    for (size_t i = 0; i < w->count; i++)
+        outbound_offer_set(&w->offer->rcpts[w->rcpts[i]], &v, NULL);
 }
 
 static err transact(struct window *w, size_t *left, size_t *left_count)
@@ -223,8 +288,18 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
                                .found = o->mail->envelope->found,
                                .read = read_piece,
                                .body = w};
+    w->source = (struct outbound_sign_source){rewind_pieces, read_piece, w};
     TRY(convert_content(w, &offer, &convert));
     smtp_refusal refusal = smtp_client_check(c, &offer);
+    err not_signed = refusal ? NULL : sign_content(w, &offer);
+    if (not_signed && not_signed->kind == ERR_CANCELED)
+        return not_signed;
+    if (not_signed) {
+        set_unsigned(w, not_signed);
+        return NULL;
+    }
+    if (refusal == NULL)
+        refusal = smtp_client_check(c, &offer); /* signatures count in its size */
     if (refusal) {
         set_unfit(w, refusal, left, left_count);
         return NULL;

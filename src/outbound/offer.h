@@ -6,11 +6,19 @@
  */
 #pragma once
 #include "outbound/connect.h"
+#include "outbound/sign.h"
 
 enum {
     OUTBOUND_OFFER_RCPTS_MAX = 1000,       /* in one transaction, when the host names no limit */
     OUTBOUND_OFFER_TEXT_BYTES_MAX = 500,   /* of a reply that is kept */
     OUTBOUND_OFFER_CONVERT_MS = 60 * 1000, /* for reading a mail twice from our disk */
+};
+
+/* Who signs it, and what one attempt knows already: the same bytes are signed once. */
+struct outbound_offer_signing {
+    struct outbound_sign *sign;
+    bool known;
+    struct outbound_sign_result result; /* of the mail as it stands */
 };
 
 /* What is to be sent. Its recipients are those that still wait. */
@@ -21,6 +29,7 @@ struct outbound_offer_mail {
      * read now, which is no fault of the host's. */
     err (*read)(void *arg, uint64_t offset, str *ret_piece, deadline);
     void *arg;
+    struct outbound_offer_signing *signing; /* NULL: it is not signed */
 };
 
 /* Who answered. */

@@ -18,6 +18,7 @@ struct outbound {
     struct outbound_options options;
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
+    struct outbound_sign *sign;
     struct table sites;
     struct gate changed;
     int running;
@@ -109,8 +110,11 @@ static void run_one(struct outbound *o, struct site *s, struct queue_delivery *d
                     struct arena *arena)
 {
     const struct config *config = o->options.config(o->options.config_arg);
-    struct outbound_deliver d = {
-        .options = &o->options, .config = config, .pool = &o->pool, .arena = arena};
+    struct outbound_deliver d = {.options = &o->options,
+                                 .config = config,
+                                 .pool = &o->pool,
+                                 .sign = o->sign,
+                                 .arena = arena};
     outbound_pool_set_limits(&o->pool, &config->outbound);
     outbound_deliver_run(&d, delivery);
     if (d.route_paused)
@@ -227,6 +231,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     gate_init(&o->changed);
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
+    o->sign = outbound_sign_open(options->keeper);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
@@ -244,6 +249,7 @@ void outbound_stop(struct outbound *o, int64_t grace_ms)
     group_close(&o->runners);
     group_close(&o->keeping);
     outbound_pool_release(&o->pool);
+    outbound_sign_close(o->sign);
     size_t position = 0;
     struct site *s;
     while ((s = table_next(&o->sites, &position)) != NULL) {

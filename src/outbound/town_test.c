@@ -39,10 +39,14 @@ static err hear_line(struct visit *v, str *ret_line)
         str input = net_input(v->conn);
         size_t end = str_find(input, '\n');
         if (end != STR_NONE) {
-            *ret_line = arena_str(v->server->town->arena, str_trim(str_slice(input, 0, end)));
+            str raw = str_slice(input, 0, end);
+            if (str_ends_nocase(raw, S("\r")))
+                raw.len--;
+            TRY(buf_add(&v->server->heard, raw));
+            TRY(buf_add_char(&v->server->heard, '\n'));
+            *ret_line = arena_str(v->server->town->arena, str_trim(raw));
             net_consume(v->conn, end + 1);
-            TRY(buf_add(&v->server->heard, *ret_line));
-            return buf_add_char(&v->server->heard, '\n');
+            return NULL;
         }
         TRY(net_fill(v->conn, DEADLINE_NEVER));
     }
