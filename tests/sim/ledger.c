@@ -278,13 +278,18 @@ static void check_fate(struct sim_mail *m)
     sim_trace_count(SIM_REFUSED_AND_TAKEN);
 }
 
+static bool begins_with_trace(str text)
+{
+    return str_starts(text, S("Received: ")) || str_starts(text, S("Authentication-Results: "));
+}
+
 /* Only trace fields of ours stand in front of it, and what a submission server adds. */
 static bool is_as_sent(const struct sim_mail *m, str content)
 {
     bool same = content.len >= m->content.len &&
                 str_eq(str_from(content, content.len - m->content.len), m->content);
     str before = str_slice(content, 0, content.len - (same ? m->content.len : 0));
-    return same && str_starts(before, S("Received: ")) && !str_contains(before, S("\r\n\r\n"));
+    return same && begins_with_trace(before) && !str_contains(before, S("\r\n\r\n"));
 }
 
 static str body_of(str content)
