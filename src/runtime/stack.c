@@ -35,14 +35,8 @@ static struct stack *map_stack(void)
     return s;
 }
 
-static void unmap_stack(struct stack *s)
-{
-    VALGRIND_STACK_DEREGISTER(s->valgrind_id);
-    munmap(s->bottom - STACK_GUARD_BYTES, STACK_BYTES + STACK_GUARD_BYTES);
-}
-
 /* A fiber leaves its last frames without returning from them: the sanitizer must not believe that
- * they are still there when the stack is used again. */
+ * they are still there when the stack is used again, or its addresses by somebody else. */
 static void forget_frames(struct stack *s)
 {
     (void)s;
@@ -51,16 +45,23 @@ static void forget_frames(struct stack *s)
 #endif
 }
 
+static void unmap_stack(struct stack *s)
+{
+    forget_frames(s);
+    VALGRIND_STACK_DEREGISTER(s->valgrind_id);
+    munmap(s->bottom - STACK_GUARD_BYTES, STACK_BYTES + STACK_GUARD_BYTES);
+}
+
 struct stack *stack_take(struct stack_pool *pool)
 {
     struct stack *s = pool->free;
     if (s) {
         pool->free = s->next;
         pool->count--;
+        forget_frames(s);
     } else {
-        s = map_stack(); /* where another stack may have been before */
+        s = map_stack();
     }
-    forget_frames(s);
     return s;
 }
 
