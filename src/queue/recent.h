@@ -8,7 +8,7 @@
 #pragma once
 #include "queue/segment.h"
 
-enum { QUEUE_RECENT_BYTES = 8 << 20 };
+enum { QUEUE_RECENT_BYTES = 2 << 20 };
 
 struct queue_recent;
 
