@@ -376,6 +376,10 @@ static const struct config_schema_key mailauth_keys[] = {
     VALUES(config, mailauth.sealers, mailauth.sealer_count, host, "sealers",
            .doc = "Domains whose ARC seal is believed when DMARC fails here and passed there, as "
                   "with mailing lists."),
+    VALUE(config, mailauth.seal, host, "seal", .normal_told = "nothing is sealed",
+          .doc = "A domain of ours that has an RSA key (`smtptool domain add`): mail that was "
+                 "judged and goes on to another server by SMTP leaves with an ARC seal of that "
+                 "domain."),
 };
 static const struct config_schema_group mailauth = {
     .name = "mailauth",

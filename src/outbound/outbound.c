@@ -18,7 +18,7 @@ struct outbound {
     struct outbound_options options;
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
-    struct outbound_sign *sign;
+    struct outbound_sign_keys *keys;
     struct table sites;
     struct gate changed;
     int running;
@@ -113,7 +113,7 @@ static void run_one(struct outbound *o, struct site *s, struct queue_delivery *d
     struct outbound_deliver d = {.options = &o->options,
                                  .config = config,
                                  .pool = &o->pool,
-                                 .sign = o->sign,
+                                 .keys = o->keys,
                                  .arena = arena};
     outbound_pool_set_limits(&o->pool, &config->outbound);
     outbound_deliver_run(&d, delivery);
@@ -231,7 +231,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     gate_init(&o->changed);
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
-    o->sign = outbound_sign_open(options->keeper);
+    o->keys = outbound_sign_keys_open(options->keeper);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
@@ -249,7 +249,7 @@ void outbound_stop(struct outbound *o, int64_t grace_ms)
     group_close(&o->runners);
     group_close(&o->keeping);
     outbound_pool_release(&o->pool);
-    outbound_sign_close(o->sign);
+    outbound_sign_keys_close(o->keys);
     size_t position = 0;
     struct site *s;
     while ((s = table_next(&o->sites, &position)) != NULL) {
