@@ -280,10 +280,12 @@ static const struct config_schema_key limits_keys[] = {
           .doc = "At a time, all listeners together."),
     VALUE(config, limits.per_address, int, "per_address", BETWEEN(1, 1000000), .normal = "100",
           .doc = "Connections of one address at a time."),
-    VALUE(config, limits.draft_memory_bytes, size, "draft_memory", BETWEEN(MIB, 1024 * GIB),
-          .normal = "256MiB",
-          .doc =
-              "Memory for all messages that are being received, headers too; beyond it 452 4.3.1."),
+    VALUE(
+        config, limits.draft_memory_bytes, size, "draft_memory", BETWEEN(MIB, 1024 * GIB),
+        .normal = "256MiB",
+        .doc =
+            "Memory for all messages that are being received, with their headers and what the DNS "
+            "says of them; beyond it 452 4.3.1."),
     VALUE(config, limits.free_space_bytes, size, "free_space", BETWEEN(0, 1024 * GIB),
           .normal = "64MiB", .doc = "With less on the disk no mail is taken (452 4.3.1)."),
     VALUE(config, limits.messages_per_connection, int, "messages_per_connection",

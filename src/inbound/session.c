@@ -324,6 +324,7 @@ static err ask_about(struct inbound_session *s, struct mailauth_judge *judge, st
     *ip = net_peer(s->smtp.conn);
     bool known = ip->family == ADDRESS_IP4 || ip->family == ADDRESS_IP6;
     dns_budget_init(&budget, c->dns.queries_per_message, c->dns.timeout_ms);
+    inbound_intake_count(s->intake, &budget);
     struct mailauth_ask ask = {.arena = arena,
                                .dns = s->in->dns,
                                .budget = &budget,
@@ -376,6 +377,9 @@ static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_ref
         return NULL;
     struct mailauth_judgement *j = ARENA_NEW(arena, struct mailauth_judgement);
     TRY(ask_about(s, judge, arena, j, until));
+    *ret_refused = inbound_intake_is_full(s->intake, a);
+    if (*ret_refused)
+        return NULL;
     s->judgement = j;
     s->verdict = inbound_verdict_of(&s->view->config->mailauth, s->rule, j);
     if (s->verdict != INBOUND_VERDICT_REJECT && s->verdict != INBOUND_VERDICT_DEFER)

@@ -38,37 +38,37 @@ static const char known_hosts[] =
 static const struct {
     const char *test, *zone;
 } mocks[] = {
-    {"testSPFMissingMXRecord",                   "seanthegeek.net A 192.0.2.1\n"                 },
-    {"testSPFMissingMXRecordMocked",             "seanthegeek.net A 192.0.2.1\n"                 },
+    {"testSPFMissingMXRecord",                          "seanthegeek.net A 192.0.2.1\n"                     },
+    {"testSPFMissingMXRecordMocked",                    "seanthegeek.net A 192.0.2.1\n"                     },
     {"testTooManyMxRecords",
      "a.example A 192.0.2.9\nexample.com MX 1 m1.example\nexample.com MX 2 m2.example\n"
      "example.com MX 3 m3.example\nexample.com MX 4 m4.example\nexample.com MX 5 m5.example\n"
      "example.com MX 6 m6.example\nexample.com MX 7 m7.example\nexample.com MX 8 m8.example\n"
-     "example.com MX 9 m9.example\nexample.com MX 11 m11.example\n"                              },
+     "example.com MX 9 m9.example\nexample.com MX 11 m11.example\n"                                         },
     {"testMxHostMissingARecords",
      "example.com MX 1 none1.example\nexample.com MX 2 none2.example\nexample.com MX 3 "
-     "none3.example\n"                                                                           },
-    {"testRedirectFollowed",                     "other.example TXT \"v=spf1 -all\"\n"           },
-    {"testRedirectTargetDnsException",           "other.example FAIL servfail\n"                 },
-    {"testSPFRecordNotFound",                    ""                                              },
+     "none3.example\n"                                                                                      },
+    {"testRedirectFollowed",                            "other.example TXT \"v=spf1 -all\"\n"               },
+    {"testRedirectTargetDnsException",                  "other.example FAIL servfail\n"                     },
+    {"testSPFRecordNotFound",                           ""                                                  },
     {"testSPFMultipleRecords",
-     "example.com TXT \"v=spf1 -all\"\nexample.com TXT \"v=spf1 ~all\"\n"                        },
-    {"testNXDOMAINReraises",                     ""                                              },
-    {"testDNSExceptionBecomesSPFRecordNotFound", "example.com FAIL servfail\n"                   },
+     "example.com TXT \"v=spf1 -all\"\nexample.com TXT \"v=spf1 ~all\"\n"                                   },
+    {"testNXDOMAINReraises",                            ""                                                  },
+    {"testDNSExceptionBecomesSPFRecordNotFound",        "example.com FAIL servfail\n"                       },
  /* DMARC */
-    {"testDMARCRecordStartsWithWhitespace",      "_dmarc.example.com TXT \" v=DMARC1; p=none\"\n"},
-    {"testDMARCMultipleRecords",                 "_dmarc.example.com TXT \"v=DMARC1; p=none\"\n_dmarc.example.com "
-     "TXT \"v=DMARC1; p=reject\"\n"                                                                 },
+    {"testDMARCRecordStartsWithWhitespace",             "_dmarc.example.com TXT \" v=DMARC1; p=none\"\n"    },
+    {"testDMARCMultipleRecords",                        "_dmarc.example.com TXT \"v=DMARC1; p=none\"\n_dmarc.example.com "
+                                 "TXT \"v=DMARC1; p=reject\"\n"             },
     {"testDMARCUnrelatedRecords",
-     "_dmarc.example.com TXT \"v=DMARC1; p=none\"\n_dmarc.example.com TXT \"v=spf1 -all\"\n"},
-    {"testApexFallbackWrongLocation",                                          "example.com TXT \"v=DMARC1; p=none\"\n"                                                             },
-    {"testDNSExceptionAtSelectorWraps",                                          "_dmarc.example.com FAIL servfail\n"},
+     "_dmarc.example.com TXT \"v=DMARC1; p=none\"\n_dmarc.example.com TXT \"v=spf1 -all\"\n"                },
+    {"testApexFallbackWrongLocation",                   "example.com TXT \"v=DMARC1; p=none\"\n"            },
+    {"testDNSExceptionAtSelectorWraps",                 "_dmarc.example.com FAIL servfail\n"                },
     {"testWalkReraisesDMARCError",
      "_dmarc.sub.example.com TXT \"v=DMARC1; p=none\"\n_dmarc.sub.example.com TXT \"v=DMARC1; "
-     "p=reject\"\n"                                                                  },
-    {"testUnrelatedRecordRaises",                                          "*._report._dmarc.example.com TXT \"v=spf1 -all\"\n"},
+     "p=reject\"\n"                                                                                         },
+    {"testUnrelatedRecordRaises",                       "*._report._dmarc.example.com TXT \"v=spf1 -all\"\n"},
     {"testUnrelatedRecordsBecomeUnverifiedDestination",
-     "example.com._report._dmarc.other.example.org TXT \"v=spf1 -all\"\n"                                            },
+     "example.com._report._dmarc.other.example.org TXT \"v=spf1 -all\"\n"                                   },
 };
 
 /* Where we see no mistake and the suite does, or the other way round; by the suite's test. */

@@ -89,12 +89,15 @@ static err check_within_share(struct checking *c)
 {
     struct dns_budget *budget = c->ask.budget;
     int kept = budget ? budget->questions_left / MAILAUTH_JUDGE_DMARC_SHARE : 0;
+    size_t kept_bytes = budget ? budget->bytes_left / MAILAUTH_JUDGE_DMARC_SHARE : 0;
     c->ask.until = without_dmarc_share(dns_budget_deadline(budget, c->ask.until));
-    if (budget)
-        budget->questions_left -= kept;
+    if (budget == NULL)
+        return check(c);
+    budget->questions_left -= kept;
+    budget->bytes_left -= kept_bytes;
     err e = check(c);
-    if (budget)
-        budget->questions_left += kept;
+    budget->questions_left += kept;
+    budget->bytes_left += kept_bytes;
     return e;
 }
 

@@ -173,6 +173,38 @@ TEST(mailauth_judge_keeps_a_share_for_dmarc)
     dkim_bench_close(&j.bench);
 }
 
+/* Four names with 60 KB of text each, and what SPF looks for. */
+static void add_fat_policy(struct buf *out)
+{
+    CHECK_DONE(buf_addf(out, "fat.example. TXT \"v=spf1 include:f0.example include:f1.example "
+                             "include:f2.example include:f3.example -all\"\n"),
+               "zone");
+    for (int i = 0; i < 16; i++) {
+        CHECK_DONE(buf_addf(out, "f%d.example. TXT", i / 4), "zone");
+        for (int part = 0; part < 60; part++)
+            CHECK_DONE(buf_addf(out, " \"%0250d\"", i), "zone");
+        CHECK_DONE(buf_addf(out, "\n"), "zone");
+    }
+    for (int i = 0; i < 4; i++)
+        CHECK_DONE(buf_addf(out, "f%d.example. TXT \"v=spf1 -all\"\n", i), "zone");
+}
+
+/* Attack 114: nor by what it makes the DNS say. */
+TEST(mailauth_judge_keeps_room_for_dmarc)
+{
+    struct judging j;
+    open_judging(&j, "192.0.2.1");
+    add_fat_policy(&j.bench.zone);
+    j.peer.sender = S("x@fat.example");
+    j.message = S(PLAIN("a@football.example.com"));
+    j.questions = 20;
+    judge(&j);
+    CHECK(j.out.spf.result == MAILAUTH_TEMPERROR, "SPF has no room for that much");
+    CHECK(j.out.dmarc.result == MAILAUTH_FAIL, "and DMARC has");
+    CHECK(j.out.disposition == MAILAUTH_DMARC_REJECT, "so it is refused");
+    dkim_bench_close(&j.bench);
+}
+
 /* Attack 114: fifty signatures, of which ten are looked at. */
 TEST(mailauth_judge_fifty_signatures)
 {

@@ -28,22 +28,27 @@ static err sign(void *state, const struct keeper_digest *d, struct buf *out, dea
                    : signer->sign(signer, d->bytes, out, until);
 }
 
-/* ---- what the host has --------------------------------------------------------------------- */
+static uint64_t announced_size(str line)
+{
+    uint64_t size = 0;
+    for (str word; line.len > 0;) {
+        str_split(line, ' ', &word, &line);
+        if (str_skip(&word, S("SIZE=")))
+            CHECK(str_to_u64(word, UINT64_MAX, &size), "SIZE");
+    }
+    return size;
+}
 
 str sign_test_heard(const struct town_server *s, struct arena *arena, uint64_t *ret_size)
 {
-    str rest = buf_str(&s->heard), line, head;
+    str rest = buf_str(&s->heard), line;
     struct buf out;
     buf_init(&out, 1 << 20);
     *ret_size = 0;
     do {
         str_split(rest, '\n', &line, &rest);
         if (str_starts(line, S("MAIL FROM:")))
-            for (str word = line; word.len > 0;) {
-                str_split(word, ' ', &head, &word);
-                if (str_skip(&head, S("SIZE=")) && !str_to_u64(head, UINT64_MAX, ret_size))
-                    CHECK(false, "SIZE");
-            }
+            *ret_size = announced_size(line);
     } while (rest.len > 0 && !str_eq(line, S("DATA")));
     for (str_split(rest, '\n', &line, &rest); rest.len > 0 && !str_eq(line, S("."));
          str_split(rest, '\n', &line, &rest)) {
