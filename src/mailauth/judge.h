@@ -14,6 +14,8 @@
  *
  * Of ARC nothing follows unless the newest sealer is one that we trust, and it says that DMARC
  * passed when the message was with it: then a failure of ours is what that sealer's changes made.
+ * When it says otherwise, and the sealer before it is trusted as well, that one is asked, and so
+ * on.
  */
 #pragma once
 #include "base/buf.h"
