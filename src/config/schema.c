@@ -208,8 +208,9 @@ static const struct config_schema_key domain_keys[] = {
           .doc = "The keys that sign mail from the domain."),
     VALUE(config_domain, judging, choice, "mailauth", .choices = judgings,
           .normal_told = "mailauth.policy",
-          .doc = "For mail to this domain, as mailauth.policy. A message to several domains is "
-                 "judged when any of them wants it, and then the least strict counts."),
+          .doc = "For mail to this domain, as mailauth.policy. Recipients in domains that want "
+                 "something else are told 452 4.5.3: they get the message in a transaction of "
+                 "their own."),
 };
 static const struct config_schema_group domains = {.name = "domains.NAME",
                                                    .keys = domain_keys,
