@@ -150,7 +150,7 @@ static void run_once(struct run *r, str zone_text, size_t piece)
 
 static void split(str input, str *ret_zone, struct run *r)
 {
-    const char *end = memmem(input.ptr, input.len, "\n\n", 2);
+    const char *end = input.len > 0 ? memmem(input.ptr, input.len, "\n\n", 2) : NULL;
     size_t at = end ? (size_t)(end - input.ptr) + 1 : 0;
     *ret_zone = str_slice(input, 0, at);
     str message = str_from(input, end ? at + 1 : 0), rest = message;
