@@ -20,6 +20,10 @@ enum { MINUTE_MS = 60 * 1000, SETS_BYTES_MAX = 1 << 20 };
 #define FOUND(arc)                                                                           \
     "Authentication-Results: mail.example.com;\r\n\tspf=pass\r\n\tsmtp.mailfrom=a; arc=" arc \
     "\r\n" RECEIVED
+#define EIGHT                                                                         \
+    "MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\n"                \
+    "Content-Transfer-Encoding: 8bit\r\nFrom: a@y.example\r\n\r\ngr\xc3\xbc\xc3\x9f " \
+    "hello\r\n.dot\r\n"
 #define MAIL "From: a@y.example\r\nSubject: hello\r\n\r\nhello\r\n.dot\r\n  \r\n\r\n"
 
 /* ---- reading what the way in has written ----------------------------------------------------- */
@@ -99,10 +103,10 @@ TEST(outbound_seal_key)
 static struct seal_case {
     const char *label, *config, *found; /* found: what the way in wrote; NULL: a chain of one set */
     enum envelope_origin origin;
-    unsigned sets;               /* that the host has */
-    enum mailauth_result result; /* of its chain */
-    const char *cv;              /* of the newest */
-    bool lmtp, busy, no_rsa, changed;
+    unsigned sets;                           /* that the host has */
+    enum mailauth_result result;             /* of its chain */
+    const char *cv;                          /* of the newest */
+    bool lmtp, busy, no_rsa, changed, eight; /* eight: 8-bit content, and a host that takes none */
 } seal_cases[] = {
     {.label = "passed on",
      .config = SEALING SMTP_ON,
@@ -121,19 +125,26 @@ static struct seal_case {
      .sets = 2,
      .result = MAILAUTH_FAIL,
      .cv = "cv=fail"},
+    {.label = "8 bits made seven",
+     .config = SEALING SMTP_ON,
+     .found = FOUND("none"),
+     .eight = true,
+     .sets = 1,
+     .result = MAILAUTH_PASS,
+     .cv = "cv=none"},
     {.label = "to a store next door",
      .config = SEALING LMTP_ON,
      .found = FOUND("none"),
-     .lmtp = true                                                                                                       },
+     .lmtp = true                                                                                                           },
     {.label = "not asked for",
      .config = "hostname: mail.example.com\n" SMTP_ON,
-     .found = FOUND("none")                                    },
-    {.label = "not judged",        .config = SEALING SMTP_ON,     .found = RECEIVED                                    },
-    {.label = "only Ed25519",.config = SEALING SMTP_ON,.found = FOUND("none"),.no_rsa = true                                                                                                          },
+     .found = FOUND("none")                                         },
+    {.label = "not judged",       .config = SEALING SMTP_ON,                            .found = RECEIVED                                            },
+    {.label = "only Ed25519",       .config = SEALING SMTP_ON,                .found = FOUND("none"),.no_rsa = true                                                                       },
     {.label = "submitted, so it is signed",
      .config = SEALING SMTP_ON,
      .found = FOUND("none"),
-     .origin = ORIGIN_SUBMISSION                                                          },
+     .origin = ORIGIN_SUBMISSION},
     {.label = "the keeper is busy",
      .config = SEALING SMTP_ON,
      .found = FOUND("none"),
@@ -173,14 +184,16 @@ static void deliver(struct town *t)
     struct arena *arena = now.bench.arena;
     uint64_t size;
     const char *found = c->found ? c->found : c->changed ? FOUND("fail") : FOUND("pass");
-    str content = c->found ? S(MAIL) : chain_of_one(c->changed);
+    str content = c->eight ? S(EIGHT) : c->found ? S(MAIL) : chain_of_one(c->changed);
     now.keys.busy = c->busy;
     now.keys.no_rsa = c->no_rsa;
     town_send(t, &(struct town_mail){.from = "a@y.example",
                                      .to = "b@example.net",
                                      .trace = found,
                                      .content = arena_chars(arena, content),
-                                     .origin = c->origin});
+                                     .origin = c->origin,
+                                     .declared = c->eight ? BODY_8BITMIME : BODY_7BIT,
+                                     .found = c->eight ? FOUND_8BIT : 0});
     town_wait(t, MINUTE_MS);
     now.bench.now_s = clock_real_ms() / 1000;
     if (c->busy) {
@@ -192,6 +205,7 @@ static void deliver(struct town *t)
     now.mail = sign_test_heard(&t->servers[0], arena, &size);
     CHECK(str_contains(now.mail, S("hello\r\n.dot")), c->label);
     CHECK(c->lmtp || size == now.mail.len, "SIZE counts the seal");
+    CHECK(str_is_ascii(now.mail), "a host without 8BITMIME has seven bits");
 }
 
 static void check_chain(void)
