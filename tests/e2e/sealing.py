@@ -1,6 +1,6 @@
 """Mail that came by MX and goes on to another server leaves with an ARC seal (mailauth.seal): dkimpy verifies
-our chains, and we go on with its; a broken chain ends; nobody adds to fifty sets; mailbox stores, hosts we trust
-and a configuration that is silent see none; new and removed keys count at once after a reload (attack 122)."""
+our chains, and we go on with its; a broken chain ends; nobody adds to fifty sets; mailbox stores and
+hosts we trust see none; a server behind us believes it; new and removed keys count at once after a reload (attack 122)."""
 import os
 import re
 import sys
@@ -18,7 +18,8 @@ except ImportError:
 CONTENT = (b"From: Alice <a@list.test>\r\nTo: b@here.test\r\nSubject: a  folded\r\n\tsubject\r\n"
            b"Date: Sat, 21 Nov 2026 08:48:16 +0000\r\nMessage-ID: <1@list.test>\r\n\r\n"
            b"Hello  there \r\n.a dot\r\n\r\n\r\n")
-ZONE = 'list.test TXT "v=spf1 ip4:127.0.0.1 -all"\n_dmarc.list.test TXT "v=DMARC1; p=reject"\n'
+ZONE = ('list.test TXT "v=spf1 ip4:127.0.0.1 -all"\n_dmarc.list.test TXT "v=DMARC1; p=reject"\n'
+        'far.test TXT "v=spf1 ip4:127.0.0.5 -all"\n_dmarc.far.test TXT "v=DMARC1; p=reject"\n')
 SETS_MAX = 50
 HOLDS = ("pass", True, True)
 
@@ -54,9 +55,12 @@ def zone_of(text):
 class Town:
     def __init__(self, report):
         self.report, self.sink, self.store = report, Sink(), Sink(lmtp=True)
+        self.behind = Server(relay={"trusted": ["127.0.0.9/32"]}, domains={"back.test": self.to(self.sink.port, "smtp")},
+                             mailauth={"policy": "enforce", "sealers": ["seal.test"]})
         self.server = Server(
             relay={"trusted": ["127.0.0.9/32"]}, mailauth={"seal": "seal.test"},
-            domains={"here.test": self.to(self.sink, "smtp"), "store.test": self.to(self.store, "lmtp")},
+            domains={"here.test": self.to(self.sink.port, "smtp"), "store.test": self.to(self.store.port, "lmtp"),
+                     "back.test": self.to(self.behind.mx, "smtp")},
             routes=[route("*", self.sink.port)])
         report.on_fail.append(self.server.show)
         self.text = ZONE
@@ -69,18 +73,19 @@ class Town:
         self.zone = write(os.path.join(self.server.folder, "zone.txt"), self.text)
 
     @staticmethod
-    def to(sink, scheme):
-        return {"deliver": f"{scheme}://127.0.0.1:{sink.port}?tls=none", "recipients": ["b"]}
+    def to(port, scheme):
+        return {"deliver": f"{scheme}://127.0.0.1:{port}?tls=none", "recipients": ["b"]}
 
-    def start(self, more=""):
-        self.server.start(wrapper=["sh", "-c", f'exec "$@" --dns-zone {self.zone} {more}', "sh"])
+    def start(self, more="", server=None):
+        wrapper = ["sh", "-c", f'exec "$@" --dns-zone {self.zone} {more}', "sh"]
+        (server or self.server).start(wrapper=wrapper)
 
-    def send(self, content, rcpt="b@here.test", source=None, sink=None):
+    def send(self, content, rcpt="b@here.test", source=None, sink=None, sender="a@list.test"):
         sink = sink or self.sink
         before = len(sink.kept())
         with Client(self.server.mx, source=source) as c:
             c.ehlo()
-            code = c.message("a@list.test", rcpt, content)
+            code = c.message(sender, rcpt, content)
         got = sink.wait(before + 1)
         return got[-1].data if len(got) > before else f"nothing came: {code}".encode()
 
@@ -161,6 +166,21 @@ def check_fifty(town, first):
     report.equal("fifty sets: dkimpy agrees", town.verify(now), HOLDS)
 
 
+def check_behind(town):
+    """A server of ours behind ours: SPF says nothing there any more, and it enforces policies."""
+    report, content = town.report, CONTENT.replace(b"list.test", b"far.test")
+    report.on_fail.append(town.behind.show)
+    town.start(server=town.behind)
+    with Client(town.behind.mx) as c:
+        c.ehlo()
+        code = c.message("a@far.test", "b@back.test", content)
+    report.equal("the server behind refuses it from anybody else", code.code, 550)
+    got = town.send(content, "b@back.test", source="127.0.0.5", sender="a@far.test")
+    report.check("and takes it on the word of the seal", b"Hello" in got and
+                 b"ARC of seal.test is believed" in got.split(b"\r\n\r\n", 1)[0], got)
+    town.behind.stop()
+
+
 def check_unsealed(town):
     report = town.report
     got = town.send(CONTENT, "b@store.test", sink=town.store)
@@ -201,6 +221,7 @@ def main():
     check_theirs(town)
     check_broken(town, first)
     check_fifty(town, first)
+    check_behind(town)
     check_unsealed(town)
     check_reload(town)
     town.server.stop()
