@@ -40,6 +40,7 @@ struct signing {
     struct buf header;
     str rest; /* of the piece in which the header ended */
     str domain;
+    bool remembered; /* the keys: they may be others by now */
     struct keeper_dkim_keys keys;
     struct keeper_signer signers[KEEPER_DKIM_KEYS_MAX];
     struct mailauth_dkim_plan plans[KEEPER_DKIM_KEYS_MAX];
@@ -102,6 +103,7 @@ static err find_keys(struct signing *g, str domain, deadline until)
     if (deadline_passed(s->until))
         forget_keys(s);
     const struct known *k = table_find(&s->known, domain);
+    g->remembered = k != NULL;
     if (k) {
         g->keys = copy_keys(&k->keys, g->scratch);
     } else {
@@ -259,6 +261,20 @@ static err run(struct signing *g, struct arena *arena, struct outbound_sign_resu
     return g->keys.count > 0 ? make_fields(g, arena, r, until) : NULL;
 }
 
+static err run_anew(struct outbound_sign *s, const struct envelope *env,
+                    const struct outbound_sign_source *source, struct arena *arena,
+                    struct outbound_sign_result *r, bool *ret_remembered, deadline until)
+{
+    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
+    struct signing *g = ARENA_NEW(scratch, struct signing);
+    *g = (struct signing){.sign = s, .envelope = env, .source = source, .scratch = scratch};
+    buf_init(&g->header, MESSAGE_HEADER_BYTES_MAX);
+    err e = run(g, arena, r, until);
+    *ret_remembered = g->remembered;
+    buf_release(&g->header);
+    return e;
+}
+
 err outbound_sign_run(struct outbound_sign *s, const struct envelope *env,
                       const struct outbound_sign_source *source, struct arena *arena,
                       struct outbound_sign_result *ret_result, deadline until)
@@ -268,12 +284,10 @@ err outbound_sign_run(struct outbound_sign *s, const struct envelope *env,
         *ret_result = r;
         return NULL;
     }
-    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
-    struct signing *g = ARENA_NEW(scratch, struct signing);
-    *g = (struct signing){.sign = s, .envelope = env, .source = source, .scratch = scratch};
-    buf_init(&g->header, MESSAGE_HEADER_BYTES_MAX);
-    err e = run(g, arena, &r, until);
-    buf_release(&g->header);
+    bool remembered = false;
+    err e = run_anew(s, env, source, arena, &r, &remembered, until);
+    if (e && e->kind == ERR_CONFIG && remembered) /* a key was changed: mail need not wait for it */
+        e = run_anew(s, env, source, arena, &r, &remembered, until);
     TRY(e);
     *ret_result = r;
     return NULL;
