@@ -1,5 +1,6 @@
 #include "cli/domain_keys.h"
 #include "account/command.h"
+#include "account/rotation_files.h"
 #include "account/secret.h"
 #include "dns/name.h"
 #include "mailauth/dkim_private.h"
@@ -219,12 +220,13 @@ struct removing {
     size_t count;
 };
 
+/* Those of a rotation, too. */
 static err remove_key(void *arg, str name)
 {
     struct removing *r = arg;
     CLEANUP(buf_release) struct buf path;
     buf_init(&path, PATH_BYTES_MAX);
-    if (!is_key(name))
+    if (!account_rotation_files_ours(name))
         return NULL;
     TRY(buf_addf(&path, "%s/%.*s", r->folder, STR_ARG(name)));
     if (unlink(buf_chars(&path)) != 0)
