@@ -45,7 +45,7 @@ void cli_change_make_plan(const struct cli_change *c, struct cli_change_plan *re
         plan_new_name(c, ret_plan);
         return;
     }
-    bool slow = c->ttl_s > CLI_CHANGE_QUICK_TTL_S;
+    bool slow = !c->absent && c->ttl_s > CLI_CHANGE_QUICK_TTL_S;
     int64_t old_ms = (int64_t)c->ttl_s * 1000;
     int64_t quick_ms = slow ? (int64_t)CLI_CHANGE_QUICK_TTL_S * 1000 : old_ms;
     p.earliest_ms = slow ? c->now_ms + old_ms : c->now_ms;
@@ -88,20 +88,20 @@ const char *cli_change_words(enum cli_change_kind kind, enum cli_change_step ste
         [CLI_CHANGE_DKIM] =
             {
                              "\"smtptool dkim rotate\" makes new keys under new selectors and prints their "
-                             "records", "",
+                "records", "",
                              "publish them; the records of the old keys stay as they are",                             "all see them: \"smtptool dkim rotate\" has the new keys sign",
                              "\"smtptool dkim rotate\" removes the old keys; remove their records, or empty "
-                             "their p=",                                                                                                                                                                                                                                        "",
+                "their p=",                                                                                                                                                                                                                                                     "",
                              },
         [CLI_CHANGE_IP] =
             {
                              "give the new address a PTR record with the host's name, and name it in SPF beside "
-                             "the old "
+                "the old "
                 "one",                    "publish the same addresses with a TTL of 300",
                              "publish the new address, with a TTL of 300; the host goes on listening on the old "
-                             "one",                                                                        "all see the new address: send from it",
+                "one",                                                                                     "all see the new address: send from it",
                              "once nothing sent from the old address waits anywhere: take it out of SPF, and "
-                             "let it go",                                                                                                                                                                                                                                                "publish the new address with its old, longer TTL",
+                "let it go",                                                                                                                                                                                                                                                "publish the new address with its old, longer TTL",
                              },
     };
     return words[kind][step];

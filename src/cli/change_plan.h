@@ -21,6 +21,7 @@ struct cli_change {
     int64_t now_ms;
     int64_t at_ms;  /* when it is to happen; 0: as soon as it can */
     uint32_t ttl_s; /* the longest that the records have now; DKIM: or that of "there is none" */
+    bool absent;    /* there are none yet, and the TTL is that of "there is none" */
     int64_t give_up_ms; /* for how long our queue tries to deliver */
 };
 

@@ -69,7 +69,7 @@ const char cmd_dkim_help[] =
     "  smtptool dkim dns --key s2026.pem --domain example.com --selector s2026\n"
     "  smtptool dkim sign --domain example.com --key s2026=s2026.pem mail.eml > signed.eml\n"
     "  smtptool dkim verify --dns-zone planned.zone signed.eml\n"
-    "  smtptool dkim rotate example.com > new.records\n";
+    "  smtptool dkim rotate example.com\n";
 
 enum { DKIM_PEM_BYTES_MAX = MAILAUTH_DKIM_PRIVATE_PEM_BYTES_MAX, DKIM_TEXT_BYTES_MAX = 1 << 20 };
 

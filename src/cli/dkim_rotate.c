@@ -88,8 +88,8 @@ static err check_configuration(const struct cli_rotate *r)
 
 static err begin(struct cli_rotate *r)
 {
-    struct cli_domain_key keys[CLI_DOMAIN_KEYS_MAX];
-    str old[CLI_DOMAIN_KEYS_MAX], fresh[2];
+    struct cli_domain_key *keys = ARENA_ARRAY(r->arena, struct cli_domain_key, CLI_DOMAIN_KEYS_MAX);
+    str *old = ARENA_ARRAY(r->arena, str, CLI_DOMAIN_KEYS_MAX), fresh[2];
     size_t count = 0;
     TRY(check_configuration(r));
     TRY(cli_domain_keys_read(r->config, r->domain, r->arena, keys, &count));

@@ -31,8 +31,11 @@ static void print_txt(str name, str text)
     putchar('\n');
 }
 
-static const char *answer_words(enum account_rotation_records records)
+static const char *answer_words(const struct cli_rotate_key *k,
+                                enum account_rotation_records records)
 {
+    if (records == ACCOUNT_ROTATION_MIXED && k->record.len == 0)
+        return "still there";
     static const char *const words[] = {
         [ACCOUNT_ROTATION_UNKNOWN] = "could not be asked",
         [ACCOUNT_ROTATION_LIVE] = "published",
@@ -49,8 +52,9 @@ static void print_looks(const struct cli_rotate *r, const struct cli_rotate_key 
     for (size_t i = 0; i < count && r->questions && !r->cli->quiet; i++)
         for (size_t j = 0; j < q[i].said_count; j++) {
             const struct cli_live_said *said = &q[i].said[j];
-            printf("  %.*s: %s", STR_ARG(keys[i].selector),
-                   answer_words(cli_rotate_judge_answer(&keys[i], &said->answer, r->arena)));
+            printf(
+                "  %.*s: %s", STR_ARG(keys[i].selector),
+                answer_words(&keys[i], cli_rotate_judge_answer(&keys[i], &said->answer, r->arena)));
             if (said->answer.status == DNS_OK)
                 printf(", TTL %u s", said->answer.ttl);
             printf(" (asked: %.*s)\n", STR_ARG(said->who));
