@@ -1,5 +1,6 @@
 #include "account/keeper_process.h"
 #include "account/keeper_remote.h"
+#include "account/rotation_watch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -11,6 +12,7 @@
 #include "runtime/confine.h"
 #include "runtime/fiber.h"
 #include "runtime/thread.h"
+#include <errno.h>
 #include <libgen.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +27,7 @@ enum {
     SERVE_RELOAD_MS_MAX =
         2 * KEEPER_PROCESS_ANSWER_MS_MAX, /* one under way, and the one asked for */
     SERVE_RELOAD_LOOK_MS = 20,
+    SERVE_OVERDUE_S = 24 * 3600,
     SERVE_TOLD_BYTES_MAX = 256 << 10,
     SERVE_WHY_BYTES = 512,
 };
@@ -327,13 +330,45 @@ static void admin_stop(void *arg)
     kill(getpid(), SIGTERM);
 }
 
+static void tell_one_overdue(void *arg, str why)
+{
+    struct serving *s = arg;
+    log_warn("%.*s", STR_ARG(why));
+    service_rotation_overdue(s->service, why);
+}
+
+/* Changes of keys that nobody goes on with. They lie where only the keeper may look. */
+static void tell_overdue(struct serving *s)
+{
+    char why[KEEPER_PROCESS_WHY_BYTES_MAX] = "";
+    err e = NULL;
+    if (s->one_process)
+        e = account_rotation_watch(s->config->state, clock_real_ms(), tell_one_overdue, s);
+    for (size_t i = 0; !s->one_process && e == NULL && i < ACCOUNT_ROTATION_WATCH_MAX; i++) {
+        e = keeper_process_overdue(&s->process, i, why);
+        if (e == NULL && why[0] == '\0')
+            break;
+        if (e == NULL)
+            tell_one_overdue(s, str_of(why));
+    }
+    if (e)
+        log_err(e, "it could not be seen whether a change of keys is overdue");
+    err_forget();
+}
+
 static void obey_signals(struct serving *s, const sigset_t *signals)
 {
-    int number;
-    while (sigwait(signals, &number) == 0) {
-        if (number != SIGHUP)
+    const struct timespec day = {.tv_sec = SERVE_OVERDUE_S};
+    for (;;) {
+        tell_overdue(s); /* at the start, after a reload, and every day */
+        int number;
+        do
+            number = sigtimedwait(signals, NULL, &day);
+        while (number < 0 && errno == EINTR);
+        if (number > 0 && number != SIGHUP)
             break;
-        reload_from_signal(s);
+        if (number == SIGHUP)
+            reload_from_signal(s);
     }
     log_info("stopping");
 }

@@ -353,6 +353,12 @@ void service_config_refused(struct service *s, str reason)
     event_emit(&s->events, &e);
 }
 
+void service_rotation_overdue(struct service *s, str reason)
+{
+    struct event e = {.kind = EVENT_ROTATION_OVERDUE, .reason = reason};
+    event_emit(&s->events, &e);
+}
+
 /* One after the other: the first sees whether somebody else listens there already. */
 static err prepare(struct service *s)
 {

@@ -40,7 +40,6 @@ struct signing {
     struct buf header;
     str rest; /* of the piece in which the header ended */
     str domain;
-    bool remembered; /* the keys: they may be others by now */
     struct keeper_dkim_keys keys;
     struct keeper_signer signers[KEEPER_DKIM_KEYS_MAX];
     struct mailauth_dkim_plan plans[KEEPER_DKIM_KEYS_MAX];
@@ -103,7 +102,6 @@ static err find_keys(struct signing *g, str domain, deadline until)
     if (deadline_passed(s->until))
         forget_keys(s);
     const struct known *k = table_find(&s->known, domain);
-    g->remembered = k != NULL;
     if (k) {
         g->keys = copy_keys(&k->keys, g->scratch);
     } else {
@@ -263,14 +261,13 @@ static err run(struct signing *g, struct arena *arena, struct outbound_sign_resu
 
 static err run_anew(struct outbound_sign *s, const struct envelope *env,
                     const struct outbound_sign_source *source, struct arena *arena,
-                    struct outbound_sign_result *r, bool *ret_remembered, deadline until)
+                    struct outbound_sign_result *r, deadline until)
 {
     CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
     struct signing *g = ARENA_NEW(scratch, struct signing);
     *g = (struct signing){.sign = s, .envelope = env, .source = source, .scratch = scratch};
     buf_init(&g->header, MESSAGE_HEADER_BYTES_MAX);
     err e = run(g, arena, r, until);
-    *ret_remembered = g->remembered;
     buf_release(&g->header);
     return e;
 }
@@ -284,10 +281,9 @@ err outbound_sign_run(struct outbound_sign *s, const struct envelope *env,
         *ret_result = r;
         return NULL;
     }
-    bool remembered = false;
-    err e = run_anew(s, env, source, arena, &r, &remembered, until);
-    if (e && e->kind == ERR_CONFIG && remembered) /* a key was changed: mail need not wait for it */
-        e = run_anew(s, env, source, arena, &r, &remembered, until);
+    err e = run_anew(s, env, source, arena, &r, until);
+    if (e && e->kind == ERR_CONFIG) /* keys were changed meanwhile: mail need not wait */
+        e = run_anew(s, env, source, arena, &r, until);
     TRY(e);
     *ret_result = r;
     return NULL;

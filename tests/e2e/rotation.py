@@ -1,5 +1,6 @@
 """A domain's keys are changed while mail flows: every message at the sink verifies with the zone as it
 stands then, whatever is published, refused, killed or given up meanwhile."""
+import calendar
 import json
 import os
 import random
@@ -310,6 +311,66 @@ def check_usage(report, r):
     report.equal("nothing was begun", r.status()["phase"], "none")
 
 
+def check_overdue(report, r, server):
+    """A rotation that nobody goes on with is told by the server: at its start, and after a reload."""
+    r.now = int(time.time()) - 8 * DAY
+    r.expect("begun eight days ago", 1, "publish")
+    for number, mode in enumerate((["--one-process"], []), 1):
+        server.start(wrapper=["sh", "-c", 'exec "$@" ' + " ".join(mode), "sh"])
+        told = until(10, lambda n=number: len(server.events("rotation_overdue")) == n)
+        report.check(f"it is overdue {mode}", told, server.events("rotation_overdue"))
+        if not mode:
+            break
+        server.stop()
+    reason = server.events("rotation_overdue")[-1]["reason"]
+    report.check("which, and what to do", reason.startswith(DOMAIN + ": ") and
+                 f"smtptool dkim rotate {DOMAIN}" in reason, reason)
+    report.check("in the log, too", reason in server.stderr(), reason)
+    report.equal("reload", server.tool("config", "reload").returncode, 0)
+    report.check("it is told again", until(10, lambda: len(server.events("rotation_overdue")) == 3))
+    r.expect("given up", 0, "none", "--abort")
+    server.tool("config", "reload")
+    until(10, lambda: len(server.events("config_reloaded")) >= 2)
+    server.stop()
+    report.equal("and not any more", len(server.events("rotation_overdue")), 3)
+
+
+def check_plan(report, server, zone):
+    """Times follow from the TTLs as they are."""
+    def plan(*args):
+        done = server.tool("domain", "plan-change", DOMAIN, "--dns-zone", zone.path, "--json", *args)
+        lines = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        return done.returncode, lines
+
+    def seconds(text):
+        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%S.000Z"))
+
+    zone.records[DOMAIN] = "MX 10 mail.test."
+    zone.save()
+    code, (mx, dkim) = plan("--mx", "--dkim")
+    at = {s["step"]: seconds(s["at"]) for s in mx["steps"]}
+    report.equal("plan: done", code, 0)
+    report.equal("plan: shorten one old TTL ahead", at["change"] - at["shorten"], OLD_TTL)
+    report.equal("plan: then it is quick", at["seen"] - at["change"], 300)
+    report.equal("plan: a new key has its own name", [s["step"] for s in dkim["steps"]],
+                 ["prepare", "change", "seen", "remove"])
+    soon = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 600))
+    code, (late,) = plan("--mx", "--at", soon)
+    report.equal("plan: too soon", (code, late["too_soon"]), (1, True))
+    report.equal("plan: in the past", plan("--mx", "--at", "2020-01-01T00:00Z")[0], 64)
+    report.equal("plan: of nothing", plan()[0], 64)
+    zone.failing = {DOMAIN}
+    zone.save()
+    report.equal("plan: the DNS fails", plan("--mx")[0], 2)
+    zone.failing = set()
+    zone.save()
+    done = server.tool("domain", "check", DOMAIN, "--dns-zone", zone.path, "--json")
+    found = {f["record"]: f for f in map(json.loads, done.stdout.decode().splitlines())}
+    report.check("check: a long TTL", found["MX"]["ttl"] == OLD_TTL and found["MX"]["slow"] and
+                 "--mx" in found["MX"]["advice"], found["MX"])
+    report.equal("check: a record that is missing", found["SPF"]["state"], "missing")
+
+
 def main():
     need_program()
     report, sink = Report(), Sink()
@@ -331,6 +392,8 @@ def main():
     report.equal(f"each of {postman.judged} messages verified when it came", postman.bad, [])
     report.check("there was mail all the time", postman.judged > 50, postman.judged)
     server.stop()
+    check_overdue(report, rotation, server)
+    check_plan(report, server, zone)
     return report.finish()
 
 

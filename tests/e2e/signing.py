@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 
-from _check import Report, need_program, write
+from _check import Report, need_program, until, write
 from _server import Server, route
 from _smtp import Client, Sink
 
@@ -124,6 +124,7 @@ def check_reload(report, server, sink):
     report.equal("a broken key is refused", done.returncode, 78)
     report.check("and it is said why", b"the key x of second.example" in done.stderr, done.stderr)
     report.check("in the log, too", "the key x of second.example" in server.stderr(), server.stderr())
+    until(10, lambda: server.events("config_refused"))
     report.equal("it is one event", len(server.events("config_refused")), 1)
     got = send(server.relay, sink, "a@test.example", "b@elsewhere.test", CONTENT)
     report.equal("the old ones go on", verify(server, "test.example", got), BOTH)
