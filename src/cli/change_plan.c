@@ -38,7 +38,7 @@ static void plan_new_name(const struct cli_change *c, struct cli_change_plan *re
     *ret_plan = p;
 }
 
-void cli_change_make_plan(const struct cli_change *c, struct cli_change_plan *ret_plan)
+void cli_change_plan_make(const struct cli_change *c, struct cli_change_plan *ret_plan)
 {
     struct cli_change_plan p = {0};
     if (c->kind == CLI_CHANGE_DKIM) {
@@ -70,7 +70,7 @@ void cli_change_make_plan(const struct cli_change *c, struct cli_change_plan *re
     *ret_plan = p;
 }
 
-const char *cli_change_words(enum cli_change_kind kind, enum cli_change_step step)
+const char *cli_change_plan_words(enum cli_change_kind kind, enum cli_change_step step)
 {
     static const char *const words[][6] = {
         [CLI_CHANGE_MX] =
@@ -107,13 +107,13 @@ const char *cli_change_words(enum cli_change_kind kind, enum cli_change_step ste
     return words[kind][step];
 }
 
-const char *cli_change_kind_name(enum cli_change_kind kind)
+const char *cli_change_plan_kind_name(enum cli_change_kind kind)
 {
     static const char *const names[] = {"mx", "spf", "dkim", "ip"};
     return names[kind];
 }
 
-const char *cli_change_step_name(enum cli_change_step step)
+const char *cli_change_plan_step_name(enum cli_change_step step)
 {
     static const char *const names[] = {"prepare", "shorten", "change",
                                         "seen",    "remove",  "lengthen"};

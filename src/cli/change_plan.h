@@ -45,9 +45,9 @@ struct cli_change_plan {
     bool too_soon;
 };
 
-void cli_change_make_plan(const struct cli_change *, struct cli_change_plan *ret_plan);
+void cli_change_plan_make(const struct cli_change *, struct cli_change_plan *ret_plan);
 
 /* What to do in that step, in words for that kind of change. */
-const char *cli_change_words(enum cli_change_kind, enum cli_change_step);
-const char *cli_change_kind_name(enum cli_change_kind); /* "mx" */
-const char *cli_change_step_name(enum cli_change_step); /* "shorten" */
+const char *cli_change_plan_words(enum cli_change_kind, enum cli_change_step);
+const char *cli_change_plan_kind_name(enum cli_change_kind); /* "mx" */
+const char *cli_change_plan_step_name(enum cli_change_step); /* "shorten" */

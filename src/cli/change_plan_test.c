@@ -10,7 +10,8 @@ enum { MINUTE = 60, HOUR = 3600, DAY = 86400 };
 static void say(const struct cli_change_plan *p, struct buf *out)
 {
     for (size_t i = 0; i < p->count; i++)
-        CHECK_DONE(buf_addf(out, "%s%s+%lld", i ? " " : "", cli_change_step_name(p->steps[i].step),
+        CHECK_DONE(buf_addf(out, "%s%s+%lld", i ? " " : "",
+                            cli_change_plan_step_name(p->steps[i].step),
                             (long long)(p->steps[i].at_ms / 1000 - NOW)),
                    "a step");
 }
@@ -67,7 +68,7 @@ TEST(cli_change_plan)
         };
         struct buf steps;
         buf_init(&steps, 1024);
-        cli_change_make_plan(&change, &plan);
+        cli_change_plan_make(&change, &plan);
         say(&plan, &steps);
         CHECK_STR(buf_str(&steps), cases[i].steps, cases[i].label);
         CHECK(plan.too_soon == cases[i].too_soon, cases[i].label);
@@ -75,7 +76,7 @@ TEST(cli_change_plan)
         CHECK(plan.seen_ms == (NOW + cases[i].seen_s) * 1000, cases[i].label);
         for (size_t j = 0; j < plan.count; j++) {
             CHECK(j == 0 || plan.steps[j - 1].at_ms <= plan.steps[j].at_ms, "in order");
-            CHECK(cli_change_words(change.kind, plan.steps[j].step)[0] != '\0', "in words");
+            CHECK(cli_change_plan_words(change.kind, plan.steps[j].step)[0] != '\0', "in words");
         }
         buf_release(&steps);
     }

@@ -334,7 +334,7 @@ static void tell_one_overdue(void *arg, str why)
 {
     struct serving *s = arg;
     log_warn("%.*s", STR_ARG(why));
-    service_rotation_overdue(s->service, why);
+    service_rotation_late(s->service, why);
 }
 
 /* Changes of keys that nobody goes on with. They lie where only the keeper may look. */

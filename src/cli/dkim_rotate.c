@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/admin_client.h"
 #include "cli/domain_keys.h"
+#include "cli/rotate_report.h"
 #include "dns/name.h"
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,7 +104,7 @@ static err begin(struct cli_rotate *r)
     *probe = *r->state;
     for (size_t i = 0; i < count && probe->used_count < ACCOUNT_ROTATION_USED_MAX; i++)
         probe->used[probe->used_count++] = old[i];
-    TRY(cli_rotate_choose(probe, r->options->word, r->now_ms, r->arena, fresh));
+    TRY(cli_rotate_keys_choose(probe, r->options->word, r->now_ms, r->arena, fresh));
     TRY(account_rotation_begin(r->state, old, count, fresh, 2, r->now_ms));
     return save(r);
 }
@@ -115,15 +116,15 @@ static err load_keys(struct cli_rotate *r)
     const struct account_rotation *s = r->state;
     r->fresh_count = s->fresh_count;
     r->old_count = s->old_count;
-    TRY(cli_rotate_load(r->folder, r->domain, s->fresh, s->fresh_count, r->arena, r->fresh));
-    return cli_rotate_load(r->folder, r->domain, s->old, s->old_count, r->arena, r->old);
+    TRY(cli_rotate_keys_load(r->folder, r->domain, s->fresh, s->fresh_count, r->arena, r->fresh));
+    return cli_rotate_keys_load(r->folder, r->domain, s->old, s->old_count, r->arena, r->old);
 }
 
 static void judge(struct cli_rotate *r, struct cli_rotate_key *keys, size_t count,
                   const struct cli_live_question *q)
 {
     for (size_t i = 0; i < count; i++) {
-        keys[i].live = cli_rotate_judge(&keys[i], &q[i], r->options->live.resolver, r->arena);
+        keys[i].live = cli_rotate_keys_judge(&keys[i], &q[i], r->options->live.resolver, r->arena);
         if (q[i].negative_ttl > r->look.negative_ttl)
             r->look.negative_ttl = q[i].negative_ttl;
     }
@@ -144,8 +145,8 @@ static int ask_dns(struct cli_rotate *r)
     const struct cli_live_question *old = r->questions + r->fresh_count;
     judge(r, r->fresh, r->fresh_count, r->questions);
     judge(r, r->old, r->old_count, old);
-    r->look.fresh = cli_rotate_join(r->fresh, r->fresh_count);
-    r->look.old = cli_rotate_join(r->old, r->old_count);
+    r->look.fresh = cli_rotate_keys_join(r->fresh, r->fresh_count);
+    r->look.old = cli_rotate_keys_join(r->old, r->old_count);
     for (size_t i = 0; i < r->old_count; i++)
         if (cli_live_ttl(&old[i]) > r->look.old_ttl)
             r->look.old_ttl = cli_live_ttl(&old[i]);
@@ -177,7 +178,7 @@ static err act(struct cli_rotate *r)
 {
     /* A key that cannot be read must not come where the server would have to read it. */
     TRY(r->state->phase == ACCOUNT_ROTATION_SWITCH ? load_keys(r) : NULL);
-    TRY(account_rotation_files_apply(r->folder, r->state, &cli_rotate_maker));
+    TRY(account_rotation_files_apply(r->folder, r->state, &cli_rotate_keys_maker));
     if (r->state->phase == ACCOUNT_ROTATION_PUBLISH)
         TRY(give_keys_to_owner(r));
     if (r->state->phase == ACCOUNT_ROTATION_SWITCH)
@@ -248,7 +249,7 @@ static int run_round(struct cli_rotate *r)
     if (code != CLI_OK)
         return code;
     cli_rotate_report(r);
-    return cli_rotate_exit(r);
+    return cli_rotate_report_exit(r);
 }
 
 /* ---- waiting --------------------------------------------------------------------------------- */

@@ -4,7 +4,7 @@
  * was reached is on disk before anything is done about it, so a run may be cut short anywhere.
  */
 #pragma once
-#include "cli/rotate_keys.h"
+#include "cli/live.h"
 
 struct cli_dkim_rotate_options {
     struct cli_live_options live;
@@ -15,28 +15,3 @@ struct cli_dkim_rotate_options {
 
 /* Returns what to exit with; what is wrong is told. */
 int cli_dkim_rotate(struct cli *, const char *name, const struct cli_dkim_rotate_options *);
-
-/* ---- for rotate_report.c --------------------------------------------------------------------- */
-
-struct cli_rotate {
-    struct cli *cli;
-    const struct cli_dkim_rotate_options *options;
-    const struct config *config;
-    struct arena *arena; /* of this round */
-    str domain;
-    const char *folder; /* STATE/dkim/NAME, open */
-    int folder_fd;
-    int64_t now_ms;
-    struct account_rotation *state;
-    struct cli_rotate_key fresh[ACCOUNT_ROTATION_KEYS_MAX], old[ACCOUNT_ROTATION_KEYS_MAX];
-    size_t fresh_count, old_count;       /* also when the state is NONE by now */
-    struct cli_live_question *questions; /* of the new ones, then of the old ones; NULL: none */
-    struct account_rotation_look look;
-    bool aborted, finished, clock_was_back, no_server;
-    char not_told[300]; /* why the server could not be told; "": it was, or there was no need */
-};
-
-/* To stdout, as text or as JSON. */
-void cli_rotate_report(const struct cli_rotate *);
-/* 0: nothing is to be done by a person now; CLI_FINDINGS: something is; … */
-int cli_rotate_exit(const struct cli_rotate *);

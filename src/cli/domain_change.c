@@ -115,14 +115,14 @@ static void print_json(const struct change *c, const struct belief *b,
     json_t *steps = json_array();
     for (size_t i = 0; i < p->count; i++)
         json_array_append_new(steps, json_pack("{ss,so,ss}", "step",
-                                               cli_change_step_name(p->steps[i].step), "at",
+                                               cli_change_plan_step_name(p->steps[i].step), "at",
                                                time_json(p->steps[i].at_ms), "text",
-                                               cli_change_words(c->kind, p->steps[i].step)));
+                                               cli_change_plan_words(c->kind, p->steps[i].step)));
     cli_print_json(json_pack("{so,ss,sI,sb,so,so,so,so,sb}", "domain", cli_json_str(c->domain),
-                             "kind", cli_change_kind_name(c->kind), "ttl", (json_int_t)b->ttl_s,
-                             "ttl_whole", (int)b->whole, "records", records_json(c), "steps", steps,
-                             "earliest", time_json(p->earliest_ms), "seen", time_json(p->seen_ms),
-                             "too_soon", (int)p->too_soon));
+                             "kind", cli_change_plan_kind_name(c->kind), "ttl",
+                             (json_int_t)b->ttl_s, "ttl_whole", (int)b->whole, "records",
+                             records_json(c), "steps", steps, "earliest", time_json(p->earliest_ms),
+                             "seen", time_json(p->seen_ms), "too_soon", (int)p->too_soon));
 }
 
 static void print_records(const struct change *c)
@@ -147,14 +147,14 @@ static void print_step(const struct change *c, enum cli_change_step step, int64_
     cli_when_length(at_ms - c->now_ms, length);
     bool now = at_ms == c->now_ms;
     printf("%s  %s%-14s %s\n", at, now ? "" : "in ", now ? "now" : length,
-           cli_change_words(c->kind, step));
+           cli_change_plan_words(c->kind, step));
 }
 
 static void print_plan(const struct change *c, const struct belief *b,
                        const struct cli_change_plan *p)
 {
     char earliest[CLI_WHEN_BYTES];
-    printf("%.*s, change of %s:\n", STR_ARG(c->domain), cli_change_kind_name(c->kind));
+    printf("%.*s, change of %s:\n", STR_ARG(c->domain), cli_change_plan_kind_name(c->kind));
     print_records(c);
     if (!b->whole)
         puts("  (no name server of the zone could be asked itself: these may be the rest of a "
@@ -187,7 +187,7 @@ static int plan_one(struct change *c)
     struct belief b = weigh(c);
     if (!b.known) {
         cli_fail("%.*s: the DNS could not say for how long its records are believed now (%s)",
-                 STR_ARG(c->domain), cli_change_kind_name(c->kind));
+                 STR_ARG(c->domain), cli_change_plan_kind_name(c->kind));
         return CLI_UNKNOWN;
     }
     struct cli_change change = {
@@ -199,7 +199,7 @@ static int plan_one(struct change *c)
         .give_up_ms = c->config->retry.give_up_ms,
     };
     struct cli_change_plan plan;
-    cli_change_make_plan(&change, &plan);
+    cli_change_plan_make(&change, &plan);
     if (c->cli->json)
         print_json(c, &b, &plan);
     else

@@ -20,7 +20,7 @@ static err make(void *arg, str selector, struct buf *out_pem)
     return mailauth_dkim_private_make(ed25519 ? MAILAUTH_DKIM_ED25519 : MAILAUTH_DKIM_RSA, out_pem);
 }
 
-const struct account_rotation_maker cli_rotate_maker = {make, NULL};
+const struct account_rotation_maker cli_rotate_keys_maker = {make, NULL};
 
 static void name_pair(struct arena *arena, const char *word, const char *more, str ret_selectors[2])
 {
@@ -28,8 +28,8 @@ static void name_pair(struct arena *arena, const char *word, const char *more, s
     ret_selectors[1] = arena_printf(arena, "e%s%s", word, more);
 }
 
-err cli_rotate_choose(const struct account_rotation *r, const char *word, int64_t now_ms,
-                      struct arena *arena, str ret_selectors[2])
+err cli_rotate_keys_choose(const struct account_rotation *r, const char *word, int64_t now_ms,
+                           struct arena *arena, str ret_selectors[2])
 {
     char date[DATE_CHARS], more[2] = "";
     struct tm day;
@@ -91,8 +91,8 @@ static err read_record(const char *path, struct arena *arena, str *ret_record)
     return NULL;
 }
 
-err cli_rotate_load(const char *folder, str domain, const str *selectors, size_t count,
-                    struct arena *arena, struct cli_rotate_key *ret_keys)
+err cli_rotate_keys_load(const char *folder, str domain, const str *selectors, size_t count,
+                         struct arena *arena, struct cli_rotate_key *ret_keys)
 {
     CLEANUP(buf_release) struct buf path;
     buf_init(&path, PATH_BYTES_MAX);
@@ -120,9 +120,9 @@ static bool same_key(const struct mailauth_dkim_record *a, const struct mailauth
            str_eq(a->key, b->key);
 }
 
-enum account_rotation_records cli_rotate_judge_answer(const struct cli_rotate_key *k,
-                                                      const struct dns_answer *answer,
-                                                      struct arena *arena)
+enum account_rotation_records cli_rotate_keys_judge_answer(const struct cli_rotate_key *k,
+                                                           const struct dns_answer *answer,
+                                                           struct arena *arena)
 {
     struct mailauth_dkim_record ours = {0}, theirs = {0};
     if (answer->status == DNS_NODATA || answer->status == DNS_NXDOMAIN)
@@ -149,19 +149,19 @@ static enum account_rotation_records both(enum account_rotation_records a,
     return a == b ? a : ACCOUNT_ROTATION_MIXED;
 }
 
-enum account_rotation_records cli_rotate_judge(const struct cli_rotate_key *k,
-                                               const struct cli_live_question *q, bool resolver,
-                                               struct arena *arena)
+enum account_rotation_records cli_rotate_keys_judge(const struct cli_rotate_key *k,
+                                                    const struct cli_live_question *q,
+                                                    bool resolver, struct arena *arena)
 {
     if (q->said_count == 0 || (q->source == CLI_LIVE_RESOLVER && !resolver))
         return ACCOUNT_ROTATION_UNKNOWN;
-    enum account_rotation_records all = cli_rotate_judge_answer(k, &q->said[0].answer, arena);
+    enum account_rotation_records all = cli_rotate_keys_judge_answer(k, &q->said[0].answer, arena);
     for (size_t i = 1; i < q->said_count; i++)
-        all = both(all, cli_rotate_judge_answer(k, &q->said[i].answer, arena));
+        all = both(all, cli_rotate_keys_judge_answer(k, &q->said[i].answer, arena));
     return all;
 }
 
-enum account_rotation_records cli_rotate_join(const struct cli_rotate_key *keys, size_t count)
+enum account_rotation_records cli_rotate_keys_join(const struct cli_rotate_key *keys, size_t count)
 {
     enum account_rotation_records all = count ? keys[0].live : ACCOUNT_ROTATION_UNKNOWN;
     for (size_t i = 1; i < count; i++)
@@ -169,7 +169,7 @@ enum account_rotation_records cli_rotate_join(const struct cli_rotate_key *keys,
     return all;
 }
 
-const char *cli_rotate_records_name(enum account_rotation_records records)
+const char *cli_rotate_keys_records_name(enum account_rotation_records records)
 {
     static const char *const names[] = {
         [ACCOUNT_ROTATION_UNKNOWN] = "unknown",

@@ -5,7 +5,7 @@
 #define RECORD "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 #define DAY_MS ((int64_t)1795286760000) /* 2026-11-21 */
 
-TEST(cli_rotate_choose)
+TEST(cli_rotate_keys_choose)
 {
     static const struct {
         const char *label, *used, *word, *first; /* first: NULL: refused */
@@ -29,7 +29,7 @@ TEST(cli_rotate_choose)
             str_split(rest, ' ', &word, &rest);
             r.used[r.used_count++] = word;
         }
-        err e = cli_rotate_choose(&r, cases[i].word, DAY_MS, arena, pair);
+        err e = cli_rotate_keys_choose(&r, cases[i].word, DAY_MS, arena, pair);
         CHECK((e == NULL) == (cases[i].first != NULL), cases[i].label);
         if (e == NULL) {
             CHECK_STR(pair[0], cases[i].first, cases[i].label);
@@ -46,7 +46,7 @@ static struct dns_answer answer(enum dns_status status, struct dns_record *recor
     return (struct dns_answer){.status = status, .records = records, .count = count, .ttl = 300};
 }
 
-TEST(cli_rotate_judge)
+TEST(cli_rotate_keys_judge)
 {
     static const struct {
         const char *label;
@@ -90,7 +90,7 @@ TEST(cli_rotate_judge)
             count++;
         }
         struct dns_answer said = answer(cases[i].status, records, count);
-        CHECK(cli_rotate_judge_answer(&key, &said, arena) == cases[i].records, cases[i].label);
+        CHECK(cli_rotate_keys_judge_answer(&key, &said, arena) == cases[i].records, cases[i].label);
         arena_close(arena);
     }
 }
@@ -124,7 +124,7 @@ TEST(cli_rotate_judge_servers)
             q.said[q.said_count++].answer = *c == 'L'   ? answer(DNS_OK, &record, 1)
                                             : *c == 'G' ? answer(DNS_NXDOMAIN, NULL, 0)
                                                         : answer(DNS_TIMEOUT, NULL, 0);
-        CHECK(cli_rotate_judge(&key, &q, cases[i].resolver, arena) == cases[i].records,
+        CHECK(cli_rotate_keys_judge(&key, &q, cases[i].resolver, arena) == cases[i].records,
               cases[i].label);
         arena_close(arena);
     }

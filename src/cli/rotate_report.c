@@ -1,5 +1,5 @@
+#include "cli/rotate_report.h"
 #include "base/clock.h"
-#include "cli/dkim_rotate.h"
 #include "cli/when.h"
 
 enum { TXT_STRING_BYTES_MAX = 255 };
@@ -52,9 +52,9 @@ static void print_looks(const struct cli_rotate *r, const struct cli_rotate_key 
     for (size_t i = 0; i < count && r->questions && !r->cli->quiet; i++)
         for (size_t j = 0; j < q[i].said_count; j++) {
             const struct cli_live_said *said = &q[i].said[j];
-            printf(
-                "  %.*s: %s", STR_ARG(keys[i].selector),
-                answer_words(&keys[i], cli_rotate_judge_answer(&keys[i], &said->answer, r->arena)));
+            printf("  %.*s: %s", STR_ARG(keys[i].selector),
+                   answer_words(&keys[i],
+                                cli_rotate_keys_judge_answer(&keys[i], &said->answer, r->arena)));
             if (said->answer.status == DNS_OK)
                 printf(", TTL %u s", said->answer.ttl);
             printf(" (asked: %.*s)\n", STR_ARG(said->who));
@@ -172,9 +172,10 @@ static json_t *said_json(const struct cli_rotate *r, const struct cli_rotate_key
     for (size_t i = 0; i < q->said_count; i++) {
         const struct dns_answer *a = &q->said[i].answer;
         json_array_append_new(
-            list, json_pack("{so,ss,sI}", "server", cli_json_str(q->said[i].who), "state",
-                            cli_rotate_records_name(cli_rotate_judge_answer(k, a, r->arena)), "ttl",
-                            (json_int_t)(a->status == DNS_OK ? a->ttl : 0)));
+            list,
+            json_pack("{so,ss,sI}", "server", cli_json_str(q->said[i].who), "state",
+                      cli_rotate_keys_records_name(cli_rotate_keys_judge_answer(k, a, r->arena)),
+                      "ttl", (json_int_t)(a->status == DNS_OK ? a->ttl : 0)));
     }
     return list;
 }
@@ -188,7 +189,7 @@ static json_t *keys_json(const struct cli_rotate *r, const struct cli_rotate_key
                                               cli_json_str(keys[i].selector), "name",
                                               cli_json_str(keys[i].name), "type", "TXT", "value",
                                               cli_json_str(keys[i].record), "state",
-                                              cli_rotate_records_name(keys[i].live), "asked",
+                                              cli_rotate_keys_records_name(keys[i].live), "asked",
                                               q ? said_json(r, &keys[i], &q[i]) : json_array()));
     return list;
 }
@@ -237,7 +238,7 @@ void cli_rotate_report(const struct cli_rotate *r)
         reports[r->state->phase](r);
 }
 
-int cli_rotate_exit(const struct cli_rotate *r)
+int cli_rotate_report_exit(const struct cli_rotate *r)
 {
     bool unknown = r->look.fresh == ACCOUNT_ROTATION_UNKNOWN;
     switch (r->state->phase) {

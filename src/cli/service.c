@@ -353,9 +353,9 @@ void service_config_refused(struct service *s, str reason)
     event_emit(&s->events, &e);
 }
 
-void service_rotation_overdue(struct service *s, str reason)
+void service_rotation_late(struct service *s, str reason)
 {
-    struct event e = {.kind = EVENT_ROTATION_OVERDUE, .reason = reason};
+    struct event e = {.kind = EVENT_ROTATION_LATE, .reason = reason};
     event_emit(&s->events, &e);
 }
 

@@ -317,22 +317,22 @@ def check_overdue(report, r, server):
     r.expect("begun eight days ago", 1, "publish")
     for number, mode in enumerate((["--one-process"], []), 1):
         server.start(wrapper=["sh", "-c", 'exec "$@" ' + " ".join(mode), "sh"])
-        told = until(10, lambda n=number: len(server.events("rotation_overdue")) == n)
-        report.check(f"it is overdue {mode}", told, server.events("rotation_overdue"))
+        told = until(10, lambda n=number: len(server.events("rotation_late")) == n)
+        report.check(f"it is overdue {mode}", told, server.events("rotation_late"))
         if not mode:
             break
         server.stop()
-    reason = server.events("rotation_overdue")[-1]["reason"]
+    reason = server.events("rotation_late")[-1]["reason"]
     report.check("which, and what to do", reason.startswith(DOMAIN + ": ") and
                  f"smtptool dkim rotate {DOMAIN}" in reason, reason)
     report.check("in the log, too", reason in server.stderr(), reason)
     report.equal("reload", server.tool("config", "reload").returncode, 0)
-    report.check("it is told again", until(10, lambda: len(server.events("rotation_overdue")) == 3))
+    report.check("it is told again", until(10, lambda: len(server.events("rotation_late")) == 3))
     r.expect("given up", 0, "none", "--abort")
     server.tool("config", "reload")
     until(10, lambda: len(server.events("config_reloaded")) >= 2)
     server.stop()
-    report.equal("and not any more", len(server.events("rotation_overdue")), 3)
+    report.equal("and not any more", len(server.events("rotation_late")), 3)
 
 
 def check_plan(report, server, zone):
