@@ -3,6 +3,8 @@
 #include "cli/domain_keys.h"
 #include "cli/when.h"
 
+enum { LENGTH_CHARS = 14 }; /* "364 days 23 h" */
+
 struct change {
     struct cli *cli;
     const struct config *config;
@@ -146,8 +148,8 @@ static void print_step(const struct change *c, enum cli_change_step step, int64_
     cli_when_local(at_ms, at);
     cli_when_length(at_ms - c->now_ms, length);
     bool now = at_ms == c->now_ms;
-    printf("%s  %s%-14s %s\n", at, now ? "" : "in ", now ? "now" : length,
-           cli_change_plan_words(c->kind, step));
+    printf("%s  %s%-*s %s\n", at, now ? "" : "in ", now ? LENGTH_CHARS + 3 : LENGTH_CHARS,
+           now ? "now" : length, cli_change_plan_words(c->kind, step));
 }
 
 static void print_plan(const struct change *c, const struct belief *b,
