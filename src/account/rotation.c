@@ -80,7 +80,7 @@ void account_rotation_step(struct account_rotation *r, const struct account_rota
             enter(r, ACCOUNT_ROTATION_KEEP, now_ms, (int64_t)ACCOUNT_ROTATION_KEEP_DAYS * DAY_MS);
         break;
     case ACCOUNT_ROTATION_KEEP:
-        if (now_ms >= r->until_ms)
+        if (now_ms >= r->until_ms && l->told)
             enter(r, ACCOUNT_ROTATION_RETIRE, now_ms, 0);
         break;
     case ACCOUNT_ROTATION_RETIRE:

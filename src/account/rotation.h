@@ -62,7 +62,7 @@ struct account_rotation_look {
     enum account_rotation_records fresh, old;
     uint32_t old_ttl;      /* seconds; the longest of the old records' */
     uint32_t negative_ttl; /* seconds for which "there is none" is remembered */
-    bool told; /* SWITCH: a running server signs with the keys in the folder, or none runs */
+    bool told; /* SWITCH, KEEP: a running server signs with the keys in the folder, or none runs */
 };
 
 /* At most one step from the phase that it is in, and the time noted. A clock that was set back has

@@ -66,6 +66,7 @@ TEST(account_rotation_step)
         {"kept",                         KEEP,    7 * DAY, {LIVE, LIVE, 300, 300, true},      7 * DAY - 1,   KEEP,    7 * DAY},
         {"kept, removed too soon",       KEEP,    7 * DAY, {LIVE, GONE, 300, 300, true},      DAY,           KEEP,    7 * DAY},
         {"kept long enough",             KEEP,    7 * DAY, {LIVE, LIVE, 300, 300, true},      7 * DAY,       RETIRE,  0},
+        {"but the server may not know",  KEEP,    7 * DAY, {LIVE, LIVE, 300, 300, false},     7 * DAY,       KEEP,    7 * DAY},
         {"still there",                  RETIRE,  0,       {LIVE, LIVE, 300, 300, true},      30 * DAY,      RETIRE,  0},
         {"removed in part",              RETIRE,  0,       {LIVE, MIXED, 300, 300, true},     DAY,           RETIRE,  0},
         {"removed, or who knows",        RETIRE,  0,       {LIVE, UNKNOWN, 0, 0, true},       DAY,           RETIRE,  0},

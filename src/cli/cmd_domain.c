@@ -285,10 +285,14 @@ static str slow_advice(struct domain_run *run, const struct wanted *w,
 {
     char length[CLI_LENGTH_BYTES];
     cli_when_length((int64_t)cli_live_ttl(q) * 1000, length);
-    str plan = w->change && strcmp(w->change, "dkim") != 0
-                   ? arena_printf(run->arena, " (smtptool domain plan-change %.*s --%s)",
-                                  STR_ARG(run->domain), w->change)
-                   : S("");
+    if (str_eq(str_of(w->change), S("dkim")))
+        return arena_printf(run->arena,
+                            "a change takes %s to be seen: \"smtptool dkim rotate %.*s\" takes new "
+                            "names, and waits",
+                            length, STR_ARG(run->domain));
+    str plan = w->change ? arena_printf(run->arena, " (smtptool domain plan-change %.*s --%s)",
+                                        STR_ARG(run->domain), w->change)
+                         : S("");
     return arena_printf(run->arena,
                         "a change takes %s to be seen: before a planned one publish it with a TTL "
                         "of %d, that long ahead%.*s",

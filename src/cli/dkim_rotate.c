@@ -5,6 +5,7 @@
 #include "cli/domain_keys.h"
 #include "cli/rotate_report.h"
 #include "dns/name.h"
+#include "runtime/file.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>
@@ -97,8 +98,12 @@ static err begin(struct cli_rotate *r)
     if (count == 0)
         return err_new(ERR_CONFIG, "%.*s has no keys: \"smtptool domain add %.*s\"",
                        STR_ARG(r->domain), STR_ARG(r->domain));
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        str file = arena_printf(r->arena, "%s/%.*s.pem", r->folder, STR_ARG(keys[i].selector));
+        if (!file_exists(arena_chars(r->arena, file))) /* SELECTOR.PEM would sign, and stay */
+            return err_new(ERR_CONFIG, "there is no file %.*s", STR_ARG(file));
         old[i] = keys[i].selector;
+    }
     /* Their selectors are taken, too, and a first rotation does not know them yet. */
     struct account_rotation *probe = ARENA_NEW(r->arena, struct account_rotation);
     *probe = *r->state;
@@ -181,7 +186,10 @@ static err act(struct cli_rotate *r)
     TRY(account_rotation_files_apply(r->folder, r->state, &cli_rotate_keys_maker));
     if (r->state->phase == ACCOUNT_ROTATION_PUBLISH)
         TRY(give_keys_to_owner(r));
-    if (r->state->phase == ACCOUNT_ROTATION_SWITCH)
+    /* Once more before the old keys and records go: one that was just starting when it was told the
+     * first time may have been missed. */
+    bool kept = r->state->phase == ACCOUNT_ROTATION_KEEP && r->now_ms >= r->state->until_ms;
+    if (r->state->phase == ACCOUNT_ROTATION_SWITCH || kept)
         tell_server(r);
     return NULL;
 }

@@ -132,6 +132,10 @@ static void report_keep(const struct cli_rotate *r)
     print_selectors(r->old, r->old_count);
     printf(", ");
     print_until(r);
+    if (r->not_told[0]) {
+        printf("\n  and for the server, which could not be told: ");
+        cli_print_clean(stdout, str_of(r->not_told));
+    }
     printf("\nleave the old records as they are until then; next, then: %s\n", command_of(r));
 }
 
@@ -250,8 +254,9 @@ int cli_rotate_report_exit(const struct cli_rotate *r)
         return CLI_TEMPORARY;
     case ACCOUNT_ROTATION_RETIRE:
         return r->look.old == ACCOUNT_ROTATION_UNKNOWN ? CLI_UNKNOWN : CLI_FINDINGS;
-    case ACCOUNT_ROTATION_NONE:
     case ACCOUNT_ROTATION_KEEP:
+        return r->not_told[0] ? CLI_TEMPORARY : CLI_OK;
+    case ACCOUNT_ROTATION_NONE:
     case ACCOUNT_ROTATION_PHASES:
         break;
     }

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import threading
@@ -216,6 +217,9 @@ def check_keeping(report, r, server, zone, postman, old, fresh):
     names = set(os.listdir(os.path.join(server.state, "dkim", DOMAIN)))
     report.check("the old keys are kept", {f"{s}.pem.old" for s in old} <= names, names)
     r.now += 1
+    broken = write(os.path.join(server.state, "dkim", "other.example", "x.pem"), "no key\n", 0o600)
+    r.expect("a week is over, but does the server know", 75, "keep")
+    os.remove(broken)
     said = r.expect("a week is over", 1, "retire")
     report.check("what may be removed", all(f"{s}._domainkey.{DOMAIN}. IN TXT" in said for s in old), said)
     report.equal("the old keys are gone", [n for n in os.listdir(os.path.join(server.state, "dkim", DOMAIN))
@@ -308,6 +312,17 @@ def check_usage(report, r):
     report.check("no keys", code("none.example", "--dns-zone", r.zone.path) != 0)
     used = sorted(r.signing_files())[0]
     report.equal("a selector is never used twice", r.run("--selector", used[1:]).returncode, 78)
+    keys = os.path.join(r.server.state, "dkim", DOMAIN)
+    shutil.copy(os.path.join(keys, used + ".pem"), os.path.join(keys, "upper.PEM"))
+    report.equal("a key that could not be taken out of use", r.run().returncode, 78)
+    os.remove(os.path.join(keys, "upper.PEM"))
+    r.server.config["domains"][DOMAIN] = {"dkim": [{"selector": "own", "key": f"file:{keys}/{used}.pem"}]}
+    r.server.save()
+    done = r.run()
+    report.check("the configuration's keys are its own", done.returncode == 78 and
+                 b"domains.test.example.dkim" in done.stderr, done)
+    r.server.config["domains"][DOMAIN] = {}
+    r.server.save()
     report.equal("nothing was begun", r.status()["phase"], "none")
 
 
