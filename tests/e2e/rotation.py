@@ -384,6 +384,12 @@ def check_plan(report, server, zone):
     report.check("check: a long TTL", found["MX"]["ttl"] == OLD_TTL and found["MX"]["slow"] and
                  "--mx" in found["MX"]["advice"], found["MX"])
     report.equal("check: a record that is missing", found["SPF"]["state"], "missing")
+    report.equal("check: keys of today", found["DKIM"]["key_days"], 0)
+    keys = os.path.join(server.state, "dkim", DOMAIN)
+    for name in os.listdir(keys):
+        os.utime(os.path.join(keys, name), (time.time() - 400 * DAY,) * 2)
+    said = server.tool("domain", "check", DOMAIN, "--dns-zone", zone.path).stdout
+    report.check("check: an old key", b"the key is 400 days old" in said and b"dkim rotate" in said, said)
 
 
 def main():
