@@ -238,13 +238,9 @@ static bool is_wanted(struct outbound_sign_keys *known, const struct outbound_si
            (!by_mx || mail->config->mailauth.seal.len > 0);
 }
 
-err outbound_sign_run(struct outbound_sign_keys *known, const struct outbound_sign_mail *mail,
-                      struct arena *arena, struct outbound_sign_result *ret_result, deadline until)
+static err run_anew(struct outbound_sign_keys *known, const struct outbound_sign_mail *mail,
+                    struct arena *arena, struct outbound_sign_result *ret_result, deadline until)
 {
-    if (!is_wanted(known, mail)) {
-        *ret_result = (struct outbound_sign_result){0};
-        return NULL;
-    }
     CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
     CLEANUP(buf_release) struct buf fields;
     struct signing *g = ARENA_NEW(scratch, struct signing);
@@ -258,4 +254,17 @@ err outbound_sign_run(struct outbound_sign_keys *known, const struct outbound_si
     *ret_result =
         (struct outbound_sign_result){arena_str(arena, buf_str(&fields)), arena_str(arena, why)};
     return NULL;
+}
+
+err outbound_sign_run(struct outbound_sign_keys *known, const struct outbound_sign_mail *mail,
+                      struct arena *arena, struct outbound_sign_result *ret_result, deadline until)
+{
+    if (!is_wanted(known, mail)) {
+        *ret_result = (struct outbound_sign_result){0};
+        return NULL;
+    }
+    err e = run_anew(known, mail, arena, ret_result, until);
+    if (e && e->kind == ERR_CONFIG) /* keys were changed meanwhile: mail need not wait */
+        e = run_anew(known, mail, arena, ret_result, until);
+    return e;
 }

@@ -164,3 +164,43 @@ TEST(outbound_sign_once)
     town_run(&t);
     dkim_bench_close(&now.bench);
 }
+
+/* ---- keys that change while they are remembered ---------------------------------------------- */
+
+static void send_across_rotation(struct town *t)
+{
+    uint64_t size;
+    struct town_mail mail = {.from = "a@x.example",
+                             .to = "b@example.net",
+                             .content = FROM("a@x.example"),
+                             .origin = ORIGIN_SUBMISSION};
+    town_send(t, &mail);
+    town_wait(t, 1000);
+    buf_clear(&t->servers[0].heard);
+    now.keys.rotated = true;
+    town_send(t, &mail);
+    town_wait(t, 1000);
+    CHECK(town_count(t, "delivered") == 2, "it does not wait for what is remembered to pass");
+    CHECK(town_count(t, "deferred") == 0, "nor for a second attempt");
+    CHECK(now.keys.asked == 2, "the keys were asked for anew");
+    now.bench.now_s = clock_real_ms() / 1000;
+    now.mail = sign_test_heard(&t->servers[0], now.bench.arena, &size);
+}
+
+TEST(outbound_sign_rotated)
+{
+    now = (struct signing){0};
+    sign_test_open(&now.keys, &now.bench, "x.example");
+    sign_test_publish(&now.bench, now.keys.rsa, "r2", "x.example");
+    sign_test_publish(&now.bench, now.keys.ed25519, "e2", "x.example");
+    struct keeper keeper = sign_test_keeper(&now.keys);
+    struct town t = {.label = "rotated",
+                     .yaml = "hostname: mail.example.com\nroutes: mx\n",
+                     .keeper = &keeper,
+                     .body = send_across_rotation};
+    t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .every = ACCEPT};
+    town_run(&t);
+    CHECK_STR(str_of(verify(now.mail)), "pass pass", "by the new keys");
+    CHECK(str_contains(now.mail, S("s=r2")), "and by no other");
+    dkim_bench_close(&now.bench);
+}

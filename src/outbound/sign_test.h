@@ -12,13 +12,16 @@ struct sign_test_keys {
     const char *domain;
     struct mailauth_dkim_private *rsa, *ed25519;
     bool no_rsa;
-    bool busy; /* it says so in place of a signature */
+    bool busy;    /* it says so in place of a signature */
+    bool rotated; /* the selectors are "r2" and "e2" now */
     int asked, signatures;
 };
 
 /* The keys live in the bench's arena, and its zone has their records. */
 void sign_test_open(struct sign_test_keys *, struct dkim_bench *, const char *domain);
 struct keeper sign_test_keeper(struct sign_test_keys *);
+void sign_test_publish(struct dkim_bench *, const struct mailauth_dkim_private *, const char *name,
+                       const char *domain);
 
 /* The content of the only mail that came, dots taken off; and the size that was announced. */
 str sign_test_heard(const struct town_server *, struct arena *, uint64_t *ret_size);

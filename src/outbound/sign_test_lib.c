@@ -12,8 +12,10 @@ static err list_keys(void *state, str domain, struct arena *arena,
     if (!str_eq(domain, str_of(k->domain)))
         return NULL;
     if (!k->no_rsa)
-        ret_keys->list[ret_keys->count++] = (struct keeper_dkim_key){S("r"), MAILAUTH_DKIM_RSA};
-    ret_keys->list[ret_keys->count++] = (struct keeper_dkim_key){S("e"), MAILAUTH_DKIM_ED25519};
+        ret_keys->list[ret_keys->count++] =
+            (struct keeper_dkim_key){k->rotated ? S("r2") : S("r"), MAILAUTH_DKIM_RSA};
+    ret_keys->list[ret_keys->count++] =
+        (struct keeper_dkim_key){k->rotated ? S("e2") : S("e"), MAILAUTH_DKIM_ED25519};
     return NULL;
 }
 
@@ -22,7 +24,12 @@ static err sign(void *state, const struct keeper_digest *d, struct buf *out, dea
     struct sign_test_keys *k = state;
     struct mailauth_dkim_signer *signer =
         mailauth_dkim_private_signer(d->algorithm == MAILAUTH_DKIM_RSA ? k->rsa : k->ed25519);
+    bool is_new = d->selector.len == 2;
+    if (is_new != k->rotated)
+        return err_new(ERR_CONFIG, "there is no key %.*s", STR_ARG(d->selector));
     k->signatures++;
+    if (is_new)
+        return signer->sign(signer, d->bytes, out, until);
     CHECK_STR(d->selector, d->algorithm == MAILAUTH_DKIM_RSA ? "r" : "e", "selector");
     return k->busy ? err_new(ERR_TIMEOUT, "the keeper is busy")
                    : signer->sign(signer, d->bytes, out, until);
@@ -60,8 +67,8 @@ str sign_test_heard(const struct town_server *s, struct arena *arena, uint64_t *
     return mail;
 }
 
-static void publish(struct dkim_bench *b, const struct mailauth_dkim_private *key, const char *name,
-                    const char *domain)
+void sign_test_publish(struct dkim_bench *b, const struct mailauth_dkim_private *key,
+                       const char *name, const char *domain)
 {
     struct buf line;
     buf_init(&line, 1 << 12);
@@ -77,8 +84,8 @@ void sign_test_open(struct sign_test_keys *k, struct dkim_bench *b, const char *
     CHECK_DONE(mailauth_dkim_private_read(str_of(dkim_keys_rsa_pem), b->arena, &k->rsa), "RSA");
     CHECK_DONE(mailauth_dkim_private_read(str_of(dkim_keys_ed25519_pem), b->arena, &k->ed25519),
                "Ed25519");
-    publish(b, k->rsa, "r", domain);
-    publish(b, k->ed25519, "e", domain);
+    sign_test_publish(b, k->rsa, "r", domain);
+    sign_test_publish(b, k->ed25519, "e", domain);
 }
 
 struct keeper sign_test_keeper(struct sign_test_keys *k)
