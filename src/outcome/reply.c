@@ -66,14 +66,25 @@ static bool status_is_of_address(str enhanced)
     return false;
 }
 
+/* "<bob@example.net>: Recipient address rejected": Postfix begins so at RCPT, and only there. */
+static bool names_rcpt(str text)
+{
+    size_t close = str_find(text, '>');
+    return str_starts(text, S("<")) && close != STR_NONE &&
+           str_contains(str_slice(text, 0, close), S("@")) &&
+           str_starts(str_from(text, close), S(">:"));
+}
+
 static bool is_certain(const struct outcome_reply *r, const struct outcome *o)
 {
-    if (status_is_of_address(r->enhanced))
+    if (status_is_of_address(r->enhanced) || (o->rule && (o->rule->when & WORDS_ARE_SURE)))
         return true;
     if (o->class != OUTCOME_BAD_MAILBOX)
         return true;
     if (r->stage_known)
         return r->stage == SMTP_STAGE_RCPT;
+    if (names_rcpt(r->text))
+        return true;
     return r->code == 0 && (r->enhanced.len == 0 || str_ends_nocase(r->enhanced, S(".0.0")));
 }
 

@@ -4,7 +4,8 @@ static bool fits(const struct outcome_rule *rule, const struct outcome_rule_fact
 {
     if (rule->provider != PROVIDER_OTHER && rule->provider != facts->provider)
         return false;
-    if ((rule->when & facts->when) != rule->when)
+    uint8_t wanted = rule->when & (uint8_t)~WORDS_ARE_SURE;
+    if ((wanted & facts->when) != wanted)
         return false;
     if (rule->status && !str_eq(str_from(facts->status, 2), str_of(rule->status)))
         return false;

@@ -16,7 +16,8 @@ enum outcome_rule_when {
     WHEN_CONNECT = 4,   /* at the connection, the greeting or EHLO */
     WHEN_MAIL = 8,
     WHEN_RCPT = 16,
-    WHEN_CONTENT = 32, /* at DATA or behind the final dot */
+    WHEN_CONTENT = 32,   /* at DATA or behind the final dot */
+    WORDS_ARE_SURE = 64, /* no condition: these words leave no doubt, wherever they are said */
 };
 
 struct outcome_rule {

@@ -42,7 +42,9 @@ static size_t take_word(str text, char *room, str *ret_word)
 struct outcome_words outcome_words_of(str text, struct arena *arena)
 {
     text = str_slice(text, 0, OUTCOME_WORDS_TEXT_BYTES_MAX);
-    struct outcome_words words = {.items = ARENA_ARRAY(arena, str, OUTCOME_WORDS_MAX)};
+    size_t most = text.len / 2 + 1; /* one byte each, and one between two */
+    struct outcome_words words = {
+        .items = ARENA_ARRAY(arena, str, most < OUTCOME_WORDS_MAX ? most : OUTCOME_WORDS_MAX)};
     char *room = arena_alloc(arena, text.len + 1);
     bool at_start = true; /* where an address may begin */
     while (text.len > 0 && words.count < OUTCOME_WORDS_MAX) {
@@ -83,6 +85,8 @@ static bool matches_at(const struct outcome_words *words, size_t at, str pattern
             gap = OUTCOME_WORDS_GAP;
             continue;
         }
+        if (str_eq(choices, S("$")))
+            return at == words->count;
         while (gap > 0 && at < words->count && !is_one_of(words->items[at], choices)) {
             gap--;
             at++;

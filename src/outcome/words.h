@@ -6,6 +6,7 @@
  *
  *     mailbox|account ~ full      one of two words, at most WORDS_GAP others, "full"
  *     blacklist*                  a word that begins like this
+ *     address rejected $          and nothing behind it
  *
  * Matching costs at most the words of the text times those of the pattern and the gap; nothing is
  * tried twice.

@@ -21,6 +21,8 @@ TEST(outcome_words)
         {"an address says nothing", "<no-such-user@example.net>: ok", "no such user",         false},
         {"an address is a word",    "<bob@example.net> unknown",      "@ unknown",            true },
         {"quoted address",          "'no-user@example.net' there",    "no user",              false},
+        {"at the end of all",       "address rejected.",              "address rejected $",   true },
+        {"not at the end of all",   "address rejected, sorry",        "address rejected $",   false},
         {"only at the end",         "full",                           "mailbox full",         false},
         {"pattern longer",          "mailbox",                        "mailbox ~ full",       false},
         {"empty text",              "",                               "full",                 false},
