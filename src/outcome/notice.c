@@ -115,6 +115,8 @@ static void consider(struct reading *r, struct outcome_notice_rcpt *rcpt, str sa
     struct outcome_reply reply = outcome_reply_read(said, r->arena);
     if (said.len == 0)
         return;
+    if (reply.code / 100 == 2 && rcpt->kind != NOTICE_DELIVERED)
+        reply.code = 0; /* a program's exit status, or a greeting */
     reply.stage_known = rcpt->reply.stage_known;
     reply.stage = rcpt->reply.stage;
     reply.host = rcpt->reply.host;
@@ -149,6 +151,16 @@ static void learn_stage(struct reading *r, struct outcome_notice_rcpt *rcpt,
     }
 }
 
+/* Whatever was said, it is still being tried. */
+static void soften(struct outcome *o)
+{
+    if (o->class == OUTCOME_PERMANENT_OTHER)
+        o->class = OUTCOME_TRANSIENT_OTHER;
+    o->temporary = true;
+    o->hard = false;
+    o->advice = OUTCOME_RETRY;
+}
+
 /* From the most exact words to the vaguest: the reply itself, what stands beside the address, the
  * transcript, what stands ahead of all addresses. */
 static void judge(struct reading *r, struct outcome_notice_rcpt *rcpt, str diagnostic, str status)
@@ -167,6 +179,8 @@ static void judge(struct reading *r, struct outcome_notice_rcpt *rcpt, str diagn
         consider(r, rcpt, r->text.before);
     if (rcpt->said.len == 0)
         rcpt->outcome = outcome_reply_judge(&rcpt->reply, r->arena);
+    if (rcpt->kind == NOTICE_DELAYED)
+        soften(&rcpt->outcome);
 }
 
 /* ---- made for programs ---------------------------------------------------------------------- */

@@ -13,6 +13,19 @@ static bool may_be_in_domain(char c)
     return char_is_alnum(c) || (unsigned char)c > 127 || c == '.' || c == '-' || c == '_';
 }
 
+/* Where a domain ends to which text of another script is joined: "example.jp" and more. A name with
+ * other letters in it ("buecher.example", or Chinese behind the dot) is left whole. */
+static size_t without_other_script(str domain)
+{
+    size_t at = 0;
+    while (at < domain.len && (unsigned char)domain.ptr[at] < 128)
+        at++;
+    bool whole = at == domain.len || at == 0 || domain.ptr[at - 1] == '.' ||
+                 str_find(str_slice(domain, 0, at), '.') == STR_NONE ||
+                 str_find(str_from(domain, at), '.') != STR_NONE;
+    return whole ? domain.len : at;
+}
+
 /* "a@b.example" in front: how long it is; 0: none. A quoted local part may hold anything. */
 static size_t address_len(str text)
 {
@@ -30,6 +43,7 @@ static size_t address_len(str text)
     size_t end = at + 1;
     while (end < text.len && may_be_in_domain(text.ptr[end]))
         end++;
+    end = at + 1 + without_other_script(str_slice(text, at + 1, end - at - 1));
     while (end > at + 1 && !char_is_alnum(text.ptr[end - 1]) &&
            (unsigned char)text.ptr[end - 1] < 128)
         end--; /* the full stop of a sentence */

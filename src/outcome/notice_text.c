@@ -412,9 +412,11 @@ static void go_on(struct reading *r, const struct line *line)
 
 static void read_line(struct reading *r, const struct line *line)
 {
-    static const char *const not_theirs[] = {"From:",     "To:",      "Cc:",   "Sender:",
-                                             "Reply-To:", "Subject:", "Date:", "Original Sender",
-                                             "MAIL FROM:"};
+    static const char *const not_theirs[] = {
+        "From:",      "To:",          "Cc:",           "Sender:",
+        "Reply-To:",  "Subject:",     "Date:",         "Original Sender",
+        "MAIL FROM:", "Return-Path:", "Delivered-To:", "Message-ID:",
+        "X-"};
     static const char *const leads_to_sender[] = {"sent by", "message from"};
     bool skip = r->skip_next;
     if (outcome_words_have(&line->words, "transcript of ~ session") ||

@@ -88,6 +88,16 @@ static bool is_certain(const struct outcome_reply *r, const struct outcome *o)
     return r->code == 0 && (r->enhanced.len == 0 || str_ends_nocase(r->enhanced, S(".0.0")));
 }
 
+/* "No such domain" is said of whoever was named: before RCPT that is us. */
+static enum outcome_class seen_from_stage(enum outcome_class class, enum smtp_stage stage)
+{
+    if (stage == SMTP_STAGE_MAIL)
+        return OUTCOME_BLOCKED_SENDER;
+    if (stage == SMTP_STAGE_HELLO)
+        return OUTCOME_REVERSE_DNS;
+    return class;
+}
+
 struct outcome outcome_reply_judge(const struct outcome_reply *r, struct arena *arena)
 {
     struct outcome o = {.provider = outcome_provider_of(r->host, r->text)};
@@ -102,6 +112,8 @@ struct outcome outcome_reply_judge(const struct outcome_reply *r, struct arena *
         o.temporary = is_temporary(r);
         o.wait_seconds = outcome_wait_of(&words);
     }
+    if (r->code > 0 && outcome_class_of(o.class)->dead && r->stage_known)
+        o.class = seen_from_stage(o.class, r->stage);
     const struct outcome_class_facts *class = outcome_class_of(o.class);
     bool certain = is_certain(r, &o);
     if (o.class == OUTCOME_BAD_MAILBOX && !certain && r->stage_known && r->stage >= SMTP_STAGE_DATA)

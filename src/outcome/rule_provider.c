@@ -34,7 +34,7 @@ static const struct outcome_rule rows[] = {
      "550-5.7.1 This message is not RFC 5322 compliant. To reduce the amount of spam sent to Gmail - gsmtp", "Gmail"},
     {OUTCOME_POLICY, PROVIDER_GOOGLE, 0, NULL, "organizational settings",
      "550-5.7.1 Message bounced due to organizational settings - gsmtp", "Google Workspace"},
-    {OUTCOME_POLICY, PROVIDER_GOOGLE, 0, NULL, "not have permission to post",
+    {OUTCOME_POLICY, PROVIDER_OTHER, 0, NULL, "not have permission to post",
      "550 the group may not exist, or you may not have permission to post. support.google.com/", "Google Groups"},
 
     /* Microsoft */
@@ -109,6 +109,8 @@ static const struct outcome_rule rows[] = {
      "550 5.1.0 <a@b> sender rejected. Please see https://www.spectrum.net/x for more information. AUP#In-1310", "Charter"},
     {OUTCOME_TOO_MANY_CONNECTIONS, PROVIDER_ORANGE, 0, NULL, "ofr 104|108|109|003|004|005",
      "421 mwinf5c04 ME Trop de connexions. OFR_104 [104]", "Orange"},
+    {OUTCOME_BLOCKED_IP, PROVIDER_ORANGE, 0, NULL, "ofr006",
+     "550 mwinf5c04 ME Adresse IP source bloquee pour incident de spam. OFR006_102", "Orange"},
     {OUTCOME_SPAM, PROVIDER_ORANGE, 0, NULL, "ofr 506|501",
      "550 5.2.0 Mail rejete. Mail rejected. ofr_506 [506]", "Orange"},
     {OUTCOME_BAD_MAILBOX, PROVIDER_ORANGE, WORDS_ARE_SURE, NULL, "ofr 416",

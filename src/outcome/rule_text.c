@@ -43,7 +43,8 @@ static const struct outcome_rule rows[] = {
     {OUTCOME_MAILBOX_FULL, 0, 0, NULL, "insufficient|enough ~ space|storage ~ mailbox|user|account|recipient", "452 Not enough storage space for this user", "various"},
     {OUTCOME_MAILBOX_FULL, 0, 0, NULL, "boite ~ pleine", "552 La boite du destinataire est pleine", "various"},
     {OUTCOME_MAILBOX_FULL, 0, 0, NULL, "postfach ~ voll", "552 Das Postfach ist voll", "various"},
-    {OUTCOME_TOO_BIG, 0, 0, NULL, "message|mail|email ~ too large|big|long", "552 5.3.4 Message too large", "various"},
+    {OUTCOME_TOO_BIG, 0, 0, NULL, "message|mail|email ~ too large|big", "552 5.3.4 Message too large", "various"},
+    {OUTCOME_TOO_BIG, 0, 0, NULL, "message|line|mail too long", "552 message too long", "various"},
     {OUTCOME_TOO_BIG, 0, 0, NULL, "size|length ~ exceed* ~ limit|maximum|max|allowed|fixed|recipient", "552 5.3.4 Message size exceeds fixed limit", "Postfix"},
     {OUTCOME_TOO_BIG, 0, 0, NULL, "exceed* ~ maximum|max|allowed ~ size", "552 5.2.3 message exceeds the maximum allowed size", "various"},
     {OUTCOME_TOO_BIG, 0, 0, NULL, "size limit ~ exceed*", "552 Mail size limit exceeded", "various"},
@@ -134,7 +135,8 @@ static const struct outcome_rule rows[] = {
 
     /* relaying */
     {OUTCOME_RELAY, 0, 0, NULL, "relay|relaying ~ denied|prohibited|disallowed|permitted|allowed|rejected|refused|forbidden", "554 5.7.1 <bob@example.net>: Relay access denied", "Postfix"},
-    {OUTCOME_RELAY, 0, 0, NULL, "unable|cannot|cant|wont|configured|not|no|dont to|relay|relaying ~ relay|mail|relaying", "550 5.7.1 Unable to relay", "Exchange"},
+    {OUTCOME_RELAY, 0, 0, NULL, "unable|configured|refuse|refusing to relay", "550 5.7.1 Unable to relay", "Exchange"},
+    {OUTCOME_RELAY, 0, 0, NULL, "not|wont|cannot|cant|dont relay", "550 we do not relay", "various"},
     {OUTCOME_RELAY, 0, 0, NULL, "no relaying", "550 5.7.0 No relaying", "various"},
     {OUTCOME_RELAY, 0, 0, NULL, "not ~ gateway user", "550 'bob@example.net' is not a registered gateway user", "various"},
 
@@ -165,6 +167,8 @@ static const struct outcome_rule rows[] = {
     {OUTCOME_NO_MAIL, 0, 0, NULL, "not accepting network messages", "521 5.3.2 System not accepting network messages", "RFC 3463"},
     {OUTCOME_NO_MAIL, 0, 0, NULL, "domain|host|server|system ~ not|doesnt accept* ~ mail|email|messages", "host/domain does not accept mail", "various"},
     {OUTCOME_SYSTEM, 0, 0, NULL, "couldnt create|open", "procmail: Couldn't create /var/spool/mail/bob: No such user", "procmail"},
+    {OUTCOME_BAD_DOMAIN, 0, 0, NULL, "bad destination system|host", "550 Bad destination system address", "RFC 3463"},
+    {OUTCOME_BAD_DOMAIN, 0, 0, NULL, "illegal|invalid|bad|unresolvable host|domain", "550 5.4.4 Invalid domain", "various"},
     {OUTCOME_BAD_MAILBOX, 0, 0, NULL, "doesnt|not have ~ account|mailbox", "This user doesn't have a example.com account (bob@example.com) [-9]", "Yahoo"},
     {OUTCOME_BAD_MAILBOX, 0, 0, NULL, "no such ~ user|recipient|mailbox|account|address|person|local|alias|addressee|list|customer", "550 5.1.1 No such user here", "various"},
     {OUTCOME_BAD_MAILBOX, 0, 0, NULL, "unknown ~ user|recipient|mailbox|account|address|local|addressee|login", "550 Unknown user bob@example.net", "various"},
@@ -206,7 +210,6 @@ static const struct outcome_rule rows[] = {
     {OUTCOME_BAD_DOMAIN, 0, 0, NULL, "couldnt find a mail exchanger", "Sorry, I couldn't find a mail exchanger or IP address. (#5.4.4)", "qmail"},
     {OUTCOME_BAD_DOMAIN, 0, 0, NULL, "no mx ~ found|record|records", "No MX found for domain", "OpenSMTPD"},
     {OUTCOME_BAD_DOMAIN, 0, 0, NULL, "unrouteable|unroutable ~ address|domain|mail", "Unrouteable address", "Exim"},
-    {OUTCOME_BAD_DOMAIN, 0, 0, NULL, "illegal|invalid|bad|unresolvable host|domain|destination", "550 5.4.4 Invalid domain", "various"},
     {OUTCOME_NETWORK, 0, 0, NULL, "connection|connect|connecting ~ refused|timed|timeout|reset|lost|failed|closed|dropped|died|aborted|terminated|error", "connect to example.com[192.0.2.1]:25: Connection timed out", "Postfix"},
     {OUTCOME_NETWORK, 0, 0, NULL, "lost connection", "lost connection with mx.example.net[192.0.2.1] while performing the HELO handshake", "Postfix"},
     {OUTCOME_NETWORK, 0, 0, NULL, "no route to host", "No route to host", "Postfix"},
@@ -215,6 +218,7 @@ static const struct outcome_rule rows[] = {
     {OUTCOME_NETWORK, 0, 0, NULL, "not accept our requests to connect", "The recipient server did not accept our requests to connect.", "Gmail"},
     {OUTCOME_NETWORK, 0, 0, NULL, "timed out", "426 operation timed out", "various"},
     {OUTCOME_NETWORK, 0, 0, NULL, "find a gateway", "Routing: Could not find a gateway for bob@example.net", "various"},
+    {OUTCOME_EXPIRED, 0, 0, NULL, "queue too long", "I'm not going to try again; this message has been in the queue too long.", "qmail"},
 
     /* the message, and the talk about it */
     {OUTCOME_CONTENT, 0, 0, NULL, "rfc ~ compliant|5322|2822|violat*", "550 5.7.1 This message is not RFC 5322 compliant.", "Gmail"},
