@@ -143,7 +143,7 @@ static void learn_stage(struct reading *r, struct outcome_notice_rcpt *rcpt,
     if (told && told->stage_known) {
         reply->stage_known = true;
         reply->stage = told->stage;
-    } else if (r->text.stage_known) {
+    } else if (r->text.stage_known && r->out->rcpt_count == 1) {
         reply->stage_known = true;
         reply->stage = r->text.stage;
     } else if (r->out->rcpt_count == 1) {
@@ -306,6 +306,7 @@ static bool read_words(struct reading *r)
         return false;
     for (size_t i = 0; i < r->text.rcpt_count; i++)
         add_rcpt(r, r->text.rcpts[i].address, kind);
+    r->out->left_out += r->text.left_out;
     if (r->out->rcpt_count == 0)
         add_failed_field(r, kind);
     if (r->out->rcpt_count == 0 && f->bounce_subject)

@@ -1,9 +1,27 @@
 #include "outcome/notice.h"
 #include "tests/test.h"
-#include <stdio.h>
+#include <dirent.h>
 #include <stdlib.h>
 
-enum { FILE_BYTES_MAX = 4 << 20, CASES_MAX = 1000 };
+/* The bounces that the sisimai project collected, and what it makes of each: how many recipients,
+ * and whether the address is dead ("hard"). Some of what it says we mean to say otherwise:
+ *
+ * - temporary replies are never hard here (450 4.1.1, a DNS answer under 4.0.0);
+ * - a mail system's own "user unknown" without a reply is hard here;
+ * - mail of a person that quotes a bounce is no bounce;
+ * - a complaint that names no recipient has none.
+ */
+enum { FILE_BYTES_MAX = 4 << 20, FILES_MAX = 1000, ROWS_MAX = 8 };
+
+/* Change these with the rules, and never without looking at what changed. Every fifth file was held
+ * back while the rules were written: the second figure says what to expect of mail never seen. */
+enum { WORKED_ON_MISSES = 0, HELD_BACK_MISSES = 0 };
+
+struct expected {
+    str file;
+    bool hard[ROWS_MAX];
+    size_t rcpt_count;
+};
 
 static str read_whole(const char *path, struct arena *arena)
 {
@@ -16,14 +34,6 @@ static str read_whole(const char *path, struct arena *arena)
     return (str){text, len};
 }
 
-/* One file of the suite and what is expected of it. */
-struct expected {
-    str file;
-    str reasons[8];
-    bool hard[8];
-    size_t rcpt_count;
-};
-
 static str column(str *line)
 {
     str value;
@@ -31,6 +41,7 @@ static str column(str *line)
     return value;
 }
 
+/* file, recipient's number, status, code, reason, hard */
 static size_t read_expected(str table, struct expected *cases)
 {
     size_t count = 0;
@@ -44,68 +55,159 @@ static size_t read_expected(str table, struct expected *cases)
         if (count == 0 || !str_eq(cases[count - 1].file, file))
             cases[count++] = (struct expected){.file = file};
         struct expected *c = &cases[count - 1];
-        column(&line);
-        column(&line);
-        column(&line);
-        c->reasons[c->rcpt_count] = column(&line);
-        c->hard[c->rcpt_count++] = str_eq(column(&line), S("true"));
+        for (int skipped = 0; skipped < 4; skipped++)
+            column(&line);
+        if (c->rcpt_count < ROWS_MAX)
+            c->hard[c->rcpt_count++] = str_eq(column(&line), S("true"));
     }
     return count;
 }
 
-/* Hard or soft for each, in whatever order. */
-static bool same_hard(const struct expected *c, const struct outcome_notice *n)
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static size_t list_files(const char *folder, struct arena *arena, const char **names)
+{
+    size_t count = 0;
+    DIR *dir = opendir(folder);
+    struct dirent *entry;
+    while (dir && count < FILES_MAX && (entry = readdir(dir)) != NULL)
+        if (str_ends_nocase(str_of(entry->d_name), S(".eml")))
+            names[count++] = arena_chars(arena, str_of(entry->d_name));
+    if (dir)
+        closedir(dir);
+    qsort(names, count, sizeof *names, by_name);
+    return count;
+}
+
+static const struct expected *find_expected(const struct expected *cases, size_t count,
+                                            const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eq(cases[i].file, str_of(name)))
+            return &cases[i];
+    return NULL;
+}
+
+/* As many recipients, and as many of them dead. */
+static bool agrees(const struct expected *c, const struct outcome_notice *n)
 {
     size_t want = 0, got = 0;
     for (size_t i = 0; i < c->rcpt_count; i++)
         want += c->hard[i];
     for (size_t i = 0; i < n->rcpt_count; i++)
         got += n->rcpts[i].outcome.hard;
-    return want == got;
+    return c->rcpt_count == n->rcpt_count && want == got;
+}
+
+static void show(const char *name, const struct outcome_notice *n)
+{
+    printf("    %s: %s", name, outcome_notice_kind_name(n->kind));
+    for (size_t i = 0; i < n->rcpt_count; i++) {
+        const struct outcome_notice_rcpt *rcpt = &n->rcpts[i];
+        printf(", %s%s", outcome_class_of(rcpt->outcome.class)->name,
+               rcpt->outcome.hard ? " (hard)" : "");
+    }
+    putchar('\n');
+}
+
+struct tally {
+    size_t seen, missed;
+};
+
+static void judge_file(const char *folder, const char *name, const struct expected *want,
+                       struct tally *tally)
+{
+    CLEANUP(arena_cleanup)
+    struct arena *arena = arena_open(OUTCOME_NOTICE_ARENA_BYTES + FILE_BYTES_MAX);
+    struct outcome_notice n;
+    char path[2500];
+    snprintf(path, sizeof path, "%s/maildir/bsd/%s", folder, name);
+    outcome_notice_read(read_whole(path, arena), arena, &n);
+    err_forget();
+    tally->seen++;
+    if (agrees(want, &n))
+        return;
+    tally->missed++;
+    show(name, &n);
 }
 
 TEST(outcome_notice_suite)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 20);
     char folder[2000], path[2300];
+    struct tally tallies[2] = {0}; /* worked on, held back */
     if (test_suites("bounces-sisimai", folder, sizeof folder) == NULL)
         return;
     snprintf(path, sizeof path, "%s/expected-go-sisimai.tsv", folder);
-    struct expected *cases = ARENA_ARRAY(arena, struct expected, CASES_MAX);
-    size_t count = read_expected(read_whole(path, arena), cases);
-    const char *filter = getenv("OUTCOME_FILES");
-    size_t good = 0, seen = 0;
+    struct expected *cases = ARENA_ARRAY(arena, struct expected, FILES_MAX);
+    size_t case_count = read_expected(read_whole(path, arena), cases);
+    snprintf(path, sizeof path, "%s/maildir/bsd", folder);
+    const char **names = ARENA_ARRAY(arena, const char *, FILES_MAX);
+    size_t count = list_files(path, arena, names);
+    CHECK(count > 600 && case_count > 500, "the suite is whole");
     for (size_t i = 0; i < count; i++) {
-        CLEANUP(arena_cleanup)
-        struct arena *own = arena_open(OUTCOME_NOTICE_ARENA_BYTES + FILE_BYTES_MAX);
-        struct outcome_notice n;
-        snprintf(path, sizeof path, "\n%.*s\n", STR_ARG(cases[i].file));
-        if (filter && !strstr(filter, path))
-            continue;
-        snprintf(path, sizeof path, "%s/maildir/bsd/%.*s", folder, STR_ARG(cases[i].file));
-        outcome_notice_read(read_whole(path, own), own, &n);
-        bool rcpts = n.rcpt_count == cases[i].rcpt_count, hard = same_hard(&cases[i], &n);
-        seen++;
-        good += rcpts && hard;
-        if (getenv("OUTCOME_SHOW") || !rcpts || !hard) {
-            printf("%s %.*s %s want",
-                   rcpts && hard ? "ok"
-                   : rcpts       ? "HARD"
-                                 : "RCPT",
-                   STR_ARG(cases[i].file), outcome_notice_kind_name(n.kind));
-            for (size_t k = 0; k < cases[i].rcpt_count; k++)
-                printf(" %.*s%s", STR_ARG(cases[i].reasons[k]), cases[i].hard[k] ? "!" : "");
-            printf(" got");
-            for (size_t k = 0; k < n.rcpt_count; k++)
-                printf(" [%.*s %s%s %d %.*s stage %d: %.*s]", STR_ARG(n.rcpts[k].address),
-                       outcome_class_of(n.rcpts[k].outcome.class)->name,
-                       n.rcpts[k].outcome.hard ? "!" : "", n.rcpts[k].reply.code,
-                       STR_ARG(n.rcpts[k].reply.enhanced),
-                       n.rcpts[k].reply.stage_known ? n.rcpts[k].reply.stage : -1,
-                       (int)(n.rcpts[k].said.len < 140 ? n.rcpts[k].said.len : 140),
-                       n.rcpts[k].said.ptr);
-            printf("\n");
+        const struct expected *want = find_expected(cases, case_count, names[i]);
+        bool held_back = i % 5 == 4;
+        if (want && !(held_back && getenv("OUTCOME_HOLD")))
+            judge_file(folder, names[i], want, &tallies[held_back]);
+    }
+    printf("    %zu of %zu bounces agree, %zu of %zu of those held back\n",
+           tallies[0].seen - tallies[0].missed, tallies[0].seen,
+           tallies[1].seen - tallies[1].missed, tallies[1].seen);
+    CHECK(tallies[0].missed == WORKED_ON_MISSES, "of the files that were worked on");
+    CHECK(tallies[1].missed == HELD_BACK_MISSES, "of the files that were held back");
+}
+
+/* The same mails with other line ends are read the same. */
+TEST(outcome_notice_suite_line_ends)
+{
+    static const char *const kinds[] = {"dos", "mac"};
+    char folder[2000], path[2500];
+    size_t seen = 0;
+    if (test_suites("bounces-sisimai", folder, sizeof folder) == NULL)
+        return;
+    for (size_t k = 0; k < ARRAY_LEN(kinds); k++) {
+        CLEANUP(arena_cleanup) struct arena *names_arena = arena_open(1 << 20);
+        const char **names = ARENA_ARRAY(names_arena, const char *, FILES_MAX);
+        snprintf(path, sizeof path, "%s/maildir/%s", folder, kinds[k]);
+        size_t count = list_files(path, names_arena, names);
+        for (size_t i = 0; i < count; i++) {
+            CLEANUP(arena_cleanup)
+            struct arena *arena = arena_open(2 * (OUTCOME_NOTICE_ARENA_BYTES + FILE_BYTES_MAX));
+            struct outcome_notice a, b;
+            snprintf(path, sizeof path, "%s/maildir/%s/%s", folder, kinds[k], names[i]);
+            outcome_notice_read(read_whole(path, arena), arena, &a);
+            snprintf(path, sizeof path, "%s/maildir/bsd/%s", folder, names[i]);
+            str other = read_whole(path, arena);
+            if (other.len == 0)
+                continue; /* it has another name there */
+            outcome_notice_read(other, arena, &b);
+            CHECK(a.kind == b.kind && a.rcpt_count == b.rcpt_count, names[i]);
+            for (size_t r = 0; r < a.rcpt_count && r < b.rcpt_count; r++)
+                CHECK(a.rcpts[r].outcome.class == b.rcpts[r].outcome.class, names[i]);
+            seen++;
         }
     }
-    printf("suite: %zu of %zu\n", good, seen);
+    CHECK(seen > 130, "files were compared");
+}
+
+/* What a person wrote is no bounce. */
+TEST(outcome_notice_suite_others)
+{
+    static const char *const names[] = {"is-not-bounce-01.eml", "is-not-bounce-02.eml"};
+    char folder[2000], path[2500];
+    if (test_suites("bounces-sisimai", folder, sizeof folder) == NULL)
+        return;
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        CLEANUP(arena_cleanup)
+        struct arena *arena = arena_open(OUTCOME_NOTICE_ARENA_BYTES + FILE_BYTES_MAX);
+        struct outcome_notice n;
+        snprintf(path, sizeof path, "%s/maildir/not/%s", folder, names[i]);
+        str message = read_whole(path, arena);
+        outcome_notice_read(message, arena, &n);
+        CHECK(message.len > 0 && n.kind == NOTICE_NONE, names[i]);
+    }
 }
