@@ -192,6 +192,13 @@ static str useful_status(str status)
                                                                                          : status;
 }
 
+/* Without a route and brackets; what is no address (a file, a program) stays as it is. */
+static str bare_address(str text)
+{
+    str rest = text, address;
+    return outcome_notice_address_front(&rest, &address) && rest.len <= 1 ? address : text;
+}
+
 static void add_status(struct reading *r, const struct message_dsn_read *d)
 {
     static const enum outcome_notice_kind of_action[] = {
@@ -200,8 +207,10 @@ static void add_status(struct reading *r, const struct message_dsn_read *d)
         [DSN_EXPANDED] = NOTICE_DELIVERED,
     };
     struct outcome_notice *out = r->out;
-    for (size_t i = 0; i < d->rcpt_count; i++)
+    for (size_t i = 0; i < d->rcpt_count; i++) {
+        d->rcpts[i].final_rcpt = bare_address(d->rcpts[i].final_rcpt);
         add_rcpt(r, d->rcpts[i].final_rcpt, of_action[d->rcpts[i].action]);
+    }
     for (size_t i = 0; i < d->rcpt_count; i++)
         for (size_t k = 0; k < out->rcpt_count; k++) {
             struct outcome_notice_rcpt *rcpt = &out->rcpts[k];

@@ -110,8 +110,9 @@ static bool begins_fields(const struct line *line)
 
 /* ---- what is said of a recipient ---------------------------------------------------------- */
 
-/* In one line, blanks made one. */
-static str flatten(const struct reading *r, size_t from, size_t to)
+/* Blanks made one. keep_lines: one that is a line end stays that, for a reply may begin behind it.
+ */
+static str flatten(const struct reading *r, size_t from, size_t to, bool keep_lines)
 {
     str text = str_slice(r->text, from, to > from ? to - from : 0);
     size_t max =
@@ -120,9 +121,12 @@ static str flatten(const struct reading *r, size_t from, size_t to)
     size_t len = 0;
     for (size_t i = 0; i < text.len && len < max; i++) {
         bool blank = strchr(" \t\r\n", text.ptr[i]) != NULL && text.ptr[i] != '\0';
-        if (blank && (len == 0 || room[len - 1] == ' '))
+        bool behind = len == 0 || room[len - 1] == ' ' || room[len - 1] == '\n';
+        if (blank && behind && keep_lines && text.ptr[i] == '\n' && len > 0)
+            room[len - 1] = '\n';
+        if (blank && behind)
             continue;
-        room[len++] = blank ? ' ' : text.ptr[i];
+        room[len++] = !blank || (keep_lines && text.ptr[i] == '\n') ? text.ptr[i] : ' ';
     }
     return str_trim((str){room, len});
 }
@@ -136,7 +140,7 @@ static void end_current(struct reading *r)
 {
     if (r->current == NULL)
         return;
-    str said = flatten(r, r->from, r->to);
+    str said = flatten(r, r->from, r->to, false);
     struct outcome_notice_text_rcpt *rcpt = r->current;
     if (rcpt->said.len == 0 || (has_code(said, r->arena) && !has_code(rcpt->said, r->arena)))
         rcpt->said = said;
@@ -281,7 +285,7 @@ static bool read_summary(struct reading *r, const struct line *line)
     r->indent = SIZE_MAX;
     if (r->pending.len > 0 && r->current && r->current->said.len == 0) {
         r->current->said =
-            flatten(r, offset_of(r, r->pending), offset_of(r, r->pending) + r->pending.len);
+            flatten(r, offset_of(r, r->pending), offset_of(r, r->pending) + r->pending.len, false);
         r->current->stage_known = r->pending_stage_known;
         r->current->stage = r->pending_stage;
     }
@@ -454,7 +458,7 @@ void outcome_notice_text_read(str text, str own, struct arena *arena,
             read_line(&r, &line);
     }
     end_current(&r);
-    out.before = flatten(&r, 0, r.before_to);
+    out.before = flatten(&r, 0, r.before_to, true);
     *ret_text = out;
 }
 

@@ -9,7 +9,7 @@
 
 struct outcome_notice_text_rcpt {
     str address;
-    str said; /* what follows the address, in one line */
+    str said; /* what follows the address, blanks made one */
     bool stage_known;
     enum smtp_stage stage;
 };

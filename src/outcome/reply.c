@@ -213,7 +213,7 @@ static str without_repeats(str text, const struct outcome_reply *r, struct arena
             continue;
         }
         at_start = text.ptr[0] == ' ' || text.ptr[0] == '\n';
-        room[len++] = text.ptr[0];
+        room[len++] = text.ptr[0] == '\n' ? ' ' : text.ptr[0];
         text = str_from(text, 1);
     }
     return str_trim((str){room, len});

@@ -37,5 +37,5 @@ struct outcome outcome_reply_judge(const struct outcome_reply *, struct arena *)
 
 /* Read a reply as it stands in a log or a bounce: "550-5.1.1 Text", "#5.1.0 Text", "host mx said:
  * 550 Text". Code and status are cut off, also where they are repeated in further lines; what
- * stands in front of the reply is left out. Stage and host are not set. */
+ * stands in front of the reply is left out. The text is one line; stage and host are not set. */
 struct outcome_reply outcome_reply_read(str text, struct arena *);

@@ -11,7 +11,7 @@ TEST(outcome_reply_read)
         {"550 5.1.1 User unknown",                              550, "5.1.1",  "User unknown"                   },
         {"550-5.1.1 No such user 550-5.1.1 here 550 5.1.1 bye", 550, "5.1.1",
          "No such user here bye"                                                                                },
-        {"550-5.1.1 No such user\n550 5.1.1 here",              550, "5.1.1",  "No such user\nhere"             },
+        {"550-5.1.1 No such user\n550 5.1.1 here",              550, "5.1.1",  "No such user here"              },
         {"550 #5.1.0 Address rejected.",                        550, "5.1.0",  "Address rejected."              },
         {"5.1.1 <bob@example.net>... User Unknown",             0,   "5.1.1",
          "<bob@example.net>... User Unknown"                                                                    },

@@ -97,6 +97,7 @@ static const struct outcome_rule rows[] = {
     /* dangerous, or spam */
     {OUTCOME_VIRUS, 0, 0, NULL, "virus|viruses|malware|infected|trojan|worm", "550 5.7.0 Virus detected", "various"},
     {OUTCOME_VIRUS, 0, 0, NULL, "phish*", "550 5.7.1 Phishing message refused", "various"},
+    {OUTCOME_VIRUS, 0, 0, NULL, "illegal attachment", "552 5.7.0 Our system detected an illegal attachment on your message.", "Gmail"},
     {OUTCOME_VIRUS, 0, 0, NULL, "potential|possible security issue|threat|risk", "552 5.7.0 content presents a potential security issue", "Gmail"},
     {OUTCOME_VIRUS, 0, 0, NULL, "rejected due to security policies", "554 email rejected due to security policies - MCSpamSignature.sa.2.2", "Mimecast"},
     {OUTCOME_VIRUS, 0, 0, NULL, "attachment|attachments ~ block*|prohibit*|forbidden|allowed|banned|dangerous|reject*|stripped", "552 5.7.0 attachment type not allowed", "various"},
@@ -248,6 +249,8 @@ static const struct outcome_rule rows[] = {
     {OUTCOME_SYSTEM, 0, 0, NULL, "temporary|temporarily ~ failure|problem|error|unavailable", "450 4.0.0 Temporary failure", "various"},
     {OUTCOME_SYSTEM, 0, 0, NULL, "contact ldap", "Unable to contact LDAP server. (#4.4.3)", "qmail"},
     {OUTCOME_SYSTEM, 0, 0, NULL, "lock failure", "Lock failure on mailbox.lock", "procmail"},
+    {OUTCOME_POLICY, 0, 0, NULL, "badrcptto|badmailfrom", "553 sorry, your envelope recipient is in my badrcptto list (#5.7.1)", "qmail"},
+    {OUTCOME_POLICY, 0, 0, NULL, "rejected by ~ destination|recipient|administrator|rule", "541 5.4.1 Mail rejected by destination domain", "Zoho"},
     {OUTCOME_POLICY, 0, 0, NULL, "access|permission ~ denied", "550 5.7.1 Access denied", "various"},
     {OUTCOME_POLICY, 0, 0, NULL, "not ~ authorized|authorised|permitted|allowed", "550 5.7.1 Delivery not authorized", "RFC 3463"},
     {OUTCOME_POLICY, 0, 0, NULL, "blocked|prohibited|forbidden|banned", "550 Blocked - see https://support.example/", "various"},
