@@ -14,8 +14,9 @@
 enum { FILE_BYTES_MAX = 4 << 20, FILES_MAX = 1000, ROWS_MAX = 8 };
 
 /* Change these with the rules, and never without looking at what changed. Every fifth file was held
- * back while the rules were written: the second figure says what to expect of mail never seen. */
-enum { WORKED_ON_MISSES = 0, HELD_BACK_MISSES = 0 };
+ * back while the rules were written; of those, 112 of 118 agreed when they were first looked at
+ * (one of the six showed a fault that was mended then): what to expect of mail never seen. */
+enum { WORKED_ON_MISSES = 23, HELD_BACK_MISSES = 5 };
 
 struct expected {
     str file;
@@ -91,47 +92,70 @@ static const struct expected *find_expected(const struct expected *cases, size_t
     return NULL;
 }
 
-/* As many recipients, and as many of them dead. */
-static bool agrees(const struct expected *c, const struct outcome_notice *n)
-{
-    size_t want = 0, got = 0;
-    for (size_t i = 0; i < c->rcpt_count; i++)
-        want += c->hard[i];
-    for (size_t i = 0; i < n->rcpt_count; i++)
-        got += n->rcpts[i].outcome.hard;
-    return c->rcpt_count == n->rcpt_count && want == got;
-}
-
-static void show(const char *name, const struct outcome_notice *n)
-{
-    printf("    %s: %s", name, outcome_notice_kind_name(n->kind));
-    for (size_t i = 0; i < n->rcpt_count; i++) {
-        const struct outcome_notice_rcpt *rcpt = &n->rcpts[i];
-        printf(", %s%s", outcome_class_of(rcpt->outcome.class)->name,
-               rcpt->outcome.hard ? " (hard)" : "");
-    }
-    putchar('\n');
-}
-
 struct tally {
     size_t seen, missed;
+    size_t rcpts, hard; /* of the file that is judged */
+    struct buf said;
 };
 
-static void judge_file(const char *folder, const char *name, const struct expected *want,
-                       struct tally *tally)
+static void add_notice(const struct outcome_notice *n, struct tally *t)
 {
-    CLEANUP(arena_cleanup)
-    struct arena *arena = arena_open(OUTCOME_NOTICE_ARENA_BYTES + FILE_BYTES_MAX);
-    struct outcome_notice n;
+    t->rcpts += n->rcpt_count;
+    CHECK_DONE(buf_addf(&t->said, " %s", outcome_notice_kind_name(n->kind)), "room");
+    for (size_t i = 0; i < n->rcpt_count; i++) {
+        const struct outcome *o = &n->rcpts[i].outcome;
+        t->hard += o->hard;
+        CHECK_DONE(buf_addf(&t->said, ", %s%s", outcome_class_of(o->class)->name,
+                            o->hard ? " (hard)" : ""),
+                   "room");
+    }
+}
+
+/* "From MAILER-DAEMON  Thu Jul  2": a line between two messages of a mailbox. */
+static bool is_mbox_line(str text)
+{
+    str line = str_slice(text, 0, str_find(text, '\n'));
+    return str_starts(line, S("From ")) && str_contains(line, S("  "));
+}
+
+/* The next message of a file: some are mailboxes of several. */
+static bool next_message(str *file, str *ret_message)
+{
+    size_t end = 1;
+    bool mbox = is_mbox_line(*file);
+    while (end < file->len &&
+           !(mbox && file->ptr[end - 1] == '\n' && is_mbox_line(str_from(*file, end))))
+        end++;
+    *ret_message = str_slice(*file, 0, end);
+    *file = str_from(*file, end);
+    return ret_message->len > 0;
+}
+
+/* As many recipients, and as many of them dead. */
+static void judge_file(const char *folder, const char *name, const struct expected *want,
+                       struct tally *t)
+{
     char path[2500];
+    CLEANUP(arena_cleanup) struct arena *files = arena_open(2 * FILE_BYTES_MAX);
     snprintf(path, sizeof path, "%s/maildir/bsd/%s", folder, name);
-    outcome_notice_read(read_whole(path, arena), arena, &n);
-    err_forget();
-    tally->seen++;
-    if (agrees(want, &n))
+    str file = read_whole(path, files), message;
+    size_t hard = 0;
+    buf_clear(&t->said);
+    t->rcpts = t->hard = 0;
+    while (next_message(&file, &message)) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_NOTICE_ARENA_BYTES);
+        struct outcome_notice n;
+        outcome_notice_read(message, arena, &n);
+        add_notice(&n, t);
+        err_forget();
+    }
+    for (size_t i = 0; i < want->rcpt_count; i++)
+        hard += want->hard[i];
+    t->seen++;
+    if (t->rcpts == want->rcpt_count && t->hard == hard)
         return;
-    tally->missed++;
-    show(name, &n);
+    t->missed++;
+    printf("    %s:%.*s\n", name, (int)t->said.len, t->said.ptr);
 }
 
 TEST(outcome_notice_suite)
@@ -141,6 +165,8 @@ TEST(outcome_notice_suite)
     struct tally tallies[2] = {0}; /* worked on, held back */
     if (test_suites("bounces-sisimai", folder, sizeof folder) == NULL)
         return;
+    buf_init(&tallies[0].said, 64 << 10);
+    buf_init(&tallies[1].said, 64 << 10);
     snprintf(path, sizeof path, "%s/expected-go-sisimai.tsv", folder);
     struct expected *cases = ARENA_ARRAY(arena, struct expected, FILES_MAX);
     size_t case_count = read_expected(read_whole(path, arena), cases);
@@ -151,12 +177,14 @@ TEST(outcome_notice_suite)
     for (size_t i = 0; i < count; i++) {
         const struct expected *want = find_expected(cases, case_count, names[i]);
         bool held_back = i % 5 == 4;
-        if (want && !(held_back && getenv("OUTCOME_HOLD")))
+        if (want)
             judge_file(folder, names[i], want, &tallies[held_back]);
     }
     printf("    %zu of %zu bounces agree, %zu of %zu of those held back\n",
            tallies[0].seen - tallies[0].missed, tallies[0].seen,
            tallies[1].seen - tallies[1].missed, tallies[1].seen);
+    buf_release(&tallies[0].said);
+    buf_release(&tallies[1].said);
     CHECK(tallies[0].missed == WORKED_ON_MISSES, "of the files that were worked on");
     CHECK(tallies[1].missed == HELD_BACK_MISSES, "of the files that were held back");
 }
