@@ -161,6 +161,17 @@ static void soften(struct outcome *o)
     o->advice = OUTCOME_RETRY;
 }
 
+/* What arrived has arrived, whatever else the notice says. */
+static void settle_delivered(struct reading *r, struct outcome_notice_rcpt *rcpt, str diagnostic)
+{
+    struct outcome_reply reply = outcome_reply_read(diagnostic, r->arena);
+    if (reply.code / 100 != 2)
+        reply.code = 250;
+    rcpt->said = diagnostic;
+    rcpt->reply = reply;
+    rcpt->outcome = outcome_reply_judge(&reply, r->arena);
+}
+
 /* From the most exact words to the vaguest: the reply itself, what stands beside the address, the
  * transcript, what stands ahead of all addresses. */
 static void judge(struct reading *r, struct outcome_notice_rcpt *rcpt, str diagnostic, str status)
@@ -169,6 +180,10 @@ static void judge(struct reading *r, struct outcome_notice_rcpt *rcpt, str diagn
     if (told == NULL && r->out->rcpt_count == 1 && r->text.rcpt_count == 1)
         told = &r->text.rcpts[0];
     rcpt->reply.enhanced = status;
+    if (rcpt->kind == NOTICE_DELIVERED) {
+        settle_delivered(r, rcpt, diagnostic);
+        return;
+    }
     learn_stage(r, rcpt, told, diagnostic);
     consider(r, rcpt, diagnostic);
     if (says_nothing(&rcpt->outcome) && told)

@@ -55,6 +55,14 @@ static const struct sample samples[] = {
      "Final-Recipient: rfc822; bob@example.net\r\nAction: delivered\r\nStatus: 2.0.0\r\n"
      "Diagnostic-Code: smtp; 250 2.0.0 Ok\r\n--b--\r\n",                                          NOTICE_DELIVERED,
      "",                                                                                                                  {{"bob@example.net", "delivered", false}}                                                 },
+    {"what arrived has arrived, whatever else is said",
+     FROM_DAEMON
+     "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+     "--b\r\n\r\nbob@example.net: 550 5.1.1 User unknown\r\n"
+     "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; "
+     "mx.example.org\r\n\r\n"
+     "Final-Recipient: rfc822; bob@example.net\r\nAction: relayed\r\nStatus: 4.0.0\r\n--b--\r\n", NOTICE_DELIVERED,
+     "",                                                                                                                  {{"bob@example.net", "delivered", false}}                                                 },
     {"qmail",
      "Return-Path: <>\r\nFrom: MAILER-DAEMON@mx.example.org\r\nTo: alice@example.com\r\n"
      "Subject: failure notice\r\n\r\nHi. This is the qmail-send program at mx.example.org.\r\n"
