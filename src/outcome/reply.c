@@ -95,13 +95,16 @@ static enum outcome_class seen_from_stage(enum outcome_class class, enum smtp_st
         return OUTCOME_BLOCKED_SENDER;
     if (stage == SMTP_STAGE_HELLO)
         return OUTCOME_REVERSE_DNS;
-    return class;
+    if (stage == SMTP_STAGE_AUTH)
+        return OUTCOME_LOGIN;
+    return stage == SMTP_STAGE_STARTTLS ? OUTCOME_TLS : class;
 }
 
 struct outcome outcome_reply_judge(const struct outcome_reply *r, struct arena *arena)
 {
-    struct outcome o = {.provider = outcome_provider_of(r->host, r->text)};
-    struct outcome_words words = outcome_words_of(r->text, arena);
+    str text = str_slice(r->text, 0, OUTCOME_WORDS_TEXT_BYTES_MAX);
+    struct outcome o = {.provider = outcome_provider_of(r->host, text)};
+    struct outcome_words words = outcome_words_of(text, arena);
     struct outcome_rule_facts facts = {
         .provider = o.provider, .when = when_of(r), .status = r->enhanced, .words = &words};
     if (r->code / 100 == 2) {

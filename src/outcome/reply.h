@@ -32,6 +32,8 @@ struct outcome {
     const struct outcome_rule *rule; /* what it was found by; NULL: by the code alone */
 };
 
+enum { OUTCOME_REPLY_ARENA_BYTES = 64 << 10 }; /* what a judgement may need of its arena */
+
 /* The arena is for the words; nothing of it stays in the result. */
 struct outcome outcome_reply_judge(const struct outcome_reply *, struct arena *);
 

@@ -82,6 +82,7 @@ TEST(outcome_reply_hard)
         {"550 <bob@example.net>: User unknown",                                                   NOT_KNOWN,        "bad_mailbox",      true,  false, "suppress"         },
         {"554 delivery error: dd This user doesn't have a yahoo.com account",                     SMTP_STAGE_BODY,
          "bad_mailbox",                                                                                                                 true,  false, "suppress"         },
+        {"535 5.1.1 no such user",                                                                SMTP_STAGE_AUTH,  "login",            false, false, "fix_login"        },
         {"551 elsewhere",                                                                         SMTP_STAGE_RCPT,  "moved",            true,  false, "suppress"         },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
