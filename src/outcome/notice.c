@@ -3,6 +3,7 @@
 #include "message/dsn_read.h"
 #include "message/report.h"
 #include "outcome/notice_address.h"
+#include "outcome/notice_html.h"
 #include "outcome/notice_kind.h"
 #include "outcome/notice_text.h"
 
@@ -47,6 +48,11 @@ static str part_text(const struct reading *r, const struct message_mime_part *pa
     buf_init(&text, OUTCOME_NOTICE_BYTES_MAX * 3);
     if (message_mime_text(part, r->message, &text, &exact))
         return (str){0};
+    if (str_eq(part->type, S("text/html"))) {
+        str html = str_slice(buf_str(&text), 0, OUTCOME_NOTICE_HTML_BYTES_MAX);
+        return str_slice(outcome_notice_html_words(html, r->arena), 0,
+                         OUTCOME_NOTICE_TEXT_BYTES_MAX);
+    }
     return arena_str(r->arena, str_slice(buf_str(&text), 0, OUTCOME_NOTICE_TEXT_BYTES_MAX));
 }
 

@@ -21,8 +21,9 @@ enum outcome_notice_kind {
 };
 
 enum {
-    OUTCOME_NOTICE_BYTES_MAX = 4 << 20,       /* of the message that is looked at */
-    OUTCOME_NOTICE_TEXT_BYTES_MAX = 64 << 10, /* of what is told in words */
+    OUTCOME_NOTICE_BYTES_MAX = 4 << 20,        /* of the message that is looked at */
+    OUTCOME_NOTICE_TEXT_BYTES_MAX = 64 << 10,  /* of what is told in words */
+    OUTCOME_NOTICE_HTML_BYTES_MAX = 256 << 10, /* of a notice in HTML alone */
     OUTCOME_NOTICE_RCPTS_MAX = 200,
     OUTCOME_NOTICE_SAID_BYTES_MAX = 2000, /* of what is told of one recipient */
     OUTCOME_NOTICE_ARENA_BYTES = 64 << 20,
