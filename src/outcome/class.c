@@ -29,7 +29,8 @@ static const struct outcome_class_facts classes[OUTCOME_CLASSES] = {
     [OUTCOME_BLOCKED_IP] = {"blocked_ip", false, OUTCOME_OUR_ADDRESS, OUTCOME_PAUSE_SITE,
         "The address that the mail was sent from is on a block list or has a bad name there."},
     [OUTCOME_REVERSE_DNS] = {"reverse_dns", false, OUTCOME_OUR_SETUP, OUTCOME_FIX_REVERSE_DNS,
-        "The address that the mail was sent from has no name in the DNS, or one that does not agree."},
+        "The address that the mail was sent from has no name in the DNS, or one that does not "
+        "agree."},
     [OUTCOME_BLOCKED_SENDER] = {"blocked_sender", false, OUTCOME_OUR_DOMAIN, OUTCOME_FIX_SENDER,
         "The sender's address or domain is refused."},
     [OUTCOME_AUTH] = {"auth", false, OUTCOME_OUR_DOMAIN, OUTCOME_FIX_AUTH,
@@ -90,16 +91,20 @@ static const struct {
     [OUTCOME_RETRY] = {"retry", "Try again later."},
     [OUTCOME_SLOW_DOWN] = {"slow_down", "Send less at once to that site, and come back up slowly."},
     [OUTCOME_PAUSE_SITE] = {"pause_site",
-        "Stop sending to that site from this address, find out why it is listed, and ask to be taken off."},
+        "Stop sending to that site from this address, find out why it is listed, and ask to "
+        "be taken off."},
     [OUTCOME_FIX_AUTH] = {"fix_auth",
         "Mend the SPF, DKIM and DMARC records and signatures of the sender's domain."},
     [OUTCOME_FIX_REVERSE_DNS] = {"fix_reverse_dns",
-        "Give the sending address a PTR record whose name leads back to it, and use that name in EHLO."},
-    [OUTCOME_FIX_SENDER] = {"fix_sender", "Send from an address whose domain exists and takes mail."},
+        "Give the sending address a PTR record whose name leads back to it, and use that name "
+        "in EHLO."},
+    [OUTCOME_FIX_SENDER] = {"fix_sender",
+        "Send from an address whose domain exists and takes mail."},
     [OUTCOME_FIX_CONTENT] = {"fix_content", "Change the message before it is sent again."},
     [OUTCOME_FIX_LOGIN] = {"fix_login", "Check the login that is configured for that server."},
     [OUTCOME_FIX_TLS] = {"fix_tls", "Check certificates and TLS versions at both ends."},
-    [OUTCOME_FIX_ROUTE] = {"fix_route", "Check the route: another server is in charge, or a login is needed."},
+    [OUTCOME_FIX_ROUTE] = {"fix_route",
+        "Check the route: another server is in charge, or a login is needed."},
     [OUTCOME_CONTACT] = {"contact", "Ask the postmaster of that server."},
 };
 /* clang-format on */
