@@ -3,6 +3,7 @@
 #include "message/dsn_read.h"
 #include "message/report.h"
 #include "outcome/notice_address.h"
+#include "outcome/notice_event.h"
 #include "outcome/notice_html.h"
 #include "outcome/notice_kind.h"
 #include "outcome/notice_text.h"
@@ -268,6 +269,22 @@ static bool read_status(struct reading *r)
     return true;
 }
 
+/* Told by a service, in JSON. */
+static bool read_event(struct reading *r)
+{
+    struct outcome_notice_event *e = ARENA_NEW(r->arena, struct outcome_notice_event);
+    if (!outcome_notice_event_read(r->words, r->arena, e))
+        return false;
+    for (size_t i = 0; i < e->rcpt_count; i++) {
+        struct outcome_notice_rcpt *rcpt = add_rcpt(r, e->addresses[i], e->kind);
+        if (rcpt && e->kind != NOTICE_COMPLAINT)
+            judge(r, rcpt, e->diagnostics[i], useful_status(e->statuses[i]));
+    }
+    r->out->original_id = e->original_id;
+    r->out->feedback_type = e->feedback_type;
+    return true;
+}
+
 /* ---- told in words alone -------------------------------------------------------------------- */
 
 static enum outcome_notice_kind kind_of_words(const struct reading *r)
@@ -424,7 +441,7 @@ void outcome_notice_read(str message, struct arena *arena, struct outcome_notice
         r.words = find_words(&r);
         outcome_notice_text_read(r.words, r.facts.to, arena, &r.text);
         bool answers = r.facts.auto_certain && !r.facts.from_daemon;
-        if (!read_status(&r) && (answers || !read_words(&r)))
+        if (!read_event(&r) && !read_status(&r) && (answers || !read_words(&r)))
             read_answer(&r);
     }
     settle_kind(&out);

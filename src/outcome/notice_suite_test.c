@@ -14,9 +14,10 @@
 enum { FILE_BYTES_MAX = 4 << 20, FILES_MAX = 1000, ROWS_MAX = 8 };
 
 /* Change these with the rules, and never without looking at what changed. Every fifth file was held
- * back while the rules were written; of those, 112 of 118 agreed when they were first looked at
- * (one of the six showed a fault that was mended then): what to expect of mail never seen. */
-enum { WORKED_ON_MISSES = 23, HELD_BACK_MISSES = 5 };
+ * back while the rules were written; of those, 112 of 118 agreed when they were first looked at,
+ * which is what to expect of mail never seen. What was added since (a fault that they showed, the
+ * events of services) made it 114. */
+enum { WORKED_ON_MISSES = 19, HELD_BACK_MISSES = 4 };
 
 struct expected {
     str file;

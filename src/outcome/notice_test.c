@@ -134,6 +134,20 @@ static const struct sample samples[] = {
      "<!-- carol@example.net --><p>Delivery has failed to these recipients:</p>\r\n"
      "<p><b>&lt;bob@example.net&gt;</b><br>\r\n550 5.2.2 mailbox\r\nis full</p></body></html>\r\n", NOTICE_FAILED,
      "", {{"bob@example.net", "mailbox_full", false}}},
+    {"a service's event, in the message of another, its lines broken",
+     "From: SES <no-reply@example.org>\r\nSubject: Notification Message\r\n\r\n"
+     "{\"Type\":\"Notification\",\"Message\":\"{\\\"notificationType\\\":\\\"Bounce\\\",\\\"bounce\\\":{"
+     "\\\"bouncedRecipients\\\":[{\\\"emailAddress\\\":\\\"bob@ex!\r\n ample.net\\\",\\\"status\\\":\\\"5.1.1\\\","
+     "\\\"diagnosticCode\\\":\\\"smtp; 550 5.1.1 user unknown\\\"}]},\\\"mail\\\":{\\\"headers\\\":["
+     "{\\\"name\\\":\\\"Message-ID\\\",\\\"value\\\":\\\"<6@example.com>\\\"}]}}\"}\r\n--\r\nIf you wish to stop\r\n",
+     NOTICE_FAILED, "<6@example.com>",
+     {{"bob@example.net", "bad_mailbox", true}}},
+    {"a service's event that all went well",
+     "From: SES <no-reply@example.org>\r\n\r\n"
+     "{\"eventType\":\"Delivery\",\"delivery\":{\"recipients\":[\"bob@example.net\"],\"smtpResponse\":\"250 ok\"}}",
+     NOTICE_DELIVERED, "",
+     {{"bob@example.net", "delivered", false}}},
+    {"JSON of somebody else", "From: a@example.org\r\n\r\n{\"x\":[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]}", NOTICE_NONE, "", {{0}}},
     {"a complaint",
      "From: fbl@example.org\r\nSubject: FW: news\r\n"
      "Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n"
