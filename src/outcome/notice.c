@@ -343,6 +343,15 @@ static void add_original(struct reading *r, enum outcome_notice_kind kind)
         add_rcpt(r, address, kind);
 }
 
+/* Is a reply or a known sentence there, for any of them? */
+static bool says_why(const struct outcome_notice *out)
+{
+    for (size_t i = 0; i < out->rcpt_count; i++)
+        if (out->rcpts[i].reply.code > 0 || !says_nothing(&out->rcpts[i].outcome))
+            return true;
+    return false;
+}
+
 static bool read_words(struct reading *r)
 {
     const struct outcome_notice_kind_facts *f = &r->facts;
@@ -360,6 +369,9 @@ static bool read_words(struct reading *r)
         add_original(r, kind);
     for (size_t i = 0; i < r->out->rcpt_count; i++)
         judge(r, &r->out->rcpts[i], (str){0}, (str){0});
+    bool by_sender_alone = !f->bounce_subject && !f->delay_subject && f->failed.len == 0;
+    if (by_sender_alone && !says_why(r->out)) /* a postmaster's letter that names somebody */
+        r->out->rcpt_count = r->out->left_out = 0;
     return r->out->rcpt_count > 0;
 }
 

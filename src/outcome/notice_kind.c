@@ -153,7 +153,10 @@ void outcome_notice_kind_read(str header, struct arena *arena,
     f.about = last_id(message_report_value(header, S("In-Reply-To"), arena));
     if (f.about.len == 0)
         f.about = last_id(message_report_value(header, S("References"), arena));
-    f.from_daemon = is_daemon(f.from, from) || str_starts_nocase(path, S("<MAILER-DAEMON"));
+    struct message_field field;
+    bool has_from = message_header_find(header, S("From"), &field);
+    f.from_daemon =
+        (has_from && is_daemon(f.from, from)) || str_starts_nocase(path, S("<MAILER-DAEMON"));
     f.bounce_subject = have_any(subject, bounce_subjects, ARRAY_LEN(bounce_subjects), arena);
     f.delay_subject = have_any(subject, delay_subjects, ARRAY_LEN(delay_subjects), arena);
     f.auto_certain = has_auto_field(header, arena);

@@ -180,6 +180,12 @@ static const struct sample samples[] = {
      "carol@example.net\r\nis coming too; the mailbox is full of apples.\r\n",
      NOTICE_NONE, "",
      {{0}}},
+    {"a postmaster's letter",
+     "From: postmaster@example.org\r\nTo: alice@example.com\r\nSubject: new colleague\r\n\r\n"
+     "Write to her at\r\ncarol@example.net\r\nfrom Monday on.\r\n", NOTICE_NONE, "", {{0}}},
+    {"a part of something, from nobody",
+     "Subject: digest\r\n\r\nSend submissions to\r\n  ppp@example.org\r\nand user unknown\r\n",
+     NOTICE_NONE, "", {{0}}},
     {"a person asks about a bounce",
      "From: bob@example.net\r\nTo: alice@example.com\r\nSubject: help\r\n\r\n"
      "what does this mean?\r\n> <carol@example.net>: 550 5.1.1 User unknown\r\n",
