@@ -13,6 +13,8 @@ static const char *const hosts[PROVIDERS] = {
     [PROVIDER_ORANGE] = "smtp-in.orange.fr",
     [PROVIDER_LAPOSTE] = "smtpz4.laposte.net",
     [PROVIDER_TENCENT] = "mx3.qq.com",
+    [PROVIDER_TELEKOM] = "mx00.t-online.de",
+    [PROVIDER_NETEASE] = "163mx01.mxmail.netease.com",
     [PROVIDER_AMAZON] = "inbound-smtp.us-east-1.amazonaws.com",
 };
 
