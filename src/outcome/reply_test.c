@@ -73,6 +73,8 @@ TEST(outcome_reply_hard)
         {"535 5.7.8 Error: authentication failed",                                                SMTP_STAGE_AUTH,  "login",            false, false,
          "fix_login"                                                                                                                                                     },
         {"550 5.7.26 fails DMARC",                                                                SMTP_STAGE_BODY,  "auth",             false, false, "fix_auth"         },
+        {"550-5.7.26 This mail has been blocked because the sender is unauthenticated.",
+         SMTP_STAGE_BODY,                                                                                           "auth",             false, false, "fix_auth"         },
         {"550 no",                                                                                SMTP_STAGE_RCPT,  "permanent_other",  false, false, "contact"          },
         {"450 no",                                                                                SMTP_STAGE_RCPT,  "transient_other",  false, true,  "retry"            },
         {"250 2.0.0 ok, spam or not",                                                             SMTP_STAGE_BODY,  "delivered",        false, false, "nothing"          },

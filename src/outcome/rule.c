@@ -12,13 +12,29 @@ static bool fits(const struct outcome_rule *rule, const struct outcome_rule_fact
     return rule->words == NULL || outcome_words_have(facts->words, rule->words);
 }
 
+static const struct outcome_rule *find_in(struct outcome_rule_table table,
+                                          const struct outcome_rule_facts *facts)
+{
+    for (size_t i = 0; i < table.count; i++)
+        if (fits(&table.rows[i], facts))
+            return &table.rows[i];
+    return NULL;
+}
+
+/* A status X.7.Y that names the check that failed (RFC 7372). */
+static bool names_check(const struct outcome_rule *rule)
+{
+    return rule && str_starts(str_of(rule->status), S("7."));
+}
+
+/* Words tell more than most statuses, but "blocked" tells less than one that names the check. */
 const struct outcome_rule *outcome_rule_find(const struct outcome_rule_facts *facts)
 {
-    const struct outcome_rule_table tables[] = {
-        outcome_rule_provider_table(), outcome_rule_text_table(), outcome_rule_status_table()};
-    for (size_t t = 0; t < ARRAY_LEN(tables); t++)
-        for (size_t i = 0; i < tables[t].count; i++)
-            if (fits(&tables[t].rows[i], facts))
-                return &tables[t].rows[i];
-    return NULL;
+    const struct outcome_rule *by_words = find_in(outcome_rule_provider_table(), facts);
+    if (by_words == NULL)
+        by_words = find_in(outcome_rule_text_table(), facts);
+    if (by_words && by_words->class != OUTCOME_POLICY)
+        return by_words;
+    const struct outcome_rule *by_status = find_in(outcome_rule_status_table(), facts);
+    return by_words && !names_check(by_status) ? by_words : by_status;
 }

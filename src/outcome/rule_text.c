@@ -266,6 +266,8 @@ static const struct outcome_rule rows[] = {
     SAYS(SPAM, "spam|spammy ~ detect*|score*|content|reject*|found|message|messages|filter*|"
          "classif*|block*|probab*",
          "550 5.7.0 Spam detected", "various"),
+    SAYS(SPAM, "rejected|blocked due to content restrictions",
+         "550 5.7.1 Message rejected due to content restrictions", "Exchange"),
     SAYS(SPAM, "looks|look|detected|classified|identified|considered|flagged|marked|scored|likely|"
          "appears|be|as|like ~ spam",
          "550 5.7.1 message flagged as spam", "various"),
