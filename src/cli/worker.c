@@ -171,11 +171,19 @@ static err open_admin(struct worker *w)
     return NULL;
 }
 
+/* One fiber for the server's reports, on the first worker. */
+static void open_reports(struct worker *w)
+{
+    if (w->index == 0)
+        fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
+}
+
 static err open_parts(struct worker *w)
 {
     queue_attach(w->service->queue, w->index, &w->schedule);
     TRY(open_listeners(w));
     open_way_out(w);
+    open_reports(w);
     return open_admin(w);
 }
 

@@ -239,6 +239,8 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
     return i->judge;
 }
 
+str inbound_intake_header(const struct inbound_intake *i) { return buf_str(&i->header); }
+
 void inbound_intake_trace(struct inbound_intake *i, str fields)
 {
     ASSERT(fields.len <= INBOUND_INTAKE_TRACE_BYTES_MAX);
