@@ -174,16 +174,18 @@ static err open_admin(struct worker *w)
 /* One fiber for the server's reports, on the first worker. */
 static void open_reports(struct worker *w)
 {
-    if (w->index == 0)
-        fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
+    if (w->index != 0)
+        return;
+    inbound_report_recover(w->service->inbound_reports);
+    fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
 }
 
 static err open_parts(struct worker *w)
 {
     queue_attach(w->service->queue, w->index, &w->schedule);
     TRY(open_listeners(w));
+    open_reports(w); /* before the first delivery */
     open_way_out(w);
-    open_reports(w);
     return open_admin(w);
 }
 

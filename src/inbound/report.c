@@ -313,6 +313,19 @@ static err turn(struct inbound_report *r)
     return deadline_passed(r->look_again) ? look(r) : NULL;
 }
 
+void inbound_report_recover(struct inbound_report *r)
+{
+    const struct config *c = r->options.config(r->options.config_arg);
+    bool sends = c->mailauth.reports.aggregate == REPORTING_ON;
+    config_close(c);
+    err e = sends ? open_store(r) : NULL;
+    if (e == NULL && r->store)
+        e = inbound_report_claim_settle(r);
+    if (e)
+        log_err(e, "DMARC reports: one may be sent twice");
+    err_forget();
+}
+
 void inbound_report_run(void *report)
 {
     struct inbound_report *r = report;

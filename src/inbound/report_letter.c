@@ -28,44 +28,64 @@ static err report_of(const struct inbound_report_letter *l, struct arena *arena,
     return NULL;
 }
 
-struct packing {
-    struct mailauth_dmarc_gzip *gzip;
+struct writing {
+    struct mailauth_dmarc_gzip *gzip; /* NULL: as it is */
+    struct buf *out;
     struct buf xml; /* of one row */
 };
 
-static err pack_row(void *arg, const struct mailauth_dmarc_row *row)
+/* What stands in xml is done with. */
+static err move_on(struct writing *w)
 {
-    struct packing *p = arg;
-    buf_clear(&p->xml);
-    TRY(mailauth_dmarc_report_row(row, &p->xml));
-    return mailauth_dmarc_gzip_add(p->gzip, buf_str(&p->xml));
+    str xml = buf_str(&w->xml);
+    err e = w->gzip ? mailauth_dmarc_gzip_add(w->gzip, xml) : buf_add(w->out, xml);
+    buf_clear(&w->xml);
+    return e;
 }
 
-static err pack_all(struct packing *p, struct inbound_report_store *store, int64_t id,
-                    const struct mailauth_dmarc_report *report)
+static err write_row(void *arg, const struct mailauth_dmarc_row *row)
 {
-    TRY(mailauth_dmarc_report_begin(report, &p->xml));
-    TRY(mailauth_dmarc_gzip_add(p->gzip, buf_str(&p->xml)));
-    TRY(inbound_report_store_rows(store, id, pack_row, p));
-    buf_clear(&p->xml);
-    TRY(mailauth_dmarc_report_end(&p->xml));
-    TRY(mailauth_dmarc_gzip_add(p->gzip, buf_str(&p->xml)));
-    return mailauth_dmarc_gzip_finish(p->gzip);
+    struct writing *w = arg;
+    TRY(mailauth_dmarc_report_row(row, &w->xml));
+    return move_on(w);
+}
+
+static err write_all(struct writing *w, struct inbound_report_store *store, int64_t id,
+                     const struct mailauth_dmarc_report *report)
+{
+    TRY(mailauth_dmarc_report_begin(report, &w->xml));
+    TRY(move_on(w));
+    TRY(inbound_report_store_rows(store, id, write_row, w));
+    TRY(mailauth_dmarc_report_end(&w->xml));
+    TRY(move_on(w));
+    return w->gzip ? mailauth_dmarc_gzip_finish(w->gzip) : NULL;
+}
+
+static err write_xml(struct inbound_report_store *store, const struct inbound_report_letter *l,
+                     bool packed, struct buf *out)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(SCRATCH_BYTES_MAX);
+    struct mailauth_dmarc_report report;
+    struct writing w = {.out = out};
+    TRY(report_of(l, arena, &report));
+    buf_init(&w.xml, MAILAUTH_DMARC_REPORT_ROW_BYTES_MAX);
+    w.gzip = packed ? mailauth_dmarc_gzip_open(out) : NULL;
+    err e = write_all(&w, store, l->head->id, &report);
+    mailauth_dmarc_gzip_close(w.gzip);
+    buf_release(&w.xml);
+    return e;
 }
 
 err inbound_report_letter_pack(struct inbound_report_store *store,
                                const struct inbound_report_letter *l, struct buf *file)
 {
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(SCRATCH_BYTES_MAX);
-    struct mailauth_dmarc_report report;
-    struct packing p = {0};
-    TRY(report_of(l, arena, &report));
-    buf_init(&p.xml, MAILAUTH_DMARC_REPORT_ROW_BYTES_MAX);
-    p.gzip = mailauth_dmarc_gzip_open(file);
-    err e = pack_all(&p, store, l->head->id, &report);
-    mailauth_dmarc_gzip_close(p.gzip);
-    buf_release(&p.xml);
-    return e;
+    return write_xml(store, l, true, file);
+}
+
+err inbound_report_letter_xml(struct inbound_report_store *store,
+                              const struct inbound_report_letter *l, struct buf *out)
+{
+    return write_xml(store, l, false, out);
 }
 
 err inbound_report_letter_write(const struct inbound_report_letter *l, str file, struct buf *out)

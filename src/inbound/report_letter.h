@@ -21,6 +21,9 @@ struct inbound_report_letter {
  * MAILAUTH_DMARC_MAIL_FILE_BYTES_MAX; and the store's errs. */
 must_use err inbound_report_letter_pack(struct inbound_report_store *,
                                         const struct inbound_report_letter *, struct buf *file);
+/* The same, not packed. */
+must_use err inbound_report_letter_xml(struct inbound_report_store *,
+                                       const struct inbound_report_letter *, struct buf *out);
 /* Append the mail that carries it. */
 must_use err inbound_report_letter_write(const struct inbound_report_letter *, str file,
                                          struct buf *out);

@@ -42,6 +42,13 @@ struct inbound_report {
 void inbound_report_tell(struct inbound_report *, enum event_kind, str recipient, str queued_as,
                          int64_t count, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
+/* report_claim.c: what becomes of a mail, before and behind its commit. With a report_id the report
+ * gets it. */
+must_use err inbound_report_claim_note(struct inbound_report *, str report_id,
+                                       const struct inbound_report_mail *);
+must_use err inbound_report_claim_is_queued(struct inbound_report *, str queue_id, bool *ret_there);
+must_use err inbound_report_claim_settle(struct inbound_report *); /* all that are open */
+
 /* report_post.c: a mail of ours. The recipient is "local@domain", canonical. */
 struct inbound_report_post {
     const struct config *config;

@@ -1,5 +1,5 @@
 #include "inbound/report_own.h"
-#include "queue/admin.h"
+#include "runtime/fault.h"
 
 /* One report. */
 struct sending {
@@ -30,18 +30,10 @@ static str day_of(const struct sending *s)
 /* ---- what was done
  * ------------------------------------------------------------------------------- */
 
-static err note(struct sending *s, const struct inbound_report_mail *m)
+static err note(struct sending *s, struct inbound_report_mail *m)
 {
-    CLEANUP(inbound_report_work_cleanup)
-    struct inbound_report_work *w =
-        inbound_report_work_new(s->report->store, inbound_report_work_note);
-    w->report = s->head->id;
-    w->letter.id = arena_str(w->arena, s->id);
-    w->mail = *m;
-    w->mail.recipient = arena_str(w->arena, m->recipient);
-    w->mail.queue_id = arena_str(w->arena, m->queue_id);
-    w->mail.note = arena_str(w->arena, m->note);
-    return inbound_report_work_do(&w);
+    m->report = s->head->id;
+    return inbound_report_claim_note(s->report, s->id, m);
 }
 
 static err refuse(struct sending *s, str address, str why)
@@ -183,24 +175,6 @@ static err write_mail(struct sending *s, str to, struct inbound_report_work **re
 /* ---- giving it away
  * ------------------------------------------------------------------------------ */
 
-static bool note_there(void *arg, const struct queue_admin_item *item)
-{
-    (void)item;
-    *(bool *)arg = true;
-    return false;
-}
-
-static err is_queued(struct sending *s, str id, bool *ret_there)
-{
-    struct queue_admin_filter filter = {.id = id};
-    bool there = false;
-    if (id.len > 0)
-        TRY(queue_admin_list(s->report->options.queue, &filter, note_there, &there,
-                             deadline_after(INBOUND_REPORT_QUEUE_MS)));
-    *ret_there = there;
-    return NULL;
-}
-
 static err tell_sent(struct sending *s, struct inbound_report_mail *m)
 {
     m->state = INBOUND_REPORT_MAIL_SENT;
@@ -227,7 +201,9 @@ static err queue_it(struct sending *s, struct inbound_report_mail *m, str conten
     m->queue_id = arena_str(s->arena, str_of(id.text));
     m->state = INBOUND_REPORT_MAIL_CLAIMED;
     TRY(note(s, m));
+    TRY(fault_point("report.claimed"));
     TRY(inbound_report_post_commit(s->report, &post, &draft, &id));
+    TRY(fault_point("report.queued"));
     return tell_sent(s, m);
 }
 
@@ -272,11 +248,11 @@ static err serve(struct sending *s, size_t number)
     struct inbound_report_mail m = {.recipient = s->to[number].address, .time_ms = s->now_ms};
     if (known && known->state != INBOUND_REPORT_MAIL_CLAIMED)
         return NULL;
-    if (known) { /* we were stopped between the two notes */
+    if (known) { /* we were stopped between the two notes, or had no answer */
         bool there = false;
         m.queue_id = known->queue_id;
         m.bytes = known->bytes;
-        TRY(is_queued(s, known->queue_id, &there));
+        TRY(inbound_report_claim_is_queued(s->report, known->queue_id, &there));
         if (there)
             return tell_sent(s, &m);
     }

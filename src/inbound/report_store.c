@@ -65,6 +65,7 @@ static const char layout[] =
     "  PRIMARY KEY (report, recipient)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX mails_by_time ON mails (time_ms);"
+    "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;"
     "PRAGMA user_version = 1;";
 
 static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
@@ -440,33 +441,50 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
     return NULL;
 }
 
-err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, struct arena *arena,
-                               struct inbound_report_mail **ret_list, size_t *ret_count)
+/* ?1 is the key, ?2 the number of mails. */
+static err read_mails(sqlite3 *db, const char *text, int64_t key, size_t most, struct arena *arena,
+                      struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    size_t count = 0, most = 4 * INBOUND_REPORT_STORE_MAILS_MAX;
     struct inbound_report_mail *list = ARENA_ARRAY(arena, struct inbound_report_mail, most);
+    size_t count = 0;
     bool found = false;
-    LOCK(s);
-    CLEANUP(account_sql_end)
-    struct account_sql q =
-        account_sql_begin(s->db, "SELECT recipient, state, queue_id, note, bytes, time_ms"
-                                 " FROM mails WHERE report = ?1 ORDER BY recipient");
-    account_sql_bind_int(&q, 1, report);
+    CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, text);
+    account_sql_bind_int(&q, 1, key);
+    account_sql_bind_int(&q, 2, (int64_t)most);
     for (;;) {
         TRY(account_sql_row(&q, &found));
         if (!found || count == most)
             break;
         list[count++] = (struct inbound_report_mail){
-            .recipient = text_of(&q, 0, arena),
-            .state = (enum inbound_report_mail_state)account_sql_int(&q, 1),
-            .queue_id = text_of(&q, 2, arena),
-            .note = text_of(&q, 3, arena),
-            .bytes = account_sql_int(&q, 4),
-            .time_ms = account_sql_int(&q, 5)};
+            .report = account_sql_int(&q, 0),
+            .recipient = text_of(&q, 1, arena),
+            .state = (enum inbound_report_mail_state)account_sql_int(&q, 2),
+            .queue_id = text_of(&q, 3, arena),
+            .note = text_of(&q, 4, arena),
+            .bytes = account_sql_int(&q, 5),
+            .time_ms = account_sql_int(&q, 6)};
     }
     *ret_list = list;
     *ret_count = count;
     return NULL;
+}
+
+#define MAIL "SELECT report, recipient, state, queue_id, note, bytes, time_ms FROM mails WHERE "
+
+err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, struct arena *arena,
+                               struct inbound_report_mail **ret_list, size_t *ret_count)
+{
+    LOCK(s);
+    return read_mails(s->db, MAIL "report = ?1 ORDER BY recipient LIMIT ?2", report,
+                      4 * INBOUND_REPORT_STORE_MAILS_MAX, arena, ret_list, ret_count);
+}
+
+err inbound_report_store_claimed(struct inbound_report_store *s, size_t most, struct arena *arena,
+                                 struct inbound_report_mail **ret_list, size_t *ret_count)
+{
+    LOCK(s);
+    return read_mails(s->db, MAIL "state = ?1 ORDER BY time_ms LIMIT ?2",
+                      INBOUND_REPORT_MAIL_CLAIMED, most, arena, ret_list, ret_count);
 }
 
 static enum mailauth_result result_named(str name)
@@ -569,14 +587,13 @@ err inbound_report_store_postpone(struct inbound_report_store *s, int64_t report
     return change(s->db, "UPDATE reports SET due_ms = ?2 WHERE id = ?1", report, due_ms, NULL);
 }
 
-static err write_note(sqlite3 *db, int64_t report, str report_id,
-                      const struct inbound_report_mail *m)
+static err write_note(sqlite3 *db, str report_id, const struct inbound_report_mail *m)
 {
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         db, "INSERT OR REPLACE INTO mails (report, recipient, state, queue_id, note, bytes,"
             " time_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)");
-    account_sql_bind_int(&q, 1, report);
+    account_sql_bind_int(&q, 1, m->report);
     account_sql_bind_str(&q, 2, m->recipient);
     account_sql_bind_int(&q, 3, m->state);
     account_sql_bind_str(&q, 4, m->queue_id);
@@ -589,17 +606,17 @@ static err write_note(sqlite3 *db, int64_t report, str report_id,
     CLEANUP(account_sql_end)
     struct account_sql id =
         account_sql_begin(db, "UPDATE reports SET report_id = ?2 WHERE id = ?1");
-    account_sql_bind_int(&id, 1, report);
+    account_sql_bind_int(&id, 1, m->report);
     account_sql_bind_str(&id, 2, report_id);
     return account_sql_run(&id, NULL);
 }
 
-err inbound_report_store_note(struct inbound_report_store *s, int64_t report, str report_id,
+err inbound_report_store_note(struct inbound_report_store *s, str report_id,
                               const struct inbound_report_mail *m)
 {
     LOCK(s);
     TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"));
-    err e = write_note(s->db, report, report_id, m);
+    err e = write_note(s->db, report_id, m);
     if (e == NULL)
         e = account_sql_exec(s->db, "COMMIT");
     e = rollback(s->db, e);

@@ -69,6 +69,7 @@ enum inbound_report_mail_state {
 };
 
 struct inbound_report_mail {
+    int64_t report; /* whose */
     str recipient, queue_id, note;
     enum inbound_report_mail_state state;
     int64_t time_ms, bytes;
@@ -96,6 +97,10 @@ must_use err inbound_report_store_list(struct inbound_report_store *,
 must_use err inbound_report_store_mails(struct inbound_report_store *, int64_t report,
                                         struct arena *, struct inbound_report_mail **ret_list,
                                         size_t *ret_count);
+/* Those that may be in the queue, of all reports; so many at most. */
+must_use err inbound_report_store_claimed(struct inbound_report_store *, size_t most,
+                                          struct arena *, struct inbound_report_mail **ret_list,
+                                          size_t *ret_count);
 /* Give each row to the callback, until it returns an err; the row is good during the call. */
 must_use err inbound_report_store_rows(struct inbound_report_store *, int64_t report,
                                        err (*each)(void *arg, const struct mailauth_dmarc_row *),
@@ -104,7 +109,7 @@ must_use err inbound_report_store_rows(struct inbound_report_store *, int64_t re
 must_use err inbound_report_store_postpone(struct inbound_report_store *, int64_t report,
                                            int64_t due_ms);
 /* Synced: this is what becomes of the mail to this address. With a report_id the report gets it. */
-must_use err inbound_report_store_note(struct inbound_report_store *, int64_t report, str report_id,
+must_use err inbound_report_store_note(struct inbound_report_store *, str report_id,
                                        const struct inbound_report_mail *);
 must_use err inbound_report_store_finish(struct inbound_report_store *, int64_t report);
 must_use err inbound_report_store_sent(struct inbound_report_store *, int64_t since_ms,

@@ -120,6 +120,12 @@ err inbound_report_work_mails(struct inbound_report_work *w)
     return inbound_report_store_mails(w->store, w->report, w->arena, &w->mails, &w->mail_count);
 }
 
+err inbound_report_work_claimed(struct inbound_report_work *w)
+{
+    return inbound_report_store_claimed(w->store, INBOUND_REPORT_WORK_CLAIMED_MAX, w->arena,
+                                        &w->mails, &w->mail_count);
+}
+
 err inbound_report_work_sent(struct inbound_report_work *w)
 {
     return inbound_report_store_sent(w->store, w->number, &w->number);
@@ -132,7 +138,7 @@ err inbound_report_work_postpone(struct inbound_report_work *w)
 
 err inbound_report_work_note(struct inbound_report_work *w)
 {
-    return inbound_report_store_note(w->store, w->report, w->letter.id, &w->mail);
+    return inbound_report_store_note(w->store, w->letter.id, &w->mail);
 }
 
 err inbound_report_work_finish(struct inbound_report_work *w)

@@ -11,7 +11,11 @@
 #pragma once
 #include "inbound/report_letter.h"
 
-enum { INBOUND_REPORT_WORK_ARENA_BYTES = 16 << 20, INBOUND_REPORT_WORK_WORDS = 300 };
+enum {
+    INBOUND_REPORT_WORK_ARENA_BYTES = 16 << 20,
+    INBOUND_REPORT_WORK_WORDS = 300,
+    INBOUND_REPORT_WORK_CLAIMED_MAX = 10000
+};
 
 struct inbound_report_work {
     struct inbound_report_store *store; /* held */
@@ -56,9 +60,10 @@ err inbound_report_work_add(struct inbound_report_work *);      /* samples; give
 err inbound_report_work_clean(struct inbound_report_work *);    /* number: now; gives cleaned */
 err inbound_report_work_list(struct inbound_report_work *);     /* query; gives heads */
 err inbound_report_work_mails(struct inbound_report_work *);    /* report; gives mails */
+err inbound_report_work_claimed(struct inbound_report_work *);  /* gives mails */
 err inbound_report_work_sent(struct inbound_report_work *);     /* number: since; gives number */
 err inbound_report_work_postpone(struct inbound_report_work *); /* report, number: until */
-err inbound_report_work_note(struct inbound_report_work *);     /* report, letter.id, mail */
+err inbound_report_work_note(struct inbound_report_work *);     /* letter.id, mail */
 err inbound_report_work_finish(struct inbound_report_work *);   /* report */
 err inbound_report_work_pack(struct inbound_report_work *);     /* letter; gives file */
 err inbound_report_work_write(struct inbound_report_work *);    /* letter, file; gives content */
