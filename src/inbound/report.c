@@ -137,10 +137,21 @@ static void take_batch(struct inbound_report *r, struct inbound_report_work *w)
     }
 }
 
+static size_t counting(const struct inbound_report_work *w)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < w->sample_count; i++)
+        count += w->samples[i]->counts;
+    return count;
+}
+
 static err write_batch(struct inbound_report *r, struct inbound_report_work **work)
 {
     struct inbound_report_work *w = *work;
-    size_t count = w->sample_count;
+    size_t count = counting(w);
+    if (count == 0)
+        return NULL;
+    TRY(open_store(r));
     if (r->store == NULL) {
         add_lost(r, count);
         return NULL;
@@ -148,7 +159,11 @@ static err write_batch(struct inbound_report *r, struct inbound_report_work **wo
     w->store = inbound_report_store_hold(r->store);
     err e = inbound_report_work_do(work);
     if (e == NULL) {
-        add_lost(r, w->left_out);
+        add_lost(r, w->added.left_out);
+        if (w->added.dropped > 0)
+            inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0},
+                                (int64_t)w->added.dropped,
+                                "the reports' database was full: the oldest reports have gone");
         return NULL;
     }
     add_lost(r, count);
@@ -181,7 +196,6 @@ static err tell_failures(struct inbound_report *r, const struct inbound_report_w
 static err take_samples(struct inbound_report *r)
 {
     TRY(fiber_sleep(deadline_after(INBOUND_REPORT_GATHER_MS)));
-    TRY(open_store(r));
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(NULL, inbound_report_work_add);
     take_batch(r, w);
@@ -201,12 +215,9 @@ static err clean(struct inbound_report *r, int64_t now_ms)
     w->number = now_ms;
     TRY(inbound_report_work_do(&w));
     r->clean_again = deadline_after(CLEAN_MS);
-    if (w->cleaned.late > 0)
-        inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)w->cleaned.late,
+    if (w->late > 0)
+        inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)w->late,
                             "reports could not be sent within two days");
-    if (w->cleaned.full > 0)
-        inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)w->cleaned.full,
-                            "the reports' database was full: the oldest reports have gone");
     return NULL;
 }
 
@@ -351,9 +362,7 @@ static void write_rest(struct inbound_report *r)
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(NULL, inbound_report_work_add);
     take_batch(r, w);
-    err e = w->sample_count > 0 ? open_store(r) : NULL;
-    if (e == NULL && w->sample_count > 0)
-        e = write_batch(r, &w);
+    err e = write_batch(r, &w);
     if (e)
         log_err(e, "DMARC reports: the last counts are lost");
 }

@@ -16,17 +16,15 @@
 enum {
     INBOUND_REPORT_GATHER_MS = 2000, /* counts are written this long behind the first of them */
     INBOUND_REPORT_PENDING_BYTES_MAX = 8 << 20, /* of counts that are not written yet */
-    INBOUND_REPORT_BATCH_MAX = 20000,
-    INBOUND_REPORT_LOOK_MS = 60 * 1000,        /* how often it is looked what is due */
-    INBOUND_REPORT_REOPEN_MS = 10 * 60 * 1000, /* a store that could not be opened */
-    INBOUND_REPORT_ASK_AGAIN_MS = 3600 * 1000, /* when the DNS gave no answer */
+    INBOUND_REPORT_LOOK_MS = 60 * 1000,         /* how often it is looked what is due */
+    INBOUND_REPORT_REOPEN_MS = 10 * 60 * 1000,  /* a store that could not be opened */
+    INBOUND_REPORT_ASK_AGAIN_MS = 3600 * 1000,  /* when the DNS gave no answer */
     /* To one provider: so many at once, which can share a connection, then a pause. */
     INBOUND_REPORT_BUNDLE = 10,
     INBOUND_REPORT_PAUSE_MS = 5 * 60 * 1000,
     INBOUND_REPORT_PROVIDERS_MAX = 512,     /* whose pace is remembered */
     INBOUND_REPORT_FAILURES_HOUR_MAX = 100, /* failure reports to everybody together */
     INBOUND_REPORT_FAILURES_BATCH_MAX = 20, /* looked at, behind each batch of counts */
-    INBOUND_REPORT_DRY_FILES_MAX = 10000,
 };
 
 struct inbound_report;

@@ -294,33 +294,6 @@ static err add_one(struct adding *a, const struct inbound_report_sample *s, bool
     return made ? count_row(a, sqlite3_last_insert_rowid(a->db), true, s) : NULL;
 }
 
-err inbound_report_store_add(struct inbound_report_store *s,
-                             const struct inbound_report_sample *const *samples, size_t count,
-                             size_t *ret_left_out)
-{
-    struct adding a;
-    size_t left_out = 0;
-    LOCK(s);
-    TRY(account_sql_exec(s->db, "BEGIN IMMEDIATE"));
-    begin_adding(&a, s->db);
-    err e = NULL;
-    for (size_t i = 0; i < count && e == NULL; i++) {
-        bool left = false;
-        if (samples[i]->counts)
-            e = add_one(&a, samples[i], &left);
-        left_out += left;
-    }
-    end_adding(&a);
-    if (e == NULL)
-        e = account_sql_exec(s->db, "COMMIT");
-    if (e == NULL)
-        *ret_left_out = left_out;
-    return rollback(s->db, e);
-}
-
-/* ---- cleaning
- * ------------------------------------------------------------------------------------ */
-
 static err change(sqlite3 *db, const char *text, int64_t first, int64_t second, int *ret_changed)
 {
     CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, text);
@@ -340,7 +313,8 @@ static err is_too_much(struct inbound_report_store *s, bool *ret_too_much)
     return NULL;
 }
 
-static err drop_oldest(struct inbound_report_store *s, size_t *full)
+/* There is room for a batch above what is kept, so this comes behind it. */
+static err drop_oldest(struct inbound_report_store *s, size_t *dropped)
 {
     bool too_much = false;
     TRY(is_too_much(s, &too_much));
@@ -357,16 +331,42 @@ static err drop_oldest(struct inbound_report_store *s, size_t *full)
                        INBOUND_REPORT_OPEN, 0, &gone));
         if (open == 0 && gone == 0)
             return NULL;
-        *full += (size_t)open;
+        *dropped += (size_t)open;
         TRY(is_too_much(s, &too_much));
     }
     return NULL;
 }
 
-err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms,
-                               struct inbound_report_cleaned *ret_cleaned)
+err inbound_report_store_add(struct inbound_report_store *s,
+                             const struct inbound_report_sample *const *samples, size_t count,
+                             struct inbound_report_added *ret_added)
 {
-    struct inbound_report_cleaned cleaned = {0};
+    struct inbound_report_added added = {0};
+    struct adding a;
+    LOCK(s);
+    TRY(account_sql_exec(s->db, "BEGIN IMMEDIATE"));
+    begin_adding(&a, s->db);
+    err e = NULL;
+    for (size_t i = 0; i < count && e == NULL; i++) {
+        bool left = false;
+        if (samples[i]->counts)
+            e = add_one(&a, samples[i], &left);
+        added.left_out += left;
+    }
+    end_adding(&a);
+    if (e == NULL)
+        e = account_sql_exec(s->db, "COMMIT");
+    TRY(rollback(s->db, e));
+    TRY(drop_oldest(s, &added.dropped));
+    *ret_added = added;
+    return NULL;
+}
+
+/* ---- cleaning ----------------------------------------------------------------------------------
+ */
+
+err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, size_t *ret_late)
+{
     int64_t today = now_ms / INBOUND_REPORT_DAY_MS;
     int late = 0;
     LOCK(s);
@@ -378,9 +378,7 @@ err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms,
                " (SELECT report FROM mails WHERE mails.state = ?2)",
                (now_ms - INBOUND_REPORT_STORE_LATE_MS) / INBOUND_REPORT_DAY_MS,
                INBOUND_REPORT_MAIL_CLAIMED, &late));
-    TRY(drop_oldest(s, &cleaned.full));
-    cleaned.late = (size_t)late;
-    *ret_cleaned = cleaned;
+    *ret_late = (size_t)late;
     return NULL;
 }
 

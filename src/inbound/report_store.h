@@ -40,19 +40,18 @@ void inbound_report_store_close(struct inbound_report_store *); /* accepts NULL 
 
 /* ---- counting ---- */
 
-/* Those that count, in one transaction. *ret_left_out: samples for which no report could be begun.
- */
+struct inbound_report_added {
+    size_t left_out; /* samples for which no report could be begun */
+    size_t dropped;  /* the oldest reports, not sent yet, that made room */
+};
+/* Those that count, in one transaction. */
 must_use err inbound_report_store_add(struct inbound_report_store *,
                                       const struct inbound_report_sample *const *, size_t count,
-                                      size_t *ret_left_out);
+                                      struct inbound_report_added *ret_added);
 
-struct inbound_report_cleaned {
-    size_t late; /* reports that could not be sent in time */
-    size_t full; /* that made room, and were not sent yet */
-};
-/* What is too old goes, and the oldest when it is too much. */
+/* What is too old goes. *ret_late: reports that could not be sent in time. */
 must_use err inbound_report_store_clean(struct inbound_report_store *, int64_t now_ms,
-                                        struct inbound_report_cleaned *ret_cleaned);
+                                        size_t *ret_late);
 
 /* ---- sending ---- */
 

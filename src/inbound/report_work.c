@@ -102,12 +102,12 @@ err inbound_report_work_add(struct inbound_report_work *w)
 {
     return inbound_report_store_add(w->store,
                                     (const struct inbound_report_sample *const *)w->samples,
-                                    w->sample_count, &w->left_out);
+                                    w->sample_count, &w->added);
 }
 
 err inbound_report_work_clean(struct inbound_report_work *w)
 {
-    return inbound_report_store_clean(w->store, w->number, &w->cleaned);
+    return inbound_report_store_clean(w->store, w->number, &w->late);
 }
 
 err inbound_report_work_list(struct inbound_report_work *w)
@@ -156,11 +156,23 @@ err inbound_report_work_write(struct inbound_report_work *w)
     return inbound_report_letter_write(&w->letter, buf_str(&w->file), &w->content);
 }
 
+static err count_file(void *arg, const char *name)
+{
+    (void)name;
+    ++*(size_t *)arg;
+    return NULL;
+}
+
 err inbound_report_work_save(struct inbound_report_work *w)
 {
     struct file *file;
     struct iovec part = {w->content.ptr, w->content.len};
-    TRY(folder_make(dirname(arena_chars(w->arena, w->path))));
+    const char *folder = dirname(arena_chars(w->arena, w->path));
+    size_t count = 0;
+    TRY(folder_make(folder));
+    TRY(folder_list(folder, count_file, &count));
+    if (count >= INBOUND_REPORT_WORK_FILES_MAX)
+        return err_new(ERR_LIMIT, "%s has %zu files: take them away", folder, count);
     TRY(file_open(arena_chars(w->arena, w->path), FILE_WRITE | FILE_CREATE, &file));
     err e = file_resize(file, 0);
     if (e == NULL)

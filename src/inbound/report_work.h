@@ -14,7 +14,8 @@
 enum {
     INBOUND_REPORT_WORK_ARENA_BYTES = 16 << 20,
     INBOUND_REPORT_WORK_WORDS = 300,
-    INBOUND_REPORT_WORK_CLAIMED_MAX = 10000
+    INBOUND_REPORT_WORK_CLAIMED_MAX = 10000,
+    INBOUND_REPORT_WORK_FILES_MAX = 10000, /* in dry-run/ */
 };
 
 struct inbound_report_work {
@@ -28,8 +29,8 @@ struct inbound_report_work {
 
     /* Of samples, which are the work's: mem_free()d with it. */
     struct inbound_report_sample **samples;
-    size_t sample_count, left_out;
-    struct inbound_report_cleaned cleaned;
+    size_t sample_count, late;
+    struct inbound_report_added added;
 
     struct inbound_report_query query;
     struct inbound_report_head *heads;
@@ -56,8 +57,8 @@ void inbound_report_work_letter(struct inbound_report_work *, const struct inbou
 /* What there is to do; each says which members it takes and gives. */
 err inbound_report_work_open(struct inbound_report_work *);     /* path; gives store */
 err inbound_report_work_close(struct inbound_report_work *);    /* store */
-err inbound_report_work_add(struct inbound_report_work *);      /* samples; gives left_out */
-err inbound_report_work_clean(struct inbound_report_work *);    /* number: now; gives cleaned */
+err inbound_report_work_add(struct inbound_report_work *);      /* samples; gives added */
+err inbound_report_work_clean(struct inbound_report_work *);    /* number: now; gives late */
 err inbound_report_work_list(struct inbound_report_work *);     /* query; gives heads */
 err inbound_report_work_mails(struct inbound_report_work *);    /* report; gives mails */
 err inbound_report_work_claimed(struct inbound_report_work *);  /* gives mails */
@@ -67,4 +68,5 @@ err inbound_report_work_note(struct inbound_report_work *);     /* letter.id, ma
 err inbound_report_work_finish(struct inbound_report_work *);   /* report */
 err inbound_report_work_pack(struct inbound_report_work *);     /* letter; gives file */
 err inbound_report_work_write(struct inbound_report_work *);    /* letter, file; gives content */
-err inbound_report_work_save(struct inbound_report_work *);     /* path, content: a new file */
+err inbound_report_work_save(
+    struct inbound_report_work *); /* path, content; ERR_LIMIT: many files */
