@@ -118,13 +118,8 @@ static struct inbound_report_sample *sample_of(struct chan_item *item)
  * failure report. */
 static void take_batch(struct inbound_report *r, struct inbound_report_work *w)
 {
-    struct chan_item *item = r->taken, *rest = chan_take_all(r->samples);
+    struct chan_item *item = chan_take_all(r->samples);
     size_t cap = 0;
-    if (item)
-        item->next = rest;
-    else
-        item = rest;
-    r->taken = NULL;
     while (item) {
         struct chan_item *next = item->next;
         if (w->sample_count == cap) {
@@ -195,7 +190,8 @@ static err tell_failures(struct inbound_report *r, const struct inbound_report_w
 
 static err take_samples(struct inbound_report *r)
 {
-    TRY(fiber_sleep(deadline_after(INBOUND_REPORT_GATHER_MS)));
+    if (__atomic_load_n(&r->pending, __ATOMIC_RELAXED) == 0)
+        return NULL;
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(NULL, inbound_report_work_add);
     take_batch(r, w);
@@ -312,15 +308,19 @@ static err look(struct inbound_report *r)
 /* ---- a life
  * -------------------------------------------------------------------------------------- */
 
+static int64_t pause_ms(struct inbound_report *r)
+{
+    const struct config *c = r->options.config(r->options.config_arg);
+    bool wanted = is_wanted(&c->mailauth.reports);
+    config_close(c);
+    return wanted ? INBOUND_REPORT_GATHER_MS : INBOUND_REPORT_LOOK_MS;
+}
+
+/* Nobody wakes us: sessions of other loops may outlive this one. */
 static err turn(struct inbound_report *r)
 {
-    struct chan_item *first = NULL;
-    err e = chan_receive(r->samples, &first, r->look_again);
-    if (e && e->kind != ERR_TIMEOUT)
-        return e;
-    r->taken = e ? NULL : first;
-    if (r->taken)
-        TRY(take_samples(r));
+    TRY(fiber_sleep(deadline_sooner(deadline_after(pause_ms(r)), r->look_again)));
+    TRY(take_samples(r));
     return deadline_passed(r->look_again) ? look(r) : NULL;
 }
 

@@ -14,7 +14,7 @@
 #include "inbound/report_sample.h"
 
 enum {
-    INBOUND_REPORT_GATHER_MS = 2000, /* counts are written this long behind the first of them */
+    INBOUND_REPORT_GATHER_MS = 2000,            /* how often counts are written */
     INBOUND_REPORT_PENDING_BYTES_MAX = 8 << 20, /* of counts that are not written yet */
     INBOUND_REPORT_LOOK_MS = 60 * 1000,         /* how often it is looked what is due */
     INBOUND_REPORT_REOPEN_MS = 10 * 60 * 1000,  /* a store that could not be opened */

@@ -25,8 +25,7 @@ struct inbound_report_hour { /* failure reports of one domain */
 
 struct inbound_report {
     struct inbound_report_options options;
-    struct chan *samples;
-    struct chan_item *taken;            /* the first of a batch that is being gathered */
+    struct chan *samples;               /* taken all at once; nobody waits for it */
     size_t pending, lost;               /* atomic: bytes; samples */
     struct inbound_report_store *store; /* NULL: not open */
     deadline open_again, look_again, clean_again;
