@@ -5,6 +5,8 @@
 #include "runtime/sim.h"
 #include <string.h>
 
+enum { RECOVER_MS = 60 * 1000 }; /* the reports: then mail flows without */
+
 static void report(struct worker *w, struct service_report *r, err e)
 {
     *r = (struct service_report){.failed = e != NULL};
@@ -176,7 +178,7 @@ static void open_reports(struct worker *w)
 {
     if (w->index != 0)
         return;
-    inbound_report_recover(w->service->inbound_reports);
+    inbound_report_recover(w->service->inbound_reports, deadline_after(RECOVER_MS));
     fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
 }
 

@@ -6,8 +6,9 @@
 
 enum { DUE_MOST = 50, CLEAN_MS = 10 * 60 * 1000, PATH_CHARS = INBOUND_REPORT_STORE_PATH_CHARS };
 
-/* ---- what sessions do
- * ---------------------------------------------------------------------------- */
+static deadline work_time(void) { return deadline_after(INBOUND_REPORT_WORK_MS); }
+
+/* ---- what sessions do ---- */
 
 static bool is_wanted(const struct config_reports *c)
 {
@@ -32,8 +33,7 @@ void inbound_report_count(struct inbound_report *r, const struct inbound_report_
     chan_send(r->samples, &s->item);
 }
 
-/* ---- what is told
- * -------------------------------------------------------------------------------- */
+/* ---- what is told ---- */
 
 void inbound_report_tell(struct inbound_report *r, enum event_kind kind, str recipient,
                          str queued_as, int64_t count, const char *fmt, ...)
@@ -64,8 +64,7 @@ static void add_lost(struct inbound_report *r, size_t count)
     __atomic_add_fetch(&r->lost, count, __ATOMIC_RELAXED);
 }
 
-/* ---- the store
- * ----------------------------------------------------------------------------------- */
+/* ---- the store ---- */
 
 /* It may write on its way out. */
 static void close_store(struct inbound_report *r)
@@ -74,7 +73,7 @@ static void close_store(struct inbound_report *r)
     struct inbound_report_work *w = inbound_report_work_new(r->store, inbound_report_work_close);
     inbound_report_store_close(r->store); /* the work's is the last */
     r->store = NULL;
-    err e = inbound_report_work_do(&w);
+    err e = inbound_report_work_do(&w, work_time());
     (void)e;
 }
 
@@ -96,7 +95,7 @@ static err open_store(struct inbound_report *r)
     struct inbound_report_work *w = inbound_report_work_new(NULL, inbound_report_work_open);
     w->path = arena_printf(w->arena, "%s/reports.db", r->options.folder);
     w->number = r->options.store_bytes_max;
-    err e = inbound_report_work_do(&w);
+    err e = inbound_report_work_do(&w, work_time());
     if (w == NULL)
         return e;
     if (e)
@@ -106,8 +105,7 @@ static err open_store(struct inbound_report *r)
     return NULL;
 }
 
-/* ---- batches
- * ------------------------------------------------------------------------------------- */
+/* ---- batches ---- */
 
 static struct inbound_report_sample *sample_of(struct chan_item *item)
 {
@@ -152,7 +150,7 @@ static err write_batch(struct inbound_report *r, struct inbound_report_work **wo
         return NULL;
     }
     w->store = inbound_report_store_hold(r->store);
-    err e = inbound_report_work_do(work);
+    err e = inbound_report_work_do(work, work_time());
     if (e == NULL) {
         add_lost(r, w->added.left_out);
         if (w->added.dropped > 0)
@@ -161,10 +159,11 @@ static err write_batch(struct inbound_report *r, struct inbound_report_work **wo
                                 "the reports' database was full: the oldest reports have gone");
         return NULL;
     }
+    if (*work == NULL)
+        return e; /* it is written yet */
     add_lost(r, count);
-    if (*work)
-        give_up_store(r, e);
-    return *work ? NULL : e;
+    give_up_store(r, e);
+    return NULL;
 }
 
 /* Each is tried once: a failure report is a courtesy. */
@@ -177,7 +176,7 @@ static err tell_failures(struct inbound_report *r, const struct inbound_report_w
         if (!w->samples[i]->fails)
             continue;
         tried++;
-        e = inbound_report_failure_send(r, c, w->samples[i]);
+        e = inbound_report_failure_send(r, c, w->samples[i], work_time());
         if (e && e->kind == ERR_CANCELED)
             break;
         if (e)
@@ -201,15 +200,14 @@ static err take_samples(struct inbound_report *r)
     return NULL;
 }
 
-/* ---- what is due
- * --------------------------------------------------------------------------------- */
+/* ---- what is due ---- */
 
 static err clean(struct inbound_report *r, int64_t now_ms)
 {
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(r->store, inbound_report_work_clean);
     w->number = now_ms;
-    TRY(inbound_report_work_do(&w));
+    TRY(inbound_report_work_do(&w, work_time()));
     r->clean_again = deadline_after(CLEAN_MS);
     if (w->late > 0)
         inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)w->late,
@@ -224,7 +222,7 @@ static err is_full(struct inbound_report *r, const struct config *c, int64_t now
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(r->store, inbound_report_work_sent);
     w->number = midnight;
-    TRY(inbound_report_work_do(&w));
+    TRY(inbound_report_work_do(&w, work_time()));
     *ret_full = w->number >= c->mailauth.reports.per_day;
     if (*ret_full && r->full_until_ms != midnight + INBOUND_REPORT_DAY_MS) {
         r->full_until_ms = midnight + INBOUND_REPORT_DAY_MS;
@@ -240,7 +238,7 @@ static err postpone(struct inbound_report *r, int64_t report, int64_t until_ms)
     struct inbound_report_work *w = inbound_report_work_new(r->store, inbound_report_work_postpone);
     w->report = report;
     w->number = until_ms;
-    return inbound_report_work_do(&w);
+    return inbound_report_work_do(&w, work_time());
 }
 
 static err send_one(struct inbound_report *r, const struct config *c,
@@ -253,7 +251,7 @@ static err send_one(struct inbound_report *r, const struct config *c,
                          : inbound_report_pace(r, head->provider, now);
     if (later)
         return postpone(r, head->id, later);
-    err e = inbound_report_send(r, c, head);
+    err e = inbound_report_send(r, c, head, work_time());
     if (e == NULL || e->kind == ERR_CANCELED || e->kind == ERR_DAMAGED)
         return e;
     /* Whatever is wrong with this one, the others have their turn. */
@@ -268,7 +266,7 @@ static err send_due(struct inbound_report *r, const struct config *c, bool *ret_
     struct inbound_report_work *w = inbound_report_work_new(r->store, inbound_report_work_list);
     w->query =
         (struct inbound_report_query){.due = true, .now_ms = clock_real_ms(), .most = DUE_MOST};
-    TRY(inbound_report_work_do(&w));
+    TRY(inbound_report_work_do(&w, work_time()));
     for (size_t i = 0; i < w->head_count; i++)
         TRY(send_one(r, c, &w->heads[i]));
     *ret_more = w->head_count == DUE_MOST;
@@ -305,8 +303,7 @@ static err look(struct inbound_report *r)
     return e;
 }
 
-/* ---- a life
- * -------------------------------------------------------------------------------------- */
+/* ---- a life ---- */
 
 static int64_t pause_ms(struct inbound_report *r)
 {
@@ -324,14 +321,14 @@ static err turn(struct inbound_report *r)
     return deadline_passed(r->look_again) ? look(r) : NULL;
 }
 
-void inbound_report_recover(struct inbound_report *r)
+void inbound_report_recover(struct inbound_report *r, deadline until)
 {
     const struct config *c = r->options.config(r->options.config_arg);
     bool sends = c->mailauth.reports.aggregate == REPORTING_ON;
     config_close(c);
     err e = sends ? open_store(r) : NULL;
     if (e == NULL && r->store)
-        e = inbound_report_claim_settle(r);
+        e = inbound_report_claim_settle(r, until);
     if (e)
         log_err(e, "DMARC reports: one may be sent twice");
     err_forget();
@@ -340,8 +337,13 @@ void inbound_report_recover(struct inbound_report *r)
 void inbound_report_run(void *report)
 {
     struct inbound_report *r = report;
-    while (turn(r) == NULL)
+    for (bool over = false; !over;) {
+        err e = turn(r);
+        over = e && e->kind == ERR_CANCELED;
+        if (e && !over)
+            log_err(e, "DMARC reports");
         err_forget();
+    }
 }
 
 struct inbound_report *inbound_report_open(const struct inbound_report_options *options)

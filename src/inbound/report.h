@@ -48,7 +48,7 @@ void inbound_report_close(struct inbound_report *);
 void inbound_report_count(struct inbound_report *, const struct inbound_report_seen *);
 
 /* Once, on a fiber, before the first delivery begins: what we were about to note when we stopped is
- * found in the queue. Waits. */
-void inbound_report_recover(struct inbound_report *);
+ * found in the queue. */
+void inbound_report_recover(struct inbound_report *, deadline until);
 /* A fiber's whole life. */
 void inbound_report_run(void *report);

@@ -5,8 +5,7 @@
 
 enum { HOUR_MS = 3600 * 1000, CONTENT_BYTES_MAX = 256 << 10 };
 
-/* ---- how many
- * ------------------------------------------------------------------------------------ */
+/* ---- how many ---- */
 
 static struct inbound_report_hour *count_of(struct inbound_report *r, str domain)
 {
@@ -40,14 +39,14 @@ static bool may_send(struct inbound_report *r, const struct config *c, str domai
     return true;
 }
 
-/* ---- the mail
- * ------------------------------------------------------------------------------------ */
+/* ---- the mail ---- */
 
 struct failing {
     struct inbound_report *report;
     const struct config *config;
     const struct inbound_report_sample *sample;
     struct arena *arena;
+    deadline until;
     char unique[MESSAGE_UNIQUE_CHARS];
 };
 
@@ -116,7 +115,7 @@ static err give(const struct failing *f, str to, str content)
     str path, domain = f->sample->header_from;
     if (f->config->mailauth.reports.failure == REPORTING_DRY_RUN) {
         str name = arena_printf(f->arena, "failure-%s.eml", f->unique);
-        TRY(inbound_report_post_save(r, name, content, f->arena, &path));
+        TRY(inbound_report_post_save(r, name, content, f->arena, &path, f->until));
         inbound_report_tell(r, EVENT_REPORT_WRITTEN, to, (str){0}, 1,
                             "failure report of %.*s: %.*s", STR_ARG(domain), STR_ARG(path));
         return NULL;
@@ -126,15 +125,14 @@ static err give(const struct failing *f, str to, str content)
         .to = to,
         .content = content,
         .message_id = arena_printf(f->arena, "<%s@%.*s>", f->unique, STR_ARG(f->config->hostname))};
-    TRY(inbound_report_post_open(r, &post, &draft));
-    TRY(inbound_report_post_commit(r, &post, &draft, &id));
+    TRY(inbound_report_post_open(r, &post, &draft, f->until));
+    TRY(inbound_report_post_commit(r, &post, &draft, &id, f->until));
     inbound_report_tell(r, EVENT_REPORT_SENT, to, str_of(id.text), 1, "failure report of %.*s",
                         STR_ARG(domain));
     return NULL;
 }
 
-/* ---- whether and to whom
- * ------------------------------------------------------------------------- */
+/* ---- whether and to whom ---- */
 
 static err give_to(struct failing *f, str to)
 {
@@ -150,8 +148,8 @@ static err find_address(struct failing *f, const struct mailauth_dmarc_uris *ruf
 {
     struct dns_budget budget;
     dns_budget_init(&budget, INBOUND_REPORT_DNS_QUESTIONS, INBOUND_REPORT_DNS_MS);
-    struct mailauth_ask ask = {f->arena, f->report->options.dns, &budget, budget.until,
-                               clock_real_ms()};
+    struct mailauth_ask ask = {f->arena, f->report->options.dns, &budget,
+                               dns_budget_deadline(&budget, f->until), clock_real_ms()};
     struct mailauth_dmarc_walks walks;
     mailauth_dmarc_walk_init(&walks, &ask, NULL);
     for (size_t i = 0; i < ruf->count && ret_to->len == 0; i++) {
@@ -178,9 +176,9 @@ static err fail(struct failing *f)
 }
 
 err inbound_report_failure_send(struct inbound_report *r, const struct config *c,
-                                const struct inbound_report_sample *sample)
+                                const struct inbound_report_sample *sample, deadline until)
 {
-    struct failing f = {.report = r, .config = c, .sample = sample};
+    struct failing f = {.report = r, .config = c, .sample = sample, .until = until};
     if (c->mailauth.reports.failure == REPORTING_OFF ||
         !may_send(r, c, sample->domain, clock_real_ms()))
         return NULL;

@@ -7,7 +7,8 @@
 enum {
     INBOUND_REPORT_DNS_MS = 20 * 1000,
     INBOUND_REPORT_DNS_QUESTIONS = 100,
-    INBOUND_REPORT_QUEUE_MS = 60 * 1000,
+    /* For one report, or one batch: whatever hangs, the next has its turn. */
+    INBOUND_REPORT_WORK_MS = 5 * 60 * 1000,
     INBOUND_REPORT_ARENA_BYTES = 32 << 20,
     INBOUND_REPORT_HOURS_MAX = 256, /* domains whose failure reports are counted */
 };
@@ -44,9 +45,11 @@ void inbound_report_tell(struct inbound_report *, enum event_kind, str recipient
 /* report_claim.c: what becomes of a mail, before and behind its commit. With a report_id the report
  * gets it. */
 must_use err inbound_report_claim_note(struct inbound_report *, str report_id,
-                                       const struct inbound_report_mail *);
-must_use err inbound_report_claim_is_queued(struct inbound_report *, str queue_id, bool *ret_there);
-must_use err inbound_report_claim_settle(struct inbound_report *); /* all that are open */
+                                       const struct inbound_report_mail *, deadline until);
+must_use err inbound_report_claim_is_queued(struct inbound_report *, str id, bool *ret_there,
+                                            deadline until);
+must_use err inbound_report_claim_settle(struct inbound_report *,
+                                         deadline until); /* all that are open */
 
 /* report_post.c: a mail of ours. The recipient is "local@domain", canonical. */
 struct inbound_report_post {
@@ -54,20 +57,20 @@ struct inbound_report_post {
     str to, content, message_id;
 };
 must_use err inbound_report_post_open(struct inbound_report *, const struct inbound_report_post *,
-                                      struct queue_draft **ret_draft);
+                                      struct queue_draft **ret_draft, deadline until);
 must_use err inbound_report_post_commit(struct inbound_report *, const struct inbound_report_post *,
-                                        struct queue_draft **, queue_id *ret_id);
+                                        struct queue_draft **, queue_id *ret_id, deadline until);
 /* False: the address cannot be used. */
 bool inbound_report_post_address(const struct mailauth_dmarc_uri *, struct arena *, str *ret_to);
 /* Into reports/dry-run. *ret_path is for people. */
 must_use err inbound_report_post_save(struct inbound_report *, str name, str content,
-                                      struct arena *, str *ret_path);
+                                      struct arena *, str *ret_path, deadline until);
 
 /* report_send.c: one aggregate report, to all that it goes to. An err: not now. */
 must_use err inbound_report_send(struct inbound_report *, const struct config *,
-                                 const struct inbound_report_head *);
+                                 const struct inbound_report_head *, deadline until);
 /* report_failure.c: one failure report, if it may be. */
 must_use err inbound_report_failure_send(struct inbound_report *, const struct config *,
-                                         const struct inbound_report_sample *);
+                                         const struct inbound_report_sample *, deadline until);
 /* report_pace.c: 0: now; else when there is room for another to this provider. */
 int64_t inbound_report_pace(struct inbound_report *, str provider, int64_t now_ms);

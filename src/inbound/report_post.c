@@ -30,13 +30,13 @@ static err write_all(struct queue_draft *draft, str content, deadline until)
 }
 
 err inbound_report_post_open(struct inbound_report *r, const struct inbound_report_post *p,
-                             struct queue_draft **ret_draft)
+                             struct queue_draft **ret_draft, deadline until)
 {
     struct queue_draft *draft = NULL;
     if (queue_stopped(r->options.queue) || !queue_has_room(r->options.queue))
         return err_new(ERR_LIMIT, "the queue takes no mail now");
     TRY(queue_draft_open(r->options.queue, &draft));
-    err e = write_all(draft, p->content, deadline_after(INBOUND_REPORT_QUEUE_MS));
+    err e = write_all(draft, p->content, until);
     if (e)
         queue_draft_abandon(&draft);
     else
@@ -45,7 +45,7 @@ err inbound_report_post_open(struct inbound_report *r, const struct inbound_repo
 }
 
 err inbound_report_post_commit(struct inbound_report *r, const struct inbound_report_post *p,
-                               struct queue_draft **draft, queue_id *ret_id)
+                               struct queue_draft **draft, queue_id *ret_id, deadline until)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct envelope_rcpt rcpt = {.address = p->to,
@@ -56,17 +56,16 @@ err inbound_report_post_commit(struct inbound_report *r, const struct inbound_re
                            .accepted_at_ms = clock_real_ms(),
                            .rcpts = &rcpt,
                            .rcpt_count = 1};
-    return queue_commit(r->options.queue, draft, &env, (str){0}, ret_id,
-                        deadline_after(INBOUND_REPORT_QUEUE_MS));
+    return queue_commit(r->options.queue, draft, &env, (str){0}, ret_id, until);
 }
 
 err inbound_report_post_save(struct inbound_report *r, str name, str content, struct arena *arena,
-                             str *ret_path)
+                             str *ret_path, deadline until)
 {
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(NULL, inbound_report_work_save);
     w->path = arena_printf(w->arena, "%s/dry-run/%.*s", r->options.folder, STR_ARG(name));
     *ret_path = arena_str(arena, w->path);
     TRY(buf_add(&w->content, content));
-    return inbound_report_work_do(&w);
+    return inbound_report_work_do(&w, until);
 }

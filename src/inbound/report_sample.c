@@ -20,8 +20,7 @@ bool inbound_report_sample_excluded(const struct config_reports *c, str domain)
     return false;
 }
 
-/* ---- what kind of message ----------------------------------------------------------------------
- */
+/* ---- what kind of message ---- */
 
 static str field_of(str header, str name)
 {
@@ -60,8 +59,7 @@ static str provider_of(const struct mailauth_dmarc_uris *uris)
     return (str){0};
 }
 
-/* ---- when a failure is one (RFC 9989 section 4.7, fo=)
- * ------------------------------------------- */
+/* ---- when a failure is one (RFC 9989 section 4.7, fo=) ---- */
 
 static bool has_failed_signature(const struct mailauth_judgement *j)
 {
@@ -100,8 +98,7 @@ static void weigh(const struct inbound_report_seen *seen, struct inbound_report_
     s->fails = s->failure.len > 0;
 }
 
-/* ---- texts
- * --------------------------------------------------------------------------------------- */
+/* ---- texts ---- */
 
 static str clean(str text, struct arena *arena)
 {
@@ -183,8 +180,7 @@ static void fill_failure(const struct inbound_report_seen *seen, struct arena *a
     s->results = str_slice(results_of(seen, arena), 0, INBOUND_REPORT_TEXT_BYTES_MAX);
 }
 
-/* ---- all of it in one piece
- * ---------------------------------------------------------------------- */
+/* ---- all of it in one piece ---- */
 
 static const size_t texts[] = {
     offsetof(struct inbound_report_sample, domain),

@@ -8,6 +8,7 @@ struct sending {
     const struct inbound_report_head *head;
     struct arena *arena;
     int64_t now_ms;
+    deadline until;
     str id;                            /* the report's */
     struct inbound_report_mail *mails; /* what is known of each address */
     size_t mail_count;
@@ -27,13 +28,12 @@ static str day_of(const struct sending *s)
     return arena_str(s->arena, (str){text, 10});
 }
 
-/* ---- what was done
- * ------------------------------------------------------------------------------- */
+/* ---- what was done ---- */
 
 static err note(struct sending *s, struct inbound_report_mail *m)
 {
     m->report = s->head->id;
-    return inbound_report_claim_note(s->report, s->id, m);
+    return inbound_report_claim_note(s->report, s->id, m, s->until);
 }
 
 static err refuse(struct sending *s, str address, str why)
@@ -63,7 +63,7 @@ static err load_mails(struct sending *s)
     struct inbound_report_work *w =
         inbound_report_work_new(s->report->store, inbound_report_work_mails);
     w->report = s->head->id;
-    TRY(inbound_report_work_do(&w));
+    TRY(inbound_report_work_do(&w, s->until));
     s->mails = ARENA_ARRAY(s->arena, struct inbound_report_mail, w->mail_count + 1);
     s->mail_count = w->mail_count;
     for (size_t i = 0; i < w->mail_count; i++) {
@@ -75,8 +75,7 @@ static err load_mails(struct sending *s)
     return NULL;
 }
 
-/* ---- where it goes
- * ------------------------------------------------------------------------------- */
+/* ---- where it goes ---- */
 
 static void add_address(struct sending *s, const struct mailauth_dmarc_uri *uri, str address)
 {
@@ -113,7 +112,8 @@ static err find_addresses(struct sending *s, const struct mailauth_dmarc_record 
 {
     struct dns_budget budget;
     dns_budget_init(&budget, INBOUND_REPORT_DNS_QUESTIONS, INBOUND_REPORT_DNS_MS);
-    struct mailauth_ask ask = {s->arena, s->report->options.dns, &budget, budget.until, s->now_ms};
+    struct mailauth_ask ask = {s->arena, s->report->options.dns, &budget,
+                               dns_budget_deadline(&budget, s->until), s->now_ms};
     struct mailauth_dmarc_walks walks;
     mailauth_dmarc_walk_init(&walks, &ask, NULL);
     for (size_t i = 0; i < record->rua.count; i++) {
@@ -127,8 +127,7 @@ static err find_addresses(struct sending *s, const struct mailauth_dmarc_record 
     return NULL;
 }
 
-/* ---- the mail
- * ------------------------------------------------------------------------------------ */
+/* ---- the mail ---- */
 
 static struct inbound_report_letter letter_of(const struct sending *s, str to)
 {
@@ -152,7 +151,7 @@ static err pack(struct sending *s)
     if (s->file.len > 0)
         return NULL;
     inbound_report_work_letter(w, &letter);
-    TRY(inbound_report_work_do(&w));
+    TRY(inbound_report_work_do(&w, s->until));
     return buf_add(&s->file, buf_str(&w->file));
 }
 
@@ -166,14 +165,13 @@ static err write_mail(struct sending *s, str to, struct inbound_report_work **re
         inbound_report_work_new(s->report->store, inbound_report_work_write);
     inbound_report_work_letter(w, &letter);
     TRY(buf_add(&w->file, buf_str(&s->file)));
-    TRY(inbound_report_work_do(&w));
+    TRY(inbound_report_work_do(&w, s->until));
     *ret_work = w;
     w = NULL;
     return NULL;
 }
 
-/* ---- giving it away
- * ------------------------------------------------------------------------------ */
+/* ---- giving it away ---- */
 
 static err tell_sent(struct sending *s, struct inbound_report_mail *m)
 {
@@ -196,13 +194,13 @@ static err queue_it(struct sending *s, struct inbound_report_mail *m, str conten
             arena_printf(s->arena, "<%.*s@%.*s>", STR_ARG(s->id), STR_ARG(s->config->hostname))};
     CLEANUP(queue_draft_abandon) struct queue_draft *draft = NULL;
     queue_id id;
-    TRY(inbound_report_post_open(s->report, &post, &draft));
+    TRY(inbound_report_post_open(s->report, &post, &draft, s->until));
     id = queue_draft_id(draft);
     m->queue_id = arena_str(s->arena, str_of(id.text));
     m->state = INBOUND_REPORT_MAIL_CLAIMED;
     TRY(note(s, m));
     TRY(fault_point("report.claimed"));
-    TRY(inbound_report_post_commit(s->report, &post, &draft, &id));
+    TRY(inbound_report_post_commit(s->report, &post, &draft, &id, s->until));
     TRY(fault_point("report.queued"));
     return tell_sent(s, m);
 }
@@ -211,7 +209,7 @@ static err save_it(struct sending *s, struct inbound_report_mail *m, size_t numb
 {
     str path, name = arena_printf(s->arena, "%.*s-%.*s-%lld-%zu.eml", STR_ARG(day_of(s)),
                                   STR_ARG(s->head->domain), (long long)s->head->id, number + 1);
-    TRY(inbound_report_post_save(s->report, name, content, s->arena, &path));
+    TRY(inbound_report_post_save(s->report, name, content, s->arena, &path, s->until));
     m->state = INBOUND_REPORT_MAIL_WRITTEN;
     m->note = path;
     TRY(note(s, m));
@@ -252,15 +250,14 @@ static err serve(struct sending *s, size_t number)
         bool there = false;
         m.queue_id = known->queue_id;
         m.bytes = known->bytes;
-        TRY(inbound_report_claim_is_queued(s->report, known->queue_id, &there));
+        TRY(inbound_report_claim_is_queued(s->report, known->queue_id, &there, s->until));
         if (there)
             return tell_sent(s, &m);
     }
     return give(s, number, &m);
 }
 
-/* ---- the whole
- * ----------------------------------------------------------------------------------- */
+/* ---- the whole ---- */
 
 static err end(struct sending *s)
 {
@@ -269,7 +266,7 @@ static err end(struct sending *s)
         s->report->store, s->unknown ? inbound_report_work_postpone : inbound_report_work_finish);
     w->report = s->head->id;
     w->number = s->now_ms + INBOUND_REPORT_ASK_AGAIN_MS;
-    return inbound_report_work_do(&w);
+    return inbound_report_work_do(&w, s->until);
 }
 
 static err send_all(struct sending *s)
@@ -286,9 +283,10 @@ static err send_all(struct sending *s)
 }
 
 err inbound_report_send(struct inbound_report *r, const struct config *c,
-                        const struct inbound_report_head *head)
+                        const struct inbound_report_head *head, deadline until)
 {
-    struct sending s = {.report = r, .config = c, .head = head, .now_ms = clock_real_ms()};
+    struct sending s = {
+        .report = r, .config = c, .head = head, .until = until, .now_ms = clock_real_ms()};
     char id[MAILAUTH_DMARC_REPORT_ID_CHARS];
     s.arena = arena_open(INBOUND_REPORT_ARENA_BYTES);
     buf_init(&s.file, MAILAUTH_DMARC_MAIL_FILE_BYTES_MAX);

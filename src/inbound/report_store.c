@@ -73,8 +73,7 @@ static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
     CLEANUP(unlock) pthread_mutex_t *store_lock = &(store)->lock; \
     pthread_mutex_lock(store_lock)
 
-/* ---- opening
- * ------------------------------------------------------------------------------------- */
+/* ---- opening ---- */
 
 static err read_number(sqlite3 *db, const char *text, int64_t *ret_number)
 {
@@ -188,8 +187,7 @@ void inbound_report_store_close(struct inbound_report_store *s)
     mem_free(s);
 }
 
-/* ---- counting
- * ------------------------------------------------------------------------------------ */
+/* ---- counting ---- */
 
 /* The statements of one batch, prepared once. */
 struct adding {
@@ -362,8 +360,7 @@ err inbound_report_store_add(struct inbound_report_store *s,
     return NULL;
 }
 
-/* ---- cleaning ----------------------------------------------------------------------------------
- */
+/* ---- cleaning ---- */
 
 err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, size_t *ret_late)
 {
@@ -382,8 +379,7 @@ err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, s
     return NULL;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------- */
+/* ---- reading ---- */
 
 static str text_of(const struct account_sql *q, int column, struct arena *arena)
 {
@@ -576,8 +572,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
     }
 }
 
-/* ---- sending
- * ------------------------------------------------------------------------------------- */
+/* ---- sending ---- */
 
 err inbound_report_store_postpone(struct inbound_report_store *s, int64_t report, int64_t due_ms)
 {

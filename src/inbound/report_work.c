@@ -49,12 +49,12 @@ static void run_work(void *work)
     err_words(e, w->words, sizeof w->words);
 }
 
-err inbound_report_work_do(struct inbound_report_work **work)
+err inbound_report_work_do(struct inbound_report_work **work, deadline until)
 {
     struct inbound_report_work *w = *work;
     if (fiber_current()) {
         *work = NULL;
-        TRY(job_run(run_work, w, free_work, DEADLINE_NEVER));
+        TRY(job_run(run_work, w, free_work, until));
         *work = w;
     } else {
         run_work(w);
@@ -83,8 +83,7 @@ void inbound_report_work_letter(struct inbound_report_work *w,
                                                .now_ms = l->now_ms};
 }
 
-/* ---- what there is to do
- * ------------------------------------------------------------------------- */
+/* ---- what there is to do ---- */
 
 err inbound_report_work_open(struct inbound_report_work *w)
 {

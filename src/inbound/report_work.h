@@ -5,7 +5,7 @@
  *     CLEANUP(inbound_report_work_cleanup)
  *     struct inbound_report_work *w = inbound_report_work_new(store, run);
  *     w->number = …;
- *     TRY(inbound_report_work_do(&w));
+ *     TRY(inbound_report_work_do(&w, until));
  *     … results in w …
  */
 #pragma once
@@ -48,9 +48,9 @@ struct inbound_report_work {
 struct inbound_report_work *inbound_report_work_new(struct inbound_report_store *,
                                                     err (*run)(struct inbound_report_work *));
 void inbound_report_work_cleanup(struct inbound_report_work **); /* accepts a pointer to NULL */
-/* Waits, on a fiber; else it is done here. What the job came to is the err; with ERR_CANCELED, when
- * this fiber is to end, the work has gone and the pointer is NULL. */
-must_use err inbound_report_work_do(struct inbound_report_work **);
+/* On a fiber it is a job; else it is done here. What it came to is the err. When the wait itself
+ * ended (ERR_CANCELED, ERR_TIMEOUT) the work has gone, to be done yet, and the pointer is NULL. */
+must_use err inbound_report_work_do(struct inbound_report_work **, deadline until);
 /* What a letter says, copied: for a job may not look at another's memory. */
 void inbound_report_work_letter(struct inbound_report_work *, const struct inbound_report_letter *);
 
