@@ -162,7 +162,12 @@ static err write_batch(struct inbound_report *r, struct inbound_report_work **wo
     if (*work == NULL)
         return e; /* it is written yet */
     add_lost(r, count);
-    give_up_store(r, e);
+    inbound_report_store_close(w->store);
+    w->store = NULL;
+    if (e->kind == ERR_TIMEOUT) /* another program has it: it will not for ever */
+        log_err(e, "DMARC reports: some counts are lost");
+    else
+        give_up_store(r, e);
     return NULL;
 }
 

@@ -147,7 +147,7 @@ static err give_to(struct failing *f, str to)
 static err find_address(struct failing *f, const struct mailauth_dmarc_uris *ruf, str *ret_to)
 {
     struct dns_budget budget;
-    dns_budget_init(&budget, INBOUND_REPORT_DNS_QUESTIONS, INBOUND_REPORT_DNS_MS);
+    dns_budget_init(&budget, INBOUND_REPORT_DNS_QUESTIONS, INBOUND_REPORT_FAILURE_DNS_MS);
     struct mailauth_ask ask = {f->arena, f->report->options.dns, &budget,
                                dns_budget_deadline(&budget, f->until), clock_real_ms()};
     struct mailauth_dmarc_walks walks;

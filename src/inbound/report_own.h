@@ -5,7 +5,8 @@
 #include "mailauth/dmarc_external.h"
 
 enum {
-    INBOUND_REPORT_DNS_MS = 20 * 1000,
+    INBOUND_REPORT_DNS_MS = 10 * 1000,
+    INBOUND_REPORT_FAILURE_DNS_MS = 5 * 1000, /* counts wait for it */
     INBOUND_REPORT_DNS_QUESTIONS = 100,
     /* For one report, or one batch: whatever hangs, the next has its turn. */
     INBOUND_REPORT_WORK_MS = 5 * 60 * 1000,

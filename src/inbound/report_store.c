@@ -415,7 +415,8 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
     LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
-        s->db, r->due ? HEAD "state = 0 AND due_ms <= ?1 AND day < ?2 ORDER BY due_ms, id LIMIT ?3"
+        s->db, r->due ? HEAD
+                   "state = 0 AND due_ms <= ?1 AND day < ?2 ORDER BY messages DESC, due_ms LIMIT ?3"
                       : HEAD "(?1 = '' OR domain = ?1) AND (?2 < 0 OR day = ?2)"
                              " ORDER BY day DESC, domain, id LIMIT ?3");
     if (r->due)

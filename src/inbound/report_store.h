@@ -89,7 +89,8 @@ struct inbound_report_query {
     int64_t now_ms; /* for due */
     size_t most;
 };
-/* Due ones in the order in which they are due, else the newest first. Texts live in the arena. */
+/* Due ones with the most messages first: a thousand names that somebody thought of for a message
+ * each must not keep others from their reports. Else the newest first. Texts live in the arena. */
 must_use err inbound_report_store_list(struct inbound_report_store *,
                                        const struct inbound_report_query *, struct arena *,
                                        struct inbound_report_head **ret_list, size_t *ret_count);

@@ -214,6 +214,9 @@ TEST(inbound_report_store_times)
     due.now_ms += 2000;
     CHECK(list(&p, &due, &heads) == 2, "both later");
     CHECK_STR(heads[0].domain, "b.example", "in the order in which they are due");
+    add(&p, &a);
+    CHECK(list(&p, &due, &heads) == 2, "both still");
+    CHECK_STR(heads[0].domain, "a.example", "but the one with more messages first");
     CHECK_DONE(inbound_report_store_postpone(p.store, heads[0].id, due.now_ms + 1), "postpone");
     CHECK_DONE(inbound_report_store_finish(p.store, heads[1].id), "finish");
     CHECK(list(&p, &due, &heads) == 0, "one waits, one is done");
