@@ -1,6 +1,8 @@
 #include "inbound/report_own.h"
 #include "runtime/fault.h"
 
+enum { FILE_DOMAIN_BYTES = 150 }; /* of a name that has 255 */
+
 /* One report. */
 struct sending {
     struct inbound_report *report;
@@ -207,8 +209,10 @@ static err queue_it(struct sending *s, struct inbound_report_mail *m, str conten
 
 static err save_it(struct sending *s, struct inbound_report_mail *m, size_t number, str content)
 {
-    str path, name = arena_printf(s->arena, "%.*s-%.*s-%lld-%zu.eml", STR_ARG(day_of(s)),
-                                  STR_ARG(s->head->domain), (long long)s->head->id, number + 1);
+    str path, day = day_of(s);
+    str domain = str_slice(s->head->domain, 0, FILE_DOMAIN_BYTES);
+    str name = arena_printf(s->arena, "%.*s-%.*s-%lld-%zu.eml", STR_ARG(day), STR_ARG(domain),
+                            (long long)s->head->id, number + 1);
     TRY(inbound_report_post_save(s->report, name, content, s->arena, &path, s->until));
     m->state = INBOUND_REPORT_MAIL_WRITTEN;
     m->note = path;
