@@ -11,6 +11,7 @@
 #include "inbound/recipients.h"
 #include "inbound/report.h"
 #include "outbound/ask.h"
+#include "outbound/crew.h"
 #include "outbound/outbound.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
@@ -86,6 +87,7 @@ struct service {
     struct inbound_report *inbound_reports;
     bool inbound_ready;
     struct chan *reports;
+    struct outbound_crew *crew; /* the workers' ways out */
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;
