@@ -223,7 +223,7 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
         return;
     }
     struct body body = {.message = &m, .arena = d->arena};
-    struct outbound_offer_signing signing = {.sign = d->sign};
+    struct outbound_offer_signing signing = {.keys = d->keys, .config = d->config};
     struct outbound_offer_mail mail = {.envelope = m.envelope,
                                        .size = m.prefix.len + m.size,
                                        .read = read_body,
