@@ -67,6 +67,7 @@ static void crash(void *arg)
     run->crashed = run->crashed_ever = true;
     run->next = sim_fs_crash(run->world.fs, (enum sim_fs_crash_mode)run->crash_mode, rand_u64());
     sim_fs_freeze(run->world.fs);
+    world_freeze(&run->world);
     sim_net_reset_all();
     gate_wake_all(&run->something);
 }
@@ -108,6 +109,19 @@ static bool restart(struct talk_run *run, const struct talk_item *item)
 }
 
 /* ---- items ---- */
+
+/* A crash is the end of it. */
+static bool let_pass(struct talk_run *run, int64_t ms)
+{
+    deadline by = deadline_after(ms);
+    while (!deadline_passed(by) && !run->crashed) {
+        err e = gate_wait(&run->something, by);
+        if (e && e->kind != ERR_TIMEOUT)
+            return false;
+        err_forget();
+    }
+    return true;
+}
 
 static bool wrong(struct talk_run *run, const struct talk_item *item, const char *usage)
 {
@@ -227,7 +241,7 @@ static bool run_item(struct talk_run *run, const struct talk_item *item)
     case TALK_ITEM_THEN:
         return talk_fact_check(run, item);
     case TALK_ITEM_AFTER:
-        return fiber_sleep(deadline_after(item->ms)) == NULL;
+        return let_pass(run, item->ms);
     case TALK_ITEM_DATE:
         sim_jump_date(item->ms);
         return true;

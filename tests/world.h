@@ -51,6 +51,7 @@ struct world {
     struct config *config;
     struct service *service;
     bool accounts_made;
+    bool frozen; /* databases as they were wait beside those that still change */
     struct event_sink sink;
     pthread_mutex_t lock;   /* over the two below */
     struct buf events, log; /* a line each */
@@ -64,6 +65,9 @@ void world_close(struct world *); /* stops the service if it runs */
 must_use err world_start(struct world *);
 void world_stop(struct world *, int64_t grace_ms);
 
+/* The power goes now: what SQLite has on its real disk is what it will have when the service has
+ * ended. Once, before world_lose_power(). */
+void world_freeze(struct world *);
 /* The power went: what the disk has is in next, which becomes the disk. On a fiber; starts nothing.
  */
 void world_lose_power(struct world *, struct sim_fs *next);

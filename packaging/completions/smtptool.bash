@@ -63,7 +63,7 @@ _smtptool_choose()
         takes+='--key --domain --results --names --time --dns-zone '
         ;;
     'dmarc '*)
-        options+='--from --spf --dkim --psl --dns-zone '
+        options+='--from --spf --dkim --psl --xml --dns-zone '
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
     'bench send')
@@ -88,7 +88,7 @@ _smtptool_choose()
     'spf ') words='eval tree' ;;
     'dkim ') words='keygen dns sign verify rotate' ;;
     'arc ') words='verify seal' ;;
-    'dmarc ') words='walk eval record' ;;
+    'dmarc ') words='walk eval record reports' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

@@ -132,8 +132,9 @@ complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l spf -r
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l dkim -r
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l psl -r
+complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l xml
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l dns-zone -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from dmarc; and not __fish_seen_subcommand_from walk eval record' -a 'walk eval record'
+complete -c smtptool -f -n '__fish_seen_subcommand_from dmarc; and not __fish_seen_subcommand_from walk eval record reports' -a 'walk eval record reports'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r

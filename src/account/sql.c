@@ -17,10 +17,16 @@ err account_sql_err(sqlite3 *db, int code, const char *doing)
     }
 }
 
+static err failed(sqlite3 *db, int code)
+{
+    const char *path = sqlite3_db_filename(db, "main");
+    return account_sql_err(db, code, path && *path ? path : "the database");
+}
+
 err account_sql_exec(sqlite3 *db, const char *text)
 {
     int code = sqlite3_exec(db, text, NULL, NULL, NULL);
-    return code == SQLITE_OK ? NULL : account_sql_err(db, code, "the account database");
+    return code == SQLITE_OK ? NULL : failed(db, code);
 }
 
 static void keep(struct account_sql *q, int code)
@@ -42,6 +48,12 @@ void account_sql_end(struct account_sql *q)
     q->statement = NULL;
 }
 
+void account_sql_again(struct account_sql *q)
+{
+    sqlite3_reset(q->statement);
+    sqlite3_clear_bindings(q->statement);
+}
+
 void account_sql_bind_str(struct account_sql *q, int place, str s)
 {
     keep(q, sqlite3_bind_text(q->statement, place, s.len ? s.ptr : "", (int)s.len, SQLITE_STATIC));
@@ -61,7 +73,7 @@ static err step(struct account_sql *q, int *ret_code)
 {
     int code = q->code == SQLITE_OK ? sqlite3_step(q->statement) : q->code;
     if (code != SQLITE_ROW && code != SQLITE_DONE)
-        return account_sql_err(q->db, code, "the account database");
+        return failed(q->db, code);
     *ret_code = code;
     return NULL;
 }

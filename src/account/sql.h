@@ -21,6 +21,7 @@ must_use err account_sql_exec(sqlite3 *, const char *text); /* text is a literal
 
 struct account_sql account_sql_begin(sqlite3 *, const char *text);
 void account_sql_end(struct account_sql *);                      /* for CLEANUP, too */
+void account_sql_again(struct account_sql *);                    /* ready for other values */
 void account_sql_bind_str(struct account_sql *, int place, str); /* as text; not copied */
 void account_sql_bind_blob(struct account_sql *, int place, str);
 void account_sql_bind_int(struct account_sql *, int place, int64_t);

@@ -1,6 +1,7 @@
 /* cli/cmd_dmarc.c -- smtptool dmarc: where is a domain's policy, what would it do, is it right? */
 #include "cli/ask_dns.h"
 #include "cli/commands.h"
+#include "cli/dmarc_reports.h"
 #include "mailauth/dmarc.h"
 #include "mailauth/dmarc_domain.h"
 #include "mailauth/dmarc_external.h"
@@ -9,13 +10,20 @@
 const char cmd_dmarc_help[] =
     "usage: smtptool dmarc walk DOMAIN\n"
     "       smtptool dmarc eval --from FROM [--spf DOMAIN[=RESULT]] [--dkim DOMAIN[=RESULT]]...\n"
-    "       smtptool dmarc record DOMAIN|\"v=DMARC1; ...\"\n\n"
+    "       smtptool dmarc record DOMAIN|\"v=DMARC1; ...\"\n"
+    "       smtptool dmarc reports ls [DOMAIN]\n"
+    "       smtptool dmarc reports show DOMAIN [DAY]\n"
+    "       smtptool dmarc reports write DOMAIN [DAY] [--xml]\n\n"
     "  walk     climb the DNS as a receiver does (RFC 9989 section 4.10): every question, the\n"
     "           organization's domain, and where the policy is\n"
     "  eval     what DMARC comes to for a message, given what SPF and DKIM came to: each step,\n"
     "           the result, and what the domain's owner asks for\n"
     "  record   read a domain's record, or one that is given, and tell what is wrong with it and\n"
-    "           whether reports may go where it wants them\n\n"
+    "           whether reports may go where it wants them\n"
+    "  reports  what this server has counted for its own reports to others and what became of\n"
+    "           them (see mailauth.reports): \"show\" tells the rows of one, \"write\" writes it\n"
+    "           as a mail to stdout. Nothing is sent, also beside a running server. DAY is such\n"
+    "           as 2026-11-20, in UTC; without it the newest\n\n"
     "options:\n"
     "  --from FROM       eval: the message's From: a domain, an address, or several\n"
     "  --spf DOMAIN      eval: SPF passed for this domain in MAIL FROM; \"DOMAIN=RESULT\" for\n"
@@ -24,12 +32,15 @@ const char cmd_dmarc_help[] =
     "                    stand several times\n"
     "  --psl FILE        eval: DMARC as it was before RFC 9989, with this public suffix list;\n"
     "                    \"system\" is the one that is installed\n"
+    "  --xml             reports write: the report itself, not the mail that carries it\n"
+    "  -C, --config F    reports: whose state folder\n"
     "  --dns-zone FILE   ask this zone file, not the DNS\n"
     "  -q                the result alone\n"
     "  --json            one JSON object\n\n"
     "exit, walk: 0 there is a policy; 1 there is none; 2 the DNS could not say\n"
     "exit, eval: 0 pass; 1 another result; 2 temperror: the DNS could not say\n"
     "exit, record: 0 nothing is wrong; 1 something is; 2 the DNS could not say\n"
+    "exit, reports: 0 here it is; 66 there is none\n"
     "      all: 64 usage; 66 no such zone file; 78 a mistake in it or in the configuration\n\n"
     "examples:\n"
     "  smtptool dmarc walk mail.example.com\n"
@@ -37,7 +48,8 @@ const char cmd_dmarc_help[] =
     "bounces.example.net\n"
     "  smtptool dmarc record example.com\n"
     "  smtptool dmarc record \"v=DMARC1; p=reject; rua=mailto:dmarc@example.com\"\n"
-    "  smtptool dmarc walk example.com --dns-zone planned.zone\n";
+    "  smtptool dmarc walk example.com --dns-zone planned.zone\n"
+    "  smtptool dmarc reports write example.com --xml\n";
 
 enum { DMARC_SIGNATURES_MAX = 16, DMARC_ARENA_BYTES_MAX = 64 << 20 };
 
@@ -60,6 +72,7 @@ struct dmarc_run {
     struct mailauth_dmarc_external *reports;
     size_t report_count;
     bool unknown;
+    bool xml;
 };
 
 /* ---- what all of them do ---- */
@@ -445,13 +458,22 @@ static int run_record(void *arg, int argc, char **argv)
     return record_exit(run);
 }
 
+/* ---- reports ---- */
+
+static int run_reports(void *arg, int argc, char **argv)
+{
+    struct dmarc_run *run = arg;
+    return cli_dmarc_reports_run(run->cli, run->xml, argc, argv);
+}
+
 /* ---- */
 
 const struct cli_verb cmd_dmarc_verbs[] = {
-    {"walk",   run_walk,   1, 1, "DOMAIN"                           },
-    {"eval",   run_eval,   0, 0, "--from FROM --spf DOMAIN --dkim D"},
-    {"record", run_record, 1, 1, "DOMAIN|RECORD"                    },
-    {NULL,     NULL,       0, 0, NULL                               },
+    {"walk",    run_walk,    1, 1, "DOMAIN"                                              },
+    {"eval",    run_eval,    0, 0, "--from FROM --spf DOMAIN --dkim D"                   },
+    {"record",  run_record,  1, 1, "DOMAIN|RECORD"                                       },
+    {"reports", run_reports, 1, 3, "ls [DOMAIN] | show DOMAIN [DAY] | write DOMAIN [DAY]"},
+    {NULL,      NULL,        0, 0, NULL                                                  },
 };
 
 static void add_signature(void *arg, const char *value)
@@ -472,7 +494,8 @@ int cmd_dmarc(struct cli *cli, int argc, char **argv)
         {.name = "spf",  .value = &run->spf   },
         {.name = "dkim", .each = add_signature, .arg = run},
         {.name = "psl",              .value = &run->psl                      },
-        {.name = "dns-zone",              .value = &run->dns_zone},
+        {.name = "xml",              .flag = &run->xml},
+        {.name = "dns-zone",              .value = &run->dns_zone                 },
     };
     int code;
     run->cli = cli;

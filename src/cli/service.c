@@ -152,6 +152,15 @@ static err open_queue(struct service *s)
 static void open_inbound(struct service *s)
 {
     s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
+    s->inbound_reports = inbound_report_open(&(struct inbound_report_options){
+        .folder = s->state.reports,
+        .config = service_config,
+        .config_arg = s,
+        .queue = s->queue,
+        .dns = s->resolver,
+        .events = &s->events,
+    });
+    s->inbound.reports = s->inbound_reports;
     s->inbound.queue = s->queue;
     s->inbound.keeper = s->keeper;
     s->inbound.events = &s->events;
@@ -245,6 +254,7 @@ static err start_workers(struct service *s)
 
 static void release(struct service *s)
 {
+    inbound_report_close(s->inbound_reports);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
         inbound_release(&s->inbound);

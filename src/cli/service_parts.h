@@ -9,6 +9,7 @@
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
+#include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
 #include "outbound/outbound.h"
@@ -83,6 +84,7 @@ struct service {
     struct tls_client *tls_client;
     struct inbound inbound;
     struct inbound_recipients *recipients;
+    struct inbound_report *inbound_reports;
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */

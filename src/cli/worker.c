@@ -5,6 +5,8 @@
 #include "runtime/sim.h"
 #include <string.h>
 
+enum { RECOVER_MS = 60 * 1000 }; /* the reports: then mail flows without */
+
 static void report(struct worker *w, struct service_report *r, err e)
 {
     *r = (struct service_report){.failed = e != NULL};
@@ -172,10 +174,20 @@ static err open_admin(struct worker *w)
     return NULL;
 }
 
+/* One fiber for the server's reports, on the first worker. */
+static void open_reports(struct worker *w)
+{
+    if (w->index != 0)
+        return;
+    inbound_report_recover(w->service->inbound_reports, deadline_after(RECOVER_MS));
+    fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
+}
+
 static err open_parts(struct worker *w)
 {
     queue_attach(w->service->queue, w->index, &w->schedule);
     TRY(open_listeners(w));
+    open_reports(w); /* before the first delivery */
     open_way_out(w);
     return open_admin(w);
 }

@@ -302,6 +302,23 @@ static void check_events(struct config_source *source)
 }
 
 /* No rule may ask whether a value was given: what config_show() writes gives them all. */
+/* An address that stands in a header as it is. */
+static void check_reports(struct config_source *source)
+{
+    const str *from = &source->config->mailauth.reports.from;
+    str local, domain, host;
+    str_split(*from, '@', &local, &domain);
+    bool good = local.len > 0 && local.len <= 64 && str_find(domain, '@') == STR_NONE;
+    for (size_t i = 0; i < local.len; i++)
+        good &= char_is_alnum(local.ptr[i]) || str_find(S("._-+="), local.ptr[i]) != STR_NONE;
+    good = good && local.ptr[0] != '.' && local.ptr[local.len - 1] != '.' &&
+           !str_contains(local, S(".."));
+    if (!good || config_value_host(domain, source->scratch, &host) || !str_eq(host, domain))
+        config_source_complain(source, place(source, from),
+                               "not an address such as dmarc-reports@mail.example.com");
+    err_forget();
+}
+
 void config_source_check(struct config_source *source)
 {
     struct config *config = source->config;
@@ -315,4 +332,5 @@ void config_source_check(struct config_source *source)
     check_dns(source);
     check_retry(source);
     check_events(source);
+    check_reports(source);
 }

@@ -130,6 +130,19 @@ struct config_dns {
     int64_t timeout_ms;      /* 20s */
 };
 
+/* What the owners of domains are told about mail in their name. */
+enum config_reporting { REPORTING_OFF, REPORTING_DRY_RUN, REPORTING_ON };
+struct config_reports {
+    enum config_reporting aggregate, failure; /* off */
+    str from;                                 /* default: dmarc-reports@hostname */
+    str org;                                  /* default: hostname */
+    str contact;                              /* may be empty */
+    str *exclude; /* domains that get none, nor those below: A-labels, lower case */
+    size_t exclude_count;
+    int per_day;           /* aggregate reports: 1000 */
+    int failures_per_hour; /* of one domain: 10 */
+};
+
 struct config_mailauth {
     enum config_judging policy;          /* mark; a domain may have its own */
     enum config_dns_trouble dns_trouble; /* accept */
@@ -138,6 +151,7 @@ struct config_mailauth {
     str *sealers; /* whose ARC is believed: A-labels, lower case */
     size_t sealer_count;
     str seal; /* the domain whose key seals what is passed on; empty: nothing is sealed */
+    struct config_reports reports;
 };
 
 struct config_events {

@@ -87,6 +87,11 @@ void config_source_fill_defaults(struct config_source *source)
         config->admin_socket = arena_printf(arena, "%.*s/admin.sock", STR_ARG(config->state));
     if (config->mailauth.id.len == 0)
         config->mailauth.id = config->hostname;
+    struct config_reports *reports = &config->mailauth.reports;
+    if (reports->from.len == 0)
+        reports->from = arena_printf(arena, "dmarc-reports@%.*s", STR_ARG(config->hostname));
+    if (reports->org.len == 0)
+        reports->org = config->hostname;
     for (size_t i = 0; i < config->domain_count; i++)
         if (!config_source_given(source, &config->domains[i].judging))
             config->domains[i].judging = config->mailauth.policy;

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 struct inbound_recipients;
+struct inbound_report;
 
 struct inbound_view {
     const struct config *config;
@@ -34,6 +35,7 @@ struct inbound {
     struct account_throttle *throttle; /* under throttle_lock */
     pthread_mutex_t throttle_lock;
     struct dns_resolver *dns;              /* NULL: nobody's mail is judged */
+    struct inbound_report *reports;        /* NULL: nothing is counted for any */
     struct inbound_recipients *recipients; /* NULL: `ask` cannot be answered (451) */
 };
 
@@ -46,6 +48,7 @@ struct inbound_view *inbound_view_hold(struct inbound *);       /* the one in fo
 struct inbound_view *inbound_view_again(struct inbound_view *); /* held once more */
 void inbound_view_replace(struct inbound *, struct inbound_view *); /* takes it over */
 
-/* queue, keeper, events, dns and recipients are filled in by the caller, who keeps them. */
+/* queue, keeper, events, dns, reports and recipients are filled in by the caller, who keeps them.
+ */
 void inbound_init(struct inbound *, struct inbound_view *);
 void inbound_release(struct inbound *);

@@ -250,6 +250,8 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
     return i->judge;
 }
 
+str inbound_intake_header(const struct inbound_intake *i) { return buf_str(&i->header); }
+
 /* For struct dns_budget: what the DNS says of a message counts with the drafts as well. */
 static err hold_answers(void *arg, size_t bytes)
 {

@@ -48,6 +48,8 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct aren
 void inbound_intake_count(struct inbound_intake *, struct dns_budget *);
 /* There was no room for an answer, so the judgement is none: the refusal says so. */
 bool inbound_intake_is_full(const struct inbound_intake *, struct smtp_answer *refusal);
+/* Of a message that is judged, as it came; until the intake is closed. */
+str inbound_intake_header(const struct inbound_intake *);
 /* Fields of ours to stand above Received: at most INBOUND_INTAKE_TRACE_BYTES_MAX. */
 void inbound_intake_trace(struct inbound_intake *, str fields);
 /* Keep it: see queue_commit(). The envelope's message_id is filled in; received->id, too. */

@@ -5,6 +5,7 @@
 #include "inbound/login.h"
 #include "inbound/proxy.h"
 #include "inbound/recipients.h"
+#include "inbound/report.h"
 #include "outbound/route.h"
 #include "smtp/server.h"
 #include <string.h>
@@ -378,6 +379,18 @@ static void tell_judged(struct inbound_session *s, const queue_id *id)
     event_emit(s->in->events, &e);
 }
 
+/* The client has its answer, or will have it whatever becomes of this. */
+static void count_judged(struct inbound_session *s)
+{
+    inbound_report_count(s->in->reports, &(struct inbound_report_seen){
+                                             .config = s->view->config,
+                                             .judgement = s->judgement,
+                                             .verdict = s->verdict,
+                                             .header = inbound_intake_header(s->intake),
+                                             .now_ms = clock_real_ms(),
+                                         });
+}
+
 /* *ret_refused: the answer says why. */
 static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_refused,
                  deadline until)
@@ -398,6 +411,8 @@ static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_ref
     inbound_verdict_answer(s->verdict, j, a);
     *ret_refused = true;
     tell_judged(s, NULL);
+    if (s->verdict == INBOUND_VERDICT_REJECT) /* what is put off comes again */
+        count_judged(s);
     return NULL;
 }
 
@@ -428,8 +443,10 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
     queue_id id;
     TRY(inbound_intake_commit(s->intake, &s->envelope, &received, &id, until));
     smtp_answer_set(a, 250, "2.0.0", id.text);
-    if (s->judgement)
+    if (s->judgement) {
         tell_judged(s, &id);
+        count_judged(s);
+    }
     tell_accepted(s, &id, size);
     return NULL;
 }

@@ -103,23 +103,43 @@ static err check_within_share(struct checking *c)
 
 /* ---- DMARC ----------------------------------------------------------------------------------- */
 
-static err judge_dmarc(struct checking *c, const struct mailauth_ask *whole)
+/* The array has room for MAILAUTH_DKIM_SIGNATURES_MAX. */
+static struct mailauth_dmarc_input input_of(const struct mailauth_judgement *out,
+                                            struct mailauth_dmarc_dkim *signatures)
 {
-    struct mailauth_judgement *out = c->out;
-    struct mailauth_dmarc_dkim signatures[MAILAUTH_DKIM_SIGNATURES_MAX];
-    struct mailauth_ask ask = *whole;
     for (size_t i = 0; i < out->dkim.count; i++) {
         const struct mailauth_dkim_result *r = &out->dkim.results[i];
         signatures[i] = (struct mailauth_dmarc_dkim){r->result, r->signature->domain,
                                                      r->signature->selector, r->partial};
     }
-    struct mailauth_dmarc_input input = {
+    return (struct mailauth_dmarc_input){
         .from = &out->from,
         .spf = {out->spf.result, out->spf.domain},
         .dkim = signatures,
         .dkim_count = out->dkim.count,
     };
-    return mailauth_dmarc_evaluate(&ask, c->stories->dmarc, &input, &out->dmarc);
+}
+
+static err judge_dmarc(struct checking *c, const struct mailauth_ask *whole)
+{
+    struct mailauth_dmarc_dkim signatures[MAILAUTH_DKIM_SIGNATURES_MAX];
+    struct mailauth_ask ask = *whole;
+    struct mailauth_dmarc_input input = input_of(c->out, signatures);
+    return mailauth_dmarc_evaluate(&ask, c->stories->dmarc, &input, &c->out->dmarc);
+}
+
+static str domain_of(str address)
+{
+    size_t at = str_find_last(address, '@');
+    return at == STR_NONE ? (str){0} : str_from(address, at + 1);
+}
+
+bool mailauth_judge_row(const struct mailauth_judgement *j, struct mailauth_dmarc_row *ret_row)
+{
+    struct mailauth_dmarc_dkim signatures[MAILAUTH_DKIM_SIGNATURES_MAX];
+    struct mailauth_dmarc_input input = input_of(j, signatures);
+    return j->peer.ip && mailauth_dmarc_report_row_of(&j->dmarc, &input, j->peer.ip,
+                                                      domain_of(j->peer.sender), (str){0}, ret_row);
 }
 
 /* ---- whom we believe ------------------------------------------------------------------------- */

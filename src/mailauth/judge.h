@@ -21,7 +21,7 @@
 #include "base/buf.h"
 #include "mailauth/arc.h"
 #include "mailauth/dkim.h"
-#include "mailauth/dmarc.h"
+#include "mailauth/dmarc_report.h"
 #include "mailauth/spf.h"
 
 enum {
@@ -79,6 +79,10 @@ must_use err mailauth_judge_finish(struct mailauth_judge *, const struct mailaut
 /* The results in one word: of several signatures the one that says the most, as
  * "pass" before "fail". */
 enum mailauth_result mailauth_judge_dkim(const struct mailauth_judgement *);
+
+/* What an aggregate report says of this message; its texts are the judgement's. Told as done is
+ * what was found: whoever did something else says so in the row. False: nothing is to be told. */
+bool mailauth_judge_row(const struct mailauth_judgement *, struct mailauth_dmarc_row *ret_row);
 
 /* Append our Authentication-Results: at most MAILAUTH_JUDGE_FIELD_BYTES_MAX. utf8: the message may
  * have UTF-8 in its header. */

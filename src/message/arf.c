@@ -23,6 +23,9 @@ static const struct {
     {"Source-IP",              offsetof(struct message_arf, source_ip),              false},
     {"Incidents",              offsetof(struct message_arf, incidents),              false},
     {"Authentication-Results", offsetof(struct message_arf, authentication_results), false},
+    {"Auth-Failure",           offsetof(struct message_arf, auth_failure),           false},
+    {"Identity-Alignment",     offsetof(struct message_arf, identity_alignment),     false},
+    {"Delivery-Result",        offsetof(struct message_arf, delivery_result),        false},
     {"Reported-Domain",        offsetof(struct message_arf, reported_domain),        false},
     {"Reported-URI",           offsetof(struct message_arf, reported_uri),           false},
 };
@@ -115,12 +118,13 @@ static bool travels(str bytes)
 }
 
 /* Whole when it can travel as it stands, else its fields; those that cannot are left out. */
-static err add_original(str original, struct buf *out)
+static err add_original(str original, bool header_only, struct buf *out)
 {
     struct message_field f;
     uint8_t bad = FIELD_NO_COLON | FIELD_EMPTY_NAME | FIELD_BARE_BYTES | FIELD_UNENDED |
                   FIELD_LEADING_SPACE | FIELD_BAD_NAME;
-    if (original.len <= MESSAGE_ARF_ORIGINAL_BYTES_MAX && travels(original) && original.len > 0) {
+    if (!header_only && original.len <= MESSAGE_ARF_ORIGINAL_BYTES_MAX && travels(original) &&
+        original.len > 0) {
         TRY(buf_add(out, S("Content-Type: message/rfc822\r\n\r\n")));
         return buf_add(out, original);
     }
@@ -153,7 +157,7 @@ static err add_letter(const struct message_arf_letter *l, struct buf *out)
     TRY(buf_addf(out, "--=_%.*s\r\n", STR_ARG(l->unique)));
     TRY(add_report(l->report, out));
     TRY(buf_addf(out, "\r\n--=_%.*s\r\n", STR_ARG(l->unique)));
-    TRY(add_original(l->original, out));
+    TRY(add_original(l->original, l->header_only, out));
     return buf_addf(out, "\r\n--=_%.*s--\r\n", STR_ARG(l->unique));
 }
 

@@ -21,7 +21,8 @@ struct message_arf {
     str arrival_date, reporting_mta, source_ip;
     str reported_domain, reported_uri; /* the first of each */
     str authentication_results;
-    str incidents;   /* "1" when not said */
+    str auth_failure, identity_alignment, delivery_result; /* RFC 6591, RFC 9991 */
+    str incidents;                                         /* "1" when not said */
     str original_id; /* when read: the Message-ID of the message, or empty */
 };
 
@@ -38,7 +39,8 @@ struct message_arf_letter {
     str unique;   /* from message_id_unique() */
     str hostname; /* ours */
     int64_t now_ms;
-    str original; /* the message that is reported on, or its header */
+    str original;     /* the message that is reported on, or its header */
+    bool header_only; /* of the original nothing more is sent */
 };
 
 /* Append the whole message, 7-bit. ERR_LIMIT: out is full; then nothing was added. */

@@ -51,6 +51,7 @@ class Server:
         self.certificate, key = make_certificate(self.folder)
         self.relay, self.submission, self.tls, self.mx = (free_port() for _ in range(4))
         self.process = None
+        self.zone = None # a file that answers DNS questions
         self.shown = False
         os.mkdir(self.state, 0o700)
         self.config = {
@@ -98,7 +99,8 @@ class Server:
     def start(self, wrapper=()):
         """wrapper: a command that runs ours, such as strace."""
         with open(self.stderr_file, "ab") as out:
-            self.process = subprocess.Popen([*wrapper, SMTPTOOL, "-C", self.file, "serve"],
+            zone = ["--dns-zone", self.zone] if self.zone else []
+            self.process = subprocess.Popen([*wrapper, SMTPTOOL, "-C", self.file, "serve", *zone],
                                             stdin=subprocess.DEVNULL, stdout=out, stderr=out)
         ready = until(START_SECONDS_MAX, lambda: self.process.poll() is not None or
                       all(port_answers(p) for p in self.ports()) and port_speaks(self.ports()[0]))

@@ -8,11 +8,16 @@ import pwd
 import subprocess
 import sys
 
-from _check import Report, need_program, port_answers, skip_all, until, wait_gone
+from _check import Report, need_program, port_answers, skip_all, until, wait_gone, write
 from _server import Server
 from _smtp import Client, client_tls
 
 USER = "nobody"
+ZONE = """\
+bank.example TXT "v=spf1 ip4:127.0.0.1 -all"
+_dmarc.bank.example TXT "v=DMARC1; p=none; rua=mailto:a@bank.example"
+"""
+CONTENT = b"From: x@bank.example\r\nDate: Sat, 21 Nov 2026 08:48:16 +0000\r\n\r\nHello\r\n"
 
 
 def status_of(pid):
@@ -34,7 +39,10 @@ def main():
     need_program()
     if os.geteuid() != 0:
         skip_all("attack 145", "only root can become another user")
-    server = Server(user=USER)
+    server = Server(user=USER, relay={"trusted": ["127.0.0.2/32"]},
+                    mailauth={"reports": {"aggregate": "on"}},
+                    domains={"here.test": {"deliver": "smtp://127.0.0.1:1?tls=none", "recipients": ["b"]}})
+    server.zone = write(os.path.join(server.folder, "zone.txt"), ZONE)
     server.add_user("tester", "secret")
     server.start()
     below = server.children()
@@ -54,9 +62,25 @@ def main():
     mains = [p for p in sockets if p not in holders]
     if report.equal("attack 145: another one carries the connections", len(mains), 1):
         judge_main(report, server, mains[0])
+    judge_reports(report, server)
     one_dies(report, server)
     report.equal("SIGTERM", server.stop(), 0)
     return report.finish()
+
+
+def judge_reports(report, server):
+    """The confined process keeps its own database of reports."""
+    with Client(server.mx) as c:
+        c.ehlo()
+        report.equal("mail that is judged", c.message("x@bank.example", "b@here.test", CONTENT).code, 250)
+    counted = until(20, lambda: b'"messages":1' in server.tool("dmarc", "reports", "ls", "--json").stdout)
+    report.check("it is counted under seccomp and Landlock", counted, server.stderr())
+    facts = os.stat(os.path.join(server.state, "reports", "reports.db"))
+    report.equal("the reports are its user's alone", (facts.st_uid, facts.st_mode & 0o777),
+                 (pwd.getpwnam(USER).pw_uid, 0o600))
+    report.equal("and so is what lies beside them",
+                 {os.stat(entry.path).st_uid for entry in os.scandir(os.path.join(server.state, "reports"))},
+                 {pwd.getpwnam(USER).pw_uid})
 
 
 def one_dies(report, server):

@@ -1,0 +1,181 @@
+#include "inbound/report_work.h"
+#include "base/mem.h"
+#include "runtime/fiber.h"
+#include "runtime/file.h"
+#include <errno.h>
+#include <libgen.h>
+
+struct inbound_report_work *inbound_report_work_new(struct inbound_report_store *store,
+                                                    err (*run)(struct inbound_report_work *))
+{
+    struct inbound_report_work *w = MEM_NEW(struct inbound_report_work);
+    w->store = store ? inbound_report_store_hold(store) : NULL;
+    w->arena = arena_open(INBOUND_REPORT_WORK_ARENA_BYTES);
+    w->run = run;
+    buf_init(&w->file, MAILAUTH_DMARC_MAIL_FILE_BYTES_MAX);
+    buf_init(&w->content, INBOUND_REPORT_LETTER_BYTES_MAX);
+    return w;
+}
+
+static void free_work(void *work)
+{
+    struct inbound_report_work *w = work;
+    for (size_t i = 0; i < w->sample_count; i++)
+        mem_free(w->samples[i]);
+    mem_free(w->samples);
+    buf_release(&w->file);
+    buf_release(&w->content);
+    inbound_report_store_close(w->store);
+    arena_close(w->arena);
+    mem_free(w);
+}
+
+void inbound_report_work_cleanup(struct inbound_report_work **work)
+{
+    if (*work)
+        free_work(*work);
+    *work = NULL;
+}
+
+static void run_work(void *work)
+{
+    struct inbound_report_work *w = work;
+    err e = w->run(w);
+    w->failed = e != NULL;
+    if (e == NULL)
+        return;
+    w->kind = e->kind;
+    w->error_number = err_number(e);
+    err_words(e, w->words, sizeof w->words);
+}
+
+err inbound_report_work_do(struct inbound_report_work **work, deadline until)
+{
+    struct inbound_report_work *w = *work;
+    if (fiber_current()) {
+        *work = NULL;
+        TRY(job_run(run_work, w, free_work, until));
+        *work = w;
+    } else {
+        run_work(w);
+    }
+    if (!w->failed)
+        return NULL;
+    errno = w->error_number;
+    return err_new(w->kind, "%s", w->words);
+}
+
+void inbound_report_work_letter(struct inbound_report_work *w,
+                                const struct inbound_report_letter *l)
+{
+    struct inbound_report_head *head = ARENA_NEW(w->arena, struct inbound_report_head);
+    *head = *l->head;
+    head->domain = arena_str(w->arena, head->domain);
+    head->policy = arena_str(w->arena, head->policy);
+    w->report = head->id;
+    w->letter = (struct inbound_report_letter){.head = head,
+                                               .receiver = arena_str(w->arena, l->receiver),
+                                               .org = arena_str(w->arena, l->org),
+                                               .from = arena_str(w->arena, l->from),
+                                               .contact = arena_str(w->arena, l->contact),
+                                               .id = arena_str(w->arena, l->id),
+                                               .to = arena_str(w->arena, l->to),
+                                               .now_ms = l->now_ms};
+}
+
+/* ---- what there is to do ---- */
+
+err inbound_report_work_open(struct inbound_report_work *w)
+{
+    return inbound_report_store_open(arena_chars(w->arena, w->path), true, w->number, &w->store);
+}
+
+err inbound_report_work_close(struct inbound_report_work *w)
+{
+    inbound_report_store_close(w->store);
+    w->store = NULL;
+    return NULL;
+}
+
+err inbound_report_work_add(struct inbound_report_work *w)
+{
+    return inbound_report_store_add(w->store,
+                                    (const struct inbound_report_sample *const *)w->samples,
+                                    w->sample_count, &w->added);
+}
+
+err inbound_report_work_clean(struct inbound_report_work *w)
+{
+    return inbound_report_store_clean(w->store, w->number, &w->late);
+}
+
+err inbound_report_work_list(struct inbound_report_work *w)
+{
+    return inbound_report_store_list(w->store, &w->query, w->arena, &w->heads, &w->head_count);
+}
+
+err inbound_report_work_mails(struct inbound_report_work *w)
+{
+    return inbound_report_store_mails(w->store, w->report, w->arena, &w->mails, &w->mail_count);
+}
+
+err inbound_report_work_claimed(struct inbound_report_work *w)
+{
+    return inbound_report_store_claimed(w->store, INBOUND_REPORT_WORK_CLAIMED_MAX, w->arena,
+                                        &w->mails, &w->mail_count);
+}
+
+err inbound_report_work_sent(struct inbound_report_work *w)
+{
+    return inbound_report_store_sent(w->store, w->number, &w->number);
+}
+
+err inbound_report_work_postpone(struct inbound_report_work *w)
+{
+    return inbound_report_store_postpone(w->store, w->report, w->number);
+}
+
+err inbound_report_work_note(struct inbound_report_work *w)
+{
+    return inbound_report_store_note(w->store, w->letter.id, &w->mail);
+}
+
+err inbound_report_work_finish(struct inbound_report_work *w)
+{
+    return inbound_report_store_finish(w->store, w->report);
+}
+
+err inbound_report_work_pack(struct inbound_report_work *w)
+{
+    return inbound_report_letter_pack(w->store, &w->letter, &w->file);
+}
+
+err inbound_report_work_write(struct inbound_report_work *w)
+{
+    return inbound_report_letter_write(&w->letter, buf_str(&w->file), &w->content);
+}
+
+static err count_file(void *arg, const char *name)
+{
+    (void)name;
+    ++*(size_t *)arg;
+    return NULL;
+}
+
+err inbound_report_work_save(struct inbound_report_work *w)
+{
+    struct file *file;
+    struct iovec part = {w->content.ptr, w->content.len};
+    const char *folder = dirname(arena_chars(w->arena, w->path));
+    size_t count = 0;
+    TRY(folder_make(folder));
+    TRY(folder_list(folder, count_file, &count));
+    if (count >= INBOUND_REPORT_WORK_FILES_MAX)
+        return err_new(ERR_LIMIT, "%s has %zu files: take them away", folder, count);
+    TRY(file_open(arena_chars(w->arena, w->path), FILE_WRITE | FILE_CREATE, &file));
+    err e = file_resize(file, 0);
+    if (e == NULL)
+        e = file_write_at(file, &part, 1, 0);
+    file_close(file);
+    return e;
+}
