@@ -126,7 +126,7 @@ static const struct dane_case cases[] = {
     {"2.2.1: no MX record, signed: the domain is its own host",
      "$SECURE example.com\nexample.com. A 192.0.2.1\n_25._tcp.example.com. TLSA 3 1 1 " H32 "\n",
      "verify example.com 3/1/1 example.com"},
-    {"2.2.1: the way to the host fails validation: nobody comes as far as this", 
+    {"2.2.1: the way to the host fails validation: nobody comes as far as this",
      "$SECURE example.com\nexample.com. FAIL bogus\n", "no host"},
 
     /* The host is an alias. */
