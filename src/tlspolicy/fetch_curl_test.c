@@ -186,7 +186,7 @@ static struct tlspolicy_fetcher *open_fetcher(const struct tlspolicy_fetch_curl_
     "x: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n" \
     "x: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\n"
 
-/* Attack 173. */
+/* Attacks 172 and 173. */
 static const struct fetch_case {
     const char *label, *san;
     int from_days, to_days;
