@@ -35,6 +35,8 @@ struct town_server {
 
 struct town {
     const char *label, *yaml; /* the names of the town stand in town_test.c */
+    const char *names; /* more of them: lines of a zone; "CERTIFICATE" is the TLSA data of the
+                        * town's certificate, "3 1 1"; may be NULL */
     const struct keeper *keeper;
     struct town_server servers[TOWN_SERVERS_MAX];
     void (*body)(struct town *);
