@@ -88,7 +88,10 @@ static void answer(struct server *s, SSL *ssl)
     __atomic_add_fetch(&s->requests, 1, __ATOMIC_SEQ_CST);
     bool plain = strncmp(request, "GET /.well-known/mta-sts.txt HTTP/1.1\r\n", 39) == 0 &&
                  strstr(request, "Host: " HOST) != NULL;
-    const char *head = plain ? s->head : "HTTP/1.1 400 Odd request\r\n\r\n";
+    bool moved = strncmp(request, "GET /moved ", 11) == 0; /* who follows a redirect gets it */
+    const char *head = plain   ? s->head
+                       : moved ? OK_HEAD "\r\n" POLICY
+                               : "HTTP/1.1 400 Odd request\r\n\r\n";
     bool open = SSL_write(ssl, head, (int)strlen(head)) > 0;
     for (size_t i = 0; open && plain && i < s->body_times; i++)
         open = SSL_write(ssl, s->body, (int)strlen(s->body)) > 0;
@@ -205,7 +208,7 @@ static const struct fetch_case {
     {"expired", "DNS:" HOST, -30, -1, false, OK_HEAD "\r\n", POLICY, 1, false, TLSPOLICY_STS_WEBPKI_INVALID},
     {"not yet valid", "DNS:" HOST, 2, 30, false, OK_HEAD "\r\n", POLICY, 1, false, TLSPOLICY_STS_WEBPKI_INVALID},
     {"a root that nobody trusts", "DNS:" HOST, -1, 30, true, OK_HEAD "\r\n", POLICY, 1, false, TLSPOLICY_STS_WEBPKI_INVALID},
-    {"301", "DNS:" HOST, -1, 30, false, "HTTP/1.1 301 Moved\r\nLocation: https://" HOST "/.well-known/mta-sts.txt\r\nContent-Type: text/plain\r\n\r\n", POLICY, 1, false, TLSPOLICY_STS_POLICY_FETCH_ERROR},
+    {"301", "DNS:" HOST, -1, 30, false, "HTTP/1.1 301 Moved\r\nLocation: /moved\r\nContent-Type: text/plain\r\nConnection: close\r\n\r\n", POLICY, 1, false, TLSPOLICY_STS_POLICY_FETCH_ERROR},
     {"302 to a file", "DNS:" HOST, -1, 30, false, "HTTP/1.1 302 Moved\r\nLocation: file:///etc/passwd\r\nConnection: close\r\n\r\n", "", 0, false, TLSPOLICY_STS_POLICY_FETCH_ERROR},
     {"404", "DNS:" HOST, -1, 30, false, "HTTP/1.1 404 No\r\nContent-Type: text/plain\r\n\r\n", POLICY, 1, false, TLSPOLICY_STS_POLICY_FETCH_ERROR},
     {"a page", "DNS:" HOST, -1, 30, false, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n", POLICY, 1, false, TLSPOLICY_STS_POLICY_FETCH_ERROR},
