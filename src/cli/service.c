@@ -213,6 +213,7 @@ static void join_workers(struct service *s)
 static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
+    s->crew = outbound_crew_open();
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -257,6 +258,7 @@ static void release(struct service *s)
     config_close(s->config);
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
+    outbound_crew_close(s->crew);
     mem_free(s);
 }
 

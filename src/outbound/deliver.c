@@ -1,5 +1,6 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
+#include "base/table.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -188,6 +189,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     .mx_port = o->mx_port ? o->mx_port : 25},
         .resolver = o->resolver,
         .pool = d->pool,
+        .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
         .arena = d->arena,
     };

@@ -1,6 +1,7 @@
 #include "tlspolicy/fetch_curl.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "runtime/file.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
 #include "tlspolicy/curl.h"
@@ -11,13 +12,15 @@ enum {
     ADDRESSES_MAX = 16,
     URL_CHARS = 1024,
     RESOLVE_CHARS = 1024 + ADDRESSES_MAX * (ADDRESS_CHARS + 3),
-    POLL_MS = 60 * 1000, /* a wakeup comes sooner */
+    PATH_CHARS = 1024,
+    ROOTS_BYTES_MAX = 4 << 20, /* a bundle of all public roots has 0.25 MB */
+    POLL_MS = 60 * 1000,       /* a wakeup comes sooner */
 };
 
 struct fetch_curl {
     struct tlspolicy_fetcher fetcher; /* first: what the seam knows */
     const struct tlspolicy_curl *curl;
-    char *ca_file; /* NULL: the system's */
+    struct buf roots; /* empty: the system's */
     uint16_t port;
     int64_t ms_max;
     bool allow_private;
@@ -133,8 +136,9 @@ static void set_way(const struct tlspolicy_curl *c, struct transfer *t)
     c->easy_setopt(t->easy, CURLOPT_SSL_VERIFYPEER, 1L);
     c->easy_setopt(t->easy, CURLOPT_SSL_VERIFYHOST, 2L);
     c->easy_setopt(t->easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
-    if (t->owner->ca_file)
-        c->easy_setopt(t->easy, CURLOPT_CAINFO, t->owner->ca_file);
+    struct curl_blob roots = {t->owner->roots.ptr, t->owner->roots.len, CURL_BLOB_NOCOPY};
+    if (roots.len > 0)
+        c->easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &roots);
 }
 
 static void start(struct fetch_curl *f, struct transfer *t)
@@ -332,8 +336,30 @@ static void close_fetcher(struct tlspolicy_fetcher *fetcher)
     thread_join(f->thread);
     chan_close(f->chan);
     f->curl->multi_cleanup(f->multi);
-    mem_free(f->ca_file);
+    buf_release(&f->roots);
     mem_free(f);
+}
+
+/* Read now: later it may be out of reach. The system's are not (runtime/confine_files.c). */
+static err read_roots(str path, struct buf *out)
+{
+    char chars[PATH_CHARS], *room;
+    struct file *f;
+    size_t count;
+    if (!str_to_chars(path, chars, sizeof chars))
+        return err_new(ERR_CONFIG, "the path of a file of roots is too long");
+    TRY(buf_reserve(out, ROOTS_BYTES_MAX, &room));
+    err e = file_open(chars, FILE_FOLLOW, &f);
+    if (e)
+        return err_make(ERR_CONFIG, e, __FILE__, __LINE__, "roots to trust: %s", chars);
+    e = file_read_at(f, room, ROOTS_BYTES_MAX, 0, &count);
+    file_close(f);
+    if (e == NULL && count == 0)
+        e = err_new(ERR_CONFIG, "%s is empty", chars);
+    if (e)
+        return e;
+    out->len = count;
+    return NULL;
 }
 
 err tlspolicy_fetch_curl_open(const struct tlspolicy_fetch_curl_options *o,
@@ -347,9 +373,12 @@ err tlspolicy_fetch_curl_open(const struct tlspolicy_fetch_curl_options *o,
     f->port = o->port ? o->port : 443;
     f->ms_max = o->ms_max > 0 ? o->ms_max : TLSPOLICY_FETCHER_MS_MAX;
     f->allow_private = o->allow_private;
-    if (o->ca_file.len > 0) {
-        f->ca_file = mem_alloc(o->ca_file.len + 1);
-        (void)str_to_chars(o->ca_file, f->ca_file, o->ca_file.len + 1);
+    buf_init(&f->roots, ROOTS_BYTES_MAX);
+    err e = o->ca_file.len > 0 ? read_roots(o->ca_file, &f->roots) : NULL;
+    if (e) {
+        buf_release(&f->roots);
+        mem_free(f);
+        return e;
     }
     f->multi = curl->multi_init();
     ASSERT(f->multi != NULL);

@@ -18,6 +18,6 @@ struct tlspolicy_fetch_curl_options {
 };
 
 /* Starts the thread. Before rights are given up: libcurl and its roots are files. ERR_CONFIG: there
- * is no libcurl. */
+ * is no libcurl, or the file cannot be read. */
 must_use err tlspolicy_fetch_curl_open(const struct tlspolicy_fetch_curl_options *,
                                        struct tlspolicy_fetcher **ret_fetcher);

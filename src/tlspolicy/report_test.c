@@ -376,21 +376,25 @@ static struct tlspolicy_report_mail make_mail(str file)
                                           noon_ms};
 }
 
+#define FILE_NAME                                                    \
+    "filename=\"mail.example.net!example.com!1795219200!1795305599!" \
+    "19ab3c5d7e00123456789abcdef.json.gz\"\r\n"
+#define SUBJECT                                                                          \
+    "\r\nSubject: Report Domain: example.com Submitter: mail.example.net Report-ID:\r\n" \
+    " <19ab3c5d7e00123456789abcdef@mail.example.net>\r\n"
+
 /* RFC 8460 section 5.3. */
 TEST(tlspolicy_report_mail_form)
 {
     static const char *const lines[] = {
         "\r\nFrom: tls@example.net\r\n",
         "\r\nTo: reports@example.com\r\n",
-        "\r\nSubject: Report Domain: example.com Submitter: mail.example.net "
-        "Report-ID:\r\n "
-        "<19ab3c5d7e00123456789abcdef@mail.example.net>\r\n",
+        SUBJECT,
         "\r\nTLS-Report-Domain: example.com\r\n",
         "\r\nTLS-Report-Submitter: mail.example.net\r\n",
         "\r\nContent-Type: multipart/report; report-type=\"tlsrpt\";\r\n",
         "\r\nContent-Type: application/tlsrpt+gzip\r\n",
-        "filename=\"mail.example.net!example.com!1795219200!1795305599!"
-        "19ab3c5d7e00123456789abcdef.json.gz\"\r\n",
+        FILE_NAME,
     };
     struct buf file, mail, json, plain;
     buf_init(&file, 1 << 20);

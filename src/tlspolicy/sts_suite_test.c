@@ -63,7 +63,7 @@ static str unescape(str text, struct arena *arena)
 static struct tlspolicy_fetcher_answer say(str server, struct arena *arena)
 {
     struct tlspolicy_fetcher_answer a = {.type = S("text/plain")};
-    str status, body, rest = server;
+    str status = {0}, body = {0}, rest = server;
     if (str_contains(server, S("content_by_lua_block"))) /* both are of 128 KiB and more */
         return (struct tlspolicy_fetcher_answer){.result = TLSPOLICY_FETCHER_TOO_LARGE,
                                                  .reason = S("too large")};
