@@ -85,6 +85,20 @@ static void begin_literal(struct outbound_host_walk *w)
     w->group_count = 1;
 }
 
+/* Once for the domain. A walk that may ask no more questions must not go on without. */
+static err ask_sts(struct outbound_host_walk *w)
+{
+    struct tlspolicy_sts_found *found = ARENA_NEW(w->arena, struct tlspolicy_sts_found);
+    if (w->sts == NULL || w->ended)
+        return NULL;
+    err e = tlspolicy_sts_find(w->sts, w->budget, w->route->domain, w->arena, found,
+                               deadline_after(OUTBOUND_HOST_POLICY_MS));
+    if (e)
+        return dns_trouble(w, e);
+    w->policy = found;
+    return NULL;
+}
+
 static err begin_mx(struct outbound_host_walk *w, deadline until)
 {
     str domain = w->route->domain;
@@ -96,7 +110,7 @@ static err begin_mx(struct outbound_host_walk *w, deadline until)
     if (e)
         return dns_trouble(w, e);
     judge_mx(w);
-    return NULL;
+    return ask_sts(w);
 }
 
 /* Ask for a host's addresses and put it into the group, when it has any. */
@@ -210,7 +224,7 @@ static err judge_host(struct outbound_host_walk *w, struct outbound_host_group *
         w->group_next++; /* what is not known of it may be a demand */
         return dns_trouble(w, e);
     }
-    struct tlspolicy_decide_input in = {.dane = dane, .host = g->name};
+    struct tlspolicy_decide_input in = {.dane = dane, .sts = w->policy, .host = g->name};
     struct tlspolicy_decision d = tlspolicy_decide(&in);
     g->level = d.level;
     g->dane = dane;

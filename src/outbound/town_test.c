@@ -245,6 +245,7 @@ static void start_worker(struct town *t, int index)
                                  .queue = t->queue,
                                  .schedule = w->schedule,
                                  .resolver = t->resolver,
+                                 .sts = t->sts,
                                  .keeper = t->keeper,
                                  .tls = t->tls,
                                  .events = &w->sink,
@@ -264,6 +265,12 @@ static void open_all(struct town *t)
     CHECK_DONE(queue_open(&options, &t->queue), t->label);
     CHECK_DONE(dns_zone_parse(all_names(t), "zone", &t->dns_zone), t->label);
     t->resolver = dns_resolver_open(dns_zone_transport(t->dns_zone), NULL);
+    struct tlspolicy_sts_options sts = {
+        {t->resolver, &t->web, true},
+        "/mta-sts"
+    };
+    if (t->web.fetch)
+        CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
     for (int i = 0; i < workers; i++)
         start_worker(t, i);
@@ -303,6 +310,8 @@ static void close_all(struct town *t, int64_t grace_ms)
     }
     outbound_crew_close(t->crew);
     queue_close(t->queue);
+    tlspolicy_sts_close(t->sts);
+    t->sts = NULL;
     dns_resolver_close(t->resolver);
 }
 

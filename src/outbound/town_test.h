@@ -52,6 +52,9 @@ struct town {
     struct queue *queue;
     struct dns_zone *dns_zone;
     struct dns_resolver *resolver;
+    struct tlspolicy_fetcher web; /* says web_answer; no fetch function: MTA-STS is not asked for */
+    struct tlspolicy_fetcher_answer web_answer;
+    struct tlspolicy_sts *sts;
     struct outbound_crew *crew;
     struct town_worker {
         struct town *town;
