@@ -24,6 +24,7 @@ err cli_state_paths(const struct config *c, struct cli_state *ret_state)
     snprintf(ret_state->certificate, CLI_STATE_PATH_CHARS, "%s/tls.crt", folder);
     snprintf(ret_state->key, CLI_STATE_PATH_CHARS, "%s/tls.key", folder);
     snprintf(ret_state->accounts, CLI_STATE_PATH_CHARS, "%s/accounts.db", folder);
+    snprintf(ret_state->policies, CLI_STATE_PATH_CHARS, "%s/mta-sts", folder);
     return NULL;
 }
 
@@ -67,6 +68,7 @@ static err give_state(const struct cli_state *s, const struct passwd *to)
     if (lchown(s->folder, 0, to->pw_gid) != 0 || chmod(s->folder, 01770) != 0)
         return err_new(ERR_SYSTEM, "give %s to the group of %s", s->folder, to->pw_name);
     TRY(give(s->spool, to));
+    TRY(give(s->policies, to));
     TRY(give(s->certificate, to));
     return give(s->key, to);
 }
@@ -189,6 +191,8 @@ err cli_state_prepare(const struct config *c, const struct cli_state *s)
 {
     TRY(make_folders(s->folder));
     TRY(folder_make(s->spool));
+    if (c->outbound.mta_sts)
+        TRY(folder_make(s->policies));
     TRY(make_certificate(c, s));
     if (!sim_active())
         TRY(settle_owners(c, s));

@@ -4,6 +4,7 @@
  *     STATE/spool/      the user's: queue/
  *     STATE/accounts.db the keeper's
  *     STATE/tls.crt .key made at the first start when no certificate is configured; the user's
+ *     STATE/mta-sts/    the user's: policies of other domains, when outbound.mta_sts is on
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
  *     STATE/admin.sock  the operator's socket
  */
@@ -15,7 +16,7 @@ enum { CLI_STATE_PATH_CHARS = 512 };
 struct cli_state {
     char folder[CLI_STATE_PATH_CHARS], spool[CLI_STATE_PATH_CHARS];
     char certificate[CLI_STATE_PATH_CHARS], key[CLI_STATE_PATH_CHARS];
-    char accounts[CLI_STATE_PATH_CHARS];
+    char accounts[CLI_STATE_PATH_CHARS], policies[CLI_STATE_PATH_CHARS];
 };
 
 /* ERR_CONFIG: the path is too long. */

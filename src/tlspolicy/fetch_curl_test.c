@@ -1,11 +1,14 @@
 /* Real HTTPS on loopback: a server of one thread that answers as a row says. */
 #include "base/buf.h"
 #include "base/mem.h"
+#include "base/sanitize.h"
 #include "dns/zone.h"
+#include "runtime/confine_calls.h"
 #include "runtime/fiber.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
 #include "tests/test.h"
+#include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include "tlspolicy/sts_fetch.h"
 #include <arpa/inet.h>
@@ -17,6 +20,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define HOST "mta-sts.example.com"
@@ -326,6 +330,55 @@ TEST(tlspolicy_fetch_curl_canceled)
         run_fiber(group_fiber, &run);
         run.fetcher->close(run.fetcher);
     }
+    server_close(&server);
+    arena_close(run.arena);
+    unlink(roots);
+    identity_release(&own);
+}
+
+/* ---- where `serve` fetches -------------------------------------------------------------- */
+
+/* In a child that has given up the system calls that a server does without: libcurl is opened
+ * before, its thread runs behind the filter. */
+static int fetch_confined(struct fetch_run *run, const struct tlspolicy_fetch_curl_options *o)
+{
+    const struct tlspolicy_curl *curl;
+    bool confined = false;
+    if (tlspolicy_curl_open(&curl))
+        return 2;
+    if (confine_calls_apply(&confined))
+        return 3;
+    if (tlspolicy_fetch_curl_open(o, &run->fetcher))
+        return 4;
+    run_fiber(fetch_fiber, run);
+    run->fetcher->close(run->fetcher);
+    return run->fetched.result == TLSPOLICY_SUCCESS ? 0 : 5;
+}
+
+TEST(tlspolicy_fetch_curl_confined)
+{
+    const struct tlspolicy_curl *curl;
+#if defined(WITH_ASAN) || defined(WITH_TSAN)
+    return test_skip("sanitizers need more system calls");
+#endif
+    if (tlspolicy_curl_open(&curl)) {
+        err_forget();
+        return test_skip("libcurl is not installed");
+    }
+    struct identity own = make_identity("DNS:" HOST, -1, 30);
+    struct server server = {.head = OK_HEAD "\r\n", .body = POLICY, .body_times = 1};
+    char roots[40];
+    int status = -1;
+    write_roots(&own, roots);
+    server_open(&server, &own);
+    struct tlspolicy_fetch_curl_options o = {str_of(roots), server.port, 10000, true};
+    struct fetch_run run = {
+        .arena = arena_open(1 << 20), .zone = LOOPBACK, .label = "confined", .allow_private = true};
+    pid_t child = fork();
+    if (child == 0)
+        _exit(fetch_confined(&run, &o));
+    CHECK(child > 0 && waitpid(child, &status, 0) == child, "a child");
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0, "it has fetched the policy");
     server_close(&server);
     arena_close(run.arena);
     unlink(roots);
