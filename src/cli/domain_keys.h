@@ -10,7 +10,8 @@ enum { CLI_DOMAIN_KEYS_MAX = 16 };
 
 struct cli_domain_key {
     str selector;
-    str record; /* what is published: "v=DKIM1; k=rsa; p=…" */
+    str record;      /* what is published: "v=DKIM1; k=rsa; p=…" */
+    int64_t made_ms; /* when its file in the folder was written; 0: it is the configuration's */
 };
 
 /* Two new keys, whose selectors are made of the date. ERR_CONFIG: it has keys there already. */

@@ -376,6 +376,12 @@ void service_config_refused(struct service *s, str reason)
     event_emit(&s->events, &e);
 }
 
+void service_rotation_late(struct service *s, str reason)
+{
+    struct event e = {.kind = EVENT_ROTATION_LATE, .reason = reason};
+    event_emit(&s->events, &e);
+}
+
 /* One after the other: the first sees whether somebody else listens there already. */
 static err prepare(struct service *s)
 {

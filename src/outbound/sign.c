@@ -259,6 +259,19 @@ static err run(struct signing *g, struct arena *arena, struct outbound_sign_resu
     return g->keys.count > 0 ? make_fields(g, arena, r, until) : NULL;
 }
 
+static err run_anew(struct outbound_sign *s, const struct envelope *env,
+                    const struct outbound_sign_source *source, struct arena *arena,
+                    struct outbound_sign_result *r, deadline until)
+{
+    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
+    struct signing *g = ARENA_NEW(scratch, struct signing);
+    *g = (struct signing){.sign = s, .envelope = env, .source = source, .scratch = scratch};
+    buf_init(&g->header, MESSAGE_HEADER_BYTES_MAX);
+    err e = run(g, arena, r, until);
+    buf_release(&g->header);
+    return e;
+}
+
 err outbound_sign_run(struct outbound_sign *s, const struct envelope *env,
                       const struct outbound_sign_source *source, struct arena *arena,
                       struct outbound_sign_result *ret_result, deadline until)
@@ -268,12 +281,9 @@ err outbound_sign_run(struct outbound_sign *s, const struct envelope *env,
         *ret_result = r;
         return NULL;
     }
-    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
-    struct signing *g = ARENA_NEW(scratch, struct signing);
-    *g = (struct signing){.sign = s, .envelope = env, .source = source, .scratch = scratch};
-    buf_init(&g->header, MESSAGE_HEADER_BYTES_MAX);
-    err e = run(g, arena, &r, until);
-    buf_release(&g->header);
+    err e = run_anew(s, env, source, arena, &r, until);
+    if (e && e->kind == ERR_CONFIG) /* keys were changed meanwhile: mail need not wait */
+        e = run_anew(s, env, source, arena, &r, until);
     TRY(e);
     *ret_result = r;
     return NULL;

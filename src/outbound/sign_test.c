@@ -18,7 +18,8 @@ struct keys {
     struct arena *arena;
     const char *domain;
     struct mailauth_dkim_private *rsa, *ed25519;
-    bool busy; /* it says so in place of a signature */
+    bool busy;    /* it says so in place of a signature */
+    bool rotated; /* the selectors are others now */
     int asked, signatures;
 };
 
@@ -31,8 +32,10 @@ static err list_keys(void *state, str domain, struct arena *arena,
     k->asked++;
     if (!str_eq(domain, str_of(k->domain)))
         return NULL;
-    ret_keys->list[ret_keys->count++] = (struct keeper_dkim_key){S("r"), MAILAUTH_DKIM_RSA};
-    ret_keys->list[ret_keys->count++] = (struct keeper_dkim_key){S("e"), MAILAUTH_DKIM_ED25519};
+    ret_keys->list[ret_keys->count++] =
+        (struct keeper_dkim_key){k->rotated ? S("r2") : S("r"), MAILAUTH_DKIM_RSA};
+    ret_keys->list[ret_keys->count++] =
+        (struct keeper_dkim_key){k->rotated ? S("e2") : S("e"), MAILAUTH_DKIM_ED25519};
     return NULL;
 }
 
@@ -41,7 +44,12 @@ static err sign(void *state, const struct keeper_digest *d, struct buf *out, dea
     struct keys *k = state;
     struct mailauth_dkim_signer *signer =
         mailauth_dkim_private_signer(d->algorithm == MAILAUTH_DKIM_RSA ? k->rsa : k->ed25519);
+    bool is_new = d->selector.len == 2;
+    if (is_new != k->rotated)
+        return err_new(ERR_CONFIG, "there is no key %.*s", STR_ARG(d->selector));
     k->signatures++;
+    if (is_new)
+        return signer->sign(signer, d->bytes, out, until);
     CHECK_STR(d->selector, d->algorithm == MAILAUTH_DKIM_RSA ? "r" : "e", "selector");
     return k->busy ? err_new(ERR_TIMEOUT, "the keeper is busy")
                    : signer->sign(signer, d->bytes, out, until);
@@ -255,5 +263,45 @@ TEST(outbound_sign_once)
         .every = TOWN_GREET "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=1\n"
                             "again\n" TOWN_TAKE};
     town_run(&t);
+    dkim_bench_close(&now.bench);
+}
+
+/* ---- keys that change while they are remembered ---------------------------------------------- */
+
+static void send_across_rotation(struct town *t)
+{
+    uint64_t size;
+    struct town_mail mail = {.from = "a@x.example",
+                             .to = "b@example.net",
+                             .content = FROM("a@x.example"),
+                             .origin = ORIGIN_SUBMISSION};
+    town_send(t, &mail);
+    town_wait(t, 1000);
+    buf_clear(&t->servers[0].heard);
+    now.keys.rotated = true;
+    town_send(t, &mail);
+    town_wait(t, 1000);
+    CHECK(town_count(t, "delivered") == 2, "it does not wait for what is remembered to pass");
+    CHECK(town_count(t, "deferred") == 0, "nor for a second attempt");
+    CHECK(now.keys.asked == 2, "the keys were asked for anew");
+    now.bench.now_s = clock_real_ms() / 1000;
+    now.mail = heard_mail(&t->servers[0], now.bench.arena, &size);
+}
+
+TEST(outbound_sign_rotated)
+{
+    now = (struct signing){0};
+    open_keys("x.example");
+    publish(&now.bench, now.keys.rsa, "r2");
+    publish(&now.bench, now.keys.ed25519, "e2");
+    struct keeper keeper = {.dkim_keys = list_keys, .dkim_sign = sign, .state = &now.keys};
+    struct town t = {.label = "rotated",
+                     .yaml = "hostname: mail.example.com\nroutes: mx\n",
+                     .keeper = &keeper,
+                     .body = send_across_rotation};
+    t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .every = ACCEPT};
+    town_run(&t);
+    CHECK_STR(str_of(verify(now.mail)), "pass pass", "by the new keys");
+    CHECK(str_contains(now.mail, S("s=r2")), "and by no other");
     dkim_bench_close(&now.bench);
 }
