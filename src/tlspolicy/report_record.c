@@ -11,7 +11,8 @@ bool tlspolicy_report_record_is(str text)
 
 static bool is_https(const struct mailauth_dmarc_uri *u)
 {
-    return str_eq_nocase(u->scheme, S("https")) && u->text.len > sizeof "https://" - 1;
+    str rest = u->text;
+    return str_skip_nocase(&rest, S("https://")) && rest.len > 0;
 }
 
 /* A URI that cannot be read is passed over: the others are no worse for it. */

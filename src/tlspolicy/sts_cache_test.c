@@ -67,6 +67,7 @@ static void damaged_files(void *arg)
         "smtptool-mta-sts 1\ndomain d.example\nid a\nfetched x\nbody 62\n\n" BODY,
         "smtptool-mta-sts 1\ndomain d.example\nid a\nfetched 1795250896000\nbody 63\n\n" BODY,
         "smtptool-mta-sts 1\ndomain d.example\nid a\nfetched 1795250896000\nbody 7\n\ngarbage",
+        "smtptool-mta-sts 1\ndomain d.example\nid a-b\nfetched 1795250896000\nbody 62\n\n" BODY,
         "smtptool-mta-sts 1\ndomain d.example\nid \nfetched 1795250896000\nbody 62\n\n" BODY,
     };
     CHECK_DONE(folder_make("/mta-sts"), "a folder");

@@ -48,8 +48,7 @@ static err read_policy(struct tlspolicy_sts_entry *e)
 err tlspolicy_sts_file_read(str text, str domain, struct tlspolicy_sts_entry *ret_entry)
 {
     struct tlspolicy_sts_entry e = {0};
-    if (!read_head(&text, &e) || !str_eq(e.domain, domain) || e.id.len == 0 ||
-        e.id.len > TLSPOLICY_STS_ID_BYTES_MAX)
+    if (!read_head(&text, &e) || !str_eq(e.domain, domain) || !tlspolicy_sts_record_is_id(e.id))
         return err_new(ERR_DAMAGED, "not a cached policy of %.*s", STR_ARG(domain));
     e.body = text;
     err cause = read_policy(&e);

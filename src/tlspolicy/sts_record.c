@@ -9,7 +9,7 @@ bool tlspolicy_sts_record_is(str text)
     return str_starts(text, S(";"));
 }
 
-static bool is_id(str value)
+bool tlspolicy_sts_record_is_id(str value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (!char_is_alnum(value.ptr[i]))
@@ -25,7 +25,7 @@ static err take_field(str field, struct tlspolicy_sts_record *r)
         return NULL;
     if (r->id.len > 0)
         return err_new(ERR_PROTOCOL, "two ids");
-    if (!is_id(value))
+    if (!tlspolicy_sts_record_is_id(value))
         return err_new(ERR_PROTOCOL, "the id is not 1 to %d letters and digits",
                        TLSPOLICY_STS_ID_BYTES_MAX);
     r->id = value;

@@ -18,6 +18,7 @@ struct tlspolicy_sts_record {
 
 /* Does it claim to be one? Others beside it do not count (section 3.1). */
 bool tlspolicy_sts_record_is(str text);
+bool tlspolicy_sts_record_is_id(str text);
 /* ERR_PROTOCOL says what is wrong with it, ERR_LIMIT that it is too long. Fields that the RFC does
  * not know are checked for their form and skipped. */
 must_use err tlspolicy_sts_record_parse(str text, struct tlspolicy_sts_record *ret_record);

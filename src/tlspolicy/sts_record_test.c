@@ -60,6 +60,7 @@ TEST(tlspolicy_report_record_parse)
          "a@example.com ",                                                                                                         1},
         {"3: no scheme of use",              "v=TLSRPTv1; rua=ftp://x/",                                   NULL,                   0},
         {"3: http is not https",             "v=TLSRPTv1; rua=http://x.example/",                          NULL,                   0},
+        {"3: https without slashes",         "v=TLSRPTv1; rua=https:x.example",                            NULL,                   0},
         {"3: https without a host",          "v=TLSRPTv1; rua=https://",                                   NULL,                   0},
         {"3: no rua",                        "v=TLSRPTv1;",                                                NULL,                   0},
         {"3: an empty rua",                  "v=TLSRPTv1; rua=",                                           NULL,                   0},
