@@ -66,13 +66,12 @@ static void print_errors(const struct cli *cli, const struct config_errors *erro
     buf_release(&text);
 }
 
-static void warn_unsigned(void *arg, str domain)
+static void warn_unsigned(void *arg, str domain, bool seals)
 {
     (void)arg;
-    fprintf(stderr,
-            "warning: mail from %.*s leaves unsigned, for it has no key: \"smtptool domain add\" "
-            "makes one\n",
-            STR_ARG(domain));
+    fprintf(stderr, "warning: %s %.*s%s, for it has no key: \"smtptool domain add\" makes one\n",
+            seals ? "nothing is sealed by" : "mail from", STR_ARG(domain),
+            seals ? "" : " leaves unsigned");
 }
 
 static int run_check(void *arg, int argc, char **argv)

@@ -306,10 +306,11 @@ static void print_verdict(const struct dkim_run *run)
             json_array_append_new(results, result_json(&v->results[i]));
         cli_print_json(json_pack("{so,sI,so}", "signatures", results, "not_looked_at",
                                  (json_int_t)v->ignored, "story",
-                                 cli_dkim_input_story_json(&run->in)));
+                                 cli_dkim_input_story_json(&run->in.story)));
         return;
     }
-    cli_dkim_input_print_story(&run->in);
+    if (!run->in.cli->quiet)
+        cli_dkim_input_print_story(&run->in.story, 0);
     for (size_t i = 0; i < v->count && run->in.cli->quiet; i++) {
         cli_print_clean(stdout, mailauth_result_name(v->results[i].result));
         putchar('\n');

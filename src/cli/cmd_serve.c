@@ -428,11 +428,12 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
     return status;
 }
 
-static void warn_unsigned(void *arg, str domain)
+static void warn_unsigned(void *arg, str domain, bool seals)
 {
     (void)arg;
-    log_warn("mail from %.*s leaves unsigned, for it has no key: \"smtptool domain add\" makes one",
-             STR_ARG(domain));
+    log_warn("%s %.*s%s, for it has no key: \"smtptool domain add\" makes one",
+             seals ? "nothing is sealed by" : "mail from", STR_ARG(domain),
+             seals ? "" : " leaves unsigned");
 }
 
 static int serve(struct serving *s, const char *zone)

@@ -205,19 +205,31 @@ static err count_key(void *arg, str name)
     return NULL;
 }
 
-void cli_domain_keys_warn(const struct config *c, void (*warn)(void *arg, str domain), void *arg)
+/* What cannot be looked at is not said to be missing. */
+static bool has_no_key(const struct config *c, str domain)
 {
     CLEANUP(buf_release) struct buf folder;
+    size_t count = 0;
     buf_init(&folder, PATH_BYTES_MAX);
-    for (size_t i = 0; i < c->domain_count; i++) {
-        size_t count = c->domains[i].dkim_count;
-        err e = domain_path(c, c->domains[i].name, &folder);
-        if (e == NULL)
-            e = walk(buf_chars(&folder), count_key, &count);
-        if (e == NULL && count == 0) /* what cannot be looked at is not said to be missing */
-            warn(arg, c->domains[i].name);
-        err_forget();
-    }
+    for (size_t i = 0; i < c->domain_count; i++)
+        if (str_eq(c->domains[i].name, domain))
+            count = c->domains[i].dkim_count;
+    err e = domain_path(c, domain, &folder);
+    if (e == NULL)
+        e = walk(buf_chars(&folder), count_key, &count);
+    bool none = e == NULL && count == 0;
+    err_forget();
+    return none;
+}
+
+void cli_domain_keys_warn(const struct config *c, void (*warn)(void *arg, str domain, bool seals),
+                          void *arg)
+{
+    for (size_t i = 0; i < c->domain_count; i++)
+        if (has_no_key(c, c->domains[i].name))
+            warn(arg, c->domains[i].name, false);
+    if (c->mailauth.seal.len > 0 && has_no_key(c, c->mailauth.seal))
+        warn(arg, c->mailauth.seal, true);
 }
 
 /* ---- removing -------------------------------------------------------------------------------- */

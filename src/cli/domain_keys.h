@@ -25,5 +25,6 @@ must_use err cli_domain_keys_walk(const struct config *, void (*take)(void *arg,
                                   void *arg);
 /* The files, not what the configuration names. ERR_CONFIG: there are none. */
 must_use err cli_domain_keys_remove(const struct config *, str domain);
-/* For each configured domain without any key, a warning in the log. */
-void cli_domain_keys_warn(const struct config *, void (*warn)(void *arg, str domain), void *arg);
+/* Each configured domain without any key, and the one that should seal (mailauth.seal). */
+void cli_domain_keys_warn(const struct config *, void (*warn)(void *arg, str domain, bool seals),
+                          void *arg);

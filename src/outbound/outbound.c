@@ -21,7 +21,7 @@ struct outbound {
     struct outbound_options options;
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
-    struct outbound_sign *sign;
+    struct outbound_sign_keys *keys;
     struct table sites;
     struct gate changed;
     int running; /* here, our own and what was lent to us */
@@ -141,7 +141,7 @@ static struct result run_one(struct outbound *o, struct queue_delivery *delivery
     struct outbound_deliver d = {.options = &o->options,
                                  .config = config,
                                  .pool = &o->pool,
-                                 .sign = o->sign,
+                                 .keys = o->keys,
                                  .arena = arena};
     struct result r = {0};
     outbound_pool_set_limits(&o->pool, &config->outbound);
@@ -418,7 +418,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     gate_init(&o->changed);
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
-    o->sign = outbound_sign_open(options->keeper);
+    o->keys = outbound_sign_keys_open(options->keeper);
     o->place = outbound_crew_join(options->crew, o);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
@@ -459,7 +459,7 @@ void outbound_stop(struct outbound *o, int64_t grace_ms)
     await_loans(o);
     group_close(&o->keeping);
     outbound_pool_release(&o->pool);
-    outbound_sign_close(o->sign);
+    outbound_sign_keys_close(o->keys);
     size_t position = 0;
     struct site *s;
     while ((s = table_next(&o->sites, &position)) != NULL) {

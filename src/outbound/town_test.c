@@ -383,8 +383,8 @@ void town_send(struct town *t, const struct town_mail *m)
     CHECK_DONE(queue_draft_open(t->queue, &draft), t->label);
     str content = m->content ? str_of(m->content) : S("Subject: hello\r\n\r\nhello\r\n");
     CHECK_DONE(queue_draft_write(draft, content, until), t->label);
-    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until),
-               t->label);
+    str trace = m->trace ? str_of(m->trace) : S("Received: by us\r\n");
+    CHECK_DONE(queue_commit(t->queue, &draft, &env, trace, &id, until), t->label);
 }
 
 void town_wait(struct town *t, int64_t ms)

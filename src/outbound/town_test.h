@@ -73,6 +73,7 @@ void town_run(struct town *);
 
 struct town_mail {
     const char *from, *to; /* "a@x.example"; "b@y.example c@y.example" */
+    const char *trace;     /* the fields that the way in adds; NULL: Received */
     const char *content;
     enum envelope_origin origin;
     enum envelope_body declared;
