@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc bench completion help'
+        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -66,6 +66,10 @@ _smtptool_choose()
         options+='--from --spf --dkim --psl --xml --dns-zone '
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
+    'mta-sts '*)
+        options+='--mx --mode --max-age --id --file --dns-zone '
+        takes+='--mx --mode --max-age --id --file --dns-zone '
+        ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
@@ -89,6 +93,7 @@ _smtptool_choose()
     'dkim ') words='keygen dns sign verify rotate' ;;
     'arc ') words='verify seal' ;;
     'dmarc ') words='walk eval record reports' ;;
+    'mta-sts ') words='policy check' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

@@ -19,6 +19,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a do
 complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what to publish, sign and verify'
 complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
 complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
+complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
@@ -135,6 +136,13 @@ complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l psl -r
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l xml
 complete -c smtptool -n '__fish_seen_subcommand_from dmarc' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from dmarc; and not __fish_seen_subcommand_from walk eval record reports' -a 'walk eval record reports'
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l mx -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l mode -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l max-age -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l id -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l file -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from mta-sts; and not __fish_seen_subcommand_from policy check' -a 'policy check'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r

@@ -20,6 +20,8 @@ const struct cli_command cli_commands[] = {
     {"arc",    cmd_arc,    "check the chain of those who handled a message",    cmd_arc_help,    cmd_arc_verbs   },
     {"dmarc", cmd_dmarc, "where a domain's DMARC policy is, and what it does",
      cmd_dmarc_help, cmd_dmarc_verbs},
+    {"mta-sts", cmd_mta_sts, "make an MTA-STS policy, or see whether one works",
+     cmd_mta_sts_help, cmd_mta_sts_verbs},
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},

@@ -6,6 +6,8 @@
 #include "dns/unbound.h"
 #include "inbound/relay.h"
 #include "runtime/sim.h"
+#include "tlspolicy/curl.h"
+#include "tlspolicy/fetch_curl.h"
 #include <errno.h>
 #include <unistd.h>
 
@@ -44,6 +46,11 @@ static err ask_next_hop(void *arg, const struct config_hop *hop, str address, st
 
 /* All that a main process may no longer do once it has settled: certificates that only root may
  * read, trust anchors, folders. No thread may be running yet. */
+static bool wants_policies(const struct service *s)
+{
+    return s->config->outbound.mta_sts && !sim_active();
+}
+
 static err open_before_threads(struct service *s)
 {
     struct inbound_view *view;
@@ -53,6 +60,9 @@ static err open_before_threads(struct service *s)
     inbound_init(&s->inbound, view);
     s->inbound_ready = true;
     TRY(tls_client_open((str){0}, &s->tls_client));
+    const struct tlspolicy_curl *curl; /* a library cannot be opened later */
+    if (wants_policies(s))
+        TRY(tlspolicy_curl_open(&curl));
     return s->options.settle ? s->options.settle(s->options.settle_arg, &s->keeper) : NULL;
 }
 
@@ -130,6 +140,12 @@ static err open_dns(struct service *s)
     s->resolver = dns_resolver_open(transport, hosts);
     s->options.dns = NULL; /* it is the resolver's now */
     return NULL;
+}
+
+static err open_web(struct service *s)
+{
+    struct tlspolicy_fetch_curl_options o = {0};
+    return wants_policies(s) ? tlspolicy_fetch_curl_open(&o, &s->web) : NULL;
 }
 
 /* One connection on this loop: whoever waits is the one that has asked. */
@@ -258,6 +274,8 @@ static void release(struct service *s)
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
         inbound_release(&s->inbound);
+    if (s->web)
+        s->web->close(s->web);
     dns_resolver_close(s->resolver);
     dns_transport_close(s->options.dns);
     queue_close(s->queue);
@@ -299,6 +317,7 @@ static err open_all(struct service *s)
     TRY(open_events(s));
     TRY(open_keeper(s));
     TRY(open_dns(s));
+    TRY(open_web(s));
     TRY(open_queue(s));
     open_inbound(s);
     TRY(start_workers(s));
@@ -357,6 +376,8 @@ static void tell_unchanged(const struct config *before, const struct config *now
     if (before->workers != now->workers || before->dns.servers != now->dns.servers ||
         before->dns.validate != now->dns.validate)
         log_warn("workers and dns take effect at the next start");
+    if (before->outbound.mta_sts != now->outbound.mta_sts)
+        log_warn("outbound.mta_sts takes effect at the next start");
 }
 
 void service_config_refused(struct service *s, str reason)

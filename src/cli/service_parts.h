@@ -16,6 +16,7 @@
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "tlspolicy/sts.h"
 
 enum {
     SERVICE_WORKERS_MAX = 64,
@@ -55,6 +56,7 @@ struct worker {
     struct schedule *schedule;
     struct outbound *outbound;
     struct outbound_asker *asker;
+    struct tlspolicy_sts *policies;  /* NULL: outbound.mta_sts is off */
     const struct config *begun_with; /* held: the asker's timeouts and name live in it */
     struct group accepting, sessions, administration;
     struct cli_admin *admin; /* of the first worker */
@@ -81,6 +83,7 @@ struct service {
     struct events_writer *writer;
     struct event_sink events;
     struct dns_resolver *resolver;
+    struct tlspolicy_fetcher *web; /* NULL: no policies are fetched */
     struct tls_client *tls_client;
     struct inbound inbound;
     struct inbound_recipients *recipients;

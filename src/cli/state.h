@@ -4,6 +4,7 @@
  *     STATE/spool/      the user's: queue/
  *     STATE/accounts.db the keeper's
  *     STATE/tls.crt .key made at the first start when no certificate is configured; the user's
+ *     STATE/mta-sts/    the user's: policies of other domains, when outbound.mta_sts is on
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
  *     STATE/reports/    the user's: reports.db, and dry-run/ with reports that were not sent
  *     STATE/admin.sock  the operator's socket
@@ -17,6 +18,7 @@ struct cli_state {
     char folder[CLI_STATE_PATH_CHARS], spool[CLI_STATE_PATH_CHARS];
     char certificate[CLI_STATE_PATH_CHARS], key[CLI_STATE_PATH_CHARS];
     char accounts[CLI_STATE_PATH_CHARS], reports[CLI_STATE_PATH_CHARS];
+    char policies[CLI_STATE_PATH_CHARS];
 };
 
 /* ERR_CONFIG: the path is too long. */

@@ -5,7 +5,10 @@
 #include "runtime/sim.h"
 #include <string.h>
 
-enum { RECOVER_MS = 60 * 1000 }; /* the reports: then mail flows without */
+enum {
+    RECOVER_MS = 60 * 1000, /* the reports: then mail flows without */
+    REFRESH_MS = 60 * 60 * 1000,
+};
 
 static void report(struct worker *w, struct service_report *r, err e)
 {
@@ -126,6 +129,37 @@ static err open_listeners(struct worker *w)
 
 /* ---- a worker's life -------------------------------------------------------------------- */
 
+/* MTA-STS policies are fetched again before their time is over (RFC 8461 section 10.2). */
+static void refresh_policies(void *arg)
+{
+    struct worker *w = arg;
+    err e = NULL;
+    while (e == NULL) {
+        e = fiber_sleep(deadline_after(REFRESH_MS));
+        if (e == NULL)
+            e = tlspolicy_sts_refresh(w->policies, deadline_after(REFRESH_MS));
+        if (e && e->kind != ERR_CANCELED) {
+            log_err(e, "MTA-STS policies");
+            e = NULL;
+        }
+        err_forget();
+    }
+}
+
+static err open_policies(struct worker *w)
+{
+    struct service *s = w->service;
+    struct tlspolicy_sts_options o = {
+        {s->resolver, s->web, false},
+        s->state.policies
+    };
+    if (s->web == NULL)
+        return NULL;
+    TRY(tlspolicy_sts_open(&o, &w->policies));
+    fiber_spawn(&w->administration, "policies", refresh_policies, w);
+    return NULL;
+}
+
 static void open_way_out(struct worker *w)
 {
     struct service *s = w->service;
@@ -142,6 +176,7 @@ static void open_way_out(struct worker *w)
         .queue = s->queue,
         .schedule = w->schedule,
         .resolver = s->resolver,
+        .sts = w->policies,
         .keeper = s->keeper,
         .tls = s->tls_client,
         .events = &s->events,
@@ -188,6 +223,7 @@ static err open_parts(struct worker *w)
     queue_attach(w->service->queue, w->index, &w->schedule);
     TRY(open_listeners(w));
     open_reports(w); /* before the first delivery */
+    TRY(open_policies(w));
     open_way_out(w);
     return open_admin(w);
 }
@@ -201,6 +237,8 @@ static void close_parts(struct worker *w)
     group_close(&w->sessions);
     outbound_stop(w->outbound, w->service->grace_ms);
     outbound_ask_close(w->asker);
+    tlspolicy_sts_close(w->policies);
+    w->policies = NULL;
     config_close(w->begun_with);
     schedule_close(w->schedule);
     w->asker = NULL;

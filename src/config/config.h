@@ -117,6 +117,7 @@ struct config_outbound {
     int connections;             /* 20 for each destination */
     int messages_per_connection; /* 100 */
     int64_t idle_ms;             /* 10s: a connection is kept for the next message */
+    bool mta_sts;                /* domains are asked for their MTA-STS policies */
 };
 
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };

@@ -348,6 +348,9 @@ static const struct config_schema_key outbound_keys[] = {
           BETWEEN(1, 100000), .normal = "100", .doc = "Then a new connection is made."),
     VALUE(config, outbound.idle_ms, duration, "idle", BETWEEN(0, 5 * MINUTE), .normal = "10s",
           .doc = "A connection is kept this long for the next message."),
+    VALUE(config, outbound.mta_sts, bool, "mta_sts", .normal = "false",
+          .doc = "Ask domains for their MTA-STS policies and hold to them (RFC 8461). Needs "
+                 "libcurl."),
 };
 static const struct config_schema_group outbound = {.name = "outbound",
                                                     .keys = outbound_keys,

@@ -105,6 +105,7 @@ static err walk_hosts(struct way *w)
     struct outbound_host_walk walk;
     bool found = true, stop = false;
     outbound_host_begin(&walk, &w->route, &a->self, a->resolver, &w->budget, a->arena);
+    walk.sts = a->sts;
     while (w->todo_count > 0 && !stop && !deadline_passed(w->until)) {
         struct outbound_host host;
         TRY(outbound_host_next(&walk, &found, &host, deadline_after(a->config->dns.timeout_ms)));

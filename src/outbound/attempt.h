@@ -17,6 +17,7 @@ struct outbound_attempt {
     struct outbound_connect_options connect;
     struct outbound_host_self self;
     struct dns_resolver *resolver;
+    struct tlspolicy_sts *sts; /* NULL: MTA-STS is not asked for */
     struct outbound_pool *pool;
     uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;

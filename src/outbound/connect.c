@@ -16,11 +16,16 @@ struct opening {
     struct outbound_verdict verdict;
 };
 
+static bool tls_required(const struct outbound_host *h)
+{
+    return h->tls == HOP_TLS_VERIFIED || h->level > TLSPOLICY_MAY;
+}
+
 static struct outbound_verdict_facts facts_of(const struct opening *o)
 {
     return (struct outbound_verdict_facts){
         .stage = o->connection->client.stage,
-        .tls_required = o->host->tls == HOP_TLS_VERIFIED,
+        .tls_required = tls_required(o->host),
     };
 }
 
@@ -69,7 +74,8 @@ static struct smtp_client_options client_options(const struct opening *o)
 
 static enum tls_verify verify_of(const struct outbound_host *h)
 {
-    return h->tls == HOP_TLS_VERIFIED ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
+    bool verified = h->tls == HOP_TLS_VERIFIED || h->level == TLSPOLICY_VERIFY;
+    return verified ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
 }
 
 static err connect_socket(struct opening *o)
@@ -112,6 +118,16 @@ static err hello(struct opening *o)
     return NULL;
 }
 
+static err say_starttls(struct opening *o, struct smtp_reply *ret_reply)
+{
+    struct smtp_client *c = &o->connection->client;
+    if (o->host->level != TLSPOLICY_DANE)
+        return smtp_client_starttls(c, o->options->tls, o->host->name, verify_of(o->host),
+                                    ret_reply);
+    struct tls_dane dane = tlspolicy_dane_tls(o->host->dane);
+    return smtp_client_starttls_dane(c, o->options->tls, &dane, ret_reply);
+}
+
 /* A STARTTLS that is not offered may have been cut out on the way (attack 20). */
 static err start_tls(struct opening *o)
 {
@@ -120,12 +136,12 @@ static err start_tls(struct opening *o)
     if (o->host->implicit_tls || o->host->tls == HOP_TLS_NONE || o->host->clear)
         return NULL;
     if (!c->capabilities.starttls) {
-        if (o->host->tls == HOP_TLS_VERIFIED)
+        if (tls_required(o->host))
             decide(o, outbound_verdict_of_ours(OUTBOUND_NEXT_HOST, "4.7.5",
                                                S("TLS is required and STARTTLS is not offered")));
         return NULL;
     }
-    err e = smtp_client_starttls(c, o->options->tls, o->host->name, verify_of(o->host), &reply);
+    err e = say_starttls(o, &reply);
     if (e)
         return failed(o, e);
     if (!smtp_reply_ok(&reply)) {

@@ -81,8 +81,22 @@ static void begin_literal(struct outbound_host_walk *w)
     }
     if (outbound_host_is_self(w->self, a))
         return end(w, OUTBOUND_FAIL, "5.4.6", S("the mail would come back to this host"));
-    w->group[0] = (struct outbound_host_group){text, a, 1, 0};
+    w->group[0] = (struct outbound_host_group){.name = text, .addresses = a, .count = 1};
     w->group_count = 1;
+}
+
+/* Once for the domain. A walk that may ask no more questions must not go on without. */
+static err ask_sts(struct outbound_host_walk *w)
+{
+    struct tlspolicy_sts_found *found = ARENA_NEW(w->arena, struct tlspolicy_sts_found);
+    if (w->sts == NULL || w->ended)
+        return NULL;
+    err e = tlspolicy_sts_find(w->sts, w->budget, w->route->domain, w->arena, found,
+                               deadline_after(OUTBOUND_HOST_POLICY_MS));
+    if (e)
+        return dns_trouble(w, e);
+    w->policy = found;
+    return NULL;
 }
 
 static err begin_mx(struct outbound_host_walk *w, deadline until)
@@ -96,28 +110,32 @@ static err begin_mx(struct outbound_host_walk *w, deadline until)
     if (e)
         return dns_trouble(w, e);
     judge_mx(w);
-    return NULL;
+    return ask_sts(w);
 }
 
 /* Ask for a host's addresses and put it into the group, when it has any. */
 static err add_host(struct outbound_host_walk *w, str name, enum dns_host_source source,
                     bool *ret_self, deadline until)
 {
-    struct dns_host host;
-    err e = dns_host_addresses(w->resolver, w->budget, name, source, w->arena, &host, until);
+    struct dns_host *host = ARENA_NEW(w->arena, struct dns_host);
+    bool by_mx = source == DNS_HOST_OF_MX;
+    err e = dns_host_addresses(w->resolver, w->budget, name, source, w->arena, host, until);
     if (e)
         return dns_trouble(w, e);
-    if (host.status != DNS_OK) {
-        bool known = host.status == DNS_NODATA || host.status == DNS_NXDOMAIN;
+    if (host->status != DNS_OK) {
+        bool known = host->status == DNS_NODATA || host->status == DNS_NXDOMAIN;
         w->verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, known ? "4.4.4" : "4.4.3",
-                                              tell(w, name, host.status));
+                                              tell(w, name, host->status));
         return NULL;
     }
-    for (size_t i = 0; source == DNS_HOST_OF_MX && i < host.count; i++)
-        if (outbound_host_is_self(w->self, &host.addresses[i]))
+    for (size_t i = 0; by_mx && i < host->count; i++)
+        if (outbound_host_is_self(w->self, &host->addresses[i]))
             *ret_self = true;
-    w->group[w->group_count++] =
-        (struct outbound_host_group){arena_str(w->arena, name), host.addresses, host.count, 0};
+    w->group[w->group_count++] = (struct outbound_host_group){.name = arena_str(w->arena, name),
+                                                              .addresses = host->addresses,
+                                                              .count = host->count,
+                                                              .by_mx = by_mx,
+                                                              .host = host};
     return NULL;
 }
 
@@ -155,7 +173,8 @@ static err fill_from_hops(struct outbound_host_walk *w, deadline until)
     struct address *a = ARENA_NEW(w->arena, struct address);
     a->family = ADDRESS_UNIX;
     if (str_to_chars(hop->host, a->path, sizeof a->path))
-        w->group[w->group_count++] = (struct outbound_host_group){hop->host, a, 1, 0};
+        w->group[w->group_count++] =
+            (struct outbound_host_group){.name = hop->host, .addresses = a, .count = 1};
     return NULL;
 }
 
@@ -175,6 +194,54 @@ static err fill(struct outbound_host_walk *w, deadline until)
     return hops ? fill_from_hops(w, until) : fill_from_mx(w, until);
 }
 
+/* ---- how private the way to an MX host must be ------------------------------------------- */
+
+static err ask_dane(struct outbound_host_walk *w, const struct outbound_host_group *g,
+                    struct tlspolicy_dane *ret_dane, deadline until)
+{
+    char domain[DNS_NAME_CHARS];
+    bool named = dns_name_canonical(w->route->domain, domain);
+    struct tlspolicy_dane_hop hop = {
+        .domain = named ? arena_str(w->arena, str_of(domain)) : g->name,
+        .domain_canonical = w->mx.canonical,
+        .mx_security = w->mx.security,
+        .host = g->name,
+        .host_canonical = g->host->canonical,
+        .address_status = g->host->status,
+        .address_security = g->host->security,
+        .port = w->self->mx_port,
+    };
+    return tlspolicy_dane_find(w->resolver, w->budget, &hop, w->arena, ret_dane, until);
+}
+
+/* Once for each host, when its turn has come. */
+static err judge_host(struct outbound_host_walk *w, struct outbound_host_group *g, deadline until)
+{
+    struct tlspolicy_dane *dane = ARENA_NEW(w->arena, struct tlspolicy_dane);
+    g->by_mx = false;
+    err e = ask_dane(w, g, dane, until);
+    if (e) {
+        w->group_next++; /* what is not known of it may be a demand */
+        return dns_trouble(w, e);
+    }
+    struct tlspolicy_decide_input in = {.dane = dane, .sts = w->policy, .host = g->name};
+    struct tlspolicy_decision d = tlspolicy_decide(&in);
+    g->level = d.level;
+    g->dane = dane;
+    if (d.step == TLSPOLICY_USE)
+        return NULL;
+    w->group_next++;
+    w->verdict = outbound_verdict_of_ours(
+        OUTBOUND_DEFER, "4.7.5",
+        arena_printf(w->arena, "%.*s: %.*s", STR_ARG(g->name), STR_ARG(d.reason)));
+    return NULL;
+}
+
+static bool is_unjudged(const struct outbound_host_walk *w)
+{
+    return w->group_next < w->group_count && w->group[w->group_next].by_mx;
+}
+
 static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
                  struct outbound_host *ret_host)
 {
@@ -182,6 +249,8 @@ static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
     h.account = w->route->account;
     h.address.port = w->self->mx_port;
     h.tls = HOP_TLS_OPPORTUNISTIC;
+    h.level = g->level;
+    h.dane = g->dane;
     if (w->route->kind == OUTBOUND_ROUTE_HOPS) {
         const struct config_hop *hop = &w->route->hops[w->next - 1];
         h.address.port = hop->port;
@@ -199,8 +268,8 @@ err outbound_host_next(struct outbound_host_walk *w, bool *ret_found,
                        struct outbound_host *ret_host, deadline until)
 {
     ASSERT(w->route->kind != OUTBOUND_ROUTE_NONE);
-    while (!w->ended && w->group_next == w->group_count)
-        TRY(fill(w, until));
+    while (is_unjudged(w) || (!w->ended && w->group_next == w->group_count))
+        TRY(is_unjudged(w) ? judge_host(w, &w->group[w->group_next], until) : fill(w, until));
     *ret_found = w->group_next < w->group_count && w->tries < OUTBOUND_HOST_TRIES_MAX;
     if (*ret_found)
         give(w, &w->group[w->group_next], ret_host);

@@ -2,18 +2,23 @@
  *
  * A walk asks the DNS only as far as somebody walks it. For the MX of a domain it goes by
  * preference and never reaches ourselves: a host that is us, and all that are no better, are
- * dropped (RFC 5321 section 5.1), because they would send the mail back here.
+ * dropped (RFC 5321 section 5.1), because they would send the mail back here. What an MX host says
+ * by DANE is asked for when its turn has come; one whose DNS cannot say is passed over (RFC 7672).
+ * What the domain says by MTA-STS is asked for before the first; hosts that it does not name are
+ * passed over (RFC 8461).
  */
 #pragma once
 #include "dns/host.h"
 #include "dns/mx.h"
 #include "outbound/route.h"
 #include "outbound/verdict.h"
+#include "tlspolicy/decide.h"
 
 enum {
     OUTBOUND_HOST_ADDRESSES_MAX = 4, /* that are tried of one host, IPv6 and IPv4 in turns */
     OUTBOUND_HOST_TRIES_MAX = 12,    /* in one walk */
     OUTBOUND_HOST_GROUP_MAX = DNS_MX_HOSTS_MAX, /* of one preference */
+    OUTBOUND_HOST_POLICY_MS = 70 * 1000,        /* for a policy that must be fetched first */
 };
 
 struct outbound_host {
@@ -21,6 +26,8 @@ struct outbound_host {
     struct address address;
     bool lmtp, implicit_tls;
     enum config_hop_tls tls;
+    enum tlspolicy_level level;           /* what the recipient's side demands, beside that */
+    const struct tlspolicy_dane *dane;    /* with TLSPOLICY_DANE */
     bool clear;                           /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
 };
@@ -37,6 +44,10 @@ struct outbound_host_group { /* hosts of one preference, or one hop */
     str name;
     const struct address *addresses;
     size_t count, next;
+    bool by_mx;                  /* its DANE is to be asked for, until it was */
+    const struct dns_host *host; /* what is known of it then */
+    enum tlspolicy_level level;
+    const struct tlspolicy_dane *dane;
 };
 
 struct outbound_host_walk {
@@ -45,6 +56,8 @@ struct outbound_host_walk {
     struct dns_resolver *resolver;
     struct dns_budget *budget;
     struct arena *arena;
+    struct tlspolicy_sts *sts; /* to be set after begin; NULL: MTA-STS is not asked for */
+    const struct tlspolicy_sts_found *policy;
     struct dns_mx mx;
     bool begun, ended;
     size_t next;                       /* hop or MX host that is not in the group yet */

@@ -31,6 +31,7 @@ struct outbound_options {
     struct queue *queue;
     struct schedule *schedule; /* this worker's */
     struct dns_resolver *resolver;
+    struct tlspolicy_sts *sts;   /* this worker's; NULL: MTA-STS is not asked for */
     const struct keeper *keeper; /* NULL: no secrets can be had */
     struct tls_client *tls;
     const struct event_sink *events; /* may be NULL */

@@ -1,5 +1,8 @@
 #include "outbound/town_test.h"
+#include "base/codec.h"
 #include "outbound/route.h"
+#include "runtime/tls_inside.h"
+#include <openssl/pem.h>
 
 static const char zone[] = "$ORIGIN .\n"
                            "example.net MX 10 mx1.example.net.\n"
@@ -192,6 +195,41 @@ static void open_tls(struct town *t)
     CHECK_DONE(tls_client_open(S("/tls.crt"), &t->tls), t->label);
 }
 
+/* The SHA-256 of the public key, in hex. */
+static str certificate_digest(struct town *t)
+{
+    struct buf pem, hex;
+    uint8_t *der = NULL, digest[32];
+    buf_init(&pem, 1 << 16);
+    buf_init(&hex, 100);
+    CHECK_DONE(tls_certificate_read_file(S("/tls.crt"), &pem), t->label);
+    BIO *bytes = BIO_new_mem_buf(pem.ptr, (int)pem.len);
+    X509 *x = PEM_read_bio_X509(bytes, NULL, NULL, NULL);
+    int size = i2d_X509_PUBKEY(X509_get_X509_PUBKEY(x), &der);
+    CHECK(EVP_Digest(der, (size_t)size, digest, NULL, EVP_sha256(), NULL) == 1, t->label);
+    CHECK_DONE(codec_hex_encode((str){(char *)digest, sizeof digest}, &hex), t->label);
+    str kept = arena_str(t->arena, buf_str(&hex));
+    OPENSSL_free(der);
+    X509_free(x);
+    BIO_free(bytes);
+    buf_release(&pem);
+    buf_release(&hex);
+    return kept;
+}
+
+static str all_names(struct town *t)
+{
+    static const char word[] = "CERTIFICATE";
+    str rest = str_of(t->names), text = S("");
+    while (rest.len > 0) {
+        bool is_word = str_skip(&rest, str_of(word));
+        str next = is_word ? certificate_digest(t) : str_slice(rest, 0, 1);
+        text = arena_printf(t->arena, "%.*s%.*s", STR_ARG(text), STR_ARG(next));
+        rest = is_word ? rest : str_from(rest, 1);
+    }
+    return arena_printf(t->arena, "%s%.*s", zone, STR_ARG(text));
+}
+
 static void start_worker(struct town *t, int index)
 {
     static const char own[] = "198.51.100.1:25";
@@ -207,6 +245,7 @@ static void start_worker(struct town *t, int index)
                                  .queue = t->queue,
                                  .schedule = w->schedule,
                                  .resolver = t->resolver,
+                                 .sts = t->sts,
                                  .keeper = t->keeper,
                                  .tls = t->tls,
                                  .events = &w->sink,
@@ -224,8 +263,14 @@ static void open_all(struct town *t)
                                     .draft_memory_max = 64 << 20,
                                     .segment_bytes = 1 << 20};
     CHECK_DONE(queue_open(&options, &t->queue), t->label);
-    CHECK_DONE(dns_zone_parse(str_of(zone), "zone", &t->dns_zone), t->label);
+    CHECK_DONE(dns_zone_parse(all_names(t), "zone", &t->dns_zone), t->label);
     t->resolver = dns_resolver_open(dns_zone_transport(t->dns_zone), NULL);
+    struct tlspolicy_sts_options sts = {
+        {t->resolver, &t->web, true},
+        "/mta-sts"
+    };
+    if (t->web.fetch)
+        CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
     for (int i = 0; i < workers; i++)
         start_worker(t, i);
@@ -265,6 +310,8 @@ static void close_all(struct town *t, int64_t grace_ms)
     }
     outbound_crew_close(t->crew);
     queue_close(t->queue);
+    tlspolicy_sts_close(t->sts);
+    t->sts = NULL;
     dns_resolver_close(t->resolver);
 }
 

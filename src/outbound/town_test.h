@@ -38,6 +38,8 @@ struct town_server {
 
 struct town {
     const char *label, *yaml; /* the names of the town stand in town_test.c */
+    const char *names; /* more of them: lines of a zone; "CERTIFICATE" is the TLSA data of the
+                        * town's certificate, "3 1 1"; may be NULL */
     const struct keeper *keeper;
     struct town_server servers[TOWN_SERVERS_MAX];
     void (*body)(struct town *);
@@ -50,6 +52,9 @@ struct town {
     struct queue *queue;
     struct dns_zone *dns_zone;
     struct dns_resolver *resolver;
+    struct tlspolicy_fetcher web; /* says web_answer; no fetch function: MTA-STS is not asked for */
+    struct tlspolicy_fetcher_answer web_answer;
+    struct tlspolicy_sts *sts;
     struct outbound_crew *crew;
     struct town_worker {
         struct town *town;

@@ -67,6 +67,8 @@ err tls_client_open(str ca_file, struct tls_client **ret_client)
     SSL_CTX *context;
     TRY(tls_context_open(TLS_INTERMEDIATE, false, &context));
     err e = ca_file.len > 0 ? trust_file(context, ca_file) : trust_system(context);
+    if (e == NULL && SSL_CTX_dane_enable(context) != 1)
+        e = err_new(ERR_CONFIG, "OpenSSL without DANE");
     if (e) {
         SSL_CTX_free(context);
         return e;
@@ -141,13 +143,16 @@ static void tell_distrust(const struct tls_link *l, X509_STORE_CTX *store)
         snprintf(l->reason, TLS_REASON_BYTES,
                  "the certificate's issuer is not trusted, or was not sent along");
         return;
+    case X509_V_ERR_DANE_NO_MATCH:
+        snprintf(l->reason, TLS_REASON_BYTES, "the certificate fits no TLSA record");
+        return;
     default:
         snprintf(l->reason, TLS_REASON_BYTES, "the certificate is not trusted: %s",
                  X509_verify_cert_error_string(error));
     }
 }
 
-static int check_step(int fine, X509_STORE_CTX *store)
+int tls_client_check_step(int fine, X509_STORE_CTX *store)
 {
     if (fine)
         return 1;
@@ -205,7 +210,7 @@ err tls_client_expect(struct tls_link *l, str server_name, enum tls_verify verif
         be_lenient(l);
         return NULL;
     }
-    SSL_set_verify(l->ssl, SSL_VERIFY_PEER, check_step);
+    SSL_set_verify(l->ssl, SSL_VERIFY_PEER, tls_client_check_step);
     if (named)
         return NULL;
     return err_new(ERR_TLS, "\"%.*s\" is no name that a certificate could have",

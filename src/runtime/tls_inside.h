@@ -1,11 +1,12 @@
 /* runtime/tls_inside.h -- what the files of TLS share; not for others
  *
  * tls.c has the layer on the connection and the handshake, tls_server.c and tls_client.c the
- * settings of each end, tls_certificate.c files, names and dates of certificates.
+ * settings of each end, tls_dane.c what the DNS vouches for, tls_certificate.c files, names and
+ * dates of certificates.
  */
 #pragma once
 #include "base/clock.h"
-#include "runtime/tls.h"
+#include "runtime/tls_dane.h"
 #include <openssl/ssl.h>
 
 enum {
@@ -60,3 +61,7 @@ SSL_CTX *tls_server_context(const struct tls_server *); /* of the default certif
 SSL_CTX *tls_client_context(const struct tls_client *);
 /* Whom the client wants to meet, and what it puts up with. ERR_TLS: that is nobody's name. */
 must_use err tls_client_expect(struct tls_link *, str server_name, enum tls_verify);
+/* OpenSSL's callback for each step of a verification: keeps the first reason against it. */
+int tls_client_check_step(int fine, X509_STORE_CTX *);
+/* The same with the records of the DNS. ERR_TLS: none can be used, or a name is none. */
+must_use err tls_dane_expect(struct tls_link *, const struct tls_dane *);

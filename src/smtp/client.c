@@ -61,24 +61,47 @@ static void tell_tls(struct smtp_client *c)
     }
 }
 
+static err ask_for_tls(struct smtp_client *c, struct smtp_reply *ret_reply)
+{
+    c->stage = SMTP_STAGE_STARTTLS;
+    TRY(smtp_client_talk_say(c, "STARTTLS"));
+    TRY(smtp_client_talk_read(c, c->arena, ret_reply, c->options.timeouts.command));
+    if (net_pending(c->conn) > 0) /* attack 19: said in clear, to be believed later */
+        return err_new(ERR_PROTOCOL, "response injection: input behind the reply to STARTTLS");
+    return NULL;
+}
+
+static void start_anew(struct smtp_client *c)
+{
+    tell_tls(c);
+    c->capabilities = (struct smtp_capabilities){0};
+    c->esmtp = false;
+}
+
 err smtp_client_starttls(struct smtp_client *c, struct tls_client *tls, str server_name,
                          enum tls_verify verify, struct smtp_reply *ret_reply)
 {
     struct smtp_reply reply;
-    c->stage = SMTP_STAGE_STARTTLS;
-    TRY(smtp_client_talk_say(c, "STARTTLS"));
-    TRY(smtp_client_talk_read(c, c->arena, &reply, c->options.timeouts.command));
-    if (net_pending(c->conn) > 0) /* attack 19: said in clear, to be believed later */
-        return err_new(ERR_PROTOCOL, "response injection: input behind the reply to STARTTLS");
-    if (!smtp_reply_ok(&reply)) {
-        *ret_reply = reply;
-        return NULL;
+    TRY(ask_for_tls(c, &reply));
+    if (smtp_reply_ok(&reply)) {
+        deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
+        TRY(tls_connect(c->conn, tls, server_name, verify, until));
+        start_anew(c);
     }
-    deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
-    TRY(tls_connect(c->conn, tls, server_name, verify, until));
-    tell_tls(c);
-    c->capabilities = (struct smtp_capabilities){0};
-    c->esmtp = false;
+    *ret_reply = reply;
+    return NULL;
+}
+
+err smtp_client_starttls_dane(struct smtp_client *c, struct tls_client *tls,
+                              const struct tls_dane *dane, struct smtp_reply *ret_reply)
+{
+    struct smtp_reply reply;
+    TRY(ask_for_tls(c, &reply));
+    if (smtp_reply_ok(&reply)) {
+        deadline until = smtp_client_talk_until(c, c->options.timeouts.command);
+        TRY(tls_connect_dane(c->conn, tls, dane, until));
+        start_anew(c);
+    }
     *ret_reply = reply;
     return NULL;
 }

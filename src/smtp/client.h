@@ -7,7 +7,7 @@
 #pragma once
 #include "message/envelope.h"
 #include "runtime/net.h"
-#include "runtime/tls.h"
+#include "runtime/tls_dane.h"
 #include "smtp/capabilities.h"
 #include "smtp/refusal.h"
 #include "smtp/verdict.h"
@@ -67,6 +67,9 @@ must_use err smtp_client_hello(struct smtp_client *, struct smtp_reply *ret_repl
  * when bytes wait behind the 220 (they would pass as said inside TLS), ERR_TLS. */
 must_use err smtp_client_starttls(struct smtp_client *, struct tls_client *, str server_name,
                                   enum tls_verify, struct smtp_reply *ret_reply);
+/* The same with a certificate that the DNS vouches for. */
+must_use err smtp_client_starttls_dane(struct smtp_client *, struct tls_client *,
+                                       const struct tls_dane *, struct smtp_reply *ret_reply);
 
 struct smtp_client_login {
     str user, secret;
