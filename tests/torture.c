@@ -17,6 +17,12 @@ static const struct part {
     {"service", torture_service},
 };
 
+bool torture_is_elsewhere(const char *fault_point)
+{
+    return str_starts(str_of(fault_point), S("listener.")) ||
+           str_starts(str_of(fault_point), S("report."));
+}
+
 static void ignore_line(void *arg, enum log_level level, str line)
 {
     (void)arg, (void)level, (void)line;

@@ -126,6 +126,10 @@ struct torture_options {
 struct torture_counts {
     uint64_t passed, failed;
 };
+/* A fault point that is not the queue's: the listeners' are in torture_service.c, those of the
+ * reports to others in tests/talk/mailauth/report-crash.talk. */
+bool torture_is_elsewhere(const char *fault_point);
+
 void torture_power(const struct torture_options *, struct torture_counts *);
 void torture_flip(const struct torture_options *, struct torture_counts *);
 void torture_format(const struct torture_options *, struct torture_counts *);

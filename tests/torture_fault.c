@@ -271,8 +271,7 @@ void torture_fault(const struct torture_options *o, struct torture_counts *count
     size_t count = fault_names(names), taken = 0;
     f = (struct fault){.options = o};
     for (size_t i = 0; i < count; i++) {
-        bool elsewhere = str_starts(str_of(names[i]), S("listener.")); /* torture_service.c */
-        if (elsewhere || (o->only && strcmp(o->only, names[i]) != 0))
+        if (torture_is_elsewhere(names[i]) || (o->only && strcmp(o->only, names[i]) != 0))
             continue;
         take_point(&f, names[i]);
         taken++;

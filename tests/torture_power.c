@@ -503,7 +503,7 @@ static void check_coverage(struct power *p)
             p->verdict.failed++;
         }
     for (size_t i = 0; i < count; i++) {
-        bool seen = str_starts(str_of(names[i]), S("listener."));
+        bool seen = torture_is_elsewhere(names[i]);
         for (size_t k = 0; k < p->step_count; k++)
             seen |= strcmp(p->steps[k].name, names[i]) == 0;
         if (!seen) {
