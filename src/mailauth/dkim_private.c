@@ -12,7 +12,9 @@ enum { ED25519_BYTES = 32, RECORD_BYTES_MAX = 2048 };
 struct mailauth_dkim_private {
     struct mailauth_dkim_signer signer; /* first: the signer is the key */
     EVP_PKEY *key;
-    EVP_PKEY_CTX *rsa; /* made once, used for every signature */
+    /* Made once, used for every signature; the other one is NULL. */
+    EVP_PKEY_CTX *rsa;
+    EVP_MD_CTX *ed25519;
 };
 
 static err failed(const char *what)
@@ -43,14 +45,21 @@ static bool sign_rsa(EVP_PKEY_CTX *context, const uint8_t *digest, char *room, s
            1;
 }
 
-static bool sign_ed25519(EVP_PKEY *key, const uint8_t *digest, char *room, size_t *len)
+static EVP_MD_CTX *prepare_ed25519(EVP_PKEY *key)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool done = context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
-                EVP_DigestSign(context, (unsigned char *)room, len, digest,
-                               MAILAUTH_DKIM_DIGEST_BYTES) == 1;
+    if (context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1)
+        return context;
     EVP_MD_CTX_free(context);
-    return done;
+    return NULL;
+}
+
+/* Begun anew without a key it keeps the one that it has, and looks nothing up. */
+static bool sign_ed25519(EVP_MD_CTX *context, const uint8_t *digest, char *room, size_t *len)
+{
+    return EVP_DigestSignInit(context, NULL, NULL, NULL, NULL) == 1 &&
+           EVP_DigestSign(context, (unsigned char *)room, len, digest,
+                          MAILAUTH_DKIM_DIGEST_BYTES) == 1;
 }
 
 static err sign(struct mailauth_dkim_signer *signer,
@@ -62,8 +71,8 @@ static err sign(struct mailauth_dkim_signer *signer,
     size_t len = MAILAUTH_DKIM_SIGNATURE_BYTES_MAX;
     TRY(buf_reserve(out, len, &room));
     ERR_clear_error();
-    bool done = signer->algorithm == MAILAUTH_DKIM_RSA ? sign_rsa(p->rsa, digest, room, &len)
-                                                       : sign_ed25519(p->key, digest, room, &len);
+    bool done = p->rsa ? sign_rsa(p->rsa, digest, room, &len)
+                       : sign_ed25519(p->ed25519, digest, room, &len);
     if (!done)
         return failed("signing failed");
     out->len += len;
@@ -103,6 +112,7 @@ static void release(void *private)
 {
     struct mailauth_dkim_private *p = private;
     EVP_PKEY_CTX_free(p->rsa);
+    EVP_MD_CTX_free(p->ed25519);
     EVP_PKEY_free(p->key);
 }
 
@@ -121,8 +131,12 @@ err mailauth_dkim_private_read(str pem, struct arena *arena,
     *p = (struct mailauth_dkim_private){.signer.sign = sign, .key = key};
     arena_defer(arena, release, p);
     TRY(check_kind(key, &p->signer.algorithm));
-    if (p->signer.algorithm == MAILAUTH_DKIM_RSA && (p->rsa = prepare_rsa(key)) == NULL)
-        return failed("an RSA key that cannot sign");
+    if (p->signer.algorithm == MAILAUTH_DKIM_RSA)
+        p->rsa = prepare_rsa(key);
+    else
+        p->ed25519 = prepare_ed25519(key);
+    if (p->rsa == NULL && p->ed25519 == NULL)
+        return failed("a key that cannot sign");
     *ret_private = p;
     return NULL;
 }

@@ -1,10 +1,11 @@
-"""DKIM among others: generated messages that `smtptool dkim`, dkimpy and opendkim sign, and that all of them
-judge, as they are and after one random change each. What one signs, the others must accept; after a change
-they must agree. ARC chains that we and dkimpy seal in turn must hold for both. Where verdicts differ, the
+"""DKIM among others: generated messages that `smtptool dkim`, dkimpy, opendkim and rspamd sign, and that all of
+them judge, as they are and after one random change each. What one signs, the others must accept; after a change
+they must agree. ARC chains that we, dkimpy and rspamd seal in turn must hold for all. Where verdicts differ, the
 clause that decides stands in DIFFERENCES; any other difference fails.
 
     SEED=7 MESSAGES=5000 python3 tests/e2e/dkim_peers.py
 """
+import base64
 import collections
 import concurrent.futures
 import json
@@ -16,12 +17,15 @@ import sys
 import time
 
 from _check import SMTPTOOL, Report, folder, need_program, tool, write
+from _dns import NameServer, Zone
+from _rspamd import Rspamd
 
 SEED = int(os.environ.get("SEED", "6376"))
 MESSAGES = int(os.environ.get("MESSAGES", "1000"))
 OPENDKIM = tool("opendkim")
 FORMS = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
 CHAINS = 60
+ARC_FIELDS = ("ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results") # from the top
 BATCH = 50 # messages for one run of opendkim
 
 sys.path.append("/usr/lib/python3/dist-packages") # where Debian has dkimpy, whatever Python runs us
@@ -216,6 +220,16 @@ def starts(signed):
     return found
 
 
+def who_signed(signed):
+    """The domain and the selector of each signature."""
+    found = []
+    for one in split_fields(signed.split(b"\r\n\r\n", 1)[0] + b"\r\n"):
+        if one.lower().startswith(b"dkim-signature"):
+            tags = [re.search(rb"[;\s:]%s\s*=([^;]*)" % name, one) for name in (b"d", b"s")]
+            found.append(tuple(tag[1].strip().decode().lower() if tag else "" for tag in tags))
+    return found
+
+
 class Ours:
     name = "smtptool"
 
@@ -318,6 +332,38 @@ class Opendkim:
         return verdicts
 
 
+class RspamdSide:
+    name = "rspamd"
+
+    def __init__(self, keys, daemon):
+        self.daemon, self.raw = daemon, {}
+        for selector, path in keys.files.items():
+            with open(path, encoding="ascii") as f:
+                der = base64.b64decode("".join(f.read().splitlines()[1:-1]))
+            self.raw[selector] = base64.b64encode(der[-32:] if selector == "e" else der).decode()
+
+    def fields(self, original, selector):
+        """What it puts in front, by name."""
+        added = self.daemon.sign(original, "example.com", selector, self.raw[selector])
+        return {name: re.sub(r"\r?\n", "\r\n", value).strip().encode() for name, value in added.items()}
+
+    def sign(self, rand, original):
+        return b"DKIM-Signature: " + self.fields(original, rand.choice("re"))["DKIM-Signature"] + b"\r\n" + original
+
+    def seal(self, original):
+        added = self.fields(original, "r")
+        return b"".join(b"%s: %s\r\n" % (name.encode(), added[name]) for name in ARC_FIELDS) + original
+
+    def judge_one(self, signed):
+        """It names a signature by domain and selector."""
+        holds = {option.lower() for option in self.daemon.judge(signed).get("R_DKIM_ALLOW", [])}
+        return [f"{domain}:s={selector}" in holds for domain, selector in who_signed(signed)]
+
+    def judge(self, all_signed):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return list(pool.map(self.judge_one, all_signed))
+
+
 # ---- what may differ -----------------------------------------------------------------------------------
 
 # RFC 6376 section 3.4.4 adds the line end that a relaxed body lacks and ignores the blanks in front of it.
@@ -359,13 +405,15 @@ def sign_all(report, rand, signers, originals):
     return signed
 
 
-# ---- ARC: chains of two sets, each set by the one or the other ---------------------------------------------
+# ---- ARC: chains of two sets, each set by one of us ----------------------------------------------------------
 
-def seal(keys, message_, ours):
-    """With one set more; by us, or by dkimpy, which takes the results from a field above the message."""
+def seal(keys, message_, who):
+    """With one set more; dkimpy takes the results from a field above the message."""
+    if isinstance(who, RspamdSide):
+        return who.seal(message_)
     chain = "pass" if b"ARC-Seal" in message_ else "none"
     results = f"mx.example.com; arc={chain}; spf=pass smtp.mailfrom=example.com"
-    if ours:
+    if isinstance(who, Ours):
         return run(SMTPTOOL, "arc", "seal", "--dns-zone", keys.zone, "--domain", "example.com", "--key",
                    f"r={keys.files['r']}", "--results", results, "-", stdin=message_).stdout
     with open(keys.files["r"], "rb") as f:
@@ -374,21 +422,27 @@ def seal(keys, message_, ours):
     return b"".join(dkim.arc_sign(marked, b"r", b"example.com", pem, b"mx.example.com")) + message_
 
 
-def chains(report, rand, keys, originals):
-    """They sign what both know: RSA, as dkimpy's ARC has nothing else."""
-    peer = Dkimpy(keys)
+def chain_holds(keys, message_, who):
+    if isinstance(who, RspamdSide):
+        return "ARC_ALLOW" in who.daemon.judge(message_)
+    if isinstance(who, Ours):
+        return run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=message_).stdout == b"pass\n"
+    return dkim.arc_verify(message_, dnsfunc=who.ask)[0] == b"pass"
+
+
+def chains(report, rand, keys, all_, originals):
+    """They sign what all know: RSA, as the others' ARC has nothing else."""
     for original in originals:
-        sealed, order = original, [rand.random() < 0.5 for _ in range(2)]
-        for ours in order:
-            sealed = seal(keys, sealed, ours)
-        we = run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=sealed).stdout
-        they = dkim.arc_verify(sealed, dnsfunc=peer.ask)[0]
-        report.check("ARC: a chain of two holds", we.strip() == b"pass" and they == b"pass",
-                     f"ours {order}: {we} {they}\n{sealed.decode(errors='replace')}")
-        broken = sealed.replace(b"spf=pass", b"spf=fail", 1)
-        we = run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=broken).stdout
-        they = dkim.arc_verify(broken, dnsfunc=peer.ask)[0]
-        report.check("ARC: a change breaks it", we.strip() == b"fail" and they == b"fail", f"{we} {they}")
+        sealed, order = original, [rand.choice(all_) for _ in range(2)]
+        for who in order:
+            sealed = seal(keys, sealed, who)
+        broken = re.sub(rb"(?<=spf=)(pass|none)", b"fail", sealed, count=1)
+        for who in all_:
+            names = " and ".join(o.name for o in order)
+            report.check(f"ARC: a chain by {names} holds for {who.name}", chain_holds(keys, sealed, who),
+                         sealed.decode(errors="replace"))
+            report.check(f"ARC: a change breaks it for {who.name}", not chain_holds(keys, broken, who),
+                         broken.decode(errors="replace"))
 
 
 def main():
@@ -404,6 +458,12 @@ def main():
         peers.append(Opendkim(keys, path))
     else:
         report.skip("opendkim", "it is not installed")
+    with open(keys.zone, encoding="ascii") as f:
+        rspamd, why = Rspamd.make(NameServer(Zone(f.read())), workers=2)
+    if rspamd:
+        peers.append(RspamdSide(keys, rspamd))
+    else:
+        report.skip("rspamd", why)
     begun = time.monotonic()
     originals = [message(rand) for _ in range(MESSAGES)]
     signed = sign_all(report, rand, [ours, *peers], originals)
@@ -422,8 +482,9 @@ def main():
         for (label, one), we, they in zip(altered, judged, peer.judge(wrong)):
             compare(report, tally, peer, label, one, we, they)
     report.passed += tally["agreed"]
-    if dkim:
-        chains(report, rand, keys, originals[:CHAINS])
+    knows_arc = [who for who in [ours, *peers] if not isinstance(who, Opendkim)]
+    if len(knows_arc) > 1:
+        chains(report, rand, keys, knows_arc, originals[:CHAINS])
     for name, count in sorted(tally.items(), key=str):
         print(f"  {name}: {count}")
     print(f"  {len(signed)} messages, seed {SEED}, {time.monotonic() - begun:.0f} s")
