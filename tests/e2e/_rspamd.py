@@ -97,7 +97,7 @@ class Rspamd:
 
     def judge(self, message, ip="192.0.2.1", helo="mail.example.org", sender="", rcpt="b@example.net"):
         """{symbol: its options}"""
-        said = self.ask(message, {"IP": ip, "Helo": helo, "From": sender, "Rcpt": rcpt, "Flags": "skip"})
+        said = self.ask(message, {"IP": ip, "Helo": helo, "From": sender, "Rcpt": rcpt, "Pass": "all"})
         return {name: one.get("options", []) for name, one in said["symbols"].items()}
 
     def sign(self, message, domain, selector, key, **envelope):
@@ -105,5 +105,8 @@ class Rspamd:
         headers = {"IP": "192.0.2.1", "Helo": "mail.example.org", "From": f"a@{domain}", "Rcpt": "b@example.net",
                    "PerformDkimSign": "yes", "DkimDomain": domain, "DkimSelector": selector,
                    "DkimPrivateKey": key, "SignOnAuthFailed": "1", **envelope}
-        added = self.ask(message, headers).get("milter", {}).get("add_headers", {})
-        return {name: one["value"] if isinstance(one, dict) else one for name, one in added.items()}
+        said = self.ask(message, headers)
+        fields = {name: one["value"] for name, one in said.get("milter", {}).get("add_headers", {}).items()}
+        if "dkim-signature" in said:
+            fields["DKIM-Signature"] = said["dkim-signature"]
+        return fields
