@@ -42,10 +42,11 @@ def answer(zone, packet):
     name, kind = ".".join(labels).lower(), TYPES.get(number)
     values = zone.lookup(name, kind)
     code = 2 if values is None else 0 if values or zone.exists(name) else 3
-    head = packet[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(values or []), 0, 0)
+    options = b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0) if packet[10:12] != b"\0\0" else b"" # RFC 6891
+    head = packet[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(values or []), 0, len(options) > 0)
     records = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, len(data)) + data
                        for data in (wire_data(kind, v) for v in values or []))
-    return head + packet[12:at + 5] + records
+    return head + packet[12:at + 5] + records + options
 
 
 class Zone:
