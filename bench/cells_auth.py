@@ -192,7 +192,7 @@ def by_opendkim(session, signed):
     children = Children()
 
     def run(count):
-        command = ["/usr/sbin/opendkim", "-t", ",".join([signed.path("message")] * count), "-x", config, "-v"]
+        command = ["/usr/sbin/opendkim", "-t", ",".join([signed.path("message")] * count), "-x", config, "-vv"]
         with open(signed.path("verdicts"), "w+b") as out:
             process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=out)
             _, status, usage = os.wait4(process.pid, 0)
