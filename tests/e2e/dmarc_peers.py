@@ -161,7 +161,7 @@ def main():
             report.check(f"From {case.author}, sender {case.envelope}, signed by {case.signer}", False,
                          f"{sorted(case.odd)} {in_words(told)} ({told.get('reason')}) but rspamd says {result} {options}\n"
                          + "\n".join(case.lines) + f"\n{told['story'].get('dmarc')}")
-    report.check("most are judged alike", alike > MESSAGES * 0.7, alike)
+    report.check("most are judged alike", alike > MESSAGES * 0.6, alike)
     report.passed += alike
     print(f"rspamd: {alike} of {MESSAGES} alike")
     for row in DIFFERENCES:
