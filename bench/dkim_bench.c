@@ -4,14 +4,14 @@
  * what else the machine does hardly counts. One JSON line a row: {"work","kind","per_s"}. Works:
  *
  *     sign, check          one signature over a digest, what `openssl speed` measures as well
- *     sign 10k, check 10k  a message of 10 KB: hashes, fields, the key's record from a zone in memory
+ *     sign 10k, check 10k  a message of 10 KB: hashes, fields, the key from a zone in memory
  *     judge 10k            the same message with SPF, DKIM, ARC and DMARC
  */
+#include "dns/zone.h"
 #include "mailauth/dkim_key.h"
 #include "mailauth/dkim_private.h"
 #include "mailauth/dkim_sign.h"
 #include "mailauth/judge.h"
-#include "dns/zone.h"
 #include "runtime/address.h"
 #include "runtime/loop.h"
 #include <stdio.h>

@@ -1,4 +1,5 @@
 #include "mailauth/dkim_bench_test.h"
+#include "mailauth/dkim_key.h"
 #include "mailauth/dkim_keys_test.h"
 #include "mailauth/dkim_private.h"
 #include "mailauth/dkim_sign.h"
@@ -302,5 +303,36 @@ TEST(mailauth_dkim_private_make)
         CHECK_STR(dkim_bench_names(&s.bench, &v), "pass", "a new key");
         buf_release(&pem);
         dkim_bench_close(&s.bench);
+    }
+}
+
+/* One key signs and checks as often as it is asked, also behind what did not hold. */
+TEST(mailauth_dkim_private_again)
+{
+    static const char *const pems[] = {dkim_keys_rsa_pem, dkim_keys_ed25519_pem};
+    static const char *const records[] = {dkim_keys_rsa_record, dkim_keys_ed25519_record};
+    for (size_t i = 0; i < ARRAY_LEN(pems); i++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+        struct mailauth_dkim_private *p;
+        struct mailauth_dkim_record record;
+        struct mailauth_dkim_key *key = NULL;
+        uint8_t digest[MAILAUTH_DKIM_DIGEST_BYTES] = {0};
+        unsigned bits;
+        struct buf signature;
+        buf_init(&signature, MAILAUTH_DKIM_SIGNATURE_BYTES_MAX);
+        CHECK_DONE(mailauth_dkim_private_read(str_of(pems[i]), arena, &p), records[i]);
+        mailauth_dkim_record_read(str_of(records[i]), arena, &record);
+        CHECK(mailauth_dkim_key_open(&record, arena, &key, &bits) == NULL, records[i]);
+        struct mailauth_dkim_signer *signer = mailauth_dkim_private_signer(p);
+        for (uint8_t round = 1; round < 5; round++) {
+            buf_clear(&signature);
+            digest[0] = round;
+            CHECK_DONE(signer->sign(signer, digest, &signature, DEADLINE_NEVER), records[i]);
+            CHECK(mailauth_dkim_key_check(key, digest, buf_str(&signature)), records[i]);
+            digest[0] = 0;
+            CHECK(!mailauth_dkim_key_check(key, digest, buf_str(&signature)), records[i]);
+            CHECK(!mailauth_dkim_key_check(key, digest, S("short")), records[i]);
+        }
+        buf_release(&signature);
     }
 }
