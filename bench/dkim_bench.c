@@ -15,6 +15,7 @@
 #include "runtime/address.h"
 #include "runtime/loop.h"
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 enum { BODY_BYTES = 10240, BATCH = 16, ARENA_BYTES = 128 << 20, SECONDS_MAX = 60 };
