@@ -50,9 +50,12 @@ static err trust_file(SSL_CTX *context, str path)
     return e;
 }
 
+/* The system's file and folder of roots, but not what SSL_CTX_set_default_verify_paths() adds: a
+ * third way that reads the whole folder for each issuer that is not in it. */
 static err trust_system(SSL_CTX *context)
 {
-    if (SSL_CTX_set_default_verify_paths(context) == 1)
+    if (SSL_CTX_set_default_verify_file(context) == 1 &&
+        SSL_CTX_set_default_verify_dir(context) == 1)
         return NULL;
     char why[TLS_REASON_BYTES];
     tls_drain_errors(why, sizeof why);
