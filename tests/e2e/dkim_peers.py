@@ -91,7 +91,8 @@ def split_fields(header):
 def change_letter(rand, part):
     places = [m.start() for m in re.finditer(rb"[a-z]", part)]
     if not places:
-        return part + b"x"
+        end = part[-2:] if part.endswith(b"\r\n") else b""
+        return part[:len(part) - len(end)] + b"x" + end
     at = rand.choice(places)
     return part[:at] + bytes([ord("a") + (part[at] - ord("a") + 1) % 26]) + part[at + 1:]
 
