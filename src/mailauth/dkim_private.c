@@ -12,7 +12,8 @@ enum { ED25519_BYTES = 32, RECORD_BYTES_MAX = 2048 };
 struct mailauth_dkim_private {
     struct mailauth_dkim_signer signer; /* first: the signer is the key */
     EVP_PKEY *key;
-    /* Made once, used for every signature; the other one is NULL. */
+    /* Made once; each signature is made by a copy, which costs little and belongs to its thread.
+     * The other one is NULL. */
     EVP_PKEY_CTX *rsa;
     EVP_MD_CTX *ed25519;
 };
@@ -39,10 +40,13 @@ static EVP_PKEY_CTX *prepare_rsa(EVP_PKEY *key)
     return NULL;
 }
 
-static bool sign_rsa(EVP_PKEY_CTX *context, const uint8_t *digest, char *room, size_t *len)
+static bool sign_rsa(const EVP_PKEY_CTX *prepared, const uint8_t *digest, char *room, size_t *len)
 {
-    return EVP_PKEY_sign(context, (unsigned char *)room, len, digest, MAILAUTH_DKIM_DIGEST_BYTES) ==
-           1;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(prepared);
+    bool done = context && EVP_PKEY_sign(context, (unsigned char *)room, len, digest,
+                                         MAILAUTH_DKIM_DIGEST_BYTES) == 1;
+    EVP_PKEY_CTX_free(context);
+    return done;
 }
 
 static EVP_MD_CTX *prepare_ed25519(EVP_PKEY *key)
@@ -54,12 +58,14 @@ static EVP_MD_CTX *prepare_ed25519(EVP_PKEY *key)
     return NULL;
 }
 
-/* Begun anew without a key it keeps the one that it has, and looks nothing up. */
-static bool sign_ed25519(EVP_MD_CTX *context, const uint8_t *digest, char *room, size_t *len)
+static bool sign_ed25519(const EVP_MD_CTX *prepared, const uint8_t *digest, char *room, size_t *len)
 {
-    return EVP_DigestSignInit(context, NULL, NULL, NULL, NULL) == 1 &&
-           EVP_DigestSign(context, (unsigned char *)room, len, digest,
-                          MAILAUTH_DKIM_DIGEST_BYTES) == 1;
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done = context && EVP_MD_CTX_copy_ex(context, prepared) == 1 &&
+                EVP_DigestSign(context, (unsigned char *)room, len, digest,
+                               MAILAUTH_DKIM_DIGEST_BYTES) == 1;
+    EVP_MD_CTX_free(context);
+    return done;
 }
 
 static err sign(struct mailauth_dkim_signer *signer,
