@@ -43,15 +43,15 @@ _smtptool_choose()
         takes+='--ip --helo --from --receiver --sealer --time --dns-zone '
         ;;
     'domain '*)
-        options+='--dns-zone '
-        takes+='--dns-zone '
+        options+='--dns-zone --resolver --mx --spf --dkim --ip --at '
+        takes+='--dns-zone --at '
         ;;
     'spf '*)
         options+='--ip --from --helo --receiver --dns-zone '
         takes+='--ip --from --helo --receiver --dns-zone '
         ;;
     'dkim '*)
-        options+='--type --out --key --domain --selector --identity --purpose --names --canon --valid --fields --time --dns-zone '
+        options+='--type --out --key --domain --selector --identity --purpose --names --canon --valid --fields --time --dns-zone --status --abort --wait --resolver '
         takes+='--type --out --key --domain --selector --identity --purpose --names --canon --valid --time --dns-zone '
         ;;
     'arc '*)
@@ -79,9 +79,9 @@ _smtptool_choose()
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
-    'domain ') words='add check ls rm' ;;
+    'domain ') words='add check plan-change ls rm' ;;
     'spf ') words='eval tree' ;;
-    'dkim ') words='keygen dns sign verify' ;;
+    'dkim ') words='keygen dns sign verify rotate' ;;
     'arc ') words='verify seal' ;;
     'dmarc ') words='walk eval record' ;;
     'bench ') words='send sink idle' ;;

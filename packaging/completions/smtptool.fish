@@ -85,7 +85,13 @@ complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l time -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from domain' -l dns-zone -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from domain; and not __fish_seen_subcommand_from add check ls rm' -a 'add check ls rm'
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l resolver
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l mx
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l spf
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l dkim
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l ip
+complete -c smtptool -n '__fish_seen_subcommand_from domain' -l at -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from domain; and not __fish_seen_subcommand_from add check plan-change ls rm' -a 'add check plan-change ls rm'
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from spf' -l helo -r
@@ -105,7 +111,11 @@ complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l valid -r
 complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l fields
 complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l time -r
 complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l dns-zone -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from keygen dns sign verify' -a 'keygen dns sign verify'
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l status
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l abort
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l wait
+complete -c smtptool -n '__fish_seen_subcommand_from dkim' -l resolver
+complete -c smtptool -f -n '__fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from keygen dns sign verify rotate' -a 'keygen dns sign verify rotate'
 complete -c smtptool -n '__fish_seen_subcommand_from arc' -l key -r
 complete -c smtptool -n '__fish_seen_subcommand_from arc' -l domain -r
 complete -c smtptool -n '__fish_seen_subcommand_from arc' -l results -r

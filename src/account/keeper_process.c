@@ -1,6 +1,7 @@
 #include "account/keeper_process.h"
 #include "account/keeper_keys.h"
 #include "account/keeper_references.h"
+#include "account/rotation_watch.h"
 #include "account/store.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -22,18 +23,18 @@
 
 enum { FDS_PER_MESSAGE_MAX = 128 }; /* the kernel takes 253 */
 
-enum control_op { CONTROL_LISTEN = 1, CONTROL_RELOAD };
+enum control_op { CONTROL_LISTEN = 1, CONTROL_RELOAD, CONTROL_OVERDUE };
 
 /* Both ends are the same program: the structures travel as they are, one a packet. */
 struct control_request {
-    uint32_t op, count;
+    uint32_t op, count; /* count: of sockets; OVERDUE: which one, from 0 */
     char address[ADDRESS_CHARS];
 };
 
 struct control_reply {
     uint32_t failed, kind, fd_count; /* this packet's */
     int32_t number;
-    char why[KEEPER_PROCESS_WHY_BYTES_MAX];
+    char why[KEEPER_PROCESS_WHY_BYTES_MAX]; /* what failed; OVERDUE: what is, or nothing */
 };
 
 static const int passed_on[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2};
@@ -269,6 +270,15 @@ static err reload(struct keeping *k)
     return tell(k->process->control_fd, e);
 }
 
+static err tell_overdue(struct keeping *k, const struct control_request *request)
+{
+    struct control_reply reply = {0};
+    err e = account_rotation_watch_one(k->config->state, clock_real_ms(), request->count, reply.why,
+                                       sizeof reply.why);
+    return e ? tell(k->process->control_fd, e)
+             : send_packet(k->process->control_fd, &reply, sizeof reply, NULL, 0);
+}
+
 static err serve_control(struct keeping *k)
 {
     struct control_request request;
@@ -281,6 +291,8 @@ static err serve_control(struct keeping *k)
         return listen_for(k, &request);
     if (request.op == CONTROL_RELOAD)
         return reload(k);
+    if (request.op == CONTROL_OVERDUE)
+        return tell_overdue(k, &request);
     return err_new(ERR_PROTOCOL, "an unknown request to the keeper");
 }
 
@@ -421,15 +433,16 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
 /* -- the main process ------------------------------------------------------------------------- */
 
 /* One packet of an answer; the descriptors in it, at most count, go to fds. */
-static err await(const struct keeper_process *p, int *fds, size_t count, size_t *ret_came)
+static err await_reply(const struct keeper_process *p, struct control_reply *ret_reply, int *fds,
+                       size_t count, size_t *ret_came)
 {
     struct control_reply reply;
     int came[FDS_PER_MESSAGE_MAX];
     size_t n = 0;
     ASSERT(p->is_main);
     err e = receive_packet(p->control_fd, &reply, sizeof reply, came, &n);
+    reply.why[sizeof reply.why - 1] = '\0';
     if (e == NULL && reply.failed) {
-        reply.why[sizeof reply.why - 1] = '\0';
         errno = reply.number;
         e = err_new(reply.kind <= ERR_DAMAGED ? reply.kind : ERR_PROTOCOL, "the keeper: %s",
                     reply.why);
@@ -443,7 +456,14 @@ static err await(const struct keeper_process *p, int *fds, size_t count, size_t 
     if (n)
         memcpy(fds, came, n * sizeof *fds);
     *ret_came = n;
+    *ret_reply = reply;
     return NULL;
+}
+
+static err await(const struct keeper_process *p, int *fds, size_t count, size_t *ret_came)
+{
+    struct control_reply reply;
+    return await_reply(p, &reply, fds, count, ret_came);
 }
 
 err keeper_process_ready(const struct keeper_process *p)
@@ -483,6 +503,18 @@ err keeper_process_reload(const struct keeper_process *p)
     size_t came = 0;
     TRY(send_packet(p->control_fd, &request, sizeof request, NULL, 0));
     return await(p, NULL, 0, &came);
+}
+
+err keeper_process_overdue(const struct keeper_process *p, size_t number,
+                           char ret_why[KEEPER_PROCESS_WHY_BYTES_MAX])
+{
+    struct control_request request = {.op = CONTROL_OVERDUE, .count = (uint32_t)number};
+    struct control_reply reply;
+    size_t came = 0;
+    TRY(send_packet(p->control_fd, &request, sizeof request, NULL, 0));
+    TRY(await_reply(p, &reply, NULL, 0, &came));
+    memcpy(ret_why, reply.why, sizeof reply.why);
+    return NULL;
 }
 
 void keeper_process_close(struct keeper_process *p)

@@ -60,4 +60,8 @@ must_use err keeper_process_listen(const struct keeper_process *, const struct a
 /* The keeper reads its configuration again: secrets and addresses. ERR_CONFIG: it stays as it was.
  */
 must_use err keeper_process_reload(const struct keeper_process *);
+/* The rotation of that number, from 0, that somebody should go on with, in words; empty: no more.
+ */
+must_use err keeper_process_overdue(const struct keeper_process *, size_t number,
+                                    char ret_why[KEEPER_PROCESS_WHY_BYTES_MAX]);
 void keeper_process_close(struct keeper_process *); /* the main process's side of the control */

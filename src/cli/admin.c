@@ -226,18 +226,6 @@ static err run_stats(struct session *s)
     return say_done(s, 1);
 }
 
-/* The first mistake stands for all: an event is no place for a list. */
-static void tell_refused(const struct cli_admin_actions *a, str told, err e)
-{
-    char why[400];
-    str first, rest;
-    str_split(told, '\n', &first, &rest);
-    err_describe(e, why, sizeof why);
-    struct event refused = {.kind = EVENT_CONFIG_REFUSED,
-                            .reason = first.len ? first : str_of(why)};
-    event_emit(a->events, &refused);
-}
-
 static err run_reload(struct session *s)
 {
     const struct cli_admin_actions *a = &s->admin->actions;
@@ -246,8 +234,6 @@ static err run_reload(struct session *s)
         return say_error(s, err_new(ERR_CONFIG, "this server cannot reload"));
     buf_init(&told, TOLD_BYTES_MAX);
     err e = a->reload(a->arg, &told);
-    if (e)
-        tell_refused(a, buf_str(&told), e);
     err sent = told.len ? say(s, json_pack("{so}", "told", cli_json_str(buf_str(&told)))) : NULL;
     buf_release(&told);
     TRY(sent);

@@ -31,9 +31,9 @@ struct cli_admin_actions {
     /* The configuration in force, held: to tell that there is no route. NULL: not known. */
     const struct config *(*config)(void *arg);
     void *config_arg;
-    const struct event_sink
-        *events; /* hold, release, removed and a refused reload are told; NULL: to nobody */
-    /* Read the configuration again; what is wrong with it goes to *ret_told. NULL: not here. */
+    const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
+    /* Read the configuration again, and come back when it is in force or was refused; the mistakes
+     * in it go to *ret_told. Tells its own events. NULL: not here. */
     err (*reload)(void *arg, struct buf *ret_told);
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;

@@ -10,18 +10,43 @@
 
 /* ---- telling ---------------------------------------------------------------------------- */
 
+enum { FAIL_TEXT_BYTES_MAX = 1024, FAIL_LINE_BYTES_MAX = 2 * FAIL_TEXT_BYTES_MAX + 100 };
+
+/* Control bytes become '?', and so do bytes that are no UTF-8. */
+static err add_clean(struct buf *out, str s)
+{
+    bool utf8 = str_is_utf8(s);
+    for (size_t i = 0; i < s.len; i++) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        bool c1 = c == 0xc2 && i + 1 < s.len && (unsigned char)s.ptr[i + 1] < 0xa0;
+        bool shown = c >= 0x20 && c != 0x7f && (c < 0x80 || utf8) && !c1;
+        TRY(buf_add_char(out, shown ? (char)c : '?'));
+        i += c1 && utf8; /* C1 controls are two bytes of UTF-8 */
+    }
+    return NULL;
+}
+
 /* What is wrong may quote an argument or a server: it stays one line, and no terminal acts on it.
- */
+ * It goes out in one write: stderr has no buffer, and others may write there, too. */
 static void fail_line(const char *fmt, va_list args, const char *why)
 {
-    char text[1024];
+    char text[FAIL_TEXT_BYTES_MAX];
+    struct buf line;
     int n = vsnprintf(text, sizeof text, fmt, args);
     size_t len = n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1;
-    fputs("smtptool: ", stderr);
-    cli_print_clean(stderr, (str){text, len});
-    fputs(why ? ": " : "", stderr);
-    cli_print_clean(stderr, str_of(why));
-    fputc('\n', stderr);
+    buf_init(&line, FAIL_LINE_BYTES_MAX);
+    err e = buf_add(&line, S("smtptool: "));
+    if (e == NULL)
+        e = add_clean(&line, (str){text, len});
+    if (e == NULL && why)
+        e = buf_add(&line, S(": "));
+    if (e == NULL)
+        e = add_clean(&line, str_of(why));
+    if (e == NULL)
+        e = buf_add_char(&line, '\n');
+    ASSERT(e == NULL); /* both texts are cut to fit */
+    fwrite(line.ptr, 1, line.len, stderr);
+    buf_release(&line);
 }
 
 void cli_fail(const char *fmt, ...)
@@ -56,7 +81,7 @@ void cli_describe(err e, char *ret_text, size_t size)
 
 void cli_fail_err(err e, const char *fmt, ...)
 {
-    char why[1024];
+    char why[FAIL_TEXT_BYTES_MAX];
     va_list args;
     cli_describe(e, why, sizeof why);
     va_start(args, fmt);
@@ -372,14 +397,12 @@ json_t *cli_json_str(str s)
 
 void cli_print_clean(FILE *out, str s)
 {
-    bool utf8 = str_is_utf8(s);
-    for (size_t i = 0; i < s.len; i++) {
-        unsigned char c = (unsigned char)s.ptr[i];
-        bool c1 = c == 0xc2 && i + 1 < s.len && (unsigned char)s.ptr[i + 1] < 0xa0;
-        bool shown = c >= 0x20 && c != 0x7f && (c < 0x80 || utf8) && !c1;
-        fputc(shown ? c : '?', out);
-        i += c1 && utf8; /* C1 controls are two bytes of UTF-8 */
-    }
+    struct buf clean;
+    buf_init(&clean, s.len + 1);
+    err e = add_clean(&clean, s);
+    ASSERT(e == NULL); /* it gets no longer */
+    fwrite(buf_chars(&clean), 1, clean.len, out);
+    buf_release(&clean);
 }
 
 /* ---- the way in ------------------------------------------------------------------------- */

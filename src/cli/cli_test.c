@@ -5,7 +5,47 @@
 #include "tests/test.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <unistd.h>
+
+/* Each write to this stderr is a packet of its own. */
+static int count_packets(int fd, char *ret_last, size_t size)
+{
+    int count = 0;
+    for (ssize_t n; (n = recv(fd, ret_last, size - 1, MSG_DONTWAIT)) >= 0; count++)
+        ret_last[n] = '\0';
+    return count;
+}
+
+/* A line about what is wrong goes out in one write: others may write to the same place. */
+TEST(cli_fail_at_once)
+{
+    int ends[2];
+    char last[4096] = "", text[3000];
+    memset(text, 'x', sizeof text - 1);
+    text[sizeof text - 1] = '\0';
+    CHECK(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) == 0, "socketpair");
+    fflush(stderr);
+    int kept = dup(STDERR_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    cli_fail_err(err_new(ERR_CONFIG, "a\x1b[31m\nb\xff"), "cannot %s", "start");
+    int few = count_packets(ends[0], last, sizeof last);
+    char said[200];
+    snprintf(said, sizeof said, "%.199s", last);
+    cli_fail_err(err_new(ERR_CONFIG, "%s", text), "%s", text);
+    int many = count_packets(ends[0], last, sizeof last);
+    cli_print_clean(stderr, S("a peer's \r\n words"));
+    int words = count_packets(ends[0], text, sizeof text);
+    dup2(kept, STDERR_FILENO);
+    CHECK(few == 1 && many == 1 && words == 1, "one write each");
+    CHECK_STR(str_of(said), "smtptool: cannot start: a?[31m?b?\n", "nothing that acts");
+    CHECK(strlen(last) > 1100 && last[strlen(last) - 1] == '\n', "a long one ends, too");
+    CHECK_STR(str_of(text), "a peer's ?? words", "cleaned");
+    close(kept);
+    close(ends[0]);
+    close(ends[1]);
+    err_forget();
+}
 
 /* What a subcommand would say on stderr is not the tester's business. */
 struct hush {

@@ -85,7 +85,7 @@ static void print_json(const struct arc_run *run)
     cli_print_json(json_pack("{so,so,sI,so,so}", "result",
                              cli_json_str(mailauth_result_name(r->result)), "reason",
                              cli_json_str(r->reason), "oldest_pass", (json_int_t)r->oldest_pass,
-                             "sets", sets, "story", cli_dkim_input_story_json(&run->in)));
+                             "sets", sets, "story", cli_dkim_input_story_json(&run->in.story)));
 }
 
 static int run_verify(void *arg, int argc, char **argv)
@@ -104,7 +104,7 @@ static int run_verify(void *arg, int argc, char **argv)
     else if (run->in.cli->quiet)
         printf("%.*s\n", STR_ARG(mailauth_result_name(run->result.result)));
     else
-        cli_dkim_input_print_story(&run->in);
+        cli_dkim_input_print_story(&run->in.story, 0);
     if (run->result.result == MAILAUTH_TEMPERROR)
         return CLI_UNKNOWN;
     return run->result.result == MAILAUTH_PASS ? CLI_OK : CLI_FINDINGS;

@@ -11,16 +11,17 @@ const char cmd_config_help[] =
     "  check    read the configuration and tell every mistake as file:line:col\n"
     "  show     every value in force, as YAML that can be used as a file\n"
     "  schema   a JSON Schema of the file, for editors\n"
-    "  reload   have the running server read its configuration again; when there is a mistake in\n"
-    "           it, the old one stays in force\n\n"
+    "  reload   have the running server read its configuration and its keys again, and wait for\n"
+    "           it; when there is a mistake in them, the old ones stay in force\n\n"
     "options:\n"
     "  --origin        say behind each value where it comes from\n"
     "  -C, --config F  this file; else the first that exists of $SMTPTOOL_CONFIG,\n"
     "                  $XDG_CONFIG_HOME/smtptool/smtptool.yaml (or ~/.config/...) and\n"
     "                  /etc/smtptool/smtptool.yaml; else the defaults\n"
     "  --json          check: one JSON object with the list of mistakes\n\n"
-    "exit: 0 it is right; 69 reload: no server runs; 78 there are mistakes, or the file cannot be\n"
-    "      read\n\n"
+    "exit: 0 it is right (reload: and in force); 69 reload: no server runs; 78 there are "
+    "mistakes,\n"
+    "      the file cannot be read, or the server has refused it: the reason is told\n\n"
     "examples:\n"
     "  smtptool config check /etc/smtptool/smtptool.yaml\n"
     "  smtptool config show --origin | less\n"
@@ -65,13 +66,12 @@ static void print_errors(const struct cli *cli, const struct config_errors *erro
     buf_release(&text);
 }
 
-static void warn_unsigned(void *arg, str domain)
+static void warn_unsigned(void *arg, str domain, bool seals)
 {
     (void)arg;
-    fprintf(stderr,
-            "warning: mail from %.*s leaves unsigned, for it has no key: \"smtptool domain add\" "
-            "makes one\n",
-            STR_ARG(domain));
+    fprintf(stderr, "warning: %s %.*s%s, for it has no key: \"smtptool domain add\" makes one\n",
+            seals ? "nothing is sealed by" : "mail from", STR_ARG(domain),
+            seals ? "" : " leaves unsigned");
 }
 
 static int run_check(void *arg, int argc, char **argv)

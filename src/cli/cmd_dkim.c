@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/dkim_input.h"
+#include "cli/dkim_rotate.h"
 #include "mailauth/dkim.h"
 #include "mailauth/dkim_sign.h"
 #include "runtime/file.h"
@@ -11,14 +12,21 @@ const char cmd_dkim_help[] =
     "usage: smtptool dkim keygen [--type rsa|ed25519] [--out FILE]\n"
     "       smtptool dkim dns --key FILE [--domain DOMAIN --selector NAME]\n"
     "       smtptool dkim sign --domain DOMAIN --key SELECTOR=FILE... MESSAGE\n"
-    "       smtptool dkim verify MESSAGE\n\n"
+    "       smtptool dkim verify MESSAGE\n"
+    "       smtptool dkim rotate DOMAIN [--status|--abort|--wait] [--selector WORD]\n\n"
     "  keygen    make a private key: RSA of 2048 bits, or Ed25519\n"
     "  dns       what to publish of a key: the TXT record, as a line for a zone file when the\n"
     "            domain and the selector are known\n"
     "  sign      add a DKIM-Signature for each key and print the message, its lines ended by "
     "CRLF;\n"
     "            fields that must not be added later are signed once more than they are there\n"
-    "  verify    judge each signature as a receiver does (RFC 6376), and tell why\n\n"
+    "  verify    judge each signature as a receiver does (RFC 6376), and tell why\n"
+    "  rotate    put new keys in the place of those that \"domain add\" has made, in steps over "
+    "days:\n"
+    "            print what to publish; see that all name servers of the zone have it and that "
+    "no\n"
+    "            cache says otherwise; sign with the new keys; keep the old records 7 days; say\n"
+    "            what may be removed. Each run goes as far as it can and says what it waits for\n\n"
     "MESSAGE is a file, or \"-\" for stdin; a FILE with a key must be for your eyes only.\n\n"
     "options:\n"
     "  --type WORD           keygen: default rsa\n"
@@ -26,7 +34,9 @@ const char cmd_dkim_help[] =
     "  --key FILE            dns: the private key; \"env:NAME\" names an environment variable\n"
     "  --key SELECTOR=FILE   sign: one signature by this key; several keys, several signatures\n"
     "  --domain DOMAIN       d=: who signs\n"
-    "  --selector NAME       dns: under which the key will be found\n"
+    "  --selector NAME       dns: under which the key will be found; rotate: the new ones are "
+    "rNAME\n"
+    "                        and eNAME, in place of the date; one is never used twice\n"
     "  --identity ADDRESS    sign: i=\n"
     "  --purpose WORD        sign: mail (default), bulk (List- fields are sealed), listed "
     "(mailing\n"
@@ -35,18 +45,31 @@ const char cmd_dkim_help[] =
     "  --canon FORM          sign: relaxed/relaxed (default), simple/simple and so on\n"
     "  --valid SECONDS       sign: it expires (x=)\n"
     "  --fields              sign: print the new fields alone\n"
-    "  --time SECONDS        sign, verify: as if it were that time (since 1970)\n"
-    "  --dns-zone FILE       verify: ask this zone file, not the DNS\n"
+    "  --time SECONDS        sign, verify: as if it were that time (since 1970); rotate: the "
+    "same,\n"
+    "                        for a rehearsal with --dns-zone\n"
+    "  --dns-zone FILE       verify, rotate: ask this zone file, not the DNS\n"
+    "  --status              rotate: say how far it is, and change nothing\n"
+    "  --abort               rotate: give the new keys up; when they sign already, the old ones "
+    "sign\n"
+    "                        again, as long as their records are published\n"
+    "  --wait                rotate: stay until the new keys sign\n"
+    "  --resolver            rotate: believe the resolver of the configuration, not the zone's "
+    "own\n"
+    "                        servers: where port 53 is closed\n"
     "  -q                    verify: the results alone\n"
-    "  --json                dns, verify: one JSON object\n\n"
+    "  --json                dns, verify, rotate: one JSON object\n\n"
     "exit, verify: 0 a signature holds that signs the whole body; 1 none does; 2 a key could not\n"
-    "      be had; others: 0 done; 64 usage; 65 the message cannot be signed; 78 a key is not "
-    "usable\n\n"
+    "      be had; rotate: 0 nothing is to be done by you now; 1 publish or remove records; 2 "
+    "the\n"
+    "      DNS could not say; 75 the server could not be told; others: 0 done; 64 usage; 65 the\n"
+    "      message cannot be signed; 78 a key is not usable\n\n"
     "examples:\n"
     "  smtptool dkim keygen --out s2026.pem\n"
     "  smtptool dkim dns --key s2026.pem --domain example.com --selector s2026\n"
     "  smtptool dkim sign --domain example.com --key s2026=s2026.pem mail.eml > signed.eml\n"
-    "  smtptool dkim verify --dns-zone planned.zone signed.eml\n";
+    "  smtptool dkim verify --dns-zone planned.zone signed.eml\n"
+    "  smtptool dkim rotate example.com\n";
 
 enum { DKIM_PEM_BYTES_MAX = MAILAUTH_DKIM_PRIVATE_PEM_BYTES_MAX, DKIM_TEXT_BYTES_MAX = 1 << 20 };
 
@@ -54,6 +77,7 @@ struct dkim_run {
     struct cli_dkim_input in;
     const char *type, *out, *selector, *identity, *purpose, *names, *canon, *valid;
     bool fields_only;
+    bool status, abort, wait, resolver_only;
     struct dns_resolver *resolver;
     struct mailauth_dkim_verdict verdict;
     bool failed;
@@ -282,10 +306,11 @@ static void print_verdict(const struct dkim_run *run)
             json_array_append_new(results, result_json(&v->results[i]));
         cli_print_json(json_pack("{so,sI,so}", "signatures", results, "not_looked_at",
                                  (json_int_t)v->ignored, "story",
-                                 cli_dkim_input_story_json(&run->in)));
+                                 cli_dkim_input_story_json(&run->in.story)));
         return;
     }
-    cli_dkim_input_print_story(&run->in);
+    if (!run->in.cli->quiet)
+        cli_dkim_input_print_story(&run->in.story, 0);
     for (size_t i = 0; i < v->count && run->in.cli->quiet; i++) {
         cli_print_clean(stdout, mailauth_result_name(v->results[i].result));
         putchar('\n');
@@ -319,6 +344,23 @@ static int run_verify(void *arg, int argc, char **argv)
     return exit_of_verdict(&run->verdict);
 }
 
+/* ---- rotate ---- */
+
+static int run_rotate(void *arg, int argc, char **argv)
+{
+    const struct dkim_run *run = arg;
+    (void)argc;
+    struct cli_dkim_rotate_options o = {
+        .live = {.zone_file = run->in.dns_zone, .resolver = run->resolver_only},
+        .word = run->selector,
+        .time = run->in.time,
+        .status = run->status,
+        .abort = run->abort,
+        .wait = run->wait,
+    };
+    return cli_dkim_rotate(run->in.cli, argv[0], &o);
+}
+
 /* ---- */
 
 const struct cli_verb cmd_dkim_verbs[] = {
@@ -326,6 +368,7 @@ const struct cli_verb cmd_dkim_verbs[] = {
     {"dns",    run_dns,    0, 0, "--key FILE"                                 },
     {"sign",   run_sign,   1, 1, "--domain DOMAIN --key SELECTOR=FILE MESSAGE"},
     {"verify", run_verify, 1, 1, "MESSAGE"                                    },
+    {"rotate", run_rotate, 1, 1, "DOMAIN [--status|--abort|--wait]"           },
     {NULL,     NULL,       0, 0, NULL                                         },
 };
 
@@ -347,6 +390,10 @@ int cmd_dkim(struct cli *cli, int argc, char **argv)
         {.name = "fields",              .flag = &run.fields_only},
         {.name = "time",              .value = &run.in.time                                },
         {.name = "dns-zone",              .value = &run.in.dns_zone},
+        {.name = "status",              .flag = &run.status                                  },
+        {.name = "abort",              .flag = &run.abort},
+        {.name = "wait",              .flag = &run.wait                                   },
+        {.name = "resolver",              .flag = &run.resolver_only},
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);

@@ -1,63 +1,82 @@
 /* cli/cmd_domain.c -- smtptool domain: keys for a domain, and what the DNS must say about it */
-#include "account/secret.h"
-#include "cli/ask_dns.h"
+#include "account/rotation.h"
+#include "base/clock.h"
 #include "cli/commands.h"
+#include "cli/domain_change.h"
 #include "cli/domain_keys.h"
+#include "cli/when.h"
+#include <assert.h>
 #include <string.h>
 
 const char cmd_domain_help[] =
     "usage: smtptool domain add NAME\n"
     "       smtptool domain check NAME [--dns-zone FILE]\n"
+    "       smtptool domain plan-change NAME --mx|--spf|--dkim|--ip [--at TIME]\n"
     "       smtptool domain ls\n"
     "       smtptool domain rm NAME\n\n"
     "  add     make two keys that sign mail from NAME (RSA of 2048 bits and Ed25519), in "
     "dkim/NAME\n"
     "          of the state folder, and print what to publish, as a zone file\n"
-    "  check   say which of these records are live\n"
+    "  check   say which of these records are live, and for how long each is believed (its TTL)\n"
+    "  plan-change\n"
+    "          the steps of a change in the DNS with the time of each, by the TTLs as they are "
+    "now:\n"
+    "          shorten the TTL one old TTL ahead, change, wait, lengthen it again; --mx the hosts "
+    "that\n"
+    "          take mail, --spf who may send, --dkim new keys, --ip the address of our host\n"
     "  ls      the domains that have keys, and their selectors\n"
     "  rm      remove the keys that add has made; what is published stays\n\n"
+    "The name servers of the zone are asked themselves, so that no cache shows old records or the\n"
+    "rest of a TTL; where none of them can be had the resolver is asked, and it is said.\n\n"
     "A running server takes new keys up when it is told to read its configuration again:\n"
     "\"smtptool config reload\". Publish first: a signature that nobody can check helps nobody.\n\n"
     "options:\n"
-    "  --dns-zone FILE   check: ask this zone file, not the DNS\n"
+    "  --dns-zone FILE   check, plan-change: ask this zone file, not the DNS\n"
+    "  --at TIME         plan-change: when it is to happen: \"2026-12-01 03:00\" (local time), or\n"
+    "                    with \"Z\" or \"+01:00\" behind it; default: as soon as it can\n"
+    "  --resolver        check, plan-change: ask the resolver, not the zone's own servers\n"
     "  -C, --config F    whose keys: dkim/ in its state folder, and those that it names\n"
-    "  --json            check, ls: one JSON object a line\n\n"
+    "  --json            check, plan-change, ls: one JSON object a line\n\n"
     "exit, check: 0 all are live; 1 some are not; 2 the DNS could not say\n"
+    "      plan-change: 0; 1 the time is too soon for all to see it; 2 the DNS could not say\n"
     "      all: 64 usage; 66 no such zone file; 78 a mistake in the configuration or a key\n\n"
     "examples:\n"
     "  smtptool domain add example.com > example.com.records\n"
-    "  smtptool domain check example.com\n";
+    "  smtptool domain check example.com\n"
+    "  smtptool domain plan-change example.com --mx --at \"2026-12-01 03:00\"\n";
 
 enum {
-    DOMAIN_ARENA_BYTES_MAX = 16 << 20,
+    DOMAIN_ARENA_BYTES_MAX = CLI_LIVE_ARENA_BYTES,
     DOMAIN_RECORDS_MAX = CLI_DOMAIN_KEYS_MAX + 8,
     DOMAIN_RECORD_BYTES_MAX = 4096,
-    DOMAIN_TTL_QUICK_S = 3600, /* above it a change takes long to be seen */
+    DOMAIN_KEY_DAYS = 365, /* an older one is due for another */
 };
+static_assert((int)DOMAIN_RECORDS_MAX <= (int)CLI_LIVE_QUESTIONS_MAX, "all can be asked for");
+#define DAY_MS ((int64_t)24 * 3600 * 1000)
 
 /* A record that receivers look for. */
 struct wanted {
     const char *what;
     str name;
     enum dns_type type;
-    str text;   /* TXT: as it is to be published; MX: our host */
-    str begins; /* TXT: one that begins so is meant */
-    str holds;  /* …and must hold this; empty: whatever it says */
-    /* What was found. */
-    const char *state;
-    uint32_t ttl;
+    str text;           /* TXT: as it is to be published; MX: our host */
+    str begins;         /* TXT: one that begins so is meant */
+    str holds;          /* …and must hold this; empty: whatever it says */
+    const char *change; /* the option of plan-change that it belongs to */
+    int64_t made_ms;    /* DKIM: the key's file; 0: not known */
+    const char *state;  /* what was found */
 };
 
 struct domain_run {
     struct cli *cli;
-    const char *dns_zone;
+    struct cli_domain_change_options change;
     const struct config *config;
     struct arena *arena;
-    struct dns_resolver *resolver;
     str domain;
     struct cli_domain_key keys[CLI_DOMAIN_KEYS_MAX];
     size_t key_count;
     struct wanted wanted[DOMAIN_RECORDS_MAX];
+    struct cli_live_question questions[DOMAIN_RECORDS_MAX]; /* one for each */
     size_t count;
     err e;
 };
@@ -109,7 +128,9 @@ static void want_keys(struct domain_run *run)
                                   .name = name,
                                   .type = DNS_TXT,
                                   .text = k->record,
-                                  .holds = str_from(k->record, at + 1)});
+                                  .holds = str_from(k->record, at + 1),
+                                  .change = "dkim",
+                                  .made_ms = k->made_ms});
     }
 }
 
@@ -118,34 +139,35 @@ static void want_all(struct domain_run *run)
     str d = run->domain;
     struct arena *a = run->arena;
     want_keys(run);
-    want(run, (struct wanted){"SPF", d, DNS_TXT, spf_policy(run), S("v=spf1"), {0}, NULL, 0});
+    want(run, (struct wanted){.what = "SPF",
+                              .name = d,
+                              .type = DNS_TXT,
+                              .text = spf_policy(run),
+                              .begins = S("v=spf1"),
+                              .change = "spf"});
+    want(run, (struct wanted){.what = "DMARC",
+                              .name = arena_printf(a, "_dmarc.%.*s", STR_ARG(d)),
+                              .type = DNS_TXT,
+                              .text = arena_printf(
+                                  a, "v=DMARC1; p=none; rua=mailto:postmaster@%.*s", STR_ARG(d)),
+                              .begins = S("v=DMARC1")});
+    want(run, (struct wanted){.what = "MX",
+                              .name = d,
+                              .type = DNS_MX,
+                              .text = run->config->hostname,
+                              .change = "mx"});
     want(run, (struct wanted){
-                  "DMARC",
-                  arena_printf(a, "_dmarc.%.*s", STR_ARG(d)),
-                  DNS_TXT,
-                  arena_printf(a, "v=DMARC1; p=none; rua=mailto:postmaster@%.*s", STR_ARG(d)),
-                  S("v=DMARC1"),
-                  {0},
-                  NULL,
-                  0});
-    want(run, (struct wanted){"MX", d, DNS_MX, run->config->hostname, {0}, {0}, NULL, 0});
-    want(run,
-         (struct wanted){"MTA-STS",
-                         arena_printf(a, "_mta-sts.%.*s", STR_ARG(d)),
-                         DNS_TXT,
-                         arena_printf(a, "v=STSv1; id=%lld", (long long)(clock_real_ms() / 1000)),
-                         S("v=STSv1"),
-                         {0},
-                         NULL,
-                         0});
-    want(run, (struct wanted){"TLS-RPT",
-                              arena_printf(a, "_smtp._tls.%.*s", STR_ARG(d)),
-                              DNS_TXT,
-                              arena_printf(a, "v=TLSRPTv1; rua=mailto:postmaster@%.*s", STR_ARG(d)),
-                              S("v=TLSRPTv1"),
-                              {0},
-                              NULL,
-                              0});
+                  .what = "MTA-STS",
+                  .name = arena_printf(a, "_mta-sts.%.*s", STR_ARG(d)),
+                  .type = DNS_TXT,
+                  .text = arena_printf(a, "v=STSv1; id=%lld", (long long)(clock_real_ms() / 1000)),
+                  .begins = S("v=STSv1")});
+    want(run, (struct wanted){
+                  .what = "TLS-RPT",
+                  .name = arena_printf(a, "_smtp._tls.%.*s", STR_ARG(d)),
+                  .type = DNS_TXT,
+                  .text = arena_printf(a, "v=TLSRPTv1; rua=mailto:postmaster@%.*s", STR_ARG(d)),
+                  .begins = S("v=TLSRPTv1")});
 }
 
 /* ---- add ------------------------------------------------------------------------------------- */
@@ -222,85 +244,160 @@ static bool is_right(const struct wanted *w, const struct dns_record *r, struct 
     return w->holds.len == 0 || str_contains(without_blanks(r->text, arena), w->holds);
 }
 
-static void judge(struct wanted *w, const struct dns_answer *answer, struct arena *arena)
+static const char *judge_answer(const struct wanted *w, const struct dns_answer *answer,
+                                struct arena *arena)
 {
     bool known =
         answer->status == DNS_OK || answer->status == DNS_NODATA || answer->status == DNS_NXDOMAIN;
-    w->state = known ? "missing" : "unknown";
-    w->ttl = answer->ttl;
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct dns_record *r = &answer->records[i];
-        if (!is_meant(w, r))
+    const char *state = known ? "missing" : "unknown";
+    for (size_t i = 0; i < answer->count && strcmp(state, "live") != 0; i++)
+        if (is_meant(w, &answer->records[i]))
+            state = is_right(w, &answer->records[i], arena) ? "live" : "differs";
+    return state;
+}
+
+/* Of several servers those count that answer; when they do not agree, some of the world does not
+ * see it. */
+static void judge(struct wanted *w, const struct cli_live_question *q, struct arena *arena)
+{
+    w->state = "unknown";
+    for (size_t i = 0; i < q->said_count; i++) {
+        const char *one = judge_answer(w, &q->said[i].answer, arena);
+        if (strcmp(one, "unknown") == 0)
             continue;
-        w->state = is_right(w, r, arena) ? "live" : "differs";
-        if (strcmp(w->state, "live") == 0)
-            return;
+        bool agrees = strcmp(w->state, "unknown") == 0 || strcmp(w->state, one) == 0;
+        w->state = agrees ? one : "differs";
     }
 }
 
-static void check_fiber(void *arg)
+static bool is_slow(const struct cli_live_question *q)
 {
-    struct domain_run *run = arg;
-    struct dns_budget budget;
-    dns_budget_init(&budget, DNS_BUDGET_QUESTIONS, DNS_BUDGET_MS);
-    for (size_t i = 0; i < run->count && run->e == NULL; i++) {
-        struct wanted *w = &run->wanted[i];
-        struct dns_answer answer = {0};
-        run->e = dns_resolver_ask(run->resolver, &budget, w->name, w->type, run->arena, &answer,
-                                  budget.until);
-        if (run->e == NULL)
-            judge(w, &answer, run->arena);
-    }
+    return cli_live_ttl(q) > CLI_CHANGE_SLOW_TTL_S;
 }
 
-static void print_check(const struct domain_run *run, const struct wanted *w)
+static int64_t age_days(const struct wanted *w)
 {
-    bool live = strcmp(w->state, "live") == 0, there = live || strcmp(w->state, "differs") == 0;
+    return w->made_ms ? (clock_real_ms() - w->made_ms) / DAY_MS : 0;
+}
+
+static str slow_advice(struct domain_run *run, const struct wanted *w,
+                       const struct cli_live_question *q)
+{
+    char length[CLI_LENGTH_BYTES];
+    cli_when_length((int64_t)cli_live_ttl(q) * 1000, length);
+    if (str_eq(str_of(w->change), S("dkim")))
+        return arena_printf(run->arena,
+                            "a change takes %s to be seen: \"smtptool dkim rotate %.*s\" takes new "
+                            "names, and waits",
+                            length, STR_ARG(run->domain));
+    str plan = w->change ? arena_printf(run->arena, " (smtptool domain plan-change %.*s --%s)",
+                                        STR_ARG(run->domain), w->change)
+                         : S("");
+    return arena_printf(run->arena,
+                        "a change takes %s to be seen: before a planned one publish it with a TTL "
+                        "of %d, that long ahead%.*s",
+                        length, CLI_CHANGE_QUICK_TTL_S, STR_ARG(plan));
+}
+
+static void print_check_json(struct domain_run *run, const struct wanted *w,
+                             const struct cli_live_question *q)
+{
+    json_t *object = json_pack("{ss,so,ss,ss,sI,sb,sb,ss,so}", "record", w->what, "name",
+                               cli_json_str(w->name), "type", dns_record_type_name(w->type),
+                               "state", w->state, "ttl", (json_int_t)cli_live_ttl(q), "ttl_whole",
+                               (int)cli_live_ttl_whole(q), "slow", (int)is_slow(q), "asked",
+                               cli_live_source_name(q->source), "wanted", cli_json_str(w->text));
+    if (is_slow(q))
+        json_object_set_new(object, "advice", cli_json_str(slow_advice(run, w, q)));
+    if (w->made_ms)
+        json_object_set_new(object, "key_days", json_integer((json_int_t)age_days(w)));
+    cli_print_json(object);
+}
+
+static void print_check(struct domain_run *run, const struct wanted *w,
+                        const struct cli_live_question *q)
+{
+    bool live = strcmp(w->state, "live") == 0, old = age_days(w) > DOMAIN_KEY_DAYS;
     if (run->cli->json) {
-        cli_print_json(json_pack("{ss,so,ss,ss,sI,so}", "record", w->what, "name",
-                                 cli_json_str(w->name), "type", dns_record_type_name(w->type),
-                                 "state", w->state, "ttl", (json_int_t)(there ? w->ttl : 0),
-                                 "wanted", cli_json_str(w->text)));
+        print_check_json(run, w, q);
         return;
     }
     if (run->cli->quiet && live)
         return;
     printf("%-8s %-8s %.*s %s", w->state, w->what, STR_ARG(w->name), dns_record_type_name(w->type));
-    if (there)
-        printf("   TTL %u s%s", w->ttl,
-               w->ttl > DOMAIN_TTL_QUICK_S ? ": a change takes that long to be seen" : "");
+    if (cli_live_ttl(q) > 0)
+        printf("   TTL %u s%s", cli_live_ttl(q),
+               cli_live_ttl_whole(q) ? "" : " (or more: it is the resolver's)");
     putchar('\n');
     if (!live)
         printf("         publish: %.*s\n", STR_ARG(w->text));
+    if (is_slow(q))
+        printf("         %.*s\n", STR_ARG(slow_advice(run, w, q)));
+    if (old)
+        printf(
+            "         the key is %lld days old: \"smtptool dkim rotate %.*s\" puts another in its "
+            "place\n",
+            (long long)age_days(w), STR_ARG(run->domain));
+}
+
+static int ask_all(struct domain_run *run)
+{
+    for (size_t i = 0; i < run->count; i++) {
+        run->questions[i].name = run->wanted[i].name;
+        run->questions[i].type = run->wanted[i].type;
+    }
+    int code = cli_live_ask(run->cli, &run->change.live, run->arena, run->questions, run->count);
+    for (size_t i = 0; code == CLI_OK && i < run->count; i++)
+        judge(&run->wanted[i], &run->questions[i], run->arena);
+    return code;
+}
+
+static err tell_rotation(struct domain_run *run)
+{
+    struct account_rotation *r = ARENA_NEW(run->arena, struct account_rotation);
+    const char *folder =
+        arena_chars(run->arena, arena_printf(run->arena, "%.*s/dkim/%.*s",
+                                             STR_ARG(run->config->state), STR_ARG(run->domain)));
+    TRY(account_rotation_read(folder, run->arena, r));
+    if (r->phase != ACCOUNT_ROTATION_NONE && !run->cli->quiet)
+        fprintf(stderr,
+                "a rotation of its keys is under way: \"smtptool dkim rotate %.*s --status\"\n",
+                STR_ARG(run->domain));
+    return NULL;
 }
 
 static int run_check(void *arg, int argc, char **argv)
 {
     struct domain_run *run = arg;
     (void)argc;
-    int code = CLI_OK;
     err e = cli_domain_keys_read(run->config, run->domain, run->arena, run->keys, &run->key_count);
     if (e)
         return tell(e, argv[0]);
     want_all(run);
-    code = cli_ask_dns_open(run->cli, run->dns_zone, &run->resolver);
+    int code = ask_all(run);
     if (code != CLI_OK)
         return code;
-    cli_ask_dns_run("domain check", check_fiber, run);
-    dns_resolver_close(run->resolver);
-    if (run->e)
-        return tell(run->e, argv[0]);
+    e = tell_rotation(run);
+    if (e)
+        return tell(e, argv[0]);
     if (run->key_count == 0) {
         fprintf(stderr, "%s has no keys: \"smtptool domain add %s\"\n", argv[0], argv[0]);
         code = CLI_FINDINGS;
     }
     for (size_t i = 0; i < run->count; i++) {
         const char *state = run->wanted[i].state;
-        print_check(run, &run->wanted[i]);
+        print_check(run, &run->wanted[i], &run->questions[i]);
         if (strcmp(state, "live") != 0 && code != CLI_FINDINGS)
             code = strcmp(state, "unknown") == 0 ? CLI_UNKNOWN : CLI_FINDINGS;
     }
     return code;
+}
+
+static int run_plan_change(void *arg, int argc, char **argv)
+{
+    struct domain_run *run = arg;
+    (void)argc, (void)argv;
+    return cli_domain_change(run->cli, run->config, run->domain, &run->change, run->arena);
 }
 
 /* ---- ls, rm ---------------------------------------------------------------------------------- */
@@ -346,11 +443,12 @@ static int run_rm(void *arg, int argc, char **argv)
 /* ---- */
 
 const struct cli_verb cmd_domain_verbs[] = {
-    {"add",   run_add,   1, 1, "NAME"},
-    {"check", run_check, 1, 1, "NAME"},
-    {"ls",    run_ls,    0, 0, NULL  },
-    {"rm",    run_rm,    1, 1, "NAME"},
-    {NULL,    NULL,      0, 0, NULL  },
+    {"add",         run_add,         1, 1, "NAME"                                   },
+    {"check",       run_check,       1, 1, "NAME"                                   },
+    {"plan-change", run_plan_change, 1, 1, "NAME --mx|--spf|--dkim|--ip [--at TIME]"},
+    {"ls",          run_ls,          0, 0, NULL                                     },
+    {"rm",          run_rm,          1, 1, "NAME"                                   },
+    {NULL,          NULL,            0, 0, NULL                                     },
 };
 
 static int run_verb(struct domain_run *run, int argc, char **argv)
@@ -379,7 +477,13 @@ int cmd_domain(struct cli *cli, int argc, char **argv)
     run = ARENA_NEW(arena, struct domain_run);
     *run = (struct domain_run){.cli = cli, .arena = arena};
     const struct cli_option options[] = {
-        {.name = "dns-zone", .value = &run->dns_zone},
+        {.name = "dns-zone", .value = &run->change.live.zone_file       },
+        {.name = "resolver", .flag = &run->change.live.resolver         },
+        {.name = "mx",       .flag = &run->change.kinds[CLI_CHANGE_MX]  },
+        {.name = "spf",      .flag = &run->change.kinds[CLI_CHANGE_SPF] },
+        {.name = "dkim",     .flag = &run->change.kinds[CLI_CHANGE_DKIM]},
+        {.name = "ip",       .flag = &run->change.kinds[CLI_CHANGE_IP]  },
+        {.name = "at",       .value = &run->change.at                   },
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);

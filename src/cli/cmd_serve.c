@@ -1,5 +1,6 @@
 #include "account/keeper_process.h"
 #include "account/keeper_remote.h"
+#include "account/rotation_watch.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "cli/commands.h"
@@ -9,8 +10,11 @@
 #include "dns/zone.h"
 #include "message/charset.h"
 #include "runtime/confine.h"
+#include "runtime/fiber.h"
 #include "runtime/thread.h"
+#include <errno.h>
 #include <libgen.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,6 +24,12 @@
 enum {
     SERVE_GRACE_MS = 30 * 1000,
     SERVE_PATHS_MAX = 64,
+    SERVE_RELOAD_MS_MAX =
+        2 * KEEPER_PROCESS_ANSWER_MS_MAX, /* one under way, and the one asked for */
+    SERVE_RELOAD_LOOK_MS = 20,
+    SERVE_OVERDUE_S = 24 * 3600,
+    SERVE_TOLD_BYTES_MAX = 256 << 10,
+    SERVE_WHY_BYTES = 512,
 };
 
 const char cmd_serve_help[] =
@@ -44,6 +54,15 @@ const char cmd_serve_help[] =
     "  smtptool serve\n"
     "  smtptool serve -C /etc/smtptool/smtptool.yaml\n";
 
+/* Reloads are done by the main thread; whoever asks for one waits until its number is done. */
+struct reloads {
+    pthread_mutex_t lock;
+    uint64_t begun, done;
+    bool good; /* the last one that was done; else: */
+    char why[SERVE_WHY_BYTES];
+    struct buf told; /* the mistakes in the file, a line each */
+};
+
 /* The main process, from the moment there are two. */
 struct serving {
     struct cli *cli;
@@ -55,6 +74,7 @@ struct serving {
     int *fds; /* listening, workers for each listener; -1: taken over, or not needed */
     size_t fd_count, workers;
     struct service *service;
+    struct reloads reloads;
 };
 
 /* As many descriptors as the system lets us have: one for each connection. */
@@ -197,88 +217,111 @@ static err reload(struct serving *s, const struct config *fresh)
     return NULL;
 }
 
-/* NULL: the file has mistakes. They go through the log, for stderr itself may be blocked. */
-static struct config *load_fresh(struct serving *s)
+/* NULL: the file has mistakes; they are in the buf. */
+static struct config *load_fresh(struct serving *s, struct buf *mistakes)
 {
     struct config_errors errors;
     struct config *config = NULL;
-    CLEANUP(buf_release) struct buf text;
-    buf_init(&text, 1 << 20);
     config_errors_init(&errors);
     err e = config_load(s->cli->config_path, &config, &errors);
-    if (e && config_errors_print(&errors, &text) == NULL)
-        for (str rest = buf_str(&text), line; rest.len > 0;) {
-            str_split(rest, '\n', &line, &rest);
-            log_error("%.*s", STR_ARG(line));
-        }
+    if (e) {
+        err cut = config_errors_print(&errors, mistakes);
+        (void)cut; /* it is full: the first mistakes are in it */
+    }
     config_errors_release(&errors);
     return e ? NULL : config;
 }
 
+/* Through the log, for stderr itself may be blocked. */
+static void log_mistakes(str mistakes)
+{
+    for (str line; mistakes.len > 0;) {
+        str_split(mistakes, '\n', &line, &mistakes);
+        log_error("%.*s", STR_ARG(line));
+    }
+    log_error("the configuration was not reloaded: the old one stays in force");
+}
+
+/* Of a reload that came to nothing: the log has it already. The first mistake stands for all: an
+ * event is no place for a list. */
+static void refuse(struct serving *s, err e, str mistakes, char why[SERVE_WHY_BYTES])
+{
+    str first, rest;
+    str_split(mistakes, '\n', &first, &rest);
+    if (e)
+        err_describe(e, why, SERVE_WHY_BYTES);
+    else
+        snprintf(why, SERVE_WHY_BYTES,
+                 "the configuration has mistakes: the old one stays in force");
+    service_config_refused(s->service, e || first.len == 0 ? str_of(why) : first);
+}
+
+static void end_reload(struct reloads *r, bool good, const char *why, struct buf *mistakes)
+{
+    pthread_mutex_lock(&r->lock);
+    r->done = r->begun;
+    r->good = good;
+    snprintf(r->why, sizeof r->why, "%s", why);
+    buf_release(&r->told);
+    r->told = *mistakes;
+    pthread_mutex_unlock(&r->lock);
+}
+
 static void reload_from_signal(struct serving *s)
 {
-    char why[400] = "the file has mistakes: the log tells each";
-    const struct config *fresh = load_fresh(s);
+    char why[SERVE_WHY_BYTES] = "";
+    struct buf mistakes;
+    buf_init(&mistakes, SERVE_TOLD_BYTES_MAX);
+    pthread_mutex_lock(&s->reloads.lock);
+    s->reloads.begun++;
+    pthread_mutex_unlock(&s->reloads.lock);
+    const struct config *fresh = load_fresh(s, &mistakes);
     err e = fresh ? reload(s, fresh) : NULL;
     if (fresh == NULL)
-        log_error("the configuration was not reloaded: the old one stays in force");
+        log_mistakes(buf_str(&mistakes));
     else if (e)
         log_err(e, "the configuration was not reloaded");
     else
         log_info("configuration reloaded");
-    if (e)
-        err_describe(e, why, sizeof why);
     if (fresh == NULL || e)
-        service_config_refused(s->service, str_of(why));
+        refuse(s, e, buf_str(&mistakes), why);
+    end_reload(&s->reloads, fresh && e == NULL, why, &mistakes);
     config_close(fresh);
     err_forget();
 }
 
-struct check_job { /* the operator's reload: first see whether the file is good */
-    str path;
-    struct buf told;
-    bool good;
-};
-
-static void check_config(void *job)
+static uint64_t count_reloads(struct reloads *r, bool done)
 {
-    struct check_job *j = job;
-    struct config_errors errors;
-    struct config *config = NULL;
-    config_errors_init(&errors);
-    err e = config_load(j->path, &config, &errors);
-    j->good = e == NULL;
-    if (e) {
-        err cut = config_errors_print(&errors, &j->told);
-        (void)cut; /* told is full: the first mistakes are in it */
-    }
-    config_errors_release(&errors);
-    config_close(config);
+    pthread_mutex_lock(&r->lock);
+    uint64_t count = done ? r->done : r->begun;
+    pthread_mutex_unlock(&r->lock);
+    return count;
 }
 
-static void free_check(void *job)
+static err outcome_of_reload(struct reloads *r, struct buf *ret_told)
 {
-    struct check_job *j = job;
-    buf_release(&j->told);
-    mem_free(j);
+    pthread_mutex_lock(&r->lock);
+    err e = buf_add(ret_told, buf_str(&r->told));
+    if (!r->good)
+        e = err_new(ERR_CONFIG, "%s", r->why);
+    pthread_mutex_unlock(&r->lock);
+    return e;
 }
 
+/* On a fiber. The files are read by a reload that begins after the question. */
 static err admin_reload(void *arg, struct buf *ret_told)
 {
     struct serving *s = arg;
-    struct check_job *j = MEM_NEW(struct check_job);
-    j->path = s->cli->config_path;
-    buf_init(&j->told, 256 * 1024);
-    TRY(job_run(check_config, j, free_check, deadline_after(SERVE_GRACE_MS)));
-    err e = NULL;
-    if (j->good)
-        kill(getpid(), SIGHUP);
-    else
-        e = buf_add(ret_told, buf_str(&j->told));
-    if (e == NULL && !j->good)
-        e = err_new(ERR_CONFIG, "the configuration has errors: the old one stays in force");
-    free_check(j);
-    return e;
+    uint64_t mine = count_reloads(&s->reloads, false) + 1;
+    deadline until = deadline_after(SERVE_RELOAD_MS_MAX);
+    kill(getpid(), SIGHUP);
+    while (count_reloads(&s->reloads, true) < mine) {
+        if (deadline_passed(until))
+            return err_new(ERR_TIMEOUT, "the reload is not done after %d s",
+                           SERVE_RELOAD_MS_MAX / 1000);
+        TRY(fiber_sleep(deadline_after(SERVE_RELOAD_LOOK_MS)));
+    }
+    return outcome_of_reload(&s->reloads, ret_told);
 }
 
 static void admin_stop(void *arg)
@@ -287,13 +330,45 @@ static void admin_stop(void *arg)
     kill(getpid(), SIGTERM);
 }
 
+static void tell_one_overdue(void *arg, str why)
+{
+    struct serving *s = arg;
+    log_warn("%.*s", STR_ARG(why));
+    service_rotation_late(s->service, why);
+}
+
+/* Changes of keys that nobody goes on with. They lie where only the keeper may look. */
+static void tell_overdue(struct serving *s)
+{
+    char why[KEEPER_PROCESS_WHY_BYTES_MAX] = "";
+    err e = NULL;
+    if (s->one_process)
+        e = account_rotation_watch(s->config->state, clock_real_ms(), tell_one_overdue, s);
+    for (size_t i = 0; !s->one_process && e == NULL && i < ACCOUNT_ROTATION_WATCH_MAX; i++) {
+        e = keeper_process_overdue(&s->process, i, why);
+        if (e == NULL && why[0] == '\0')
+            break;
+        if (e == NULL)
+            tell_one_overdue(s, str_of(why));
+    }
+    if (e)
+        log_err(e, "it could not be seen whether a change of keys is overdue");
+    err_forget();
+}
+
 static void obey_signals(struct serving *s, const sigset_t *signals)
 {
-    int number;
-    while (sigwait(signals, &number) == 0) {
-        if (number != SIGHUP)
+    const struct timespec day = {.tv_sec = SERVE_OVERDUE_S};
+    for (;;) {
+        tell_overdue(s); /* at the start, after a reload, and every day */
+        int number;
+        do
+            number = sigtimedwait(signals, NULL, &day);
+        while (number < 0 && errno == EINTR);
+        if (number > 0 && number != SIGHUP)
             break;
-        reload_from_signal(s);
+        if (number == SIGHUP)
+            reload_from_signal(s);
     }
     log_info("stopping");
 }
@@ -351,11 +426,12 @@ static int run_main(struct serving *s, const char *zone, const sigset_t *signals
     return status;
 }
 
-static void warn_unsigned(void *arg, str domain)
+static void warn_unsigned(void *arg, str domain, bool seals)
 {
     (void)arg;
-    log_warn("mail from %.*s leaves unsigned, for it has no key: \"smtptool domain add\" makes one",
-             STR_ARG(domain));
+    log_warn("%s %.*s%s, for it has no key: \"smtptool domain add\" makes one",
+             seals ? "nothing is sealed by" : "mail from", STR_ARG(domain),
+             seals ? "" : " leaves unsigned");
 }
 
 static int serve(struct serving *s, const char *zone)
@@ -408,6 +484,7 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
     const struct cli_command self = {"serve", cmd_serve, "run the server", cmd_serve_help};
     int status = CLI_USAGE;
     s->cli = cli;
+    pthread_mutex_init(&s->reloads.lock, NULL);
     int first = cli_parse(cli, &self, options, ARRAY_LEN(options), argc, argv, &status);
     if (first >= 0 && first < argc) {
         cli_fail("serve takes no operands: \"%s\"", argv[first]);
@@ -416,6 +493,8 @@ int cmd_serve(struct cli *cli, int argc, char **argv)
         message_charset_confine(true); /* libc's converters would be loaded inside the sandbox */
         status = serve_with(s, zone);
     }
+    buf_release(&s->reloads.told);
+    pthread_mutex_destroy(&s->reloads.lock);
     mem_free(s);
     return status;
 }

@@ -1,9 +1,8 @@
 /* cli/cmd_verify.c -- smtptool verify: what a receiver finds out about a message, and why */
-#include "cli/ask_dns.h"
 #include "cli/commands.h"
+#include "cli/dkim_input.h"
 #include "mailauth/dmarc_domain.h"
 #include "mailauth/judge.h"
-#include "message/crlf.h"
 
 const char cmd_verify_help[] =
     "usage: smtptool verify [--ip ADDRESS] [--helo NAME] [--from SENDER] MESSAGE\n\n"
@@ -31,23 +30,17 @@ const char cmd_verify_help[] =
     "  smtptool verify --dns-zone planned.zone --json mail.eml\n";
 
 enum {
-    VERIFY_MESSAGE_BYTES_MAX = 256 << 20,
-    VERIFY_ARENA_BYTES_MAX = MAILAUTH_JUDGE_BYTES_MAX + (8 << 20),
     VERIFY_SEALERS_MAX = 16,
     VERIFY_ADVICE_MAX = 8,
 };
 
 struct verify_run {
-    struct cli *cli;
-    const char *ip, *helo, *from, *receiver, *time, *dns_zone;
+    struct cli_dkim_input *in;
+    const char *ip, *helo, *from, *receiver;
     str sealers[VERIFY_SEALERS_MAX];
     size_t sealer_count;
     bool wrong_sealer, failed;
 
-    struct arena *arena;
-    struct buf message;
-    str header, body; /* views into it */
-    int64_t now_ms;
     struct address address;
     struct dns_resolver *resolver;
     struct mailauth_story stories[4]; /* in the order of the judging */
@@ -64,7 +57,7 @@ static void add_sealer(void *arg, const char *value)
     struct verify_run *run = arg;
     err e = run->sealer_count == VERIFY_SEALERS_MAX
                 ? err_new(ERR_LIMIT, "more than %d of them", VERIFY_SEALERS_MAX)
-                : mailauth_dmarc_domain_read(str_of(value), run->arena,
+                : mailauth_dmarc_domain_read(str_of(value), run->in->arena,
                                              &run->sealers[run->sealer_count]);
     if (e)
         cli_fail_err(e, "--sealer %s", value);
@@ -74,37 +67,13 @@ static void add_sealer(void *arg, const char *value)
 
 static bool take_options(struct verify_run *run)
 {
-    uint64_t seconds = 0;
     if (run->wrong_sealer)
         return false;
     if (run->ip && address_parse_ip(str_of(run->ip), &run->address)) {
         cli_fail("--ip: \"%s\" is not an IP address", run->ip);
         return false;
     }
-    if (run->time && !str_to_u64(str_of(run->time), INT32_MAX * 100ULL, &seconds)) {
-        cli_fail("--time: \"%s\" is not a number of seconds since 1970", run->time);
-        return false;
-    }
-    run->now_ms = run->time ? (int64_t)seconds * 1000 : clock_real_ms();
     return true;
-}
-
-static err read_message(struct verify_run *run, const char *path)
-{
-    CLEANUP(buf_release) struct buf file;
-    struct message_crlf crlf = {0};
-    struct message_field field;
-    buf_init(&file, VERIFY_MESSAGE_BYTES_MAX);
-    TRY(cli_read_file(path, &file));
-    TRY(message_crlf_add(&crlf, buf_str(&file), &run->message));
-    TRY(message_crlf_end(&crlf, &run->message));
-    str message = buf_str(&run->message), rest = message;
-    while (message_header_next(&rest, &field))
-        continue;
-    run->header = str_slice(message, 0, message.len - rest.len);
-    message_header_end(&rest);
-    run->body = rest;
-    return NULL;
 }
 
 /* "<bob@example.com>" is as good as without. */
@@ -120,8 +89,8 @@ static err write_field(struct verify_run *run)
 {
     CLEANUP(buf_release) struct buf field;
     buf_init(&field, MAILAUTH_JUDGE_FIELD_BYTES_MAX);
-    TRY(mailauth_judge_write(&run->out, run->out.peer.receiver, false, run->arena, &field));
-    run->field = arena_str(run->arena, buf_str(&field));
+    TRY(mailauth_judge_write(&run->out, run->out.peer.receiver, false, run->in->arena, &field));
+    run->field = arena_str(run->in->arena, buf_str(&field));
     return NULL;
 }
 
@@ -130,7 +99,8 @@ static err judge(struct verify_run *run)
     struct dns_budget budget;
     struct mailauth_judge *judge;
     dns_budget_init(&budget, DNS_BUDGET_QUESTIONS, DNS_BUDGET_MS);
-    struct mailauth_ask ask = {run->arena, run->resolver, &budget, budget.until, run->now_ms};
+    struct mailauth_ask ask = {run->in->arena, run->resolver, &budget, budget.until,
+                               run->in->now_s * 1000};
     struct mailauth_judge_peer peer = {
         .ip = run->ip ? &run->address : NULL,
         .helo = str_of(run->helo),
@@ -141,8 +111,8 @@ static err judge(struct verify_run *run)
     };
     struct mailauth_judge_stories stories = {&run->stories[0], &run->stories[1], &run->stories[2],
                                              &run->stories[3]};
-    TRY(mailauth_judge_open(run->header, run->arena, &judge));
-    mailauth_judge_add(judge, run->body);
+    TRY(mailauth_judge_open(run->in->header, run->in->arena, &judge));
+    mailauth_judge_add(judge, run->in->body);
     TRY(mailauth_judge_finish(judge, &ask, &peer, &stories, &run->out));
     return write_field(run);
 }
@@ -173,20 +143,20 @@ static void advise_spf(struct verify_run *run)
         advise(run, S("tell the client's address (--ip), so that SPF can be checked"));
         return;
     }
-    bool near = mailauth_dmarc_domain_read(spf->domain, run->arena, &domain) == NULL &&
+    bool near = mailauth_dmarc_domain_read(spf->domain, run->in->arena, &domain) == NULL &&
                 mailauth_dmarc_domain_is_below(domain, dmarc->organizational);
     if (!near || spf->result == MAILAUTH_PASS)
-        advise(run, arena_printf(run->arena,
+        advise(run, arena_printf(run->in->arena,
                                  "SPF was asked for %.*s: only with a MAIL FROM in %.*s can it "
                                  "speak for that",
                                  STR_ARG(spf->domain), STR_ARG(dmarc->author)));
     else if (spf->result == MAILAUTH_FAIL || spf->result == MAILAUTH_SOFTFAIL)
-        advise(run, arena_printf(run->arena,
+        advise(run, arena_printf(run->in->arena,
                                  "if this client does send for %.*s, add its address (ip4:, ip6:) "
                                  "to the SPF policy",
                                  STR_ARG(spf->domain)));
     else if (spf->result == MAILAUTH_PERMERROR)
-        advise(run, arena_printf(run->arena, "mend the SPF policy: smtptool spf tree %.*s",
+        advise(run, arena_printf(run->in->arena, "mend the SPF policy: smtptool spf tree %.*s",
                                  STR_ARG(spf->domain)));
 }
 
@@ -196,12 +166,12 @@ static void advise_dkim(struct verify_run *run)
     str author = run->out.dmarc.author;
     bool passed = mailauth_judge_dkim(&run->out) == MAILAUTH_PASS;
     if (dkim->count == 0 || passed)
-        advise(run,
-               arena_printf(run->arena, "sign it with a key of %.*s (d=%.*s)%s", STR_ARG(author),
-                            STR_ARG(author), passed ? ", and all of the body" : ""));
+        advise(run, arena_printf(run->in->arena, "sign it with a key of %.*s (d=%.*s)%s",
+                                 STR_ARG(author), STR_ARG(author),
+                                 passed ? ", and all of the body" : ""));
     for (size_t i = 0; i < dkim->count && !passed; i++) {
         const struct mailauth_dkim_result *r = &dkim->results[i];
-        advise(run, arena_printf(run->arena, "mend the signature of %.*s: %.*s",
+        advise(run, arena_printf(run->in->arena, "mend the signature of %.*s: %.*s",
                                  STR_ARG(r->signature->domain), STR_ARG(r->reason)));
     }
 }
@@ -214,7 +184,7 @@ static void advise_all(struct verify_run *run)
     if (dmarc->result == MAILAUTH_PERMERROR)
         advise(run, S("write exactly one From field, with addresses of one domain"));
     if (dmarc->result == MAILAUTH_NONE && dmarc->author.len > 0)
-        advise(run, arena_printf(run->arena,
+        advise(run, arena_printf(run->in->arena,
                                  "publish a policy: _dmarc.%.*s TXT \"v=DMARC1; p=none; "
                                  "rua=mailto:...\"",
                                  STR_ARG(dmarc->author)));
@@ -258,21 +228,16 @@ static void print_verdict(const struct verify_run *run)
 
 static void print_part(const struct verify_run *run, size_t part)
 {
-    const struct mailauth_story *story = &run->stories[part];
     printf("%s: %.*s\n", parts[part], STR_ARG(part_result(run, part)));
-    for (size_t i = 0; i < story->count; i++) {
-        printf("%*s", (int)(2 * story->steps[i].depth + 2), "");
-        cli_print_clean(stdout, story->steps[i].text);
-        putchar('\n');
-    }
+    cli_dkim_input_print_story(&run->stories[part], 1);
 }
 
 static void print_all(const struct verify_run *run)
 {
-    for (size_t part = 0; part < ARRAY_LEN(parts) && !run->cli->quiet; part++)
+    for (size_t part = 0; part < ARRAY_LEN(parts) && !run->in->cli->quiet; part++)
         print_part(run, part);
     print_verdict(run);
-    if (run->cli->quiet)
+    if (run->in->cli->quiet)
         return;
     for (size_t i = 0; i < run->advice_count; i++) {
         fputs("-> ", stdout);
@@ -283,15 +248,6 @@ static void print_all(const struct verify_run *run)
     for (size_t i = 0; i < run->field.len; i++)
         if (run->field.ptr[i] != '\r')
             putchar(run->field.ptr[i]);
-}
-
-static json_t *story_json(const struct mailauth_story *story)
-{
-    json_t *steps = json_array();
-    for (size_t i = 0; i < story->count; i++)
-        json_array_append_new(steps, json_pack("{si,so}", "depth", (int)story->steps[i].depth,
-                                               "text", cli_json_str(story->steps[i].text)));
-    return steps;
 }
 
 static json_t *dkim_json(const struct mailauth_dkim_verdict *dkim)
@@ -332,7 +288,7 @@ static void print_json(const struct verify_run *run)
         json_array_append_new(advice, cli_json_str(run->advice[i]));
     static const char *const names[] = {"spf", "dkim", "arc", "dmarc"};
     for (size_t part = 0; part < ARRAY_LEN(names); part++)
-        json_object_set_new(story, names[part], story_json(&run->stories[part]));
+        json_object_set_new(story, names[part], cli_dkim_input_story_json(&run->stories[part]));
     json_t *spf = json_pack("{so,so,so,so}", "result", cli_json_str(part_result(run, 0)), "domain",
                             cli_json_str(j->spf.domain), "mechanism",
                             cli_json_str(j->spf.mechanism), "reason", cli_json_str(j->spf.reason));
@@ -357,20 +313,15 @@ static int verify(struct verify_run *run, const char *path)
 {
     if (!take_options(run))
         return CLI_USAGE;
-    err e = read_message(run, path);
-    if (e) {
-        cli_fail_err(e, "%s", path);
-        return cli_exit_of(e);
-    }
-    int code = cli_ask_dns_open(run->cli, run->dns_zone, &run->resolver);
+    int code = cli_dkim_input_read(run->in, path);
+    if (code == CLI_OK)
+        code = cli_dkim_input_ask(run->in, judge_fiber, run, &run->resolver);
     if (code != CLI_OK)
         return code;
-    cli_ask_dns_run("verify", judge_fiber, run);
-    dns_resolver_close(run->resolver);
     if (run->failed)
         return CLI_DATA;
     advise_all(run);
-    if (run->cli->json)
+    if (run->in->cli->json)
         print_json(run);
     else
         print_all(run);
@@ -381,23 +332,22 @@ static int verify(struct verify_run *run, const char *path)
 
 int cmd_verify(struct cli *cli, int argc, char **argv)
 {
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(VERIFY_ARENA_BYTES_MAX);
-    struct verify_run *run = ARENA_NEW(arena, struct verify_run);
+    struct cli_dkim_input in;
+    cli_dkim_input_open(&in, cli);
+    struct verify_run *run = ARENA_NEW(in.arena, struct verify_run);
     const struct cli_option options[] = {
         {.name = "ip",       .value = &run->ip      },
         {.name = "helo",     .value = &run->helo    },
         {.name = "from",     .value = &run->from    },
         {.name = "receiver", .value = &run->receiver},
         {.name = "sealer",   .each = add_sealer,      .arg = run},
-        {.name = "time",                  .value = &run->time                           },
-        {.name = "dns-zone",                  .value = &run->dns_zone},
+        {.name = "time",                  .value = &in.time                           },
+        {.name = "dns-zone",                  .value = &in.dns_zone},
     };
     int code;
-    run->cli = cli;
-    run->arena = arena;
-    buf_init(&run->message, VERIFY_MESSAGE_BYTES_MAX);
+    run->in = &in;
     for (size_t i = 0; i < ARRAY_LEN(run->stories); i++)
-        mailauth_story_init(&run->stories[i], arena);
+        mailauth_story_init(&run->stories[i], in.arena);
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);
     if (first >= 0 && argc - first != 1) {
         cli_fail("verify needs one message; see \"smtptool verify --help\"");
@@ -405,6 +355,6 @@ int cmd_verify(struct cli *cli, int argc, char **argv)
     } else if (first >= 0) {
         code = verify(run, argv[first]);
     }
-    buf_release(&run->message);
+    cli_dkim_input_close(&in);
     return code;
 }

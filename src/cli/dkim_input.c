@@ -136,20 +136,20 @@ int cli_dkim_input_ask(struct cli_dkim_input *in, void (*entry)(void *arg), void
     return CLI_OK;
 }
 
-void cli_dkim_input_print_story(const struct cli_dkim_input *in)
+void cli_dkim_input_print_story(const struct mailauth_story *story, unsigned depth)
 {
-    for (size_t i = 0; i < in->story.count && !in->cli->quiet; i++) {
-        printf("%*s", (int)(2 * in->story.steps[i].depth), "");
-        cli_print_clean(stdout, in->story.steps[i].text);
+    for (size_t i = 0; i < story->count; i++) {
+        printf("%*s", (int)(2 * (depth + story->steps[i].depth)), "");
+        cli_print_clean(stdout, story->steps[i].text);
         putchar('\n');
     }
 }
 
-json_t *cli_dkim_input_story_json(const struct cli_dkim_input *in)
+json_t *cli_dkim_input_story_json(const struct mailauth_story *story)
 {
-    json_t *story = json_array();
-    for (size_t i = 0; i < in->story.count; i++)
-        json_array_append_new(story, json_pack("{si,so}", "depth", (int)in->story.steps[i].depth,
-                                               "text", cli_json_str(in->story.steps[i].text)));
-    return story;
+    json_t *steps = json_array();
+    for (size_t i = 0; i < story->count; i++)
+        json_array_append_new(steps, json_pack("{si,so}", "depth", (int)story->steps[i].depth,
+                                               "text", cli_json_str(story->steps[i].text)));
+    return steps;
 }

@@ -1,4 +1,5 @@
-/* cli/dkim_input.h -- what the commands dkim and arc share: a message from a file, keys, a time
+/* cli/dkim_input.h -- what the commands dkim, arc and verify share: a message from a file, a time,
+ * keys, and telling how it came to a result
  *
  * A message is read whole and its line ends are made CRLF, as on the wire: what is signed is what
  * will be sent.
@@ -8,11 +9,12 @@
 #include "mailauth/ask.h"
 #include "mailauth/canon_hash.h"
 #include "mailauth/dkim_private.h"
+#include "mailauth/judge.h"
 
 enum {
     CLI_DKIM_INPUT_KEYS_MAX = 8,
     CLI_DKIM_INPUT_MESSAGE_BYTES_MAX = 256 << 20,
-    CLI_DKIM_INPUT_ARENA_BYTES_MAX = 64 << 20,
+    CLI_DKIM_INPUT_ARENA_BYTES_MAX = MAILAUTH_JUDGE_BYTES_MAX + (8 << 20),
 };
 
 struct cli_dkim_key {
@@ -51,5 +53,5 @@ int cli_dkim_input_key(struct cli_dkim_input *, const char *reference,
 int cli_dkim_input_ask(struct cli_dkim_input *, void (*entry)(void *arg), void *arg,
                        struct dns_resolver **ret_resolver);
 
-void cli_dkim_input_print_story(const struct cli_dkim_input *);
-json_t *cli_dkim_input_story_json(const struct cli_dkim_input *);
+void cli_dkim_input_print_story(const struct mailauth_story *, unsigned depth); /* of the first */
+json_t *cli_dkim_input_story_json(const struct mailauth_story *);

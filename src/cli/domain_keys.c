@@ -1,5 +1,6 @@
 #include "cli/domain_keys.h"
 #include "account/command.h"
+#include "account/rotation_files.h"
 #include "account/secret.h"
 #include "dns/name.h"
 #include "mailauth/dkim_private.h"
@@ -121,8 +122,10 @@ static err add_key(struct reading *r, str selector, str reference)
     if (e == NULL)
         e = mailauth_dkim_private_record(private, &record);
     if (e == NULL)
-        r->keys[r->count++] = (struct cli_domain_key){arena_str(r->arena, selector),
-                                                      arena_str(r->arena, buf_str(&record))};
+        r->keys[r->count++] = (struct cli_domain_key){
+            .selector = arena_str(r->arena, selector),
+            .record = arena_str(r->arena, buf_str(&record)),
+        };
     account_secret_wipe(&pem);
     buf_release(&record);
     return e ? err_wrap(e, "the key %.*s", STR_ARG(selector)) : NULL;
@@ -137,7 +140,12 @@ static err read_file(void *arg, str name)
     for (size_t i = 0; i < r->count; i++)
         if (str_eq_nocase(r->keys[i].selector, selector)) /* the configuration's goes first */
             return NULL;
-    return add_key(r, selector, arena_printf(r->arena, "file:%s/%.*s", r->folder, STR_ARG(name)));
+    struct file_facts facts;
+    str path = arena_printf(r->arena, "%s/%.*s", r->folder, STR_ARG(name));
+    TRY(file_look(arena_chars(r->arena, path), &facts));
+    TRY(add_key(r, selector, arena_printf(r->arena, "file:%.*s", STR_ARG(path))));
+    r->keys[r->count - 1].made_ms = facts.changed_ms;
+    return NULL;
 }
 
 err cli_domain_keys_read(const struct config *c, str domain, struct arena *arena,
@@ -197,19 +205,31 @@ static err count_key(void *arg, str name)
     return NULL;
 }
 
-void cli_domain_keys_warn(const struct config *c, void (*warn)(void *arg, str domain), void *arg)
+/* What cannot be looked at is not said to be missing. */
+static bool has_no_key(const struct config *c, str domain)
 {
     CLEANUP(buf_release) struct buf folder;
+    size_t count = 0;
     buf_init(&folder, PATH_BYTES_MAX);
-    for (size_t i = 0; i < c->domain_count; i++) {
-        size_t count = c->domains[i].dkim_count;
-        err e = domain_path(c, c->domains[i].name, &folder);
-        if (e == NULL)
-            e = walk(buf_chars(&folder), count_key, &count);
-        if (e == NULL && count == 0) /* what cannot be looked at is not said to be missing */
-            warn(arg, c->domains[i].name);
-        err_forget();
-    }
+    for (size_t i = 0; i < c->domain_count; i++)
+        if (str_eq(c->domains[i].name, domain))
+            count = c->domains[i].dkim_count;
+    err e = domain_path(c, domain, &folder);
+    if (e == NULL)
+        e = walk(buf_chars(&folder), count_key, &count);
+    bool none = e == NULL && count == 0;
+    err_forget();
+    return none;
+}
+
+void cli_domain_keys_warn(const struct config *c, void (*warn)(void *arg, str domain, bool seals),
+                          void *arg)
+{
+    for (size_t i = 0; i < c->domain_count; i++)
+        if (has_no_key(c, c->domains[i].name))
+            warn(arg, c->domains[i].name, false);
+    if (c->mailauth.seal.len > 0 && has_no_key(c, c->mailauth.seal))
+        warn(arg, c->mailauth.seal, true);
 }
 
 /* ---- removing -------------------------------------------------------------------------------- */
@@ -219,12 +239,13 @@ struct removing {
     size_t count;
 };
 
+/* Those of a rotation, too. */
 static err remove_key(void *arg, str name)
 {
     struct removing *r = arg;
     CLEANUP(buf_release) struct buf path;
     buf_init(&path, PATH_BYTES_MAX);
-    if (!is_key(name))
+    if (!account_rotation_files_ours(name))
         return NULL;
     TRY(buf_addf(&path, "%s/%.*s", r->folder, STR_ARG(name)));
     if (unlink(buf_chars(&path)) != 0)

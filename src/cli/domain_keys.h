@@ -10,7 +10,8 @@ enum { CLI_DOMAIN_KEYS_MAX = 16 };
 
 struct cli_domain_key {
     str selector;
-    str record; /* what is published: "v=DKIM1; k=rsa; p=…" */
+    str record;      /* what is published: "v=DKIM1; k=rsa; p=…" */
+    int64_t made_ms; /* when its file in the folder was written; 0: it is the configuration's */
 };
 
 /* Two new keys, whose selectors are made of the date. ERR_CONFIG: it has keys there already. */
@@ -24,5 +25,6 @@ must_use err cli_domain_keys_walk(const struct config *, void (*take)(void *arg,
                                   void *arg);
 /* The files, not what the configuration names. ERR_CONFIG: there are none. */
 must_use err cli_domain_keys_remove(const struct config *, str domain);
-/* For each configured domain without any key, a warning in the log. */
-void cli_domain_keys_warn(const struct config *, void (*warn)(void *arg, str domain), void *arg);
+/* Each configured domain without any key, and the one that should seal (mailauth.seal). */
+void cli_domain_keys_warn(const struct config *, void (*warn)(void *arg, str domain, bool seals),
+                          void *arg);

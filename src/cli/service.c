@@ -213,6 +213,7 @@ static void join_workers(struct service *s)
 static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
+    s->crew = outbound_crew_open();
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -257,6 +258,7 @@ static void release(struct service *s)
     config_close(s->config);
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
+    outbound_crew_close(s->crew);
     mem_free(s);
 }
 
@@ -350,6 +352,12 @@ static void tell_unchanged(const struct config *before, const struct config *now
 void service_config_refused(struct service *s, str reason)
 {
     struct event e = {.kind = EVENT_CONFIG_REFUSED, .reason = reason};
+    event_emit(&s->events, &e);
+}
+
+void service_rotation_late(struct service *s, str reason)
+{
+    struct event e = {.kind = EVENT_ROTATION_LATE, .reason = reason};
     event_emit(&s->events, &e);
 }
 

@@ -52,6 +52,8 @@ must_use err service_reload(struct service *, const struct config *, int *listen
                             size_t listen_fd_count);
 /* A new configuration was left aside: tell it as an event. From any thread. */
 void service_config_refused(struct service *, str reason);
+/* Somebody should go on with a domain's new keys: the same. */
+void service_rotation_late(struct service *, str reason);
 int service_worker_count(const struct config *); /* how many workers it asks for at start */
 
 /* The address a listener really has (port 0 was asked for): index into config->listeners. */

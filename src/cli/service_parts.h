@@ -10,6 +10,7 @@
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
 #include "outbound/ask.h"
+#include "outbound/crew.h"
 #include "outbound/outbound.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
@@ -84,6 +85,7 @@ struct service {
     struct inbound_recipients *recipients;
     bool inbound_ready;
     struct chan *reports;
+    struct outbound_crew *crew; /* the workers' ways out */
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;

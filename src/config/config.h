@@ -137,6 +137,7 @@ struct config_mailauth {
     bool received_spf;
     str *sealers; /* whose ARC is believed: A-labels, lower case */
     size_t sealer_count;
+    str seal; /* the domain whose key seals what is passed on; empty: nothing is sealed */
 };
 
 struct config_events {

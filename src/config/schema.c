@@ -208,8 +208,9 @@ static const struct config_schema_key domain_keys[] = {
           .doc = "The keys that sign mail from the domain."),
     VALUE(config_domain, judging, choice, "mailauth", .choices = judgings,
           .normal_told = "mailauth.policy",
-          .doc = "For mail to this domain, as mailauth.policy. A message to several domains is "
-                 "judged when any of them wants it, and then the least strict counts."),
+          .doc = "For mail to this domain, as mailauth.policy. Recipients in domains that want "
+                 "something else are told 452 4.5.3: they get the message in a transaction of "
+                 "their own."),
 };
 static const struct config_schema_group domains = {.name = "domains.NAME",
                                                    .keys = domain_keys,
@@ -280,10 +281,12 @@ static const struct config_schema_key limits_keys[] = {
           .doc = "At a time, all listeners together."),
     VALUE(config, limits.per_address, int, "per_address", BETWEEN(1, 1000000), .normal = "100",
           .doc = "Connections of one address at a time."),
-    VALUE(config, limits.draft_memory_bytes, size, "draft_memory", BETWEEN(MIB, 1024 * GIB),
-          .normal = "256MiB",
-          .doc =
-              "Memory for all messages that are being received, headers too; beyond it 452 4.3.1."),
+    VALUE(
+        config, limits.draft_memory_bytes, size, "draft_memory", BETWEEN(MIB, 1024 * GIB),
+        .normal = "256MiB",
+        .doc =
+            "Memory for all messages that are being received, with their headers and what the DNS "
+            "says of them; beyond it 452 4.3.1."),
     VALUE(config, limits.free_space_bytes, size, "free_space", BETWEEN(0, 1024 * GIB),
           .normal = "64MiB", .doc = "With less on the disk no mail is taken (452 4.3.1)."),
     VALUE(config, limits.messages_per_connection, int, "messages_per_connection",
@@ -376,6 +379,10 @@ static const struct config_schema_key mailauth_keys[] = {
     VALUES(config, mailauth.sealers, mailauth.sealer_count, host, "sealers",
            .doc = "Domains whose ARC seal is believed when DMARC fails here and passed there, as "
                   "with mailing lists."),
+    VALUE(config, mailauth.seal, host, "seal", .normal_told = "nothing is sealed",
+          .doc = "A domain of ours that has an RSA key (`smtptool domain add`): mail that was "
+                 "judged and goes on to another server by SMTP leaves with an ARC seal of that "
+                 "domain."),
 };
 static const struct config_schema_group mailauth = {
     .name = "mailauth",

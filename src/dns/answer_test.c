@@ -40,6 +40,13 @@ TEST(dns_answer_records)
         {"name beyond the data",      DNS_MX,   1, S(HEAD("\xf") "\0\4\0\xa\2mx\0"),                             NULL       },
         {"PTR",                       DNS_PTR,  1, S(HEAD("\xc") "\0\3\1y\0"),                                   "y"        },
         {"attack 37: PTR with ESC",   DNS_PTR,  1, S(HEAD("\xc") "\0\3\1\x1b\0"),                                "\\027"    },
+        {"NS",                        DNS_NS,   1, S(HEAD("\2") "\0\6\3ns1\xc0\x0c"),                            "ns1.x"    },
+        {"SOA",                       DNS_SOA,  1,
+         S(HEAD("\6") "\0\x1b\2ns\xc0\x0c\xc0\x0c\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4\0\0\1\x2c"),
+         "ns.x"                                                                                                             },
+        {"SOA of four numbers",       DNS_SOA,  1,
+         S(HEAD("\6") "\0\x17\2ns\xc0\x0c\xc0\x0c\0\0\0\1\0\0\0\2\0\0\0\3\0\0\0\4"),                             NULL       },
+        {"SOA of one name",           DNS_SOA,  1, S(HEAD("\6") "\0\5\2ns\xc0\x0c"),                             NULL       },
         {"TXT joined",                DNS_TXT,  1, S(HEAD("\x10") "\0\7\2ab\0\3cde"),                            NULL       }, /* 9 bytes, not 7 */
         {"TXT of two segments",       DNS_TXT,  1, S(HEAD("\x10") "\0\5\2ab\1c"),                                "abc"      },
         {"TXT, an empty segment",     DNS_TXT,  1, S(HEAD("\x10") "\0\1\0"),                                     ""         },
@@ -67,6 +74,7 @@ TEST(dns_answer_records)
             str said = r->name.len ? r->name : r->type == DNS_TXT ? r->text : str_of(ip);
             CHECK_STR(said, cases[i].text, cases[i].label);
             CHECK(a.status == DNS_OK && a.ttl == 256, cases[i].label);
+            CHECK(r->minimum == (r->type == DNS_SOA ? 300 : 0), cases[i].label);
         } else {
             CHECK(a.status == DNS_TIMEOUT, cases[i].label);
         }

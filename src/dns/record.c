@@ -6,7 +6,9 @@ static const struct {
     const char *name;
 } types[] = {
     {DNS_A,     "A"    },
+    {DNS_NS,    "NS"   },
     {DNS_CNAME, "CNAME"},
+    {DNS_SOA,   "SOA"  },
     {DNS_PTR,   "PTR"  },
     {DNS_MX,    "MX"   },
     {DNS_TXT,   "TXT"  },
@@ -50,6 +52,23 @@ static err read_mx(str packet, size_t at, size_t size, struct arena *arena, stru
     const unsigned char *bytes = (const unsigned char *)packet.ptr + at;
     r->preference = (uint16_t)(bytes[0] << 8 | bytes[1]);
     return read_name(packet, at + 2, at + size, arena, &r->name);
+}
+
+enum { SOA_NUMBERS_BYTES = 20 }; /* serial, refresh, retry, expire, minimum */
+
+static err read_soa(str packet, size_t at, size_t end, struct arena *arena, struct dns_record *r)
+{
+    char name[DNS_NAME_CHARS];
+    str data = str_slice(packet, 0, end), primary;
+    TRY(dns_name_read(data, &at, name));
+    primary = arena_str(arena, str_of(name));
+    TRY(dns_name_read(data, &at, name)); /* whom to write to */
+    if (end - at != SOA_NUMBERS_BYTES)
+        return err_new(ERR_PROTOCOL, "an SOA record with %zu bytes of numbers", end - at);
+    const unsigned char *b = (const unsigned char *)packet.ptr + end - 4;
+    r->minimum = (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    r->name = primary;
+    return NULL;
 }
 
 static err read_txt(str data, struct arena *arena, struct dns_record *r)
@@ -126,7 +145,10 @@ static err read_data(str packet, size_t at, size_t size, struct arena *arena, st
         return read_mx(packet, at, size, arena, r);
     case DNS_CNAME:
     case DNS_PTR:
+    case DNS_NS:
         return read_name(packet, at, at + size, arena, &r->name);
+    case DNS_SOA:
+        return read_soa(packet, at, at + size, arena, r);
     case DNS_TXT:
         return read_txt(data, arena, r);
     case DNS_TLSA:

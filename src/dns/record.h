@@ -10,7 +10,9 @@
 
 enum dns_type { /* the numbers of the registry */
                 DNS_A = 1,
+                DNS_NS = 2,
                 DNS_CNAME = 5,
+                DNS_SOA = 6,
                 DNS_PTR = 12,
                 DNS_MX = 15,
                 DNS_TXT = 16,
@@ -28,7 +30,8 @@ struct dns_record {
     enum dns_type type;
     uint32_t ttl;
     uint16_t preference; /* MX */
-    str name;            /* MX, PTR, CNAME: canonical */
+    uint32_t minimum;    /* SOA: seconds for which "there is none" is remembered (RFC 2308) */
+    str name;            /* MX, PTR, CNAME, NS, SOA (the primary server): canonical */
     str text;            /* TXT: the segments joined; any byte may be in it */
     uint8_t ip[16];      /* A: the first four; AAAA */
     struct dns_tlsa tlsa;

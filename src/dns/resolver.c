@@ -30,7 +30,7 @@ err dns_resolver_ask(struct dns_resolver *r, struct dns_budget *budget, str name
     TRY(dns_budget_take(budget));
     until = dns_budget_deadline(budget, until);
     struct dns_query *q = dns_transport_start(r->transport, canonical, type, until);
-    return dns_transport_wait(q, arena, ret_answer, until);
+    return dns_transport_wait(q, budget, arena, ret_answer, until);
 }
 
 err dns_resolver_ask_two(struct dns_resolver *r, struct dns_budget *budget, str name,
@@ -48,12 +48,12 @@ err dns_resolver_ask_two(struct dns_resolver *r, struct dns_budget *budget, str 
     until = dns_budget_deadline(budget, until);
     struct dns_query *a = dns_transport_start(r->transport, canonical, types[0], until);
     struct dns_query *b = dns_transport_start(r->transport, canonical, types[1], until);
-    err e = dns_transport_wait(a, arena, &first, until);
+    err e = dns_transport_wait(a, budget, arena, &first, until);
     if (e) {
         dns_transport_leave(b);
         return e;
     }
-    TRY(dns_transport_wait(b, arena, &second, until));
+    TRY(dns_transport_wait(b, budget, arena, &second, until));
     ret_answers[0] = first;
     ret_answers[1] = second;
     return NULL;

@@ -110,6 +110,51 @@ static void ask_body(struct bench *b)
 
 TEST(dns_resolver_ask) { on_bench(ask_body); }
 
+struct purse {
+    size_t room, asked;
+};
+
+static err hold(void *arg, size_t bytes)
+{
+    struct purse *p = arg;
+    p->asked = bytes;
+    return bytes > p->room ? err_new(ERR_LIMIT, "no room") : NULL;
+}
+
+static err ask_mx1(struct bench *b, struct dns_budget *budget, struct dns_answer *ret_answer)
+{
+    return dns_resolver_ask(b->resolver, budget, S("mx1.test"), DNS_A, b->arena, ret_answer,
+                            DEADLINE_NEVER);
+}
+
+/* Attack 114: what is said counts, not only how often is asked. */
+static void bytes_body(struct bench *b)
+{
+    struct dns_budget budget;
+    struct dns_answer a;
+    struct purse purse = {.room = SIZE_MAX};
+    dns_budget_init(&budget, 10, DNS_BUDGET_MS);
+    CHECK(budget.bytes_left == DNS_BUDGET_BYTES_LEAST, "few questions, one large answer");
+    budget.hold = hold;
+    budget.hold_arg = &purse;
+    CHECK_DONE(ask_mx1(b, &budget, &a), "it has room");
+    size_t one = budget.bytes;
+    CHECK(one >= a.count * sizeof *a.records, "its records count");
+    CHECK(purse.asked == one && budget.bytes_left == DNS_BUDGET_BYTES_LEAST - one, "once");
+    purse.room = one;
+    err e = ask_mx1(b, &budget, &a);
+    CHECK(e && e->kind == ERR_LIMIT && purse.asked == 2 * one, "nobody has room for it");
+    CHECK(budget.bytes == one, "so it was not kept");
+    purse.room = SIZE_MAX;
+    budget.bytes_left = one - 1;
+    e = ask_mx1(b, &budget, &a);
+    CHECK(e && e->kind == ERR_LIMIT && purse.asked == 2 * one, "more than a message has");
+    dns_budget_init(&budget, INT32_MAX, DNS_BUDGET_MS);
+    CHECK(budget.bytes_left == DNS_BUDGET_BYTES_MAX, "many questions");
+}
+
+TEST(dns_resolver_bytes) { on_bench(bytes_body); }
+
 static void asker(void *arg)
 {
     struct bench *b = arg;

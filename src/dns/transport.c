@@ -90,10 +90,12 @@ static err wait_done(struct dns_query *q, deadline until)
     return NULL;
 }
 
-err dns_transport_wait(struct dns_query *q, struct arena *arena, struct dns_answer *ret_answer,
-                       deadline until)
+err dns_transport_wait(struct dns_query *q, struct dns_budget *budget, struct arena *arena,
+                       struct dns_answer *ret_answer, deadline until)
 {
     err e = wait_done(q, until);
+    if (e == NULL)
+        e = dns_budget_keep(budget, arena_used(q->arena));
     if (e == NULL)
         *ret_answer = dns_answer_copy(&q->answer, arena);
     else if (e->kind == ERR_TIMEOUT)

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/heap.h"
 #include "dns/answer.h"
+#include "dns/budget.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
 
@@ -49,9 +50,9 @@ void dns_transport_answered(struct dns_query *);
 struct dns_query *dns_transport_start(struct dns_transport *, const char *name, enum dns_type,
                                       deadline until);
 /* The answer, copied into the arena. A deadline that passes is the answer DNS_TIMEOUT.
- * ERR_CANCELED. */
-must_use err dns_transport_wait(struct dns_query *, struct arena *, struct dns_answer *ret_answer,
-                                deadline until);
+ * ERR_CANCELED; ERR_LIMIT: the budget has no room for it. */
+must_use err dns_transport_wait(struct dns_query *, struct dns_budget *, struct arena *,
+                                struct dns_answer *ret_answer, deadline until);
 void dns_transport_leave(struct dns_query *);
 
 /* Before the loops that asked are closed. Accepts NULL. */

@@ -234,6 +234,20 @@ static err take_mx(struct parser *p, struct dns_record *r)
     return take_name(p, "the host", &r->name);
 }
 
+static err take_soa(struct parser *p, struct dns_record *r)
+{
+    static const char *const numbers[] = {"the serial", "the refresh", "the retry", "the expiry",
+                                          "the minimum"};
+    uint64_t number = 0;
+    str person;
+    TRY(take_name(p, "the primary server", &r->name));
+    TRY(take_name(p, "the person's address", &person));
+    for (size_t i = 0; i < ARRAY_LEN(numbers); i++)
+        TRY(take_number(p, numbers[i], UINT32_MAX, &number));
+    r->minimum = (uint32_t)number;
+    return NULL;
+}
+
 /* RFC 3597 section 5: "\# 3 010203", any bytes at all. */
 static err take_raw(struct parser *p, struct buf *data, struct dns_record *r)
 {
@@ -263,7 +277,10 @@ static err take_data(struct parser *p, struct buf *data, struct dns_record *r)
         return take_tlsa(p, data, r);
     case DNS_CNAME:
     case DNS_PTR:
+    case DNS_NS:
         return take_name(p, "the name", &r->name);
+    case DNS_SOA:
+        return take_soa(p, r);
     }
     return err_new(ERR_CONFIG, "type %d", (int)r->type);
 }
@@ -439,14 +456,31 @@ static str answer_step(struct dns_zone *z, str name, enum dns_type type, struct 
     return alias ? n->first->record.name : (str){0};
 }
 
+/* How long "there is none" is good for: RFC 2308 section 3. Without an SOA it is what the zone
+ * would be given by default. */
+static uint32_t negative_ttl(struct dns_zone *z, str name)
+{
+    do {
+        const struct node *n = table_find(&z->nodes, name);
+        for (const struct entry *e = n ? n->first : NULL; e; e = e->next)
+            if (e->record.type == DNS_SOA)
+                return e->record.ttl < e->record.minimum ? e->record.ttl : e->record.minimum;
+    } while (parent_of(name, &name));
+    return TTL_SECONDS_DEFAULT;
+}
+
 struct dns_answer dns_zone_answer(struct dns_zone *z, str name, enum dns_type type,
                                   struct arena *arena)
 {
-    struct dns_answer a = {.security = DNS_SECURE, .ttl = TTL_SECONDS_DEFAULT};
+    struct dns_answer a = {.security = DNS_SECURE, .ttl = INT32_MAX};
     for (int i = 0; i <= DNS_ANSWER_ALIASES_MAX; i++) {
-        name = answer_step(z, name, type, arena, &a);
-        if (name.len == 0)
+        str next = answer_step(z, name, type, arena, &a);
+        if (next.len == 0) {
+            uint32_t negative = a.status == DNS_OK ? a.ttl : negative_ttl(z, name);
+            a.ttl = negative < a.ttl ? negative : a.ttl;
             return a;
+        }
+        name = next;
     }
     return dns_answer_none(DNS_SERVFAIL, DNS_INDETERMINATE); /* aliases in a circle */
 }

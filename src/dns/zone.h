@@ -9,6 +9,7 @@
  *     *          TXT   "any" "thing"       segments are joined; \" \\ and \DDD
  *     _25._tcp.mx1  TLSA  3 1 1 0123ab..   hex, may be in several parts
  *     www        CNAME mx1 ; secure        this record is DNSSEC-secure
+ *     @          SOA   ns1 ops 1 2 3 4 300 on one line; "there is none" is good for 300 s then
  *     slow       FAIL  timeout             or servfail, or bogus: each question for that name
  *
  * The origin is the root until it was set. A name with names below it exists (NODATA, not

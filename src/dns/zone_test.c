@@ -104,6 +104,42 @@ TEST(dns_zone_answers)
     }
     struct dns_answer a = dns_zone_answer(z, S("www.example.net"), DNS_AAAA, arena);
     CHECK(a.ttl == 60, "the smallest TTL on the way");
+    a = dns_zone_answer(z, S("nothing.example.net"), DNS_A, arena);
+    CHECK(a.ttl == 3600, "a zone that does not say how long nothing lasts");
+    arena_close(arena);
+    dns_zone_close(z);
+}
+
+/* How long an answer is good for: RFC 2308 section 3 for "there is none". */
+TEST(dns_zone_ttl)
+{
+    static const char text[] = "$ORIGIN long.test.\n"
+                               "@ 86400 SOA ns1 ops.long.test. 1 7200 900 1209600 300\n"
+                               "@ 172800 NS ns1\n"
+                               "ns1 86400 A 192.0.2.1\n"
+                               "$ORIGIN short.test.\n"
+                               "@ 60 SOA ns1 ops 1 2 3 4 900\n";
+    static const struct {
+        const char *name;
+        enum dns_type type;
+        uint32_t ttl;
+    } cases[] = {
+        {"long.test",     DNS_NS,  172800},
+        {"long.test",     DNS_SOA, 86400 },
+        {"ns1.long.test", DNS_A,   86400 },
+        {"ns1.long.test", DNS_TXT, 300   },
+        {"a.b.long.test", DNS_TXT, 300   },
+        {"a.short.test",  DNS_TXT, 60    },
+    };
+    struct dns_zone *z = NULL;
+    CHECK_DONE(dns_zone_parse(str_of(text), "zone.txt", &z), "the zone");
+    struct arena *arena = arena_open(1 << 20);
+    for (size_t i = 0; z && i < ARRAY_LEN(cases); i++)
+        CHECK(dns_zone_answer(z, str_of(cases[i].name), cases[i].type, arena).ttl == cases[i].ttl,
+              cases[i].name);
+    struct dns_answer soa = dns_zone_answer(z, S("long.test"), DNS_SOA, arena);
+    CHECK(soa.count == 1 && soa.records[0].minimum == 300, "the minimum");
+    CHECK_STR(soa.records[0].name, "ns1.long.test", "the primary server");
     arena_close(arena);
     dns_zone_close(z);
 }
@@ -117,6 +153,8 @@ TEST(dns_zone_errors)
         {"a A 2001:db8::1",            "zone.txt:1: \"2001:db8::1\" is not an IPv4 address"             },
         {"a AAAA 192.0.2.1",           "zone.txt:1: \"192.0.2.1\" is not an IPv6 address"               },
         {"a MX mx",                    "zone.txt:1: the preference \"mx\" is not a number up to 65535"  },
+        {"a SOA b c 1 2 3 4",          "zone.txt:1: the minimum is missing"                             },
+        {"a SOA b c 1 2 3 4 x",        "zone.txt:1: the minimum \"x\" is not a number up to 4294967295" },
         {"a MX 10",                    "zone.txt:1: the host is missing"                                },
         {"a MX 10 mx more",            "zone.txt:1: \"more\" is too much"                               },
         {"a MX 10 m..x",               "zone.txt:1: \"m..x\" is not a domain name"                      },

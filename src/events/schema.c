@@ -85,6 +85,8 @@ const struct events_kind events_kinds[EVENT_KINDS] = {
     [EVENT_ROUTE_PAUSED] = {"route_paused",    "our login was refused: the route waits",
                        "destination reason"                                                                                        },
     [EVENT_DNS_STRIPPED] = {"dns_stripped",    "DNS signatures do not arrive: DANE is off",               "reason"                      },
+    [EVENT_ROTATION_LATE] = {"rotation_late",   "somebody should go on with a change of signing keys",
+                       "reason"                                                                                                    },
     [EVENTS_DROPPED] = {"events_dropped",  "events were lost: the log was full or blocked",           "count"                       },
 };
 

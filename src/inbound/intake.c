@@ -25,6 +25,8 @@ struct inbound_intake {
     str trace;      /* likewise */
     struct arena *judging;
     struct mailauth_judge *judge; /* NULL: not judged, or no header yet */
+    size_t held;                  /* bytes counted for the header and what is known of it */
+    bool full;                    /* there was no room for what the DNS said */
 };
 
 err inbound_intake_open(struct queue *queue, const struct inbound_intake_rules *rules,
@@ -57,6 +59,9 @@ void inbound_intake_close(struct inbound_intake *i)
     arena_close(i->arena);
     mem_free(i);
 }
+
+static const struct message_refusal no_room = {452, "4.3.1",
+                                               "No space for more mail, try again later"};
 
 static void refuse(struct smtp_answer *refusal, const struct message_refusal *why)
 {
@@ -122,10 +127,27 @@ static err store_foreign(struct inbound_intake *i, str fields, deadline until)
     return queue_draft_write(i->draft, run, until);
 }
 
+/* A header that is kept, and what is known of it, count with the drafts (limits.draft_memory). */
+static err hold_header(struct inbound_intake *i, struct smtp_answer *refusal)
+{
+    i->held = i->header.cap + (i->judging ? arena_used(i->judging) : 0);
+    err e = queue_draft_hold(i->draft, i->held);
+    if (e == NULL || e->kind != ERR_LIMIT)
+        return e;
+    refuse(refusal, &no_room);
+    i->judge = NULL;
+    buf_release(&i->header);
+    return queue_draft_hold(i->draft, 0);
+}
+
 /* The header stays where it is until the message is judged. */
-static err judge_header(struct inbound_intake *i, str fields, str body, deadline until)
+static err judge_header(struct inbound_intake *i, str fields, str body, struct smtp_answer *refusal,
+                        deadline until)
 {
     TRY(mailauth_judge_open(fields, i->judging, &i->judge));
+    TRY(hold_header(i, refusal));
+    if (refusal->code != 0)
+        return NULL;
     mailauth_judge_add(i->judge, body);
     return store_foreign(i, fields, until);
 }
@@ -157,7 +179,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         e = mend(i, fields, &scan, refusal, until);
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
-        e = i->rules.judged ? judge_header(i, fields, str_from(whole, scan.body_at), until)
+        e = i->rules.judged ? judge_header(i, fields, str_from(whole, scan.body_at), refusal, until)
                             : queue_draft_write(i->draft, fields, until);
     }
     if (e == NULL && refusal->code == 0)
@@ -165,17 +187,6 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     if (i->judge == NULL)
         let_go(i);
     return e;
-}
-
-/* A header that is being collected counts with the drafts (limits.draft_memory). */
-static err hold_header(struct inbound_intake *i, struct smtp_answer *refusal)
-{
-    err e = queue_draft_hold(i->draft, i->header.cap);
-    if (e == NULL || e->kind != ERR_LIMIT)
-        return e;
-    smtp_answer_set(refusal, 452, "4.3.1", "No space for more mail, try again later");
-    buf_release(&i->header);
-    return queue_draft_hold(i->draft, 0);
 }
 
 /* Where the header ends in what was collected so far (behind its empty line), or STR_NONE. */
@@ -237,6 +248,28 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
 {
     *ret_arena = i->judging;
     return i->judge;
+}
+
+/* For struct dns_budget: what the DNS says of a message counts with the drafts as well. */
+static err hold_answers(void *arg, size_t bytes)
+{
+    struct inbound_intake *i = arg;
+    err e = queue_draft_hold(i->draft, i->held + bytes);
+    i->full |= e != NULL;
+    return e;
+}
+
+void inbound_intake_count(struct inbound_intake *i, struct dns_budget *budget)
+{
+    budget->hold = hold_answers;
+    budget->hold_arg = i;
+}
+
+bool inbound_intake_is_full(const struct inbound_intake *i, struct smtp_answer *refusal)
+{
+    if (i->full)
+        refuse(refusal, &no_room);
+    return i->full;
 }
 
 void inbound_intake_trace(struct inbound_intake *i, str fields)

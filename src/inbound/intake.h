@@ -44,6 +44,10 @@ must_use err inbound_intake_finish(struct inbound_intake *, struct smtp_answer *
 /* Once it is finished: who is to be asked about it, and where the judgement may live. NULL: the
  * message is not judged. */
 struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct arena **ret_arena);
+/* What is asked of the DNS within this budget counts with the drafts (limits.draft_memory). */
+void inbound_intake_count(struct inbound_intake *, struct dns_budget *);
+/* There was no room for an answer, so the judgement is none: the refusal says so. */
+bool inbound_intake_is_full(const struct inbound_intake *, struct smtp_answer *refusal);
 /* Fields of ours to stand above Received: at most INBOUND_INTAKE_TRACE_BYTES_MAX. */
 void inbound_intake_trace(struct inbound_intake *, str fields);
 /* Keep it: see queue_commit(). The envelope's message_id is filled in; received->id, too. */

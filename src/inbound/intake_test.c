@@ -9,7 +9,7 @@
 #include "runtime/sim_fs.h"
 #include "tests/test.h"
 
-enum { WAIT_MS = 60000, HEADER_BYTES_MAX = 2000 };
+enum { WAIT_MS = 60000, HEADER_BYTES_MAX = 2000, DRAFTS_BYTES = 128 << 10 };
 
 struct mill {
     struct sim_fs *fs;
@@ -233,17 +233,18 @@ static void fidelity(void *arg)
 
 /* ---- judged ---- */
 
-static const char zone[] = "football.example.com. TXT \"v=spf1 -all\"\n"
-                           "_dmarc.football.example.com. TXT \"v=DMARC1; p=reject\"\n"
-                           "brisbane._domainkey.football.example.com. TXT \"v=DKIM1; k=ed25519; "
-                           "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n";
+static const char small_zone[] =
+    "football.example.com. TXT \"v=spf1 -all\"\n"
+    "_dmarc.football.example.com. TXT \"v=DMARC1; p=reject\"\n"
+    "brisbane._domainkey.football.example.com. TXT \"v=DKIM1; k=ed25519; "
+    "p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\"\n";
 
 #define OURS                                                 \
     "Authentication-Results: MX.our.example; dmarc=pass\r\n" \
     "X-smtptool-quarantine:\r\n no\r\n"
 #define SIGNED "Authentication-Results: other.example; dmarc=pass\r\n%s%s"
 
-static struct mailauth_judgement judged(struct inbound_intake *i, const char *label)
+static struct mailauth_judgement judged(struct inbound_intake *i, str zone, const char *label)
 {
     struct mailauth_judgement j = {0};
     struct dns_zone *names = NULL;
@@ -252,9 +253,10 @@ static struct mailauth_judgement judged(struct inbound_intake *i, const char *la
     struct mailauth_judge *judge = inbound_intake_judge(i, &arena);
     struct mailauth_judge_peer peer = {.helo = S("x.example"), .sender = S("x@x.example")};
     CHECK(judge != NULL, label);
-    CHECK_DONE(dns_zone_parse(str_of(zone), "zone", &names), label);
+    CHECK_DONE(dns_zone_parse(zone, "zone", &names), label);
     struct dns_resolver *dns = dns_resolver_open(dns_zone_transport(names), NULL);
     dns_budget_init(&budget, DNS_BUDGET_QUESTIONS, WAIT_MS);
+    inbound_intake_count(i, &budget);
     struct mailauth_ask ask = {arena, dns, &budget, budget.until, clock_real_ms()};
     if (judge)
         CHECK_DONE(mailauth_judge_finish(judge, &ask, &peer, NULL, &j), label);
@@ -278,7 +280,7 @@ static void judged_contents(struct mill *m)
         str message_id;
         struct inbound_intake *i = feed(m, &rules, came, pieces[p], &refusal);
         CHECK(refusal.code == 0, "judged: kept");
-        struct mailauth_judgement j = judged(i, "judged");
+        struct mailauth_judgement j = judged(i, str_of(small_zone), "judged");
         CHECK(j.dkim.count == 2 && j.dkim.results[0].result == MAILAUTH_PASS, "the signature");
         CHECK(j.dmarc.result == MAILAUTH_PASS, "DMARC");
         commit(i, "judged: commit");
@@ -303,6 +305,40 @@ static void judged_header_limit(struct mill *m)
     CHECK(refusal.code == 552, "a header above a MiB");
     inbound_intake_close(i);
     buf_release(&content);
+}
+
+/* What the DNS says of a message counts with the drafts: half of the memory is in use, and an
+ * answer wants more than the other half. */
+static void judged_answers(struct mill *m)
+{
+    enum { HALF = DRAFTS_BYTES / 2 };
+    struct inbound_intake_rules rules = mx;
+    struct smtp_answer refusal;
+    struct queue_draft *other;
+    struct buf fat;
+    rules.judged = true;
+    rules.id = S("mx.our.example");
+    buf_init(&fat, 1 << 20);
+    CHECK_DONE(buf_addf(&fat, "_dmarc.b.example. TXT \"v=DMARC1; p=reject\"\n"), "zone");
+    for (int i = 0; i < 5; i++)
+        CHECK_DONE(buf_addf(&fat, "_dmarc.b.example. TXT \"%0*d\"\n", HALF / 4, i), "zone");
+    CHECK_DONE(queue_draft_open(m->queue, &other), "another draft");
+    for (int full = 0; full < 2; full++) {
+        CHECK_DONE(queue_draft_hold(other, full ? HALF : 0), "another draft");
+        struct inbound_intake *i = feed(m, &rules, S("From: a@b.example\r\n\r\n"), 100, &refusal);
+        CHECK(refusal.code == 0, "the header has room");
+        struct mailauth_judgement j = judged(i, buf_str(&fat), "answers");
+        CHECK(j.dmarc.result == (full ? MAILAUTH_TEMPERROR : MAILAUTH_FAIL), "DMARC");
+        CHECK(inbound_intake_is_full(i, &refusal) == full, "what was said has room, or has none");
+        CHECK(refusal.code == (full ? 452 : 0), "then it is to come again");
+        inbound_intake_close(i);
+    }
+    CHECK_DONE(queue_draft_hold(other, DRAFTS_BYTES - 4096), "all but a little");
+    struct inbound_intake *i = feed(m, &rules, S("From: a@b.example\r\n\r\n"), 100, &refusal);
+    CHECK(refusal.code == 452, "what is known of a header counts, too");
+    inbound_intake_close(i);
+    queue_draft_abandon(&other);
+    buf_release(&fat);
 }
 
 /* Run the tests on a queue of their own that holds so many bytes of drafts. */
@@ -355,9 +391,12 @@ static void judge_in(struct mill *m)
 
 static void judge_in_run(void *m) { run_on_queue(m, 8 << 20, judge_in); }
 
+static void judge_full_run(void *m) { run_on_queue(m, DRAFTS_BYTES, judged_answers); }
+
 TEST(inbound_intake_judged)
 {
     struct mill m = {.arena = arena_open(64 << 20)};
     sim_run(1, judge_in_run, &m);
+    sim_run(1, judge_full_run, &m);
     arena_close(m.arena);
 }

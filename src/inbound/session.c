@@ -240,6 +240,17 @@ static void refuse_unknown(struct inbound_session *s, struct smtp_answer *a)
     }
 }
 
+/* One reply after the dot must fit all: nobody gets around a policy by naming somebody else. */
+static void take_rcpt(struct inbound_session *s, const struct smtp_path *to,
+                      const struct smtp_rcpt *rcpt, struct smtp_answer *a)
+{
+    if (inbound_verdict_fits(s->view->config, &s->peer, &s->envelope, to->text))
+        add_rcpt(s, to, rcpt);
+    else
+        smtp_answer_set(a, 452, "4.5.3",
+                        "Another policy than the recipients before: send it on its own");
+}
+
 static err on_rcpt(struct smtp_session *smtp, const struct smtp_rcpt *rcpt, struct smtp_answer *a,
                    deadline until)
 {
@@ -257,7 +268,7 @@ static err on_rcpt(struct smtp_session *smtp, const struct smtp_rcpt *rcpt, stru
     else if (verdict == INBOUND_RELAY_UNKNOWN)
         refuse_unknown(s, a);
     else if (smtp_answer_ok(a) && !is_there(&s->envelope, to.text))
-        add_rcpt(s, &to, rcpt);
+        take_rcpt(s, &to, rcpt, a);
     return NULL;
 }
 
@@ -268,14 +279,14 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
     (void)until;
     struct inbound_session *s = session_of(smtp);
     if (s->in->dns)
-        s->rule = inbound_verdict_rule(s->view->config, &s->peer, &s->envelope);
+        s->judging = inbound_verdict_judging(s->view->config, &s->peer, &s->envelope);
     struct inbound_intake_rules rules = {
         .submission = s->listener->role == ROLE_SUBMISSION,
         .hops_max = (size_t)s->view->config->limits.hops,
         .header_bytes_max = (size_t)s->view->config->limits.header_bytes,
         .login = smtp->login,
         .hostname = s->view->config->hostname,
-        .judged = s->rule.judged,
+        .judged = s->judging != JUDGING_NONE,
         .id = s->view->config->mailauth.id,
         .may_use = inbound_session_may_use,
         .may_use_arg = s,
@@ -324,6 +335,7 @@ static err ask_about(struct inbound_session *s, struct mailauth_judge *judge, st
     *ip = net_peer(s->smtp.conn);
     bool known = ip->family == ADDRESS_IP4 || ip->family == ADDRESS_IP6;
     dns_budget_init(&budget, c->dns.queries_per_message, c->dns.timeout_ms);
+    inbound_intake_count(s->intake, &budget);
     struct mailauth_ask ask = {.arena = arena,
                                .dns = s->in->dns,
                                .budget = &budget,
@@ -376,8 +388,11 @@ static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_ref
         return NULL;
     struct mailauth_judgement *j = ARENA_NEW(arena, struct mailauth_judgement);
     TRY(ask_about(s, judge, arena, j, until));
+    *ret_refused = inbound_intake_is_full(s->intake, a);
+    if (*ret_refused)
+        return NULL;
     s->judgement = j;
-    s->verdict = inbound_verdict_of(&s->view->config->mailauth, s->rule, j);
+    s->verdict = inbound_verdict_of(&s->view->config->mailauth, s->judging, j);
     if (s->verdict != INBOUND_VERDICT_REJECT && s->verdict != INBOUND_VERDICT_DEFER)
         return add_fields(s, s->verdict, j, arena);
     inbound_verdict_answer(s->verdict, j, a);
@@ -425,7 +440,7 @@ static void on_reset(struct smtp_session *smtp)
     inbound_intake_close(s->intake);
     s->intake = NULL;
     s->envelope = (struct envelope){0};
-    s->rule = (struct inbound_verdict_rule){0};
+    s->judging = JUDGING_NONE;
     s->judgement = NULL;
     s->rcpt_cap = 0;
 }

@@ -24,7 +24,7 @@ struct inbound_session {
 
     struct envelope envelope; /* of the mail; texts in smtp.mail_arena */
     size_t rcpt_cap;
-    struct inbound_verdict_rule rule;
+    enum config_judging judging;
     struct inbound_intake *intake;
     const struct mailauth_judgement *judgement; /* NULL: none (yet); lives as long as the intake */
     enum inbound_verdict verdict;               /* on it */

@@ -7,31 +7,25 @@ static_assert((int)MAILAUTH_JUDGE_FIELD_BYTES_MAX + MAILAUTH_SPF_FIELD_BYTES_MAX
                   INBOUND_INTAKE_TRACE_BYTES_MAX,
               "all fields together");
 
-static enum config_judging judging_of(const struct config *c, str domain)
+enum config_judging inbound_verdict_judging(const struct config *c,
+                                            const struct inbound_relay_peer *peer,
+                                            const struct envelope *env)
 {
+    if (peer->role != ROLE_MX || peer->trusted || peer->logged_in || env->rcpt_count == 0)
+        return JUDGING_NONE;
+    str address = env->rcpts[0].address; /* the others want the same: see inbound_verdict_fits() */
+    str domain = str_from(address, str_find_last(address, '@') + 1);
     const struct config_domain *d = inbound_relay_domain(c, domain);
     return d ? d->judging : c->mailauth.policy;
 }
 
-struct inbound_verdict_rule inbound_verdict_rule(const struct config *c,
-                                                 const struct inbound_relay_peer *peer,
-                                                 const struct envelope *env)
+bool inbound_verdict_fits(const struct config *c, const struct inbound_relay_peer *peer,
+                          const struct envelope *env, str address)
 {
-    struct inbound_verdict_rule rule = {.least = JUDGING_ENFORCE};
-    str before = {0};
-    if (peer->role != ROLE_MX || peer->trusted || peer->logged_in)
-        return (struct inbound_verdict_rule){0};
-    for (size_t i = 0; i < env->rcpt_count; i++) {
-        str address = env->rcpts[i].address;
-        str domain = str_from(address, str_find_last(address, '@') + 1);
-        if (i > 0 && str_eq(domain, before))
-            continue; /* mostly they are all of one domain */
-        enum config_judging judging = judging_of(c, domain);
-        rule.judged |= judging != JUDGING_NONE;
-        rule.least = judging < rule.least ? judging : rule.least;
-        before = domain;
-    }
-    return rule;
+    struct envelope_rcpt rcpt = {.address = address};
+    struct envelope alone = {.rcpts = &rcpt, .rcpt_count = 1};
+    return env->rcpt_count == 0 ||
+           inbound_verdict_judging(c, peer, env) == inbound_verdict_judging(c, peer, &alone);
 }
 
 static bool is_unknown(const struct mailauth_judgement *j)
@@ -40,10 +34,10 @@ static bool is_unknown(const struct mailauth_judgement *j)
 }
 
 enum inbound_verdict inbound_verdict_of(const struct config_mailauth *c,
-                                        struct inbound_verdict_rule rule,
+                                        enum config_judging judging,
                                         const struct mailauth_judgement *j)
 {
-    if (rule.least != JUDGING_ENFORCE)
+    if (judging != JUDGING_ENFORCE)
         return INBOUND_VERDICT_ACCEPT;
     if (is_unknown(j))
         return c->dns_trouble == DNS_TROUBLE_DEFER ? INBOUND_VERDICT_DEFER : INBOUND_VERDICT_ACCEPT;

@@ -1,8 +1,8 @@
 /* inbound/verdict.h -- what becomes of a message now that it is known who wrote it
  *
- * Mail that comes to an mx listener from a host we do not trust is judged, when any of its
- * recipients' domains wants that. Several recipients share one reply, so the least strict of their
- * domains says what is done; what is found out stands in the message in any case.
+ * Mail that comes to an mx listener from a host we do not trust is judged when its recipients'
+ * domains want that. Several recipients share one reply after the dot, so a message goes to domains
+ * that all want the same: others are told at RCPT to come in a transaction of their own.
  */
 #pragma once
 #include "config/config.h"
@@ -19,16 +19,15 @@ enum inbound_verdict {
     INBOUND_VERDICT_DEFER, /* the DNS cannot tell now */
 };
 
-struct inbound_verdict_rule {
-    bool judged;
-    enum config_judging least; /* of the recipients' domains */
-};
+/* What its recipients want. */
+enum config_judging inbound_verdict_judging(const struct config *,
+                                            const struct inbound_relay_peer *,
+                                            const struct envelope *);
+/* Does this one want what those in the envelope want? */
+bool inbound_verdict_fits(const struct config *, const struct inbound_relay_peer *,
+                          const struct envelope *, str address);
 
-struct inbound_verdict_rule inbound_verdict_rule(const struct config *,
-                                                 const struct inbound_relay_peer *,
-                                                 const struct envelope *);
-
-enum inbound_verdict inbound_verdict_of(const struct config_mailauth *, struct inbound_verdict_rule,
+enum inbound_verdict inbound_verdict_of(const struct config_mailauth *, enum config_judging,
                                         const struct mailauth_judgement *);
 
 /* For REJECT and DEFER. */

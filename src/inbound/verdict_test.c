@@ -20,53 +20,78 @@ static struct config *open_config(void)
     return c;
 }
 
-/* Attack 122 too: one recipient that wants no checks takes them from no other. */
-TEST(inbound_verdict_rule)
+TEST(inbound_verdict_judging)
 {
     static const struct {
-        const char *label, *rcpts[3];
+        const char *label, *rcpt;
         struct inbound_relay_peer peer;
-        bool judged;
-        enum config_judging least;
+        enum config_judging want;
     } cases[] = {
-        {"enforced",                       {"a@strict.example"},     {ROLE_MX, false, false},        true,  JUDGING_ENFORCE},
-        {"in another spelling",
-         {"a@STRICT.example"},
-         {ROLE_MX, false, false},
-         true,                                                                                              JUDGING_ENFORCE},
+        {"enforced",            "a@strict.example",          {ROLE_MX, false, false},        JUDGING_ENFORCE},
+        {"in another spelling", "a@STRICT.example",          {ROLE_MX, false, false},        JUDGING_ENFORCE},
         {"an @ in quotes",
-         {"\"a@open.example\"@strict.example"},
-         {ROLE_MX, false, false},
-         true,                                                                                              JUDGING_ENFORCE},
-        {"marked",                         {"a@mild.example"},       {ROLE_MX, false, false},        true,  JUDGING_MARK   },
-        {"neither",                        {"a@open.example"},       {ROLE_MX, false, false},        false, JUDGING_NONE   },
-        {"the least strict",
-         {"a@strict.example", "b@strict.example", "a@mild.example"},
-         {ROLE_MX, false, false},
-         true,                                                                                              JUDGING_MARK   },
-        {"and still marked for the other",
-         {"a@open.example", "a@strict.example"},
-         {ROLE_MX, false, false},
-         true,                                                                                              JUDGING_NONE   },
-        {"ourselves",
-         {"postmaster@mx.example.com"},
-         {ROLE_MX, false, false},
-         true,                                                                                              JUDGING_ENFORCE},
-        {"from a trusted host",            {"a@strict.example"},     {ROLE_MX, true, false},         false, JUDGING_NONE   },
-        {"to a relay",                     {"a@strict.example"},     {ROLE_RELAY, false, false},     false, JUDGING_NONE   },
-        {"submitted",                      {"a@strict.example"},     {ROLE_SUBMISSION, false, true}, false, JUDGING_NONE   },
+         "\"a@open.example\"@strict.example",                {ROLE_MX, false, false},
+         JUDGING_ENFORCE                                                                                    },
+        {"marked",              "a@mild.example",            {ROLE_MX, false, false},        JUDGING_MARK   },
+        {"neither",             "a@open.example",            {ROLE_MX, false, false},        JUDGING_NONE   },
+        {"ourselves",           "postmaster@mx.example.com", {ROLE_MX, false, false},        JUDGING_ENFORCE},
+        {"from a trusted host", "a@strict.example",          {ROLE_MX, true, false},         JUDGING_NONE   },
+        {"to a relay",          "a@strict.example",          {ROLE_RELAY, false, false},     JUDGING_NONE   },
+        {"submitted",           "a@strict.example",          {ROLE_SUBMISSION, false, true}, JUDGING_NONE   },
     };
     struct config *c = open_config();
-    for (size_t i = 0; c && i < sizeof cases / sizeof *cases; i++) {
-        struct envelope_rcpt rcpts[3] = {0};
-        struct envelope env = {.rcpts = rcpts};
-        while (env.rcpt_count < 3 && cases[i].rcpts[env.rcpt_count]) {
-            rcpts[env.rcpt_count].address = str_of(cases[i].rcpts[env.rcpt_count]);
-            env.rcpt_count++;
-        }
-        struct inbound_verdict_rule r = inbound_verdict_rule(c, &cases[i].peer, &env);
-        CHECK(r.judged == cases[i].judged, cases[i].label);
-        CHECK(r.least == cases[i].least, cases[i].label);
+    for (size_t i = 0; c && i < ARRAY_LEN(cases); i++) {
+        struct envelope_rcpt rcpt = {.address = str_of(cases[i].rcpt)};
+        struct envelope env = {.rcpts = &rcpt, .rcpt_count = 1};
+        CHECK(inbound_verdict_judging(c, &cases[i].peer, &env) == cases[i].want, cases[i].label);
+    }
+    config_close(c);
+}
+
+/* A recipient that wants less takes a policy from no other, nor does one that wants more. */
+TEST(inbound_verdict_fits)
+{
+    static const struct {
+        const char *label, *before, *rcpt;
+        struct inbound_relay_peer peer;
+        bool fits;
+    } cases[] = {
+        {"the first",                             NULL, "a@strict.example",          {ROLE_MX, false, false}, true},
+        {"of the same domain",
+         "a@strict.example",                            "b@strict.example",
+         {ROLE_MX, false, false},
+         true                                                                                                     },
+        {"of another that wants the same",
+         "a@strict.example",                            "postmaster@mx.example.com",
+         {ROLE_MX, false, false},
+         true                                                                                                     },
+        {"one that wants less",
+         "a@strict.example",                            "a@mild.example",
+         {ROLE_MX, false, false},
+         false                                                                                                    },
+        {"one that wants nothing",
+         "a@mild.example",                              "a@open.example",
+         {ROLE_MX, false, false},
+         false                                                                                                    },
+        {"one that wants more",
+         "a@open.example",                              "a@strict.example",
+         {ROLE_MX, false, false},
+         false                                                                                                    },
+        {"from a trusted host nothing is judged",
+         "a@strict.example",                            "a@mild.example",
+         {ROLE_MX, true, false},
+         true                                                                                                     },
+        {"nor what was submitted",
+         "a@strict.example",                            "a@open.example",
+         {ROLE_SUBMISSION, false, true},
+         true                                                                                                     },
+    };
+    struct config *c = open_config();
+    for (size_t i = 0; c && i < ARRAY_LEN(cases); i++) {
+        struct envelope_rcpt before = {.address = str_of(cases[i].before)};
+        struct envelope env = {.rcpts = &before, .rcpt_count = cases[i].before != NULL};
+        CHECK(inbound_verdict_fits(c, &cases[i].peer, &env, str_of(cases[i].rcpt)) == cases[i].fits,
+              cases[i].label);
     }
     config_close(c);
 }
@@ -75,7 +100,7 @@ TEST(inbound_verdict_of)
 {
     static const struct {
         const char *label;
-        enum config_judging least;
+        enum config_judging judging;
         enum config_dns_trouble trouble;
         enum mailauth_result dmarc;
         enum mailauth_dmarc_policy disposition;
@@ -113,8 +138,7 @@ TEST(inbound_verdict_of)
         struct smtp_answer a = {0};
         char text[400] = "";
         j.dmarc.result = cases[i].dmarc;
-        enum inbound_verdict v =
-            inbound_verdict_of(&c, (struct inbound_verdict_rule){true, cases[i].least}, &j);
+        enum inbound_verdict v = inbound_verdict_of(&c, cases[i].judging, &j);
         CHECK(v == cases[i].want, cases[i].label);
         if (v == INBOUND_VERDICT_REJECT || v == INBOUND_VERDICT_DEFER) {
             inbound_verdict_answer(v, &j, &a);

@@ -151,11 +151,16 @@ static err write_all(struct round *r, str results, struct buf *out)
     return buf_add(out, buf_str(&r->results));
 }
 
+bool mailauth_arc_seal_is_possible(const struct mailauth_arc_result *chain)
+{
+    return !chain->sets.ended && chain->count < MAILAUTH_ARC_SETS_MAX;
+}
+
 err mailauth_arc_seal_finish(struct mailauth_arc_seal *s, const struct mailauth_arc_result *chain,
                              str results, int64_t now_s, struct buf *out_fields, deadline until)
 {
     mailauth_canon_hash_end(s->body);
-    if (chain->sets.ended || chain->count >= MAILAUTH_ARC_SETS_MAX)
+    if (!mailauth_arc_seal_is_possible(chain))
         return NULL;
     struct round r = {.seal = s,
                       .chain = chain,

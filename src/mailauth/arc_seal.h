@@ -17,6 +17,9 @@ struct mailauth_arc_plan {
 
 struct mailauth_arc_seal;
 
+/* False: a chain that its newest seal calls failed, or one of fifty sets. */
+bool mailauth_arc_seal_is_possible(const struct mailauth_arc_result *chain);
+
 /* Before the first byte of the body. The header and the plan must live until finish. ERR_CONFIG: as
  * mailauth_dkim_sign_check(). */
 must_use err mailauth_arc_seal_open(str header, const struct mailauth_arc_plan *,
@@ -25,8 +28,7 @@ must_use err mailauth_arc_seal_open(str header, const struct mailauth_arc_plan *
 
 /* Append the three fields. results is the text of Authentication-Results, "id; arc=none; spf=..";
  * folds in it are kept, anything else that would end the field is ERR_CONFIG. Nothing is appended
- * to a chain that its newest seal calls failed, nor beyond the fiftieth set. A chain that fails, or
- * whose keys could not be had, gets cv=fail. */
+ * where it is not possible. A chain that fails, or whose keys could not be had, gets cv=fail. */
 must_use err mailauth_arc_seal_finish(struct mailauth_arc_seal *,
                                       const struct mailauth_arc_result *chain, str results,
                                       int64_t now_s, struct buf *out_fields, deadline until);

@@ -89,12 +89,15 @@ static err check_within_share(struct checking *c)
 {
     struct dns_budget *budget = c->ask.budget;
     int kept = budget ? budget->questions_left / MAILAUTH_JUDGE_DMARC_SHARE : 0;
+    size_t kept_bytes = budget ? budget->bytes_left / MAILAUTH_JUDGE_DMARC_SHARE : 0;
     c->ask.until = without_dmarc_share(dns_budget_deadline(budget, c->ask.until));
-    if (budget)
-        budget->questions_left -= kept;
+    if (budget == NULL)
+        return check(c);
+    budget->questions_left -= kept;
+    budget->bytes_left -= kept_bytes;
     err e = check(c);
-    if (budget)
-        budget->questions_left += kept;
+    budget->questions_left += kept;
+    budget->bytes_left += kept_bytes;
     return e;
 }
 
@@ -175,6 +178,28 @@ static bool says_pass(const struct message_field *results, str author, struct ar
     return passed;
 }
 
+/* It signed From, and DMARC passed when it did. */
+static bool vouches(const struct mailauth_arc_set *set, str author, struct arena *arena)
+{
+    return names_from(set->message_signature.names) && says_pass(set->results, author, arena);
+}
+
+/* A trusted sealer that got the message sealed already, and found that DMARC fails with it, passes
+ * on the word of the one before, whose chain held for it: down to the first that is not trusted. */
+static const struct mailauth_arc_set *find_voucher(const struct mailauth_ask *ask,
+                                                   const struct mailauth_judgement *out)
+{
+    for (unsigned n = out->arc.count; n > 0; n--) {
+        const struct mailauth_arc_set *set = &out->arc.sets.items[n - 1];
+        bool whole = n == out->arc.count || set->message_signature.length == UINT64_MAX;
+        if (!whole || !is_trusted(&out->peer, set->seal_signature.domain))
+            return NULL;
+        if (vouches(set, out->dmarc.author, ask->arena))
+            return set;
+    }
+    return NULL;
+}
+
 static void weigh_arc(const struct mailauth_ask *ask, struct mailauth_story *story,
                       struct mailauth_judgement *out)
 {
@@ -183,19 +208,17 @@ static void weigh_arc(const struct mailauth_ask *ask, struct mailauth_story *sto
         return;
     if (arc->result != MAILAUTH_PASS && arc->result != MAILAUTH_TEMPERROR)
         return;
-    const struct mailauth_arc_set *newest = &arc->sets.items[arc->count - 1];
-    str sealer = newest->seal_signature.domain;
-    if (!is_trusted(&out->peer, sealer)) {
-        mailauth_story_tell(story, "sealed by %.*s, which is not among the trusted sealers",
-                            STR_ARG(sealer));
+    str newest = arc->sets.items[arc->count - 1].seal_signature.domain;
+    const struct mailauth_arc_set *voucher = find_voucher(ask, out);
+    if (voucher == NULL) {
+        mailauth_story_tell(story,
+                            is_trusted(&out->peer, newest)
+                                ? "the trusted sealer %.*s does not say that DMARC passed"
+                                : "sealed by %.*s, which is not among the trusted sealers",
+                            STR_ARG(newest));
         return;
     }
-    if (!names_from(newest->message_signature.names) ||
-        !says_pass(newest->results, out->dmarc.author, ask->arena)) {
-        mailauth_story_tell(story, "the trusted sealer %.*s does not say that DMARC passed",
-                            STR_ARG(sealer));
-        return;
-    }
+    str sealer = voucher->seal_signature.domain;
     out->sealer_unknown = arc->result == MAILAUTH_TEMPERROR;
     if (!out->sealer_unknown)
         out->believed = sealer;

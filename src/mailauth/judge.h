@@ -8,11 +8,14 @@
  *     TRY(mailauth_judge_finish(judge, &ask, &peer, NULL, &judgement));
  *     TRY(mailauth_judge_write(&judgement, S("mx.example.net"), false, arena, &out));
  *
- * Who sends a message decides what the first three ask, so a quarter of the questions and of the
- * time is kept from them: a policy cannot be got around by having it asked for too late.
+ * Who sends a message decides what the first three ask, so a quarter of the questions, the time and
+ * the room for answers is kept from them: a policy cannot be got around by having it asked for too
+ * late.
  *
  * Of ARC nothing follows unless the newest sealer is one that we trust, and it says that DMARC
  * passed when the message was with it: then a failure of ours is what that sealer's changes made.
+ * When it says otherwise, and the sealer before it is trusted as well, that one is asked, and so
+ * on.
  */
 #pragma once
 #include "base/buf.h"
@@ -25,8 +28,7 @@ enum {
     MAILAUTH_JUDGE_DMARC_SHARE = 4, /* one part in so many is DMARC's own */
     MAILAUTH_JUDGE_REASON_BYTES_MAX = 220,
     MAILAUTH_JUDGE_FIELD_BYTES_MAX = 40 << 10,
-    /* Of the arena: the header's fields twice over, and an answer of the largest kind to each
-     * question that may be asked. */
+    /* Of the arena: the header's fields twice over, and all answers that a budget has room for. */
     MAILAUTH_JUDGE_BYTES_MAX = 96 << 20,
 };
 

@@ -173,6 +173,38 @@ TEST(mailauth_judge_keeps_a_share_for_dmarc)
     dkim_bench_close(&j.bench);
 }
 
+/* Four names with 60 KB of text each, and what SPF looks for. */
+static void add_fat_policy(struct buf *out)
+{
+    CHECK_DONE(buf_addf(out, "fat.example. TXT \"v=spf1 include:f0.example include:f1.example "
+                             "include:f2.example include:f3.example -all\"\n"),
+               "zone");
+    for (int i = 0; i < 16; i++) {
+        CHECK_DONE(buf_addf(out, "f%d.example. TXT", i / 4), "zone");
+        for (int part = 0; part < 60; part++)
+            CHECK_DONE(buf_addf(out, " \"%0250d\"", i), "zone");
+        CHECK_DONE(buf_addf(out, "\n"), "zone");
+    }
+    for (int i = 0; i < 4; i++)
+        CHECK_DONE(buf_addf(out, "f%d.example. TXT \"v=spf1 -all\"\n", i), "zone");
+}
+
+/* Attack 114: nor by what it makes the DNS say. */
+TEST(mailauth_judge_keeps_room_for_dmarc)
+{
+    struct judging j;
+    open_judging(&j, "192.0.2.1");
+    add_fat_policy(&j.bench.zone);
+    j.peer.sender = S("x@fat.example");
+    j.message = S(PLAIN("a@football.example.com"));
+    j.questions = 20;
+    judge(&j);
+    CHECK(j.out.spf.result == MAILAUTH_TEMPERROR, "SPF has no room for that much");
+    CHECK(j.out.dmarc.result == MAILAUTH_FAIL, "and DMARC has");
+    CHECK(j.out.disposition == MAILAUTH_DMARC_REJECT, "so it is refused");
+    dkim_bench_close(&j.bench);
+}
+
 /* Attack 114: fifty signatures, of which ten are looked at. */
 TEST(mailauth_judge_fifty_signatures)
 {
@@ -299,6 +331,79 @@ TEST(mailauth_judge_sealers)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         judge_sealed(&cases[i]);
+}
+
+/* ---- and a front server of ours passes it on with a seal of its own ---- */
+
+struct front {
+    const char *label;
+    struct {
+        const char *domain, *dmarc;
+    } sets[3]; /* the oldest first */
+    const char *believed;
+};
+
+static void add_set(struct judging *j, struct mailauth_dkim_signer *signer, const char *domain,
+                    const char *dmarc)
+{
+    struct buf fields;
+    struct mailauth_arc_plan plan = {
+        .domain = str_of(domain), .selector = S("s"), .signer = signer};
+    str results = arena_printf(j->bench.arena, "%s; dmarc=%s", domain, dmarc);
+    buf_init(&fields, 1 << 16);
+    dkim_bench_arc(&j->bench, j->message, &plan, results, &fields);
+    j->message =
+        arena_printf(j->bench.arena, "%.*s%.*s", STR_ARG(buf_str(&fields)), STR_ARG(j->message));
+    buf_release(&fields);
+}
+
+static void judge_fronted(const struct front *c)
+{
+    static const str trusted[] = {
+        {"lists.example", 13},
+        {"front.example", 13}
+    };
+    static const char *const domains[] = {"lists.example", "front.example", "evil.example"};
+    struct judging j;
+    struct mailauth_dkim_private *key = NULL;
+    open_judging(&j, "192.0.2.1");
+    CHECK_DONE(mailauth_dkim_private_read(str_of(dkim_keys_rsa_pem), j.bench.arena, &key), "key");
+    for (size_t i = 0; i < ARRAY_LEN(domains); i++)
+        dkim_bench_txt(&j.bench, arena_printf(j.bench.arena, "s._domainkey.%s", domains[i]),
+                       str_of(dkim_keys_rsa_record));
+    j.message = S(PLAIN("a@football.example.com"));
+    for (size_t i = 0; i < ARRAY_LEN(c->sets) && c->sets[i].domain; i++)
+        add_set(&j, mailauth_dkim_private_signer(key), c->sets[i].domain, c->sets[i].dmarc);
+    j.peer.sender = S("list@other.example");
+    j.peer.sealers = trusted;
+    j.peer.sealer_count = ARRAY_LEN(trusted);
+    judge(&j);
+    CHECK(j.out.arc.result == MAILAUTH_PASS, c->label);
+    CHECK_STR(j.out.believed, c->believed, c->label);
+    bool refused = j.out.disposition == MAILAUTH_DMARC_REJECT;
+    CHECK(refused == (c->believed[0] == '\0'), c->label);
+    dkim_bench_close(&j.bench);
+}
+
+TEST(mailauth_judge_sealers_in_a_row)
+{
+    static const struct front cases[] = {
+        {"the front had it whole",       {{"front.example", "pass"}},                            "front.example"},
+        {"it had believed the list",
+         {{"lists.example", "pass"}, {"front.example", "fail"}},
+         "lists.example"                                                                                        },
+        {"two fronts",
+         {{"lists.example", "pass"}, {"front.example", "fail"}, {"front.example", "fail"}},
+         "lists.example"                                                                                        },
+        {"nobody says so",               {{"lists.example", "fail"}, {"front.example", "fail"}}, ""             },
+        {"a stranger says so",           {{"evil.example", "pass"}, {"front.example", "fail"}},  ""             },
+        {"a stranger had it last",       {{"lists.example", "pass"}, {"evil.example", "pass"}},  ""             },
+        {"a stranger had it in between",
+         {{"lists.example", "pass"}, {"evil.example", "pass"}, {"front.example", "fail"}},
+         ""                                                                                                     },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        judge_fronted(&cases[i]);
 }
 
 /* The largest header that may be, all of it ours to look at: the arena has room. */

@@ -133,7 +133,7 @@ static err add_word(struct decoder *d, const struct word *w, bool *ret_done)
     }
     if (!same)
         TRY(end_run(d));
-    uint8_t wrong;
+    uint8_t wrong = 0;
     size_t before = d->bytes.len;
     TRY(w->encoding == 'b' ? add_b(w->text, &d->bytes, &wrong) : add_q(w->text, &d->bytes, &wrong));
     if (wrong) {

@@ -36,6 +36,7 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
     if (!o.stale)
         w->attempt->tried = true;
     *ret_offer = o;
+    c->site = w->attempt->site;
     if (e)
         outbound_connect_close(c);
     else

@@ -18,6 +18,7 @@ struct outbound_attempt {
     struct outbound_host_self self;
     struct dns_resolver *resolver;
     struct outbound_pool *pool;
+    uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;
     struct arena *arena; /* results live there */
 

@@ -20,8 +20,9 @@ struct outbound_connection {
     struct list node; /* while idle, in the pool */
     struct arena *arena;
     struct smtp_client client;
-    str key;  /* what it may be used for: see pool.h */
-    str host; /* as outbound_host.name */
+    str key;       /* what it may be used for: see pool.h */
+    uint64_t site; /* whom it served last: table_hash() of the destination */
+    str host;      /* as outbound_host.name */
     str ip;
     bool tls_active, tls_verified;
     str tls_version, tls_cipher;

@@ -1,5 +1,6 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
+#include "base/table.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -188,6 +189,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     .mx_port = o->mx_port ? o->mx_port : 25},
         .resolver = o->resolver,
         .pool = d->pool,
+        .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
         .arena = d->arena,
     };
@@ -221,7 +223,7 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
         return;
     }
     struct body body = {.message = &m, .arena = d->arena};
-    struct outbound_offer_signing signing = {.sign = d->sign};
+    struct outbound_offer_signing signing = {.keys = d->keys, .config = d->config};
     struct outbound_offer_mail mail = {.envelope = m.envelope,
                                        .size = m.prefix.len + m.size,
                                        .read = read_body,

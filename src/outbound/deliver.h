@@ -11,7 +11,7 @@ struct outbound_deliver {
     const struct outbound_options *options;
     const struct config *config; /* held by the caller */
     struct outbound_pool *pool;
-    struct outbound_sign *sign;
+    struct outbound_sign_keys *keys;
     struct arena *arena; /* reset by the caller, between two */
 
     /* Results. */

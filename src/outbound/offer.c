@@ -237,11 +237,13 @@ static err find_signatures(struct window *w, struct outbound_sign_result *ret_re
         *ret_result = s->result;
         return NULL;
     }
-    TRY(outbound_sign_run(s->sign, m->envelope, &w->source, w->offer->arena, ret_result,
+    struct outbound_sign_mail mail = {s->config, m->envelope, &w->source};
+    TRY(outbound_sign_run(s->keys, &mail, w->offer->arena, ret_result,
                           deadline_after(OUTBOUND_SIGN_MS)));
     w->source.rewind(w->source.arg);
     if (ret_result->unsigned_why.len > 0)
-        log_warn("mail from <%.*s> leaves unsigned: %.*s", STR_ARG(m->envelope->sender),
+        log_warn("mail from <%.*s> leaves un%s: %.*s", STR_ARG(m->envelope->sender),
+                 m->envelope->origin == ORIGIN_MX ? "sealed" : "signed",
                  STR_ARG(ret_result->unsigned_why));
     if (as_it_stands) {
         s->result = *ret_result;
@@ -250,11 +252,18 @@ static err find_signatures(struct window *w, struct outbound_sign_result *ret_re
     return NULL;
 }
 
+/* Seals speak to other servers: a mailbox store believes our Authentication-Results as it is. */
+static bool is_next_door(const struct window *w)
+{
+    return w->offer->connection->client.options.lmtp &&
+           w->offer->mail->envelope->origin == ORIGIN_MX;
+}
+
 /* After everything that changes what goes out: w->source is that. */
 static err sign_content(struct window *w, struct smtp_offer *offer)
 {
     struct outbound_sign_result r = {0};
-    if (w->offer->mail->signing == NULL)
+    if (w->offer->mail->signing == NULL || is_next_door(w))
         return NULL;
     TRY(find_signatures(w, &r));
     w->fields = r.fields;

@@ -16,7 +16,8 @@ enum {
 
 /* Who signs it, and what one attempt knows already: the same bytes are signed once. */
 struct outbound_offer_signing {
-    struct outbound_sign *sign;
+    struct outbound_sign_keys *keys;
+    const struct config *config;
     bool known;
     struct outbound_sign_result result; /* of the mail as it stands */
 };

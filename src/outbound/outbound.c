@@ -1,6 +1,7 @@
 #include "outbound/outbound.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "outbound/crew.h"
 #include "outbound/deliver.h"
 #include "outbound/route.h"
 #include <string.h>
@@ -8,8 +9,10 @@
 /* A destination that is being served, or whose login was refused. */
 struct site {
     char name[OUTBOUND_ROUTE_DESTINATION_BYTES_MAX + 1];
+    uint64_t hash; /* of the name */
     int runners;
-    bool full; /* the schedule passes it over */
+    int starting; /* of them; each takes an idle connection, if there is one */
+    bool full;    /* the schedule passes it over */
     bool paused;
     int64_t pause_ms; /* of the last pause; 0: our login works, or none is needed */
 };
@@ -18,10 +21,12 @@ struct outbound {
     struct outbound_options options;
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
-    struct outbound_sign *sign;
+    struct outbound_sign_keys *keys;
     struct table sites;
     struct gate changed;
-    int running;
+    int running; /* here, our own and what was lent to us */
+    int lent;    /* runners of ours, elsewhere */
+    int place;   /* in the crew */
     bool stopping;
 };
 
@@ -29,6 +34,28 @@ struct runner {
     struct outbound *outbound;
     struct site *site;
     struct queue_delivery *delivery;
+};
+
+enum { LOAN_MAX = 8, LOAN_WHY_BYTES = 600, KEPT_HERE = 2 };
+
+/* What a delivery came to, as far as its destination is concerned. */
+struct result {
+    bool paused, tried;
+    char why[LOAN_WHY_BYTES];
+};
+
+/* A runner of ours on another worker's loop, with some deliveries at a time: it goes there and
+ * back, and belongs to who has it. */
+struct loan {
+    struct loop_note note;
+    struct outbound *owner, *helper;
+    struct loop *home;
+    struct site *site; /* for its owner only, where it stays */
+    uint64_t hash;     /* of the site's name */
+    int place;         /* of the helper */
+    struct queue_delivery *deliveries[LOAN_MAX];
+    size_t count, done;
+    struct result result;
 };
 
 /* ---- destinations ------------------------------------------------------------------------ */
@@ -43,6 +70,7 @@ static struct site *find_site(struct outbound *o, str name)
     s = MEM_NEW(struct site);
     bool fits = str_to_chars(name, s->name, sizeof s->name);
     ASSERT(fits); /* the queue keeps no longer names */
+    s->hash = table_hash(name);
     table_add(&o->sites, s);
     return s;
 }
@@ -106,24 +134,52 @@ static void pause_site(struct outbound *o, struct site *s, str why, const struct
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-static void run_one(struct outbound *o, struct site *s, struct queue_delivery *delivery,
-                    struct arena *arena)
+static struct result run_one(struct outbound *o, struct queue_delivery *delivery,
+                             struct arena *arena)
 {
     const struct config *config = o->options.config(o->options.config_arg);
     struct outbound_deliver d = {.options = &o->options,
                                  .config = config,
                                  .pool = &o->pool,
-                                 .sign = o->sign,
+                                 .keys = o->keys,
                                  .arena = arena};
+    struct result r = {0};
     outbound_pool_set_limits(&o->pool, &config->outbound);
     outbound_deliver_run(&d, delivery);
-    if (d.route_paused)
-        pause_site(o, s, d.text, config);
-    else if (d.tried)
-        s->pause_ms = 0;
+    r.paused = d.route_paused;
+    r.tried = d.tried;
+    (void)str_to_chars(str_slice(d.text, 0, sizeof r.why - 1), r.why, sizeof r.why);
     config_close(config);
     arena_reset(arena);
     err_forget();
+    return r;
+}
+
+/* On the loop of the destination's own worker. */
+static void note_result(struct outbound *o, struct site *s, const struct result *r)
+{
+    const struct config *config = o->options.config(o->options.config_arg);
+    if (r->paused)
+        pause_site(o, s, str_of(r->why), config);
+    else if (r->tried)
+        s->pause_ms = 0;
+    config_close(config);
+}
+
+static void count_running(struct outbound *o, int count)
+{
+    o->running += count;
+    outbound_crew_add_load(o->options.crew, o->place, count);
+    gate_wake_all(&o->changed);
+}
+
+static void end_runner(struct outbound *o, struct site *s)
+{
+    s->runners--;
+    if (!s->paused)
+        set_full(o, s, false);
+    forget_if_idle(o, s);
+    gate_wake_all(&o->changed);
 }
 
 static void run(void *arg)
@@ -134,18 +190,16 @@ static void run(void *arg)
     struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
     struct queue_delivery *d = r->delivery;
     mem_free(r);
+    s->starting--;
     while (d) {
-        run_one(o, s, d, arena);
+        struct result result = run_one(o, d, arena);
+        note_result(o, s, &result);
         bool go_on = !o->stopping && !fiber_canceled() && !s->paused;
         d = go_on ? schedule_next_for(o->options.schedule, str_of(s->name)) : NULL;
     }
     arena_close(arena);
-    s->runners--;
-    o->running--;
-    if (!s->paused)
-        set_full(o, s, false);
-    forget_if_idle(o, s);
-    gate_wake_all(&o->changed);
+    count_running(o, -1);
+    end_runner(o, s);
 }
 
 static void start_runner(struct outbound *o, struct site *s, struct queue_delivery *d)
@@ -153,9 +207,142 @@ static void start_runner(struct outbound *o, struct site *s, struct queue_delive
     struct runner *r = MEM_NEW(struct runner);
     *r = (struct runner){o, s, d};
     s->runners++;
-    o->running++;
+    s->starting++;
+    count_running(o, 1);
     fiber_spawn(&o->runners, "delivery", run, r);
 }
+
+/* ---- running elsewhere -------------------------------------------------------------------- */
+
+static void come_back(struct loop_note *note);
+static void end_loan(struct loop_note *note);
+
+/* On the helper's loop: try what was lent, and give the rest back. */
+static void help(void *arg)
+{
+    struct loan *l = arg;
+    struct outbound *o = l->helper;
+    struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
+    while (l->done < l->count && !o->stopping && !fiber_canceled() && !l->result.paused) {
+        struct result r = run_one(o, l->deliveries[l->done++], arena);
+        r.tried = r.tried || l->result.tried;
+        l->result = r;
+    }
+    arena_close(arena);
+    count_running(o, -1);
+    l->note.run = come_back;
+    loop_post(l->home, &l->note); /* it is the owner's from here on */
+}
+
+static void arrive(struct loop_note *note)
+{
+    struct loan *l = CONTAINER_OF(note, struct loan, note);
+    struct outbound *o = l->helper;
+    outbound_crew_came(o->options.crew, o->place);
+    count_running(o, 1);
+    fiber_spawn(&o->runners, "delivery for another", help, l);
+}
+
+/* The last word of a loan: a connection that stayed idle with the helper would be one more than its
+ * destination may have, once the owner opens another. */
+static void part(struct loop_note *note)
+{
+    struct loan *l = CONTAINER_OF(note, struct loan, note);
+    struct outbound *o = l->helper;
+    outbound_crew_came(o->options.crew, o->place);
+    outbound_pool_drop(&o->pool, l->hash);
+    gate_wake_all(&o->changed);
+    l->note.run = end_loan;
+    loop_post(l->home, &l->note);
+}
+
+/* A share of what is due, so that nobody waits behind a slow connection while others are idle. */
+static void fill(struct loan *l)
+{
+    struct schedule *schedule = l->owner->options.schedule;
+    str name = str_of(l->site->name);
+    size_t share = schedule_ready(schedule, name) / (size_t)(l->site->runners + 1) + 1;
+    struct queue_delivery *d;
+    while (l->count < share && l->count < LOAN_MAX &&
+           (d = schedule_next_for(schedule, name)) != NULL)
+        l->deliveries[l->count++] = d;
+}
+
+static void give_back(struct loan *l)
+{
+    for (; l->done < l->count; l->done++)
+        schedule_put_back(l->owner->options.schedule, &l->deliveries[l->done], 0);
+    l->count = l->done = 0;
+}
+
+static bool post(struct loan *l, void (*at_the_helper)(struct loop_note *))
+{
+    l->note.run = at_the_helper;
+    return outbound_crew_post(l->owner->options.crew, l->place, &l->note, &l->helper);
+}
+
+/* False: there is nothing more to lend, or nobody to lend it to. */
+static bool lend(struct loan *l)
+{
+    fill(l);
+    return l->count > 0 && post(l, arrive);
+}
+
+static void end_loan(struct loop_note *note)
+{
+    struct loan *l = CONTAINER_OF(note, struct loan, note);
+    l->owner->lent--;
+    end_runner(l->owner, l->site);
+    mem_free(l);
+}
+
+static void come_back(struct loop_note *note)
+{
+    struct loan *l = CONTAINER_OF(note, struct loan, note);
+    struct outbound *o = l->owner;
+    note_result(o, l->site, &l->result); /* first: what goes back is not tried meanwhile */
+    give_back(l);
+    if (!o->stopping && !l->site->paused && lend(l))
+        return;
+    give_back(l);
+    if (!post(l, part))
+        end_loan(&l->note);
+}
+
+static void lend_runner(struct outbound *o, struct site *s, int place, struct queue_delivery *d)
+{
+    struct loan *l = MEM_NEW(struct loan);
+    *l = (struct loan){
+        .owner = o, .home = loop_current(), .site = s, .hash = s->hash, .place = place};
+    l->deliveries[l->count++] = d;
+    s->runners++;
+    o->lent++;
+    if (lend(l))
+        return;
+    give_back(l);
+    end_loan(&l->note);
+}
+
+/* A destination with little mail stays where its connections are; one with much goes to whoever has
+ * the least to do. What is idle here is used first: with a connection elsewhere beside it, there
+ * would be more than the destination may have. */
+static bool is_better_here(const struct outbound *o, const struct site *s)
+{
+    return s->runners < KEPT_HERE || s->pause_ms > 0 ||
+           outbound_pool_count(&o->pool, s->hash) > (size_t)s->starting;
+}
+
+static void place_runner(struct outbound *o, struct site *s, struct queue_delivery *d)
+{
+    int place = is_better_here(o, s) ? OUTBOUND_CREW_NOBODY
+                                     : outbound_crew_find_helper(o->options.crew, o->place);
+    if (place == OUTBOUND_CREW_NOBODY)
+        start_runner(o, s, d);
+    else
+        lend_runner(o, s, place, d);
+}
+
+/* ---- dispatching ------------------------------------------------------------------------- */
 
 static int connections_max(struct outbound *o)
 {
@@ -176,7 +363,7 @@ static bool has_no_way(struct outbound *o, const struct queue_delivery *d)
 static err dispatch_one(struct outbound *o)
 {
     struct queue_delivery *d;
-    if (o->running >= OUTBOUND_RUNNERS_MAX)
+    if (o->running + o->lent >= OUTBOUND_RUNNERS_MAX)
         return gate_wait(&o->changed, DEADLINE_NEVER);
     TRY(schedule_next(o->options.schedule, &d, DEADLINE_NEVER));
     if (has_no_way(o, d)) {
@@ -186,7 +373,7 @@ static err dispatch_one(struct outbound *o)
     struct site *s = find_site(o, queue_delivery_destination(d));
     int max = connections_max(o);
     if (has_room(s, max))
-        start_runner(o, s, d);
+        place_runner(o, s, d);
     else
         schedule_put_back(o->options.schedule, &d, 0);
     if (!has_room(s, max))
@@ -231,11 +418,32 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     gate_init(&o->changed);
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
-    o->sign = outbound_sign_open(options->keeper);
+    o->keys = outbound_sign_keys_open(options->keeper);
+    o->place = outbound_crew_join(options->crew, o);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;
+}
+
+/* What others have sent us arrives, and nothing more is sent. */
+static void leave_crew(struct outbound *o)
+{
+    outbound_crew_leave(o->options.crew, o->place);
+    while (o->place != OUTBOUND_CREW_NOBODY &&
+           outbound_crew_coming(o->options.crew, o->place) > 0) {
+        err e = gate_wait(&o->changed, DEADLINE_NEVER);
+        ASSERT(e == NULL);
+    }
+}
+
+/* Those who help us stop as well, and give back what they have. */
+static void await_loans(struct outbound *o)
+{
+    while (o->lent > 0) {
+        err e = gate_wait(&o->changed, DEADLINE_NEVER);
+        ASSERT(e == NULL);
+    }
 }
 
 void outbound_stop(struct outbound *o, int64_t grace_ms)
@@ -244,12 +452,14 @@ void outbound_stop(struct outbound *o, int64_t grace_ms)
         return;
     o->stopping = true;
     group_close(&o->dispatcher);
+    leave_crew(o);
     err e = group_wait(&o->runners, deadline_after(grace_ms));
     (void)e; /* what is still under way is cut off */
     group_close(&o->runners);
+    await_loans(o);
     group_close(&o->keeping);
     outbound_pool_release(&o->pool);
-    outbound_sign_close(o->sign);
+    outbound_sign_keys_close(o->keys);
     size_t position = 0;
     struct site *s;
     while ((s = table_next(&o->sites, &position)) != NULL) {

@@ -2,7 +2,8 @@
  *
  * Takes from the worker's schedule what is due and runs up to `outbound.connections` fibers for
  * each destination. Each goes on with the next message for its destination over the same
- * connection. What becomes of each recipient is written into the queue and told as an event.
+ * connection. Where a destination keeps a worker busier than others, they run some of its fibers.
+ * What becomes of each recipient is written into the queue and told as an event.
  */
 #pragma once
 #include "account/keeper.h"
@@ -21,6 +22,7 @@ enum {
 };
 
 struct outbound;
+struct outbound_crew;
 
 /* All of it must outlive the outbound. */
 struct outbound_options {
@@ -35,11 +37,12 @@ struct outbound_options {
     uint16_t mx_port;                /* 0: 25 */
     const struct address *own;       /* addresses that this server listens on */
     const size_t *own_count;         /* both may change between waits; NULL: none */
+    struct outbound_crew *crew;      /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
 /* On the worker's loop. */
 void outbound_start(const struct outbound_options *, struct outbound **ret_outbound);
 
 /* Nothing new is begun; what is under way gets up to grace_ms, then it is cut off. Waits; on a
- * fiber of the same loop. */
+ * fiber of the same loop that is not canceled. All of a crew are stopped at the same time. */
 void outbound_stop(struct outbound *, int64_t grace_ms); /* accepts NULL */

@@ -447,8 +447,7 @@ static void stop(struct town *t)
     town_send(t, &(struct town_mail){.from = "a@x.example", .to = "b@example.net"});
     town_wait(t, 1000);
     int64_t before = clock_steady_ms();
-    outbound_stop(t->outbound, 20 * 1000);
-    t->outbound = NULL;
+    town_stop(t, 20 * 1000);
     CHECK(clock_steady_ms() - before <= 21 * 1000, "no longer than was said");
     CHECK(town_count(t, "bounced") + town_count(t, "delivered") == 0, "nothing was decided");
     CHECK(town_messages(t) == 1, "it waits");

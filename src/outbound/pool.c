@@ -98,6 +98,27 @@ static void let_go(struct outbound_pool *p, struct outbound_connection *c)
     gate_wake_all(&p->changed);
 }
 
+size_t outbound_pool_count(const struct outbound_pool *p, uint64_t site)
+{
+    size_t count = 0;
+    LIST_EACH(&p->idle, node)
+    count += LIST_OF(node, struct outbound_connection, node)->site == site;
+    return count;
+}
+
+void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
+{
+    LIST_EACH(&p->idle, node)
+    {
+        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (c->site != site)
+            continue;
+        take_out(p, c);
+        let_go(p, c);
+        return;
+    }
+}
+
 void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {

@@ -29,6 +29,10 @@ str outbound_pool_key(const struct outbound_route *, struct arena *);
 
 /* The one that was used last, or NULL. */
 struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);
+/* Those that last served this destination (outbound_connection.site); let one of them go, if there
+ * is one. Neither waits. */
+size_t outbound_pool_count(const struct outbound_pool *, uint64_t site);
+void outbound_pool_drop(struct outbound_pool *, uint64_t site);
 /* May another message go over it? Its number is bounded by us and by LIMITS MAILMAX. */
 bool outbound_pool_reusable(const struct outbound_pool *, const struct outbound_connection *);
 /* Takes it over, without waiting; what may not be used again is closed. */

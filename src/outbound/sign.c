@@ -1,41 +1,24 @@
 #include "outbound/sign.h"
 #include "account/keeper_signer.h"
-#include "base/mem.h"
-#include "base/table.h"
-#include "dns/name.h"
 #include "mailauth/canon_hash.h"
 #include "mailauth/dkim_sign.h"
 #include "mailauth/dmarc_from.h"
 #include "message/header.h"
+#include "outbound/seal.h"
 #include <assert.h>
 #include <string.h>
 
 enum {
-    DOMAIN_BYTES = 4096, /* of memory, for one that is remembered with its keys */
-    CACHE_BYTES_MAX = OUTBOUND_SIGN_DOMAINS_MAX * DOMAIN_BYTES,
     SCRATCH_BYTES_MAX = 64 << 20, /* views of all fields of the largest header, and its names */
     FIELDS_BYTES_MAX = 256 << 10,
     STEP_BYTES = 64 << 10, /* hashed before others have their turn */
 };
 static_assert((int)KEEPER_DKIM_KEYS_MAX <= (int)MAILAUTH_DKIM_SIGN_PLANS_MAX, "all keys sign");
 
-struct known {
-    str domain;
-    struct keeper_dkim_keys keys;
-};
-
-struct outbound_sign {
-    const struct keeper *keeper;
-    struct arena *arena; /* of what is remembered */
-    struct table known;
-    deadline until; /* then it is asked for anew */
-};
-
 /* One message. */
 struct signing {
-    struct outbound_sign *sign;
-    const struct envelope *envelope;
-    const struct outbound_sign_source *source;
+    struct outbound_sign_keys *known;
+    const struct outbound_sign_mail *mail;
     struct arena *scratch;
     struct buf header;
     str rest; /* of the piece in which the header ended */
@@ -47,67 +30,9 @@ struct signing {
 
 /* ---- which keys ------------------------------------------------------------------------------ */
 
-static str domain_of_known(const void *object) { return ((const struct known *)object)->domain; }
-
-struct outbound_sign *outbound_sign_open(const struct keeper *keeper)
-{
-    struct outbound_sign *s = MEM_NEW(struct outbound_sign);
-    s->keeper = keeper;
-    s->arena = arena_open(CACHE_BYTES_MAX);
-    table_init(&s->known, domain_of_known);
-    return s;
-}
-
-void outbound_sign_close(struct outbound_sign *s)
-{
-    if (s == NULL)
-        return;
-    table_release(&s->known);
-    arena_close(s->arena);
-    mem_free(s);
-}
-
-static void forget_keys(struct outbound_sign *s)
-{
-    table_release(&s->known);
-    table_init(&s->known, domain_of_known);
-    arena_reset(s->arena);
-    s->until = deadline_after(OUTBOUND_SIGN_KEYS_MS);
-}
-
-static struct keeper_dkim_keys copy_keys(const struct keeper_dkim_keys *keys, struct arena *arena)
-{
-    struct keeper_dkim_keys copy = *keys;
-    for (size_t i = 0; i < copy.count; i++)
-        copy.list[i].selector = arena_str(arena, keys->list[i].selector);
-    return copy;
-}
-
-static void remember(struct outbound_sign *s, str domain, const struct keeper_dkim_keys *keys)
-{
-    if (s->known.len >= OUTBOUND_SIGN_DOMAINS_MAX)
-        forget_keys(s);
-    if (table_find(&s->known, domain)) /* another fiber was faster */
-        return;
-    struct known *k = ARENA_NEW(s->arena, struct known);
-    *k = (struct known){arena_str(s->arena, domain), copy_keys(keys, s->arena)};
-    table_add(&s->known, k);
-}
-
 static err find_keys(struct signing *g, str domain, deadline until)
 {
-    struct outbound_sign *s = g->sign;
-    if (domain.len == 0 || domain.len > DNS_NAME_BYTES_MAX)
-        return NULL;
-    if (deadline_passed(s->until))
-        forget_keys(s);
-    const struct known *k = table_find(&s->known, domain);
-    if (k) {
-        g->keys = copy_keys(&k->keys, g->scratch);
-    } else {
-        TRY(keeper_dkim_keys(s->keeper, domain, g->scratch, &g->keys, until));
-        remember(s, domain, &g->keys);
-    }
+    TRY(outbound_sign_keys_find(g->known, g->mail->config, domain, g->scratch, &g->keys, until));
     if (g->keys.count > 0)
         g->domain = arena_str(g->scratch, domain);
     return NULL;
@@ -123,7 +48,7 @@ static bool is_ours(const struct envelope *env)
 static err find_keys_above(struct signing *g, str domain, deadline until)
 {
     TRY(find_keys(g, domain, until));
-    while (g->keys.count == 0 && is_ours(g->envelope)) {
+    while (g->keys.count == 0 && is_ours(g->mail->envelope)) {
         size_t dot = str_find(domain, '.');
         if (dot == STR_NONE)
             return NULL;
@@ -135,7 +60,7 @@ static err find_keys_above(struct signing *g, str domain, deadline until)
 
 static err choose_keys(struct signing *g, deadline until)
 {
-    str header = buf_str(&g->header), sender = g->envelope->sender;
+    str header = buf_str(&g->header), sender = g->mail->envelope->sender;
     if (message_header_count(header, S("From")) == 1) { /* more are not signed: see there */
         struct mailauth_dmarc_from from = mailauth_dmarc_from_header(header, g->scratch);
         if (from.kind == MAILAUTH_DMARC_FROM_ONE)
@@ -163,7 +88,7 @@ static size_t header_end(str s, size_t from)
  * next read. *ret_fits: false when it is longer than is signed. */
 static err read_header(struct signing *g, bool *ret_fits, deadline until)
 {
-    const struct outbound_sign_source *from = g->source;
+    const struct outbound_sign_source *from = g->mail->source;
     size_t end = STR_NONE;
     str piece;
     *ret_fits = true;
@@ -188,7 +113,7 @@ static err read_header(struct signing *g, bool *ret_fits, deadline until)
 
 static err hash_body(struct signing *g, struct mailauth_canon_hash *hash, deadline until)
 {
-    const struct outbound_sign_source *from = g->source;
+    const struct outbound_sign_source *from = g->mail->source;
     str piece = g->rest;
     do {
         while (piece.len > 0) {
@@ -209,7 +134,8 @@ static void make_plans(struct signing *g)
     bool bulk = message_header_count(header, S("List-Id")) > 0 ||
                 message_header_count(header, S("List-Unsubscribe")) > 0;
     for (size_t i = 0; i < g->keys.count; i++) {
-        keeper_signer_init(&g->signers[i], g->sign->keeper, g->domain, &g->keys.list[i]);
+        keeper_signer_init(&g->signers[i], outbound_sign_keys_keeper(g->known), g->domain,
+                           &g->keys.list[i]);
         g->plans[i] = (struct mailauth_dkim_plan){
             .domain = g->domain,
             .selector = g->keys.list[i].selector,
@@ -221,60 +147,124 @@ static void make_plans(struct signing *g)
     }
 }
 
-static err make_fields(struct signing *g, struct arena *arena, struct outbound_sign_result *r,
-                       deadline until)
+/* No verifier would take one of such a message, and that will not change. */
+static bool is_hopeless(err e) { return e && (e->kind == ERR_PROTOCOL || e->kind == ERR_LIMIT); }
+
+static err finished(struct signing *g, err e)
+{
+    if (e && e->kind == ERR_CONFIG)
+        outbound_sign_keys_forget(g->known); /* they are others now */
+    return e;
+}
+
+static err make_signatures(struct signing *g, struct buf *fields, str *ret_why, deadline until)
 {
     struct mailauth_canon_hash *hash = mailauth_canon_hash_open(g->scratch);
     struct mailauth_dkim_sign *sign = NULL;
-    CLEANUP(buf_release) struct buf fields;
-    buf_init(&fields, FIELDS_BYTES_MAX);
     make_plans(g);
     err e = mailauth_dkim_sign_open(buf_str(&g->header), g->plans, g->keys.count, hash, g->scratch,
                                     &sign);
-    if (e && (e->kind == ERR_PROTOCOL || e->kind == ERR_LIMIT)) {
-        r->unsigned_why = arena_str(arena, e->text);
+    if (is_hopeless(e)) {
+        *ret_why = arena_str(g->scratch, e->text);
         return NULL;
     }
     TRY(e);
     TRY(hash_body(g, hash, until));
-    e = mailauth_dkim_sign_finish(sign, clock_real_ms() / 1000, &fields, until);
-    if (e && e->kind == ERR_CONFIG)
-        forget_keys(g->sign); /* they are others now */
-    TRY(e);
-    r->fields = arena_str(arena, buf_str(&fields));
-    return NULL;
+    return finished(g, mailauth_dkim_sign_finish(sign, clock_real_ms() / 1000, fields, until));
 }
 
-static err run(struct signing *g, struct arena *arena, struct outbound_sign_result *r,
-               deadline until)
+static err sign_it(struct signing *g, struct buf *fields, str *ret_why, deadline until)
+{
+    TRY(choose_keys(g, until));
+    return g->keys.count > 0 ? make_signatures(g, fields, ret_why, until) : NULL;
+}
+
+/* ---- sealing --------------------------------------------------------------------------------- */
+
+static err make_set(struct signing *g, const struct outbound_seal *s, struct buf *fields,
+                    str *ret_why, deadline until)
+{
+    struct mailauth_canon_hash *hash = mailauth_canon_hash_open(g->scratch);
+    struct mailauth_arc_seal *seal = NULL;
+    struct keeper_signer signer;
+    const struct keeper_dkim_key *key = outbound_seal_key(&g->keys);
+    if (key == NULL) {
+        *ret_why = arena_printf(g->scratch, "%.*s has no RSA key",
+                                STR_ARG(g->mail->config->mailauth.seal));
+        return NULL;
+    }
+    keeper_signer_init(&signer, outbound_sign_keys_keeper(g->known), g->domain, key);
+    struct mailauth_arc_plan plan = {
+        .domain = g->domain, .selector = key->selector, .signer = &signer.signer};
+    err e = mailauth_arc_seal_open(buf_str(&g->header), &plan, hash, g->scratch, &seal);
+    if (is_hopeless(e)) {
+        *ret_why = arena_str(g->scratch, e->text);
+        return NULL;
+    }
+    TRY(e);
+    TRY(hash_body(g, hash, until));
+    return finished(g, mailauth_arc_seal_finish(seal, &s->chain, s->results, clock_real_ms() / 1000,
+                                                fields, until));
+}
+
+static err seal_it(struct signing *g, struct buf *fields, str *ret_why, deadline until)
+{
+    struct outbound_seal s;
+    if (!outbound_seal_read(buf_str(&g->header), g->scratch, &s, ret_why))
+        return NULL;
+    TRY(find_keys(g, g->mail->config->mailauth.seal, until));
+    return make_set(g, &s, fields, ret_why, until);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+static err run(struct signing *g, struct buf *fields, str *ret_why, deadline until)
 {
     bool fits;
-    g->source->rewind(g->source->arg);
+    g->mail->source->rewind(g->mail->source->arg);
     TRY(read_header(g, &fits, until));
     if (!fits) {
-        r->unsigned_why = S("its header is too long to be signed");
+        *ret_why = S("its header is too long");
         return NULL;
     }
-    TRY(choose_keys(g, until));
-    return g->keys.count > 0 ? make_fields(g, arena, r, until) : NULL;
+    return g->mail->envelope->origin == ORIGIN_MX ? seal_it(g, fields, ret_why, until)
+                                                  : sign_it(g, fields, ret_why, until);
 }
 
-err outbound_sign_run(struct outbound_sign *s, const struct envelope *env,
-                      const struct outbound_sign_source *source, struct arena *arena,
-                      struct outbound_sign_result *ret_result, deadline until)
+static bool is_wanted(struct outbound_sign_keys *known, const struct outbound_sign_mail *mail)
 {
-    struct outbound_sign_result r = {0};
-    if (s->keeper == NULL || s->keeper->dkim_keys == NULL || env->origin == ORIGIN_MX) {
-        *ret_result = r;
-        return NULL;
-    }
+    bool by_mx = mail->envelope->origin == ORIGIN_MX;
+    return outbound_sign_keys_keeper(known) != NULL &&
+           (!by_mx || mail->config->mailauth.seal.len > 0);
+}
+
+static err run_anew(struct outbound_sign_keys *known, const struct outbound_sign_mail *mail,
+                    struct arena *arena, struct outbound_sign_result *ret_result, deadline until)
+{
     CLEANUP(arena_cleanup) struct arena *scratch = arena_open(SCRATCH_BYTES_MAX);
+    CLEANUP(buf_release) struct buf fields;
     struct signing *g = ARENA_NEW(scratch, struct signing);
-    *g = (struct signing){.sign = s, .envelope = env, .source = source, .scratch = scratch};
+    str why = {0};
+    *g = (struct signing){.known = known, .mail = mail, .scratch = scratch};
     buf_init(&g->header, MESSAGE_HEADER_BYTES_MAX);
-    err e = run(g, arena, &r, until);
+    buf_init(&fields, FIELDS_BYTES_MAX);
+    err e = run(g, &fields, &why, until);
     buf_release(&g->header);
     TRY(e);
-    *ret_result = r;
+    *ret_result =
+        (struct outbound_sign_result){arena_str(arena, buf_str(&fields)), arena_str(arena, why)};
     return NULL;
+}
+
+err outbound_sign_run(struct outbound_sign_keys *known, const struct outbound_sign_mail *mail,
+                      struct arena *arena, struct outbound_sign_result *ret_result, deadline until)
+{
+    if (!is_wanted(known, mail)) {
+        *ret_result = (struct outbound_sign_result){0};
+        return NULL;
+    }
+    err e = run_anew(known, mail, arena, ret_result, until);
+    if (e && e->kind == ERR_CONFIG) /* keys were changed meanwhile: mail need not wait */
+        e = run_anew(known, mail, arena, ret_result, until);
+    return e;
 }

@@ -1,9 +1,6 @@
 /* Mail that leaves is signed; what the host then has is judged as any receiver would. */
+#include "outbound/sign_test.h"
 #include "base/log.h"
-#include "mailauth/dkim_bench_test.h"
-#include "mailauth/dkim_keys_test.h"
-#include "mailauth/dkim_private.h"
-#include "outbound/town_test.h"
 #include <string.h>
 
 enum { MINUTE_MS = 60 * 1000 };
@@ -12,68 +9,6 @@ enum { MINUTE_MS = 60 * 1000 };
     "S: 220 mx.example ESMTP\nC: EHLO\nS: 250-mx.example\nS: 250-PIPELINING\nS: 250 SIZE 0\n"
 #define ACCEPT HELLO "again\n" TOWN_TAKE
 #define FROM(address) "From: " address "\r\nSubject: hello\r\n\r\nhello\r\n.dot\r\n  \r\n\r\n"
-
-/* A keeper with two keys of one domain. */
-struct keys {
-    struct arena *arena;
-    const char *domain;
-    struct mailauth_dkim_private *rsa, *ed25519;
-    bool busy; /* it says so in place of a signature */
-    int asked, signatures;
-};
-
-static err list_keys(void *state, str domain, struct arena *arena,
-                     struct keeper_dkim_keys *ret_keys, deadline until)
-{
-    struct keys *k = state;
-    (void)arena, (void)until;
-    *ret_keys = (struct keeper_dkim_keys){0};
-    k->asked++;
-    if (!str_eq(domain, str_of(k->domain)))
-        return NULL;
-    ret_keys->list[ret_keys->count++] = (struct keeper_dkim_key){S("r"), MAILAUTH_DKIM_RSA};
-    ret_keys->list[ret_keys->count++] = (struct keeper_dkim_key){S("e"), MAILAUTH_DKIM_ED25519};
-    return NULL;
-}
-
-static err sign(void *state, const struct keeper_digest *d, struct buf *out, deadline until)
-{
-    struct keys *k = state;
-    struct mailauth_dkim_signer *signer =
-        mailauth_dkim_private_signer(d->algorithm == MAILAUTH_DKIM_RSA ? k->rsa : k->ed25519);
-    k->signatures++;
-    CHECK_STR(d->selector, d->algorithm == MAILAUTH_DKIM_RSA ? "r" : "e", "selector");
-    return k->busy ? err_new(ERR_TIMEOUT, "the keeper is busy")
-                   : signer->sign(signer, d->bytes, out, until);
-}
-
-/* ---- what the host has --------------------------------------------------------------------- */
-
-/* The content of the only mail that came, dots taken off; and the size that was announced. */
-static str heard_mail(const struct town_server *s, struct arena *arena, uint64_t *ret_size)
-{
-    str rest = buf_str(&s->heard), line, head;
-    struct buf out;
-    buf_init(&out, 1 << 20);
-    *ret_size = 0;
-    do {
-        str_split(rest, '\n', &line, &rest);
-        if (str_starts(line, S("MAIL FROM:")))
-            for (str word = line; word.len > 0;) {
-                str_split(word, ' ', &head, &word);
-                if (str_skip(&head, S("SIZE=")) && !str_to_u64(head, UINT64_MAX, ret_size))
-                    CHECK(false, "SIZE");
-            }
-    } while (rest.len > 0 && !str_eq(line, S("DATA")));
-    for (str_split(rest, '\n', &line, &rest); rest.len > 0 && !str_eq(line, S("."));
-         str_split(rest, '\n', &line, &rest)) {
-        str_skip(&line, S("."));
-        CHECK_DONE(buf_addf(&out, "%.*s\r\n", STR_ARG(line)), "a line");
-    }
-    str mail = arena_str(arena, buf_str(&out));
-    buf_release(&out);
-    return mail;
-}
 
 static struct sign_case {
     const char *label, *domain, *from, *content;
@@ -112,32 +47,9 @@ static struct sign_case {
 static struct signing {
     const struct sign_case *which;
     struct dkim_bench bench;
-    struct keys keys;
+    struct sign_test_keys keys;
     str mail;
 } now;
-
-static void publish(struct dkim_bench *b, const struct mailauth_dkim_private *key, const char *name)
-{
-    struct buf line;
-    buf_init(&line, 1 << 12);
-    CHECK_DONE(mailauth_dkim_private_zone_line(key, str_of(name), str_of(now.keys.domain), &line),
-               "zone");
-    CHECK_DONE(buf_add(&b->zone, buf_str(&line)), "zone");
-    buf_release(&line);
-}
-
-static void open_keys(const char *domain)
-{
-    struct arena *arena;
-    dkim_bench_open(&now.bench);
-    arena = now.bench.arena;
-    now.keys = (struct keys){.arena = arena, .domain = domain};
-    CHECK_DONE(mailauth_dkim_private_read(str_of(dkim_keys_rsa_pem), arena, &now.keys.rsa), "RSA");
-    CHECK_DONE(mailauth_dkim_private_read(str_of(dkim_keys_ed25519_pem), arena, &now.keys.ed25519),
-               "Ed25519");
-    publish(&now.bench, now.keys.rsa, "r");
-    publish(&now.bench, now.keys.ed25519, "e");
-}
 
 static const char *verify(str mail)
 {
@@ -164,23 +76,18 @@ static void deliver(struct town *t)
         CHECK(town_messages(t) == 1, "it waits");
         return;
     }
-    now.mail = heard_mail(&t->servers[0], now.bench.arena, &size);
+    now.mail = sign_test_heard(&t->servers[0], now.bench.arena, &size);
     CHECK(size == now.mail.len, "SIZE counts the signatures");
     CHECK(str_is_ascii(now.mail), "a host without 8BITMIME has seven bits");
 }
 
-static void say_nothing(void *arg, enum log_level level, str line)
-{
-    (void)arg, (void)level, (void)line;
-}
-
 TEST(outbound_sign)
 {
-    log_set_sink(say_nothing, NULL);
+    sign_test_be_quiet();
     for (size_t i = 0; i < ARRAY_LEN(sign_cases); i++) {
         now = (struct signing){.which = &sign_cases[i]};
-        open_keys(sign_cases[i].domain);
-        struct keeper keeper = {.dkim_keys = list_keys, .dkim_sign = sign, .state = &now.keys};
+        sign_test_open(&now.keys, &now.bench, sign_cases[i].domain);
+        struct keeper keeper = sign_test_keeper(&now.keys);
         struct town t = {.label = sign_cases[i].label,
                          .yaml = "hostname: mail.example.com\nroutes: mx\n",
                          .keeper = &keeper,
@@ -203,15 +110,15 @@ static void refuse(struct town *t)
     town_wait(t, MINUTE_MS);
     CHECK(town_count(t, "dsn_sent") == 1, "a notification");
     now.bench.now_s = clock_real_ms() / 1000;
-    now.mail = heard_mail(&t->servers[1], now.bench.arena, &size);
+    now.mail = sign_test_heard(&t->servers[1], now.bench.arena, &size);
     CHECK(str_contains(now.mail, S("MAILER-DAEMON@mail.example.com")), "from us");
 }
 
 TEST(outbound_sign_notification)
 {
     now = (struct signing){0};
-    open_keys("example.com");
-    struct keeper keeper = {.dkim_keys = list_keys, .dkim_sign = sign, .state = &now.keys};
+    sign_test_open(&now.keys, &now.bench, "example.com");
+    struct keeper keeper = sign_test_keeper(&now.keys);
     struct town t = {.label = "notification",
                      .yaml = "hostname: mail.example.com\nroutes: mx\n",
                      .keeper = &keeper,
@@ -244,8 +151,8 @@ static void send_twice(struct town *t)
 TEST(outbound_sign_once)
 {
     now = (struct signing){0};
-    open_keys("x.example");
-    struct keeper keeper = {.dkim_keys = list_keys, .dkim_sign = sign, .state = &now.keys};
+    sign_test_open(&now.keys, &now.bench, "x.example");
+    struct keeper keeper = sign_test_keeper(&now.keys);
     struct town t = {.label = "once",
                      .yaml = "hostname: mail.example.com\nroutes: mx\n",
                      .keeper = &keeper,
@@ -255,5 +162,45 @@ TEST(outbound_sign_once)
         .every = TOWN_GREET "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 LIMITS RCPTMAX=1\n"
                             "again\n" TOWN_TAKE};
     town_run(&t);
+    dkim_bench_close(&now.bench);
+}
+
+/* ---- keys that change while they are remembered ---------------------------------------------- */
+
+static void send_across_rotation(struct town *t)
+{
+    uint64_t size;
+    struct town_mail mail = {.from = "a@x.example",
+                             .to = "b@example.net",
+                             .content = FROM("a@x.example"),
+                             .origin = ORIGIN_SUBMISSION};
+    town_send(t, &mail);
+    town_wait(t, 1000);
+    buf_clear(&t->servers[0].heard);
+    now.keys.rotated = true;
+    town_send(t, &mail);
+    town_wait(t, 1000);
+    CHECK(town_count(t, "delivered") == 2, "it does not wait for what is remembered to pass");
+    CHECK(town_count(t, "deferred") == 0, "nor for a second attempt");
+    CHECK(now.keys.asked == 2, "the keys were asked for anew");
+    now.bench.now_s = clock_real_ms() / 1000;
+    now.mail = sign_test_heard(&t->servers[0], now.bench.arena, &size);
+}
+
+TEST(outbound_sign_rotated)
+{
+    now = (struct signing){0};
+    sign_test_open(&now.keys, &now.bench, "x.example");
+    sign_test_publish(&now.bench, now.keys.rsa, "r2", "x.example");
+    sign_test_publish(&now.bench, now.keys.ed25519, "e2", "x.example");
+    struct keeper keeper = sign_test_keeper(&now.keys);
+    struct town t = {.label = "rotated",
+                     .yaml = "hostname: mail.example.com\nroutes: mx\n",
+                     .keeper = &keeper,
+                     .body = send_across_rotation};
+    t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .every = ACCEPT};
+    town_run(&t);
+    CHECK_STR(str_of(verify(now.mail)), "pass pass", "by the new keys");
+    CHECK(str_contains(now.mail, S("s=r2")), "and by no other");
     dkim_bench_close(&now.bench);
 }

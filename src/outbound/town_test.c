@@ -95,6 +95,8 @@ static err play_line(struct visit *v, str line)
         return fiber_sleep(DEADLINE_NEVER);
     if (str_eq(line, S("tls")))
         return tls_accept(v->conn, v->server->town->tls_server, DEADLINE_NEVER);
+    if (str_eq(line, S("nap")))
+        return fiber_sleep(deadline_after(500));
     return str_eq(line, S("close")) ? err_new(ERR_CLOSED, "as the script says") : NULL;
 }
 
@@ -103,6 +105,8 @@ static void play(void *arg)
     struct visit v = *(struct visit *)arg;
     str rest = str_of(v.script), line, again = {0};
     err e = NULL;
+    if (++v.server->open > v.server->most_open)
+        v.server->most_open = v.server->open;
     while (e == NULL && rest.len > 0) {
         str_split(rest, '\n', &line, &rest);
         if (str_eq(line, S("again")))
@@ -112,6 +116,7 @@ static void play(void *arg)
             rest = again;
     }
     net_close(v.conn);
+    v.server->open--;
 }
 
 static void serve(void *arg)
@@ -153,7 +158,9 @@ static void open_servers(struct town *t)
 
 static void note_event(void *arg, const struct event *e)
 {
-    struct town *t = arg;
+    struct town_worker *w = arg;
+    struct town *t = w->town;
+    w->delivered += e->kind == EVENT_DELIVERED;
     err failed = buf_addf(
         &t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s\n", STR_ARG(event_kind_name(e->kind)),
         STR_ARG(e->recipient), e->recipient.len ? " " : "", (long long)e->code, STR_ARG(e->status),
@@ -185,36 +192,78 @@ static void open_tls(struct town *t)
     CHECK_DONE(tls_client_open(S("/tls.crt"), &t->tls), t->label);
 }
 
-static void open_all(struct town *t)
+static void start_worker(struct town *t, int index)
 {
-    struct queue_options options = {
-        .folder = "/spool", .workers = 1, .draft_memory_max = 64 << 20, .segment_bytes = 1 << 20};
-    CHECK_DONE(queue_open(&options, &t->queue), t->label);
-    queue_attach(t->queue, 0, &t->schedule);
-    CHECK_DONE(dns_zone_parse(str_of(zone), "zone", &t->dns_zone), t->label);
-    t->resolver = dns_resolver_open(dns_zone_transport(t->dns_zone), NULL);
-    t->sink = (struct event_sink){note_event, t};
     static const char own[] = "198.51.100.1:25";
+    static const size_t one = 1;
+    struct town_worker *w = &t->each[index];
     struct address *a = ARENA_NEW(t->arena, struct address);
     CHECK_DONE(address_parse(str_of(own), 0, a), own);
-    static const size_t one = 1;
+    w->town = t;
+    w->sink = (struct event_sink){note_event, w};
+    queue_attach(t->queue, index, &w->schedule);
     struct outbound_options o = {.config = give_config,
                                  .config_arg = t,
                                  .queue = t->queue,
-                                 .schedule = t->schedule,
+                                 .schedule = w->schedule,
                                  .resolver = t->resolver,
                                  .keeper = t->keeper,
                                  .tls = t->tls,
-                                 .events = &t->sink,
+                                 .events = &w->sink,
                                  .own = a,
-                                 .own_count = &one};
-    outbound_start(&o, &t->outbound);
+                                 .own_count = &one,
+                                 .crew = t->crew};
+    outbound_start(&o, &w->outbound);
+}
+
+static void open_all(struct town *t)
+{
+    int workers = t->workers ? t->workers : 1;
+    struct queue_options options = {.folder = "/spool",
+                                    .workers = workers,
+                                    .draft_memory_max = 64 << 20,
+                                    .segment_bytes = 1 << 20};
+    CHECK_DONE(queue_open(&options, &t->queue), t->label);
+    CHECK_DONE(dns_zone_parse(str_of(zone), "zone", &t->dns_zone), t->label);
+    t->resolver = dns_resolver_open(dns_zone_transport(t->dns_zone), NULL);
+    t->crew = outbound_crew_open();
+    for (int i = 0; i < workers; i++)
+        start_worker(t, i);
+}
+
+struct stop {
+    struct town_worker *worker;
+    int64_t grace_ms;
+};
+
+static void stop_worker(void *arg)
+{
+    struct stop *s = arg;
+    outbound_stop(s->worker->outbound, s->grace_ms);
+    s->worker->outbound = NULL;
+}
+
+/* All at the same time, as a crew wants it. */
+void town_stop(struct town *t, int64_t grace_ms)
+{
+    struct stop stops[TOWN_WORKERS_MAX];
+    struct group stopping;
+    group_init(&stopping);
+    for (int i = 0; i < TOWN_WORKERS_MAX; i++) {
+        stops[i] = (struct stop){&t->each[i], grace_ms};
+        fiber_spawn(&stopping, "stop", stop_worker, &stops[i]);
+    }
+    CHECK_DONE(group_wait(&stopping, DEADLINE_NEVER), t->label);
 }
 
 static void close_all(struct town *t, int64_t grace_ms)
 {
-    outbound_stop(t->outbound, grace_ms);
-    schedule_close(t->schedule);
+    town_stop(t, grace_ms);
+    for (int i = 0; i < TOWN_WORKERS_MAX; i++) {
+        schedule_close(t->each[i].schedule);
+        t->each[i].schedule = NULL;
+    }
+    outbound_crew_close(t->crew);
     queue_close(t->queue);
     dns_resolver_close(t->resolver);
 }
@@ -287,8 +336,8 @@ void town_send(struct town *t, const struct town_mail *m)
     CHECK_DONE(queue_draft_open(t->queue, &draft), t->label);
     str content = m->content ? str_of(m->content) : S("Subject: hello\r\n\r\nhello\r\n");
     CHECK_DONE(queue_draft_write(draft, content, until), t->label);
-    CHECK_DONE(queue_commit(t->queue, &draft, &env, S("Received: by us\r\n"), &id, until),
-               t->label);
+    str trace = m->trace ? str_of(m->trace) : S("Received: by us\r\n");
+    CHECK_DONE(queue_commit(t->queue, &draft, &env, trace, &id, until), t->label);
 }
 
 void town_wait(struct town *t, int64_t ms)

@@ -3,12 +3,14 @@
  *
  * A script is lines: "S: …" is sent, "C: …" awaited (a prefix), "C: *" any line, "data" reads up to
  * the final dot, "body" the bytes of a BDAT, "close" ends the connection, "silent" says nothing
- * more, "tls" shakes hands with a certificate for relay.example that this town trusts.
+ * more, "tls" shakes hands with a certificate for relay.example that this town trusts, "nap" takes
+ * half a second.
  */
 #pragma once
 #include "base/buf.h"
 #include "dns/zone.h"
 #include "outbound/ask.h"
+#include "outbound/crew.h"
 #include "outbound/outbound.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
@@ -20,7 +22,7 @@
 #define TOWN_DATA_GO "C: DATA\nS: 354 go\n"
 #define TOWN_TAKE TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\nS: 250 2.0.0 taken\n"
 
-enum { TOWN_SERVERS_MAX = 8, TOWN_EVENT_BYTES_MAX = 1 << 20 };
+enum { TOWN_SERVERS_MAX = 8, TOWN_EVENT_BYTES_MAX = 1 << 20, TOWN_WORKERS_MAX = 3 };
 
 struct town_server {
     const char *at;             /* "192.0.2.1:25" */
@@ -28,6 +30,7 @@ struct town_server {
     const char *every;          /* or this one for all further connections */
     bool repeats;               /* after its last line begin again at the line "again" */
     int connections;            /* that came */
+    int open, most_open;        /* at the same time */
     struct buf heard;           /* all lines that came, '\n' behind each; bodies too */
     struct town *town;
     struct net_listener *listener;
@@ -38,17 +41,23 @@ struct town {
     const struct keeper *keeper;
     struct town_server servers[TOWN_SERVERS_MAX];
     void (*body)(struct town *);
+    int workers; /* 0: one */
 
     const struct config *config;
     struct tls_client *tls;
     struct tls_server *tls_server;
     struct sim_fs *fs;
     struct queue *queue;
-    struct schedule *schedule;
     struct dns_zone *dns_zone;
     struct dns_resolver *resolver;
-    struct outbound *outbound;
-    struct event_sink sink;
+    struct outbound_crew *crew;
+    struct town_worker {
+        struct town *town;
+        struct schedule *schedule;
+        struct outbound *outbound;
+        struct event_sink sink;
+        int delivered; /* by this one */
+    } each[TOWN_WORKERS_MAX];
     struct buf events; /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
     struct arena *arena;
     struct group fibers;
@@ -59,6 +68,7 @@ void town_run(struct town *);
 
 struct town_mail {
     const char *from, *to; /* "a@x.example"; "b@y.example c@y.example" */
+    const char *trace;     /* the fields that the way in adds; NULL: Received */
     const char *content;
     enum envelope_origin origin;
     enum envelope_body declared;
@@ -67,6 +77,7 @@ struct town_mail {
 /* The power goes; what was synced is found again and everything runs anew. Hosts are not touched.
  */
 void town_crash(struct town *);
+void town_stop(struct town *, int64_t grace_ms); /* every way out; nothing starts again */
 void town_send(struct town *, const struct town_mail *);
 void town_wait(struct town *, int64_t ms);
 size_t town_count(struct town *, const char *event_prefix);

@@ -120,9 +120,12 @@ def check_reload(report, server, sink):
                CONTENT.replace(b"test.example", b"second.example"))
     report.equal("they sign", verify(server, "second.example", got), BOTH)
     broken = write(os.path.join(server.state, "dkim", "second.example", "x.pem"), "no key\n", 0o600)
-    server.tool("config", "reload")
-    report.check("a broken key is refused", until(10, lambda: "the key x of second.example" in
-                                                  server.stderr()), server.stderr())
+    done = server.tool("config", "reload")
+    report.equal("a broken key is refused", done.returncode, 78)
+    report.check("and it is said why", b"the key x of second.example" in done.stderr, done.stderr)
+    report.check("in the log, too", "the key x of second.example" in server.stderr(), server.stderr())
+    until(10, lambda: server.events("config_refused"))
+    report.equal("it is one event", len(server.events("config_refused")), 1)
     got = send(server.relay, sink, "a@test.example", "b@elsewhere.test", CONTENT)
     report.equal("the old ones go on", verify(server, "test.example", got), BOTH)
     return broken
@@ -164,6 +167,10 @@ def main():
     check_refused_start(report, server, broken)
     server.start(wrapper=["sh", "-c", 'exec "$@" --one-process', "sh"])
     check_signed(report, server, sink, "one process")
+    write(broken, "no key\n", 0o600)
+    done = server.tool("config", "reload")
+    report.check("one process: a broken key is refused",
+                 done.returncode == 78 and b"the key x of second.example" in done.stderr, done)
     server.stop()
     return report.finish()
 
