@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint user config verify domain spf dkim arc dmarc bench completion help'
+        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -29,6 +29,10 @@ _smtptool_choose()
     'lint '*)
         options+='--date --note-too --rules '
         takes+='--date '
+        ;;
+    'explain '*)
+        options+='--stage --host '
+        takes+='--stage --host '
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '
@@ -77,6 +81,7 @@ _smtptool_choose()
     esac
     case "$command $verb" in
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
+    'explain ') words='reply bounce' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
     'domain ') words='add check plan-change ls rm' ;;

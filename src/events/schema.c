@@ -30,8 +30,11 @@ const struct events_field events_fields[EVENTS_FIELDS] = {
     TEXT(text, "text of the reply"),
     TEXT(status, "the recipient's status: 5.1.1"),
     TEXT(reason, "why, in this server's words"),
+    TEXT(class, "what the refusal means: bad_mailbox, blocked_ip, greylist (docs/outcomes.md)"),
+    TEXT(hardness, "hard: nothing will ever arrive at that address; else soft"),
+    TEXT(advice, "what to do about it: suppress, slow_down, fix_auth"),
     {"login_failure", EVENTS_LOGIN_FAILURE, offsetof(struct event, login_failure),
-                                             "why the login failed"                                                                                },
+                                                                    "why the login failed"                                                                                },
     TEXT(spf, "result of SPF (RFC 8601 section 2.7): pass, fail, none"),
     TEXT(dkim, "the best result of its DKIM signatures"),
     TEXT(dmarc, "result of DMARC"),
@@ -103,31 +106,31 @@ const char *const events_login_failures[EVENT_LOGIN_FAILURES] = {
     [LOGIN_FAILURE_CANCELED] = "canceled",
 };
 
-static uint32_t field_bit(str name)
+static uint64_t field_bit(str name)
 {
     size_t i = 0;
     while (i < EVENTS_FIELDS && !str_eq(name, str_of(events_fields[i].name)))
         i++;
     ASSERT(i < EVENTS_FIELDS); /* a field that is always there is one of the table */
-    return (uint32_t)1 << i;
+    return (uint64_t)1 << i;
 }
 
-uint32_t events_always(enum event_kind kind)
+uint64_t events_always(enum event_kind kind)
 {
-    enum { KNOWN = 1u << 31 };
-    static uint32_t masks[EVENT_KINDS]; /* atomic: whoever comes first works it out */
-    static_assert(EVENTS_FIELDS < 31, "a bit is left");
-    uint32_t mask = __atomic_load_n(&masks[kind], __ATOMIC_RELAXED);
+    const uint64_t known = (uint64_t)1 << 63;
+    static uint64_t masks[EVENT_KINDS]; /* atomic: whoever comes first works it out */
+    static_assert(EVENTS_FIELDS < 63, "a bit is left");
+    uint64_t mask = __atomic_load_n(&masks[kind], __ATOMIC_RELAXED);
     if (mask == 0) {
         str left = str_of(events_kinds[kind].always), name;
         while (left.len > 0) {
             str_split(left, ' ', &name, &left);
             mask |= field_bit(name);
         }
-        mask |= (uint32_t)KNOWN;
+        mask |= known;
         __atomic_store_n(&masks[kind], mask, __ATOMIC_RELAXED);
     }
-    return mask & ~(uint32_t)KNOWN;
+    return mask & ~known;
 }
 
 /* "a","b","c" from a text with blanks between. */

@@ -54,6 +54,26 @@ static bool read_rcpt(str group, struct arena *arena, struct message_dsn_read_rc
     return r.final_rcpt.len > 0;
 }
 
+/* Some leave out the empty line between two recipients: the first field of one that comes again
+ * begins the next. Takes the fields of one recipient off the front of the group. */
+static str take_rcpt(str *group)
+{
+    str start = *group;
+    size_t finals = 0, originals = 0;
+    while (group->len > 0) {
+        struct message_field f;
+        str rest = *group;
+        if (!message_header_next(&rest, &f))
+            break;
+        finals += str_eq_nocase(f.name, S("Final-Recipient"));
+        originals += str_eq_nocase(f.name, S("Original-Recipient"));
+        if (finals > 1 || originals > 1)
+            break;
+        *group = rest;
+    }
+    return str_slice(start, 0, start.len - group->len);
+}
+
 err message_dsn_read(str message, const struct message_mime_part *parts, size_t count,
                      struct arena *arena, struct message_dsn_read *ret_dsn)
 {
@@ -71,10 +91,11 @@ err message_dsn_read(str message, const struct message_mime_part *parts, size_t 
             d.reporting_mta = untyped(group, "Reporting-MTA", arena);
         if (d.envid.len == 0)
             d.envid = message_report_value(group, S("Original-Envelope-Id"), arena);
-        if (d.rcpt_count == MESSAGE_DSN_READ_RCPTS_MAX)
-            d.left_out++;
-        else if (read_rcpt(group, arena, &rcpt))
-            d.rcpts[d.rcpt_count++] = rcpt;
+        for (str one = take_rcpt(&group); one.len > 0; one = take_rcpt(&group))
+            if (d.rcpt_count == MESSAGE_DSN_READ_RCPTS_MAX)
+                d.left_out++;
+            else if (read_rcpt(one, arena, &rcpt))
+                d.rcpts[d.rcpt_count++] = rcpt;
     }
     if (d.rcpt_count == 0)
         return err_new(ERR_PROTOCOL, "a delivery status that names no recipient");

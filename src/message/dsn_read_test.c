@@ -27,27 +27,34 @@ TEST(message_dsn_read)
     } cases[] = {
         {"one",
          HEAD "Reporting-MTA: dns; mx\r\n\r\nFinal-Recipient: rfc822; a@b\r\nAction: failed\r\n"
-              "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no\r\n\r\n",                    "0 5.1.1 a@b 550 5.1.1 no;" },
+              "Status: 5.1.1\r\nDiagnostic-Code: smtp; 550 5.1.1 no\r\n\r\n",                        "0 5.1.1 a@b 550 5.1.1 no;" },
         {"two, and odd forms",
          HEAD
          "Reporting-MTA: dns; mx\r\n\r\n\r\nFinal-recipient: RFC822;<a@b>\r\naction: DELAYED "
          "(x)\r\n"
-         "status: 4.4.1 (no answer)\r\n\r\nOriginal-Recipient: rfc822;c@d\r\nStatus: 2.0.0\r\n", "1 4.4.1 a@b ;2 2.0.0 c@d ;"},
+         "status: 4.4.1 (no answer)\r\n\r\nOriginal-Recipient: rfc822;c@d\r\nStatus: 2.0.0\r\n",     "1 4.4.1 a@b ;2 2.0.0 c@d ;"},
         {"no empty line behind the first group",
          HEAD "Reporting-MTA: dns; mx\r\nFinal-Recipient: rfc822; a@b\r\nAction: failed\r\n"
-              "Status: none\r\n",                                                                "0  a@b ;"                  },
+              "Status: none\r\n",                                                                    "0  a@b ;"                  },
+        {"no empty line between two recipients",
+         HEAD "Reporting-MTA: dns; mx\r\nFinal-Recipient: rfc822; a@b\r\nOriginal-Recipient: "
+              "rfc822;x@y\r\nStatus: 5.1.1\r\n"
+              "Final-Recipient: rfc822; c@d\r\nOriginal-Recipient: rfc822;z@y\r\nStatus: 5.2.2\r\n", "0 5.1.1 a@b ;0 5.2.2 c@d ;"},
+        {"nor when the original one is named first",
+         HEAD "Original-Recipient: rfc822;x@y\r\nFinal-Recipient: rfc822; a@b\r\nStatus: 5.1.1\r\n"
+              "Original-Recipient: rfc822;z@y\r\nFinal-Recipient: rfc822; c@d\r\nStatus: 5.2.2\r\n", "0 5.1.1 a@b ;0 5.2.2 c@d ;"},
         {"folded",
          HEAD "Final-Recipient: rfc822;\r\n a@b\r\nDiagnostic-Code: smtp;\r\n 550\r\n  no\r\n",
-         "0  a@b 550  no;"                                                                                                   },
+         "0  a@b 550  no;"                                                                                                       },
         {"encoded",
          "MIME-Version: 1.0\r\nContent-Type: message/delivery-status\r\nContent-Transfer-Encoding: "
-         "quoted-printable\r\n\r\nFinal-Recipient: rfc822; a=40b\r\nAction: failed\r\n",         "0  a@b ;"                  },
+         "quoted-printable\r\n\r\nFinal-Recipient: rfc822; a=40b\r\nAction: failed\r\n",             "0  a@b ;"                  },
         {"internationalised",
          "Content-Type: message/global-delivery-status\r\n\r\nFinal-Recipient: utf-8; "
          "\xc3\xa9@b\r\n"
-         "Action: relayed\r\n",                                                                  "3  \xc3\xa9@b ;"           },
-        {"nobody",                               HEAD "Reporting-MTA: dns; mx\r\n",              "refused"                   },
-        {"no notification",                      "Subject: x\r\n\r\nhi\r\n",                     "refused"                   },
+         "Action: relayed\r\n",                                                                      "3  \xc3\xa9@b ;"           },
+        {"nobody",                                   HEAD "Reporting-MTA: dns; mx\r\n",              "refused"                   },
+        {"no notification",                          "Subject: x\r\n\r\nhi\r\n",                     "refused"                   },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(arena_cleanup) struct arena *arena = arena_open(MESSAGE_MIME_ARENA_BYTES);

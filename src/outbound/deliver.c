@@ -1,6 +1,7 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "outcome/reply.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -60,6 +61,29 @@ static void tell_attempt(const struct outbound_deliver *d, const struct outbound
     event_emit(d->options->events, &e);
 }
 
+/* What the refusal means. When nobody answered our own words are judged; trouble of our own (4.3.z)
+ * has no class. */
+static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
+{
+    const struct outbound_verdict *v = &r->verdict;
+    bool answered = v->reply.code > 0;
+    if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
+        return;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
+    struct outcome_reply reply = {
+        .code = v->reply.code,
+        .enhanced = answered ? v->reply.enhanced : str_of(v->status),
+        .text = answered ? v->reply.text : v->reason,
+        .stage_known = answered,
+        .stage = v->stage,
+        .host = r->peer ? r->peer->host : (str){0},
+    };
+    struct outcome o = outcome_reply_judge(&reply, arena);
+    e->class = str_of(outcome_class_of(o.class)->name);
+    e->hardness = o.hard ? S("hard") : S("soft");
+    e->advice = str_of(outcome_class_advice(o.advice));
+}
+
 static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i)
 {
     static const enum event_kind kinds[] = {
@@ -84,6 +108,8 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
+    if (b->fates[i] != OUTBOUND_BOUNCE_DONE)
+        add_outcome(r, &e);
     if (b->fates[i] == OUTBOUND_BOUNCE_WAITS)
         e.next_due_ms = b->settlement.due_ms;
     event_emit(d->options->events, &e);

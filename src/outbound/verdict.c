@@ -104,7 +104,7 @@ struct outbound_verdict outbound_verdict_of_reply(const struct outbound_verdict_
                                                   const struct smtp_reply *r)
 {
     /* What no row names cannot be asked; were it asked, waiting loses nothing. */
-    struct outbound_verdict v = {.action = OUTBOUND_DEFER, .reply = *r};
+    struct outbound_verdict v = {.action = OUTBOUND_DEFER, .reply = *r, .stage = f->stage};
     str status = r->enhanced.len ? r->enhanced : smtp_status_for_code(r->code);
     for (size_t i = 0; i < ARRAY_LEN(reply_rows); i++) {
         const struct reply_row *row = &reply_rows[i];

@@ -22,6 +22,7 @@ struct outbound_verdict {
     enum outbound_verdict_action action;
     char status[OUTBOUND_VERDICT_STATUS_BYTES]; /* of the class that the action has */
     struct smtp_reply reply;                    /* code 0: nobody answered */
+    enum smtp_stage stage;                      /* which command that reply was to */
     str reason;                                 /* then: our own words */
 };
 
