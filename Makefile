@@ -23,8 +23,8 @@ help:
 deps:
 	@tools/deps build test
 
-program build install: configure = test -f $(BUILD)/build.ninja || meson setup $(BUILD) >/dev/null
-program build install: ninja = ninja $(if $(JOBS),-j$(JOBS)) -C $(BUILD)
+program build install bench: configure = test -f $(BUILD)/build.ninja || meson setup $(BUILD) >/dev/null
+program build install bench: ninja = ninja $(if $(JOBS),-j$(JOBS)) -C $(BUILD)
 
 program:
 	@tools/deps build
@@ -67,6 +67,7 @@ format:
 
 bench: program
 	@tools/deps bench
+	@$(ninja) dkim-bench
 	@bench/run $(CELLS)
 
 bench-peers:

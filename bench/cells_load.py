@@ -18,7 +18,7 @@ RELAY_SECONDS_MAX = 30 # until the sink has everything
 
 def start_sink(session, mode, port):
     """Where relayed mail goes; None when nothing is relayed."""
-    if mode == "relay":
+    if mode in ("relay", "signed"):
         return session.bench.watched_sink(f"127.0.0.1:{port}")
     if mode == "relay20":
         return session.bench.watched_sink(f"{peers.next_hop(1)}:{port}", "--addresses", peers.DOMAINS)
@@ -108,9 +108,11 @@ def measure_load(session, load, site=None):
         raise Failed("there is no openssl program to make certificates")
     session.make_room()
     turns = Turns(session, load)
-    others = [] if load.mode.startswith("relay") or load.tls else [peers.Sink]
+    others = [] if load.mode.startswith("relay") or load.mode == "signed" or load.tls else [peers.Sink]
     try:
         for server in session.servers + others:
+            if load.mode == "signed" and not server.signs:
+                continue
             if server is not OpenSmtpdSync or (takes_part(session, load) and site is None):
                 turns.begin(server, site)
         for _ in range(session.pairs):
@@ -124,7 +126,7 @@ def measure_load(session, load, site=None):
 
 def takes_part(session, load):
     """OpenSMTPD on synchronous files: where it shows what durability costs it."""
-    return not load.tls and (session.full or (load.size == 10240 and load.per_connection == "many"
+    return not load.tls and load.mode != "signed" and (session.full or (load.size == 10240 and load.per_connection == "many"
                                               and load.mode == "hold"))
 
 

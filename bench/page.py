@@ -8,6 +8,15 @@ HEADINGS = { # kind of cell: heading, what stands below it
               "difference to the table above."),
     "relay": ("Relay", "From the first connection to the last message at the next hop; messages of 10 KB, "
               "many on each connection."),
+    "signed": ("Relay, signed", "The same with a DKIM signature (RSA-2048, relaxed/relaxed) on each message: "
+               "smtptool by its keeper, Postfix by opendkim as a milter. CPU of both processes of either."),
+    "judge": ("Who wrote it", "SPF, DKIM (RSA-2048), ARC and DMARC of one signed message of 10 KB, again and "
+              "again; the DNS is a zone in memory for smtptool, a server on loopback that is not counted for "
+              "rspamd. What judging costs the server is the difference of its two rows, which hold SMTP, "
+              "syncing and passing it on as well; rspamd's has its HTTP, opendkim's only its reading of a file."),
+    "signatures": ("Signatures", "A second of CPU time on one core, beside what `openssl speed` makes in one "
+                   "just before. Of a message of 10 KB there are besides the signature two hashes, both forms "
+                   "and the fields; for checking it, also the record and the key in it."),
     "tls": ("TLS", "Accept, a new connection with STARTTLS for each message of 10 KB."),
     "handshake": ("The TLS handshake alone", "OpenSSL's own server, CPU for each handshake: no server that "
                   "uses it can take less for a connection."),
@@ -146,6 +155,10 @@ def generator_table(cells, _):
 TABLES = {
     "idle": idle_table, "growth": growth_table, "waiting": waiting_table, "syncs": syncs_table,
     "generator": generator_table,
+    "judge": lambda c, h: runs_table(c, h, [("cpu", "CPU ms a message", "{:.3g}")]),
+    "signatures": lambda c, h: runs_table(c, h, [("rate", "a second", "{:.0f}"),
+                                                 ("openssl", "openssl speed", "{:.0f}"),
+                                                 ("share", "share, %", "{:.0f}")]),
     "handshake": lambda c, h: runs_table(c, h, [("cpu", "CPU ms a handshake", "{:.3g}"),
                                                 ("rate", "handshakes/s", "{:.0f}")]),
     "client": lambda c, h: runs_table(c, h, [("wall", "ms", "{:.1f}"), ("cpu", "CPU ms", "{:.1f}")]),

@@ -4,12 +4,14 @@ import pwd
 import shutil
 import subprocess
 
-from peers import DOMAINS, SESSIONS, Peer, domain, next_hop, say_version
+from measure import Failed, free_port, listens, wait_until
+from peers import DOMAINS, SELECTOR, SENDER_DOMAIN, SESSIONS, Peer, domain, next_hop, say_version
 
 
 class Postfix(Peer):
     name = "postfix"
     durability = "a 250 means that the message's queue file was fsync'ed (its only way)"
+    signs = True # by opendkim, as a milter
 
     @staticmethod
     def missing():
@@ -47,6 +49,9 @@ class Postfix(Peer):
             own["defer_transports"] = "smtp"
         if self.mode in ("relay20", "mixed"):
             own["transport_maps"] = "texthash:" + self.write("etc/transport", self.transports())
+        if self.mode == "signed":
+            self.milter_port = free_port()
+            own |= {"smtpd_milters": f"inet:127.0.0.1:{self.milter_port}", "milter_default_action": "tempfail"}
         if self.key():
             certificate, key = self.key()
             own |= {"smtpd_tls_security_level": "may", "smtpd_tls_cert_file": certificate,
@@ -86,7 +91,21 @@ class Postfix(Peer):
         self.write("etc/main.cf", "".join(f"{k} = {v}\n" for k, v in self.settings().items()))
         self.write("etc/master.cf", self.services())
 
+    def start_opendkim(self):
+        program = shutil.which("opendkim", path=os.environ.get("PATH", "") + ":/usr/sbin")
+        if not program:
+            raise Failed("opendkim is not installed")
+        config = self.write("etc/opendkim.conf", "".join(f"{k} {v}\n" for k, v in {
+            "Mode": "s", "Domain": SENDER_DOMAIN, "Selector": SELECTOR, "KeyFile": self.signing_key(),
+            "Canonicalization": "relaxed/relaxed", "Socket": f"inet:{self.milter_port}@127.0.0.1",
+            "InternalHosts": "127.0.0.0/8", "Syslog": "no", "RequireSafeKeys": "no"}.items()))
+        self.run(program, "-f", "-x", config)
+        if not wait_until(lambda: listens(self.milter_port), 10):
+            raise Failed("opendkim does not answer")
+
     def start(self):
+        if self.mode == "signed":
+            self.start_opendkim()
         self.run("postfix", "-c", self.path("etc"), "start-fg")
 
     def end(self):

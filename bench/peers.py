@@ -5,6 +5,7 @@ It is started in one of these modes:
 
     hold     take mail, deliver nothing          rsa, ecdsa  hold, with STARTTLS
     relay    everything to one sink              relay20     dN.bench.test to 127.0.0.(10+N)
+    signed   relay, with the DKIM signature of the sender's domain
     defer    take mail, let it wait as what could not be delivered
     mixed    slow.bench.test to the slow sink, all else to the sink
 """
@@ -18,6 +19,7 @@ from measure import Account, Failed, answers, free_port, wait_until
 
 SESSIONS = 21000 # more than any cell opens, so that no limit of a server is what is measured
 DOMAINS = 20     # of relay20
+SENDER_DOMAIN, SELECTOR = "source.test", "r" # of the generator's mail
 ROOT = os.environ.get("BENCH_PEERS_ROOT") or "/var/tmp/smtptool-peers"
 
 # Where a run takes place: its folder, the ports of the sinks, certificates, the program.
@@ -39,6 +41,7 @@ class Peer:
     opening = None      # of those that wait, so many are opened at a time
     start_seconds = 30
     several = False     # two can run at the same time
+    signs = False       # it knows the mode signed
 
     def __init__(self, site, mode):
         self.site, self.mode = site, mode
@@ -97,6 +100,12 @@ class Peer:
         """(certificate, key) in a TLS mode"""
         return self.site.certificates.get(self.mode)
 
+    def signing_key(self):
+        """RSA-2048; it serves a certificate as well."""
+        if "rsa" not in self.site.certificates:
+            raise Failed("there is no openssl program to make a key")
+        return self.site.certificates["rsa"][1]
+
     def end(self):
         self.account.end()
         self.log.close()
@@ -115,12 +124,14 @@ class Smtptool(Peer):
     name = "smtptool"
     several = True
     durability = "a 250 means fdatasync'ed; messages that arrive together share one"
+    signs = True
 
     def routes(self):
         to = "- { to: %s, via: [\"smtp://%s:%d?tls=none\"] }"
         port = self.site.sink_port
         lines = {
             "relay": [to % ('"*"', "127.0.0.1", port)],
+            "signed": [to % ('"*"', "127.0.0.1", port)],
             "relay20": [to % (domain(n), next_hop(n), port) for n in range(1, DOMAINS + 1)],
             "mixed": [to % ("slow.bench.test", "127.0.0.1", self.site.slow_port),
                       to % ('"*"', "127.0.0.1", port)],
@@ -133,6 +144,9 @@ class Smtptool(Peer):
                  "relay: { trusted: [127.0.0.0/8] }",
                  f"limits: {{ per_address: {SESSIONS}, connections: {SESSIONS}, "
                  "connect_rate_per_minute: 1000000, messages_per_connection: 0 }", *self.routes()]
+        if self.mode == "signed":
+            lines.append(f"domains: {{ {SENDER_DOMAIN}: {{ dkim: [{{ selector: {SELECTOR}, "
+                         f"key: \"file:{self.signing_key()}\" }}] }} }}")
         if self.key():
             tls = "starttls"
             lines.append("tls: {{ certificate: {}, key: {} }}".format(*self.key()))

@@ -9,8 +9,10 @@
 enum { ED25519_BYTES = 32, DER_SEQUENCE = 0x30, DER_INTEGER = 0x02, DER_BITS = 0x03 };
 
 struct mailauth_dkim_key {
-    enum mailauth_dkim_algorithm algorithm;
     EVP_PKEY *key;
+    /* Made once, used for every check; the other one is NULL. */
+    EVP_PKEY_CTX *rsa;
+    EVP_MD_CTX *ed25519;
 };
 
 /* ---- DER: just what an RSA key is made of -----------------------------------------------------
@@ -145,59 +147,79 @@ static const char *open_ed25519(str bytes, EVP_PKEY **ret_key, unsigned *ret_bit
     return *ret_key ? NULL : "p= does not hold an Ed25519 key";
 }
 
+/* ---- checking ----------------------------------------------------------------------------------
+ */
+
+static EVP_PKEY_CTX *prepare_rsa(EVP_PKEY *key)
+{
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
+    if (context && EVP_PKEY_verify_init(context) == 1 &&
+        EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
+        EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1)
+        return context;
+    EVP_PKEY_CTX_free(context);
+    return NULL;
+}
+
+static EVP_MD_CTX *prepare_ed25519(EVP_PKEY *key)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    if (context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1)
+        return context;
+    EVP_MD_CTX_free(context);
+    return NULL;
+}
+
 static void release(void *key)
 {
     struct mailauth_dkim_key *k = key;
+    EVP_PKEY_CTX_free(k->rsa);
+    EVP_MD_CTX_free(k->ed25519);
     EVP_PKEY_free(k->key);
 }
 
 const char *mailauth_dkim_key_open(const struct mailauth_dkim_record *record, struct arena *arena,
                                    struct mailauth_dkim_key **ret_key, unsigned *ret_bits)
 {
-    EVP_PKEY *key = NULL;
+    struct mailauth_dkim_key made = {0};
+    bool rsa = record->algorithm == MAILAUTH_DKIM_RSA;
     ERR_clear_error();
-    const char *why = record->algorithm == MAILAUTH_DKIM_RSA
-                          ? open_rsa(record->key, &key, ret_bits)
-                          : open_ed25519(record->key, &key, ret_bits);
+    const char *why = rsa ? open_rsa(record->key, &made.key, ret_bits)
+                          : open_ed25519(record->key, &made.key, ret_bits);
+    if (why == NULL && rsa)
+        made.rsa = prepare_rsa(made.key);
+    else if (why == NULL)
+        made.ed25519 = prepare_ed25519(made.key);
     ERR_clear_error();
     if (why)
         return why;
     struct mailauth_dkim_key *k = ARENA_NEW(arena, struct mailauth_dkim_key);
-    *k = (struct mailauth_dkim_key){record->algorithm, key};
+    *k = made;
     arena_defer(arena, release, k);
     *ret_key = k;
     return NULL;
 }
 
-static bool check_rsa(EVP_PKEY *key, const uint8_t *digest, str signature)
+static bool check_rsa(EVP_PKEY_CTX *context, const uint8_t *digest, str signature)
 {
-    EVP_PKEY_CTX *context = EVP_PKEY_CTX_new_from_pkey(NULL, key, NULL);
-    bool holds = context && EVP_PKEY_verify_init(context) == 1 &&
-                 EVP_PKEY_CTX_set_rsa_padding(context, RSA_PKCS1_PADDING) == 1 &&
-                 EVP_PKEY_CTX_set_signature_md(context, EVP_sha256()) == 1 &&
-                 EVP_PKEY_verify(context, (const unsigned char *)signature.ptr, signature.len,
-                                 digest, MAILAUTH_DKIM_DIGEST_BYTES) == 1;
-    EVP_PKEY_CTX_free(context);
-    return holds;
+    return EVP_PKEY_verify(context, (const unsigned char *)signature.ptr, signature.len, digest,
+                           MAILAUTH_DKIM_DIGEST_BYTES) == 1;
 }
 
 /* RFC 8463 section 3: what Ed25519 signs is the hash. */
-static bool check_ed25519(EVP_PKEY *key, const uint8_t *digest, str signature)
+static bool check_ed25519(EVP_MD_CTX *context, const uint8_t *digest, str signature)
 {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool holds = context && EVP_DigestVerifyInit(context, NULL, NULL, NULL, key) == 1 &&
-                 EVP_DigestVerify(context, (const unsigned char *)signature.ptr, signature.len,
-                                  digest, MAILAUTH_DKIM_DIGEST_BYTES) == 1;
-    EVP_MD_CTX_free(context);
-    return holds;
+    return EVP_DigestVerifyInit(context, NULL, NULL, NULL, NULL) == 1 &&
+           EVP_DigestVerify(context, (const unsigned char *)signature.ptr, signature.len, digest,
+                            MAILAUTH_DKIM_DIGEST_BYTES) == 1;
 }
 
 bool mailauth_dkim_key_check(struct mailauth_dkim_key *k,
                              const uint8_t digest[MAILAUTH_DKIM_DIGEST_BYTES], str signature)
 {
     ERR_clear_error();
-    bool holds = k->algorithm == MAILAUTH_DKIM_RSA ? check_rsa(k->key, digest, signature)
-                                                   : check_ed25519(k->key, digest, signature);
+    bool holds = (k->rsa && check_rsa(k->rsa, digest, signature)) ||
+                 (k->ed25519 && check_ed25519(k->ed25519, digest, signature));
     ERR_clear_error(); /* what is left there would be taken for a TLS connection's */
     return holds;
 }

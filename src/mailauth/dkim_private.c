@@ -12,7 +12,10 @@ enum { ED25519_BYTES = 32, RECORD_BYTES_MAX = 2048 };
 struct mailauth_dkim_private {
     struct mailauth_dkim_signer signer; /* first: the signer is the key */
     EVP_PKEY *key;
-    EVP_PKEY_CTX *rsa; /* made once, used for every signature */
+    /* Made once; each signature is made by a copy, which costs little and belongs to its thread.
+     * The other one is NULL. */
+    EVP_PKEY_CTX *rsa;
+    EVP_MD_CTX *ed25519;
 };
 
 static err failed(const char *what)
@@ -37,16 +40,28 @@ static EVP_PKEY_CTX *prepare_rsa(EVP_PKEY *key)
     return NULL;
 }
 
-static bool sign_rsa(EVP_PKEY_CTX *context, const uint8_t *digest, char *room, size_t *len)
+static bool sign_rsa(const EVP_PKEY_CTX *prepared, const uint8_t *digest, char *room, size_t *len)
 {
-    return EVP_PKEY_sign(context, (unsigned char *)room, len, digest, MAILAUTH_DKIM_DIGEST_BYTES) ==
-           1;
+    EVP_PKEY_CTX *context = EVP_PKEY_CTX_dup(prepared);
+    bool done = context && EVP_PKEY_sign(context, (unsigned char *)room, len, digest,
+                                         MAILAUTH_DKIM_DIGEST_BYTES) == 1;
+    EVP_PKEY_CTX_free(context);
+    return done;
 }
 
-static bool sign_ed25519(EVP_PKEY *key, const uint8_t *digest, char *room, size_t *len)
+static EVP_MD_CTX *prepare_ed25519(EVP_PKEY *key)
 {
     EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool done = context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1 &&
+    if (context && EVP_DigestSignInit(context, NULL, NULL, NULL, key) == 1)
+        return context;
+    EVP_MD_CTX_free(context);
+    return NULL;
+}
+
+static bool sign_ed25519(const EVP_MD_CTX *prepared, const uint8_t *digest, char *room, size_t *len)
+{
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    bool done = context && EVP_MD_CTX_copy_ex(context, prepared) == 1 &&
                 EVP_DigestSign(context, (unsigned char *)room, len, digest,
                                MAILAUTH_DKIM_DIGEST_BYTES) == 1;
     EVP_MD_CTX_free(context);
@@ -62,8 +77,8 @@ static err sign(struct mailauth_dkim_signer *signer,
     size_t len = MAILAUTH_DKIM_SIGNATURE_BYTES_MAX;
     TRY(buf_reserve(out, len, &room));
     ERR_clear_error();
-    bool done = signer->algorithm == MAILAUTH_DKIM_RSA ? sign_rsa(p->rsa, digest, room, &len)
-                                                       : sign_ed25519(p->key, digest, room, &len);
+    bool done = p->rsa ? sign_rsa(p->rsa, digest, room, &len)
+                       : sign_ed25519(p->ed25519, digest, room, &len);
     if (!done)
         return failed("signing failed");
     out->len += len;
@@ -103,6 +118,7 @@ static void release(void *private)
 {
     struct mailauth_dkim_private *p = private;
     EVP_PKEY_CTX_free(p->rsa);
+    EVP_MD_CTX_free(p->ed25519);
     EVP_PKEY_free(p->key);
 }
 
@@ -121,8 +137,12 @@ err mailauth_dkim_private_read(str pem, struct arena *arena,
     *p = (struct mailauth_dkim_private){.signer.sign = sign, .key = key};
     arena_defer(arena, release, p);
     TRY(check_kind(key, &p->signer.algorithm));
-    if (p->signer.algorithm == MAILAUTH_DKIM_RSA && (p->rsa = prepare_rsa(key)) == NULL)
-        return failed("an RSA key that cannot sign");
+    if (p->signer.algorithm == MAILAUTH_DKIM_RSA)
+        p->rsa = prepare_rsa(key);
+    else
+        p->ed25519 = prepare_ed25519(key);
+    if (p->rsa == NULL && p->ed25519 == NULL)
+        return failed("a key that cannot sign");
     *ret_private = p;
     return NULL;
 }

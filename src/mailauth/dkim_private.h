@@ -1,7 +1,7 @@
 /* mailauth/dkim_private.h -- a private key in memory, and new ones (OpenSSL)
  *
- * A 2048-bit RSA signature takes some hundred microseconds, in the caller's place. A key is used by
- * one thread at a time.
+ * A 2048-bit RSA signature takes some hundred microseconds, in the caller's place. Any number of
+ * threads may sign with one key at the same time.
  */
 #pragma once
 #include "mailauth/dkim_signer.h"

@@ -1,9 +1,11 @@
 #include "mailauth/dkim_bench_test.h"
+#include "mailauth/dkim_key.h"
 #include "mailauth/dkim_keys_test.h"
 #include "mailauth/dkim_private.h"
 #include "mailauth/dkim_sign.h"
 #include "runtime/fiber.h"
 #include "tests/test.h"
+#include <pthread.h>
 
 enum { NOW_S = 1790000000 };
 
@@ -302,5 +304,94 @@ TEST(mailauth_dkim_private_make)
         CHECK_STR(dkim_bench_names(&s.bench, &v), "pass", "a new key");
         buf_release(&pem);
         dkim_bench_close(&s.bench);
+    }
+}
+
+/* One key signs and checks as often as it is asked, also behind what did not hold. */
+TEST(mailauth_dkim_private_again)
+{
+    static const char *const pems[] = {dkim_keys_rsa_pem, dkim_keys_ed25519_pem};
+    static const char *const records[] = {dkim_keys_rsa_record, dkim_keys_ed25519_record};
+    for (size_t i = 0; i < ARRAY_LEN(pems); i++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+        struct mailauth_dkim_private *p;
+        struct mailauth_dkim_record record;
+        struct mailauth_dkim_key *key = NULL;
+        uint8_t digest[MAILAUTH_DKIM_DIGEST_BYTES] = {0};
+        unsigned bits;
+        struct buf signature;
+        buf_init(&signature, MAILAUTH_DKIM_SIGNATURE_BYTES_MAX);
+        CHECK_DONE(mailauth_dkim_private_read(str_of(pems[i]), arena, &p), records[i]);
+        mailauth_dkim_record_read(str_of(records[i]), arena, &record);
+        CHECK(mailauth_dkim_key_open(&record, arena, &key, &bits) == NULL, records[i]);
+        struct mailauth_dkim_signer *signer = mailauth_dkim_private_signer(p);
+        for (uint8_t round = 1; round < 5; round++) {
+            buf_clear(&signature);
+            digest[0] = round;
+            CHECK_DONE(signer->sign(signer, digest, &signature, DEADLINE_NEVER), records[i]);
+            CHECK(mailauth_dkim_key_check(key, digest, buf_str(&signature)), records[i]);
+            digest[0] = 0;
+            CHECK(!mailauth_dkim_key_check(key, digest, buf_str(&signature)), records[i]);
+            CHECK(!mailauth_dkim_key_check(key, digest, S("short")), records[i]);
+        }
+        buf_release(&signature);
+    }
+}
+
+struct signing_thread {
+    struct mailauth_dkim_signer *signer;
+    uint8_t digest[MAILAUTH_DKIM_DIGEST_BYTES];
+    struct buf signatures[400];
+    pthread_barrier_t *together;
+    bool failed;
+};
+
+static void *sign_beside(void *arg)
+{
+    struct signing_thread *t = arg;
+    pthread_barrier_wait(t->together);
+    for (size_t i = 0; i < ARRAY_LEN(t->signatures); i++) {
+        buf_init(&t->signatures[i], MAILAUTH_DKIM_SIGNATURE_BYTES_MAX);
+        t->failed |=
+            t->signer->sign(t->signer, t->digest, &t->signatures[i], DEADLINE_NEVER) != NULL;
+    }
+    return NULL;
+}
+
+/* The keeper's threads share a key. */
+TEST(mailauth_dkim_private_threads)
+{
+    static const char *const pems[] = {dkim_keys_rsa_pem, dkim_keys_ed25519_pem};
+    static const char *const records[] = {dkim_keys_rsa_record, dkim_keys_ed25519_record};
+    for (size_t i = 0; i < ARRAY_LEN(pems); i++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+        struct mailauth_dkim_private *p;
+        struct mailauth_dkim_record record;
+        struct mailauth_dkim_key *key = NULL;
+        unsigned bits;
+        CHECK_DONE(mailauth_dkim_private_read(str_of(pems[i]), arena, &p), records[i]);
+        mailauth_dkim_record_read(str_of(records[i]), arena, &record);
+        CHECK(mailauth_dkim_key_open(&record, arena, &key, &bits) == NULL, records[i]);
+        static struct signing_thread threads[4]; /* too large for a stack */
+        pthread_barrier_t together;
+        pthread_barrier_init(&together, NULL, ARRAY_LEN(threads));
+        pthread_t ids[ARRAY_LEN(threads)];
+        for (size_t t = 0; t < ARRAY_LEN(threads); t++) {
+            threads[t] = (struct signing_thread){.signer = mailauth_dkim_private_signer(p),
+                                                 .digest = {(uint8_t)t},
+                                                 .together = &together};
+            CHECK(pthread_create(&ids[t], NULL, sign_beside, &threads[t]) == 0, "a thread");
+        }
+        for (size_t t = 0; t < ARRAY_LEN(threads); t++) {
+            pthread_join(ids[t], NULL);
+            CHECK(!threads[t].failed, records[i]);
+            for (size_t n = 0; n < ARRAY_LEN(threads[t].signatures); n++) {
+                struct buf *signature = &threads[t].signatures[n];
+                CHECK(mailauth_dkim_key_check(key, threads[t].digest, buf_str(signature)),
+                      records[i]);
+                buf_release(signature);
+            }
+        }
+        pthread_barrier_destroy(&together);
     }
 }

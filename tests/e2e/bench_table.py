@@ -36,13 +36,21 @@ CELLS = [
         {"peer": "opensmtpd", "alone": {"ms": [1.0, 2.0], "missing": 0}, "behind": {"ms": [], "missing": 100}, "left": 7}]},
     {"cell": "syncs", "kind": "syncs", "title": "syncs", "rows": [
         {"peer": "postfix", "connections": 1, "messages": 200, "calls": {"fsync": 200}, "by": "strace"}]},
+    {"cell": "relay-signed-50", "kind": "signed", "title": "signed", "rows": [
+        {"peer": "smtptool", "runs": runs(0.5, 0.5)}, {"peer": "postfix", "runs": runs(4.0, 6.0)}]},
+    {"cell": "judge-10k", "kind": "judge", "title": "judging", "rows": [
+        {"peer": "rspamd over HTTP", "runs": [{"cpu": 1.25}, {"cpu": 1.75}]},
+        {"peer": "opendkim -t, DKIM alone", "not_run": "opendkim is not installed"}]},
+    {"cell": "signatures", "kind": "signatures", "title": "signatures", "rows": [
+        {"peer": "sign, Ed25519", "runs": [{"rate": 30000.0, "openssl": 31250.0, "share": 96.0}]}]},
     {"cell": "client", "kind": "client", "title": "client", "rows": [], "not_run": "no sink"},
 ]
 WANTED = {
     "ratios run by run": "| 4.0 (3.0–5.0) |", "why a peer was not run": "| not run: it does not answer |",
     "a dagger": "| opensmtpd † |", "first and last": "| 0.100 → 0.200 |", "syncs": "| postfix | 1 | 1.00 | 200 fsync",
     "what did not arrive": "| 100 of 100 | 7 |", "a cell that was not run": "client was not run: no sink.",
-    "a note": "A note.", "what stood behind": "## Method",
+    "signed": "| 10.0 (8.0–12.0) |", "judging": "| rspamd over HTTP | 1.5 (1.25–1.75) |",
+    "signatures": "| sign, Ed25519 | 30000 | 31250 | 96 |", "a note": "A note.", "what stood behind": "## Method",
 }
 
 

@@ -1,10 +1,11 @@
-"""DKIM among others: generated messages that `smtptool dkim`, dkimpy and opendkim sign, and that all of them
-judge, as they are and after one random change each. What one signs, the others must accept; after a change
-they must agree. ARC chains that we and dkimpy seal in turn must hold for both. Where verdicts differ, the
+"""DKIM among others: generated messages that `smtptool dkim`, dkimpy, opendkim and rspamd sign, and that all of
+them judge, as they are and after one random change each. What one signs, the others must accept; after a change
+they must agree. ARC chains that we, dkimpy and rspamd seal in turn must hold for all. Where verdicts differ, the
 clause that decides stands in DIFFERENCES; any other difference fails.
 
     SEED=7 MESSAGES=5000 python3 tests/e2e/dkim_peers.py
 """
+import base64
 import collections
 import concurrent.futures
 import json
@@ -16,12 +17,15 @@ import sys
 import time
 
 from _check import SMTPTOOL, Report, folder, need_program, tool, write
+from _dns import NameServer, Zone
+from _rspamd import Rspamd
 
 SEED = int(os.environ.get("SEED", "6376"))
 MESSAGES = int(os.environ.get("MESSAGES", "1000"))
 OPENDKIM = tool("opendkim")
 FORMS = ["relaxed/relaxed", "relaxed/simple", "simple/relaxed", "simple/simple"]
 CHAINS = 60
+ARC_FIELDS = ("ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results") # from the top
 BATCH = 50 # messages for one run of opendkim
 
 sys.path.append("/usr/lib/python3/dist-packages") # where Debian has dkimpy, whatever Python runs us
@@ -87,7 +91,8 @@ def split_fields(header):
 def change_letter(rand, part):
     places = [m.start() for m in re.finditer(rb"[a-z]", part)]
     if not places:
-        return part + b"x"
+        end = part[-2:] if part.endswith(b"\r\n") else b""
+        return part[:len(part) - len(end)] + b"x" + end
     at = rand.choice(places)
     return part[:at] + bytes([ord("a") + (part[at] - ord("a") + 1) % 26]) + part[at + 1:]
 
@@ -216,6 +221,16 @@ def starts(signed):
     return found
 
 
+def who_signed(signed):
+    """The domain and the selector of each signature."""
+    found = []
+    for one in split_fields(signed.split(b"\r\n\r\n", 1)[0] + b"\r\n"):
+        if one.lower().startswith(b"dkim-signature"):
+            tags = [re.search(rb"[;\s:]%s\s*=([^;]*)" % name, one) for name in (b"d", b"s")]
+            found.append(tuple(tag[1].strip().decode().lower() if tag else "" for tag in tags))
+    return found
+
+
 class Ours:
     name = "smtptool"
 
@@ -304,41 +319,107 @@ class Opendkim:
         return [b"DKIM-Signature: " + re.sub(rb"\r?\n", b"\r\n", value) + b"\r\n" + original
                 for value, original in zip(values, originals)]
 
+    def results(self, batch):
+        """{start of b=: passed}; it says nothing of what stands behind a message that it cannot read."""
+        done = run(OPENDKIM, "-t", self.files(batch), "-x", self.verifying, "-vv")
+        found = re.findall(r"dkim=(\w+)[^;']*?header\.b=([\w+/]+)", done.stdout.decode(errors="replace"))
+        return {start[:8]: result == "pass" for result, start in found}
+
     def judge(self, all_signed):
         verdicts = []
         for at in range(0, len(all_signed), BATCH):
             batch = all_signed[at:at + BATCH]
-            done = run(OPENDKIM, "-t", self.files(batch), "-x", self.verifying, "-vv")
-            passed = {}
-            results = done.stdout.decode(errors="replace")
-            for result, start in re.findall(r"dkim=(\w+)[^;']*?header\.b=([\w+/]+)", results):
-                passed[start[:8]] = result == "pass"
+            passed = self.results(batch)
+            for signed in batch:
+                if not any(start in passed for start in starts(signed)):
+                    passed |= self.results([signed])
             verdicts += [[passed.get(start, False) for start in starts(signed)] if is_plain(signed) else None
                          for signed in batch]
         return verdicts
 
 
+class RspamdSide:
+    name = "rspamd"
+
+    def __init__(self, keys, daemon):
+        self.daemon, self.raw = daemon, {}
+        for selector, path in keys.files.items():
+            with open(path, encoding="ascii") as f:
+                der = base64.b64decode("".join(f.read().splitlines()[1:-1]))
+            self.raw[selector] = base64.b64encode(der[-32:] if selector == "e" else der).decode()
+
+    def fields(self, original, selector):
+        """What it puts in front, by name."""
+        added = self.daemon.sign(original, "example.com", selector, self.raw[selector])
+        return {name: re.sub(r"\r?\n", "\r\n", value).strip().encode() for name, value in added.items()}
+
+    def sign(self, rand, original):
+        return b"DKIM-Signature: " + self.fields(original, rand.choice("re"))["DKIM-Signature"] + b"\r\n" + original
+
+    def seal(self, original):
+        added = self.fields(original, "r")
+        return b"".join(b"%s: %s\r\n" % (name.encode(), added[name]) for name in ARC_FIELDS) + original
+
+    def judge_one(self, signed):
+        """It names a signature by domain and selector."""
+        holds = {option.lower() for option in self.daemon.judge(signed).get("R_DKIM_ALLOW", [])}
+        return [f"{domain}:s={selector}" in holds for domain, selector in who_signed(signed)]
+
+    def judge(self, all_signed):
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            return list(pool.map(self.judge_one, all_signed))
+
+
 # ---- what may differ -----------------------------------------------------------------------------------
 
-# RFC 6376 section 3.4.4 adds the line end that a relaxed body lacks and ignores the blanks in front of it.
-# Mail that came by SMTP always has it.
-DIFFERENCES = {
-    ("dkimpy", "no last line end"): "keeps blanks that no line end follows",
-    ("opendkim", "no last line end"): "adds no line end to a relaxed body",
-}
+LINE_END_HASH = b"frcCV1k9oG9oKj3dpUqdJg1PxRT2RSN/XKdLCPjaYaY=" # SHA-256 of CRLF
+
+
+def is_blank(signed):
+    """Its body has lines, and nothing but blanks in them; the first has some, or had them when it was signed."""
+    body_ = signed.split(b"\r\n\r\n", 1)[1]
+    return not body_.strip(b" \t\r\n") and (body_[:1] in (b" ", b"\t") or LINE_END_HASH in signed)
+
+
+def has_twice(signed):
+    """What RFC 5322 section 3.6 has once, of the fields that are signed."""
+    fields = split_fields(signed.split(b"\r\n\r\n", 1)[0] + b"\r\n")
+    counts = collections.Counter(one.split(b":", 1)[0].strip().lower() for one in fields)
+    once = (b"date", b"from", b"to", b"cc", b"subject", b"message-id", b"in-reply-to", b"references")
+    return any(counts[name] > 1 for name in once)
+
+
+# Who differs, what RFC 6376 says, and by which sign the difference is known. Mail that came by SMTP always has the
+# line end of "no last line end".
+DIFFERENCES = [
+    ("dkimpy", "3.4.4 ignores blanks at the end also of a line without an end; it keeps them",
+     lambda label, signed: label == "no last line end"),
+    ("opendkim", "3.4.4 adds the line end that a relaxed body lacks; it adds none",
+     lambda label, signed: label == "no last line end"),
+    ("rspamd", "3.4.4 ignores blanks at the end also of a line without an end; it keeps them",
+     lambda label, signed: label == "no last line end"),
+    ("rspamd", "3.4.4 leaves nothing of a relaxed body of blank lines; it leaves a line end if the first has blanks",
+     lambda label, signed: is_blank(signed)),
+    ("rspamd", "5.4.2 has the lowest of several fields signed; it refuses two where RFC 5322 section 3.6 has one",
+     lambda label, signed: has_twice(signed)),
+]
+
+
+def explained(tally, who, label, signed):
+    """One of them is known to differ here, and that is counted."""
+    for name, why, sign in DIFFERENCES:
+        if name in who and sign(label, signed):
+            tally[f"{name}: RFC 6376 section {why}"] += 1
+            return True
+    return False
 
 
 def compare(report, tally, peer, label, signed, ours, theirs):
     if theirs is None:
         tally[f"{peer.name} was not asked"] += 1
-        return
-    if ours == theirs:
+    elif ours == theirs:
         tally["agreed"] += 1
-        return
-    why = DIFFERENCES.get((peer.name, label))
-    if why:
-        tally[f"{label}: {peer.name} {why}"] += 1
-    else:
+    elif not explained(tally, [peer.name], label, signed):
         report.check(f"{label}: {peer.name} agrees", False, f"{ours}, {theirs}\n{signed.decode(errors='replace')}")
 
 
@@ -359,13 +440,15 @@ def sign_all(report, rand, signers, originals):
     return signed
 
 
-# ---- ARC: chains of two sets, each set by the one or the other ---------------------------------------------
+# ---- ARC: chains of two sets, each set by one of us ----------------------------------------------------------
 
-def seal(keys, message_, ours):
-    """With one set more; by us, or by dkimpy, which takes the results from a field above the message."""
+def seal(keys, message_, who):
+    """With one set more; dkimpy takes the results from a field above the message."""
+    if isinstance(who, RspamdSide):
+        return who.seal(message_)
     chain = "pass" if b"ARC-Seal" in message_ else "none"
     results = f"mx.example.com; arc={chain}; spf=pass smtp.mailfrom=example.com"
-    if ours:
+    if isinstance(who, Ours):
         return run(SMTPTOOL, "arc", "seal", "--dns-zone", keys.zone, "--domain", "example.com", "--key",
                    f"r={keys.files['r']}", "--results", results, "-", stdin=message_).stdout
     with open(keys.files["r"], "rb") as f:
@@ -374,21 +457,27 @@ def seal(keys, message_, ours):
     return b"".join(dkim.arc_sign(marked, b"r", b"example.com", pem, b"mx.example.com")) + message_
 
 
-def chains(report, rand, keys, originals):
-    """They sign what both know: RSA, as dkimpy's ARC has nothing else."""
-    peer = Dkimpy(keys)
+def chain_holds(keys, message_, who):
+    if isinstance(who, RspamdSide):
+        return "ARC_ALLOW" in who.daemon.judge(message_)
+    if isinstance(who, Ours):
+        return run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=message_).stdout == b"pass\n"
+    return dkim.arc_verify(message_, dnsfunc=who.ask)[0] == b"pass"
+
+
+def chains(report, rand, keys, all_, originals):
+    """They sign what all know: RSA, as the others' ARC has nothing else."""
     for original in originals:
-        sealed, order = original, [rand.random() < 0.5 for _ in range(2)]
-        for ours in order:
-            sealed = seal(keys, sealed, ours)
-        we = run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=sealed).stdout
-        they = dkim.arc_verify(sealed, dnsfunc=peer.ask)[0]
-        report.check("ARC: a chain of two holds", we.strip() == b"pass" and they == b"pass",
-                     f"ours {order}: {we} {they}\n{sealed.decode(errors='replace')}")
-        broken = sealed.replace(b"spf=pass", b"spf=fail", 1)
-        we = run(SMTPTOOL, "arc", "verify", "-q", "--dns-zone", keys.zone, "-", stdin=broken).stdout
-        they = dkim.arc_verify(broken, dnsfunc=peer.ask)[0]
-        report.check("ARC: a change breaks it", we.strip() == b"fail" and they == b"fail", f"{we} {they}")
+        sealed, order = original, [rand.choice(all_) for _ in range(2)]
+        for who in order:
+            sealed = seal(keys, sealed, who)
+        broken = re.sub(rb"(?<=spf=)(pass|none)", b"fail", sealed, count=1)
+        for who in all_:
+            names = " and ".join(o.name for o in order)
+            report.check(f"ARC: a chain by {names} holds for {who.name}", chain_holds(keys, sealed, who),
+                         sealed.decode(errors="replace"))
+            report.check(f"ARC: a change breaks it for {who.name}", not chain_holds(keys, broken, who),
+                         broken.decode(errors="replace"))
 
 
 def main():
@@ -404,6 +493,12 @@ def main():
         peers.append(Opendkim(keys, path))
     else:
         report.skip("opendkim", "it is not installed")
+    with open(keys.zone, encoding="ascii") as f:
+        rspamd, why = Rspamd.make(NameServer(Zone(f.read())), workers=2)
+    if rspamd:
+        peers.append(RspamdSide(keys, rspamd))
+    else:
+        report.skip("rspamd", why)
     begun = time.monotonic()
     originals = [message(rand) for _ in range(MESSAGES)]
     signed = sign_all(report, rand, [ours, *peers], originals)
@@ -412,8 +507,10 @@ def main():
     everything = [one for _, one in signed]
     for judge in [ours, *peers]:
         for (signer, one), verdict in zip(signed, judge.judge(everything)):
-            report.check(f"what {signer} signs, {judge.name} accepts", verdict is None or (verdict and all(verdict)),
-                         f"{verdict}\n{one.decode(errors='replace')}")
+            accepted = verdict is None or (verdict and all(verdict))
+            if accepted or not explained(tally, [judge.name, signer], "", one):
+                report.check(f"what {signer} signs, {judge.name} accepts", accepted,
+                             f"{verdict}\n{one.decode(errors='replace')}")
     altered = [changed(rand, one) for one in everything]
     wrong = [one for _, one in altered]
     judged = ours.judge(wrong)
@@ -422,8 +519,9 @@ def main():
         for (label, one), we, they in zip(altered, judged, peer.judge(wrong)):
             compare(report, tally, peer, label, one, we, they)
     report.passed += tally["agreed"]
-    if dkim:
-        chains(report, rand, keys, originals[:CHAINS])
+    knows_arc = [who for who in [ours, *peers] if not isinstance(who, Opendkim)]
+    if len(knows_arc) > 1:
+        chains(report, rand, keys, knows_arc, [one for one in originals if not is_blank(one)][:CHAINS])
     for name, count in sorted(tally.items(), key=str):
         print(f"  {name}: {count}")
     print(f"  {len(signed)} messages, seed {SEED}, {time.monotonic() - begun:.0f} s")
