@@ -307,7 +307,10 @@ static err open_store(struct reports_run *run)
     TRY(cli_state_paths(run->config, state));
     const char *path = arena_printf(run->arena, "%s/reports.db", state->reports).ptr;
     if (!file_exists(path))
-        return err_new(ERR_CLOSED, "nothing was counted yet: there is no %s", path);
+        return err_new(ERR_CLOSED, "nothing was counted yet: there is no %s%s", path,
+                       run->config->mailauth.reports.aggregate == REPORTING_OFF
+                           ? " (mailauth.reports.aggregate is off)"
+                           : "");
     return inbound_report_store_open(path, false, 0, &run->store);
 }
 

@@ -190,9 +190,15 @@ def check_dry_run(report):
     place.server.stop()
 
 
+def check_off(report):
+    place = Place(report, aggregate="off")
+    report.check("off: who looks is told so", b"mailauth.reports.aggregate is off" in place.tool("ls").stderr)
+
+
 def main():
     need_program()
     report = Report()
+    check_off(report)
     place = Place(report, aggregate="on", org="Example & Sons", contact="https://mta.test/<dmarc>")
     place.server.tool("domain", "add", "mta.test")
     report.equal("ls, before the first start", place.tool("ls").returncode, 66)

@@ -261,6 +261,10 @@ def by_libspf2(report):
     if os.geteuid() != 0 or not tool("unshare") or not tool("ip"):
         report.skip("spfquery", "a network namespace needs root, unshare and ip")
         return None
+    probe = subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True, text=True, check=False)
+    if probe.returncode != 0: # in a chroot, for one
+        report.skip("spfquery", f"no namespace can be had: {probe.stderr.strip()}")
+        return None
     path = write(os.path.join(folder(), "resolv.conf"), "")
     done = subprocess.run(["unshare", "-n", "-m", sys.executable, __file__, "--inside", path],
                           capture_output=True, text=True, check=False)
