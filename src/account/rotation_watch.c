@@ -35,9 +35,9 @@ static err look(void *arg, const char *name)
     struct watching *w = arg;
     struct file_facts facts;
     CLEANUP(buf_release) struct buf path;
+    buf_init(&path, PATH_BYTES_MAX);
     if (w->told == ACCOUNT_ROTATION_WATCH_MAX || !dns_name_is_host(str_of(name)))
         return NULL;
-    buf_init(&path, PATH_BYTES_MAX);
     TRY(buf_addf(&path, "%s/%s", w->folder, name));
     err e = file_look(buf_chars(&path), &facts);
     if (e || !facts.folder)
