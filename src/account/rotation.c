@@ -365,20 +365,6 @@ err account_rotation_read(const char *folder, struct arena *arena, struct accoun
     return e ? err_wrap(e, "%s", buf_chars(&path)) : NULL;
 }
 
-static err write_text(const char *path, str text)
-{
-    struct file *file;
-    struct iovec part = {(void *)(uintptr_t)text.ptr, text.len};
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &file));
-    err e = file_resize(file, 0);
-    if (e == NULL)
-        e = file_write_at(file, &part, 1, 0);
-    if (e == NULL)
-        e = file_sync(file);
-    file_close(file);
-    return e;
-}
-
 err account_rotation_write(const char *folder, const struct account_rotation *r)
 {
     CLEANUP(buf_release) struct buf path, fresh, text;
@@ -388,7 +374,7 @@ err account_rotation_write(const char *folder, const struct account_rotation *r)
     TRY(buf_addf(&path, "%s/" FILE_NAME, folder));
     TRY(buf_addf(&fresh, "%s/" FILE_NAME ".tmp", folder));
     TRY(account_rotation_format(r, &text));
-    TRY(write_text(buf_chars(&fresh), buf_str(&text)));
+    TRY(file_put(buf_chars(&fresh), 0, buf_str(&text)));
     TRY(file_rename(buf_chars(&fresh), buf_chars(&path)));
     return folder_sync(folder);
 }

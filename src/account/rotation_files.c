@@ -49,21 +49,6 @@ static err move(const char *folder, str selector, const char *from, const char *
 
 /* ---- new keys -------------------------------------------------------------------------------- */
 
-static err write_key(const char *path, str pem)
-{
-    struct file *file;
-    struct iovec part = {(void *)(uintptr_t)pem.ptr, pem.len};
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE,
-                  &file)); /* one that was cut short is written over */
-    err e = file_resize(file, 0);
-    if (e == NULL)
-        e = file_write_at(file, &part, 1, 0);
-    if (e == NULL)
-        e = file_sync(file);
-    file_close(file);
-    return e;
-}
-
 static err make_key(const char *folder, str selector, const struct account_rotation_maker *maker)
 {
     CLEANUP(buf_release) struct buf path;
@@ -73,7 +58,7 @@ static err make_key(const char *folder, str selector, const struct account_rotat
     buf_init(&pem, PEM_BYTES_MAX);
     err e = maker->make(maker->arg, selector, &pem);
     if (e == NULL)
-        e = write_key(buf_chars(&path), buf_str(&pem));
+        e = file_put(buf_chars(&path), 0, buf_str(&pem)); /* over one that was cut short */
     account_secret_wipe(&pem);
     return e ? e : move(folder, selector, ".pem.tmp", ".pem.new");
 }

@@ -85,18 +85,6 @@ struct dkim_run {
 
 /* ---- keygen ---- */
 
-static err save(const char *path, str text)
-{
-    struct file *file;
-    struct iovec part = {(void *)text.ptr, text.len};
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE | FILE_NEW, &file));
-    err e = file_write_at(file, &part, 1, 0);
-    if (e == NULL)
-        e = file_sync(file);
-    file_close(file);
-    return e;
-}
-
 static int run_keygen(void *arg, int argc, char **argv)
 {
     struct dkim_run *run = arg;
@@ -110,7 +98,7 @@ static int run_keygen(void *arg, int argc, char **argv)
     buf_init(&pem, DKIM_PEM_BYTES_MAX);
     err e = mailauth_dkim_private_make(ed25519 ? MAILAUTH_DKIM_ED25519 : MAILAUTH_DKIM_RSA, &pem);
     if (e == NULL && run->out)
-        e = save(run->out, buf_str(&pem));
+        e = file_put(run->out, FILE_NEW, buf_str(&pem));
     else if (e == NULL)
         fwrite(pem.ptr, 1, pem.len, stdout);
     if (pem.len > 0)

@@ -296,6 +296,22 @@ bool file_read_cached(struct file *f, void *to, size_t size, uint64_t offset, si
 err file_sync(struct file *f) { return driver->sync(f); }
 err file_resize(struct file *f, uint64_t size) { return driver->resize(f, size); }
 err file_zero_fill(struct file *f, uint64_t size) { return driver->zero_fill(f, size); }
+static err write_all(struct file *f, str bytes)
+{
+    struct iovec part = {(void *)(uintptr_t)bytes.ptr, bytes.len};
+    TRY(file_write_at(f, &part, 1, 0));
+    return file_sync(f);
+}
+err file_put(const char *path, int flags, str bytes)
+{
+    struct file *f;
+    TRY(file_open(path, FILE_WRITE | FILE_CREATE | flags, &f));
+    err e = flags & FILE_NEW ? NULL : file_resize(f, 0);
+    if (e == NULL)
+        e = write_all(f, bytes);
+    file_close(f);
+    return e;
+}
 err file_facts(struct file *f, struct file_facts *ret_facts) { return driver->facts(f, ret_facts); }
 err file_lock(struct file *f) { return driver->lock(f); }
 err file_rename(const char *from, const char *to) { return driver->rename(from, to); }

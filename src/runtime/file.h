@@ -45,6 +45,9 @@ must_use err file_sync(struct file *);                     /* fdatasync */
 must_use err file_resize(struct file *, uint64_t size);    /* cut or extend with zeros (a hole) */
 must_use err file_zero_fill(struct file *, uint64_t size); /* really written, so that a later write
                                                               inside needs no new blocks */
+/* Make a file of these bytes, synced; its name is kept by folder_sync(). What it held before is
+ * gone, unless flags has FILE_NEW: then it must not be there. After an err part of it may be. */
+must_use err file_put(const char *path, int flags, str bytes);
 must_use err file_facts(struct file *, struct file_facts *ret_facts);
 must_use err file_lock(struct file *); /* exclusive, until closed; ERR_LIMIT: another has it */
 

@@ -295,14 +295,7 @@ static err write_new(const char *path, BIO *pem)
 {
     char *bytes;
     long size = BIO_get_mem_data(pem, &bytes);
-    struct file *f;
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE | FILE_NEW, &f));
-    struct iovec part = {bytes, (size_t)size};
-    err e = file_write_at(f, &part, 1, 0);
-    if (e == NULL)
-        e = file_sync(f);
-    file_close(f);
-    return e;
+    return file_put(path, FILE_NEW, (str){bytes, (size_t)size});
 }
 
 static err sync_folder_of(const char *path)

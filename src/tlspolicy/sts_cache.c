@@ -158,21 +158,9 @@ static void saving_release(void *job)
     mem_free(s);
 }
 
-static err write_beside(struct saving *s)
-{
-    struct file *f;
-    struct iovec part = {s->bytes.ptr, s->bytes.len};
-    TRY(file_open(s->beside, FILE_WRITE | FILE_CREATE | FILE_NEW, &f));
-    err e = file_write_at(f, &part, 1, 0);
-    if (e == NULL)
-        e = file_sync(f);
-    file_close(f);
-    return e;
-}
-
 static err save(struct saving *s)
 {
-    TRY(write_beside(s));
+    TRY(file_put(s->beside, FILE_NEW, buf_str(&s->bytes)));
     TRY(file_rename(s->beside, s->path));
     return folder_sync(s->folder);
 }
