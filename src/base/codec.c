@@ -37,8 +37,7 @@ err codec_base64_encode_lines(str bytes, struct buf *out)
     return NULL;
 }
 
-/* 0..63, or -1. */
-static int base64_value(char c)
+int codec_base64_value(char c)
 {
     if (c >= 'A' && c <= 'Z')
         return c - 'A';
@@ -57,7 +56,7 @@ static bool decode_group(const char *digits, bool last, char *ret_bytes, size_t 
         pad = digits[2] == '=' ? 2 : 1;
     uint32_t word = 0;
     for (size_t i = 0; i < 4; i++) {
-        int value = i >= 4 - pad ? 0 : base64_value(digits[i]);
+        int value = i >= 4 - pad ? 0 : codec_base64_value(digits[i]);
         if (value < 0)
             return false;
         word = word << 6 | (uint32_t)value;
@@ -88,14 +87,6 @@ err codec_base64_decode(str text, struct buf *out)
     return NULL;
 }
 
-static int hex_value(char c)
-{
-    if (char_is_digit(c))
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 err codec_hex_encode(str bytes, struct buf *out)
 {
     static const char digits[] = "0123456789abcdef";
@@ -117,7 +108,7 @@ err codec_hex_decode(str text, struct buf *out)
     char *to;
     TRY(buf_reserve(out, text.len / 2, &to));
     for (size_t i = 0; i < text.len; i += 2) {
-        int high = hex_value(text.ptr[i]), low = hex_value(text.ptr[i + 1]);
+        int high = char_hex_value(text.ptr[i]), low = char_hex_value(text.ptr[i + 1]);
         if (high < 0 || low < 0)
             return err_new(ERR_PROTOCOL, "not hex at byte %zu", i);
         to[i / 2] = (char)(high << 4 | low);
@@ -177,8 +168,8 @@ static err qp_decode_line(str line, bool ended, struct buf *out)
     for (size_t i = 0; i < line.len; i++) {
         char c = line.ptr[i];
         if (c == '=') {
-            int high = i + 2 < line.len ? hex_value(line.ptr[i + 1]) : -1;
-            int low = i + 2 < line.len ? hex_value(line.ptr[i + 2]) : -1;
+            int high = i + 2 < line.len ? char_hex_value(line.ptr[i + 1]) : -1;
+            int low = i + 2 < line.len ? char_hex_value(line.ptr[i + 2]) : -1;
             if (high < 0 || low < 0)
                 return err_new(ERR_PROTOCOL, "not quoted-printable: \"=\" without two hex digits");
             c = (char)(high << 4 | low);
@@ -232,7 +223,7 @@ err codec_xtext_encode(str bytes, struct buf *out)
 }
 
 /* Upper case only, as RFC 3461 has it. */
-static int xtext_hex_value(char c) { return char_is_alpha(c) && c > 'F' ? -1 : hex_value(c); }
+static int xtext_hex_value(char c) { return char_is_alpha(c) && c > 'F' ? -1 : char_hex_value(c); }
 
 /* The octet that stands at *at, which is moved to its last character; -1: not xtext. */
 static int xtext_octet(str text, size_t *at)

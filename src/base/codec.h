@@ -8,6 +8,7 @@
 
 must_use err codec_base64_encode(str bytes, struct buf *out); /* one line (RFC 4648 section 4) */
 must_use err codec_base64_encode_lines(str bytes, struct buf *out); /* 76 a line, CRLF (RFC 2045) */
+int codec_base64_value(char digit);                                 /* 0..63, or -1 */
 must_use err codec_base64_decode(str text, struct buf *out); /* padded, no blanks, no junk bits */
 
 /* RFC 2045 section 6.7; CRLF lines are kept. When decoding, blanks at the end of a line are dropped

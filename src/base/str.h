@@ -57,5 +57,11 @@ bool str_is_utf8(str s); /* RFC 3629: no overlong forms, no surrogates, at most 
 
 static inline char char_lower(char c) { return (char)(c >= 'A' && c <= 'Z' ? c | 0x20 : c); }
 static inline bool char_is_digit(char c) { return c >= '0' && c <= '9'; }
+/* 0..15, or -1. */
+static inline int char_hex_value(char c)
+{
+    char low = char_lower(c);
+    return char_is_digit(c) ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
 static inline bool char_is_alpha(char c) { return char_lower(c) >= 'a' && char_lower(c) <= 'z'; }
 static inline bool char_is_alnum(char c) { return char_is_alpha(c) || char_is_digit(c); }

@@ -47,13 +47,6 @@ static err parse_size(str text, uint64_t *ret_bytes)
     return NULL;
 }
 
-static int hex_value(char c)
-{
-    static const char digits[] = "0123456789abcdef";
-    const char *at = c ? strchr(digits, char_lower(c)) : NULL;
-    return at ? (int)(at - digits) : -1;
-}
-
 static err undo_percent(str text, struct arena *arena, str *ret_text)
 {
     char *out = arena_alloc(arena, text.len + 1);
@@ -63,8 +56,8 @@ static err undo_percent(str text, struct arena *arena, str *ret_text)
             out[len++] = text.ptr[i];
             continue;
         }
-        int high = i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex_value(text.ptr[i + 2]) : -1;
+        int high = i + 2 < text.len ? char_hex_value(text.ptr[i + 1]) : -1;
+        int low = high >= 0 ? char_hex_value(text.ptr[i + 2]) : -1;
         if (low < 0)
             return err_new(ERR_PROTOCOL, "a \"%%\" without two hex digits in \"%.*s\"",
                            STR_ARG(quoted(text)));

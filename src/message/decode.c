@@ -1,4 +1,5 @@
 #include "message/decode.h"
+#include "base/codec.h"
 #include "message/lex.h"
 
 static const char *const names[] = {
@@ -29,17 +30,6 @@ void message_decode_init(struct message_decode *d, enum message_encoding encodin
 }
 
 static err put(struct buf *out, str bytes) { return out ? buf_add(out, bytes) : NULL; }
-
-static int base64_value(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (char_is_digit(c))
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
 
 /* The whole bytes of the digits so far: a group's, or of what is left of one. */
 static err put_digits(struct message_decode *d, struct buf *out)
@@ -91,7 +81,7 @@ static err add_base64(struct message_decode *d, str piece, struct buf *out)
 {
     for (size_t i = 0; i < piece.len; i++) {
         char c = piece.ptr[i];
-        int value = base64_value(c);
+        int value = codec_base64_value(c);
         if (value >= 0)
             TRY(add_digit(d, value, out));
         else if (c == '=')
@@ -100,14 +90,6 @@ static err add_base64(struct message_decode *d, str piece, struct buf *out)
             d->flags |= DECODE_BASE64_JUNK;
     }
     return NULL;
-}
-
-static int hex_value(char c)
-{
-    if (char_is_digit(c))
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* What was held back stands for itself. */
@@ -124,10 +106,10 @@ static err put_held(struct message_decode *d, struct buf *out)
  * True: the byte was taken. */
 static bool take_behind_equals(struct message_decode *d, char c, char *ret_byte, bool *ret_whole)
 {
-    bool has_digit = d->held_len == 2 && hex_value(d->held[1]) >= 0;
+    bool has_digit = d->held_len == 2 && char_hex_value(d->held[1]) >= 0;
     *ret_whole = false;
-    if (has_digit && hex_value(c) >= 0) {
-        *ret_byte = (char)(hex_value(d->held[1]) << 4 | hex_value(c));
+    if (has_digit && char_hex_value(c) >= 0) {
+        *ret_byte = (char)(char_hex_value(d->held[1]) << 4 | char_hex_value(c));
         *ret_whole = true;
         d->held_len = 0;
         return true;
@@ -138,7 +120,7 @@ static bool take_behind_equals(struct message_decode *d, char c, char *ret_byte,
         d->held_len = 0; /* a soft line end */
         return true;
     }
-    if (!blank && !(d->held_len == 1 && hex_value(c) >= 0))
+    if (!blank && !(d->held_len == 1 && char_hex_value(c) >= 0))
         return false;
     if (d->held_len == sizeof d->held)
         return false;

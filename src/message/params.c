@@ -240,21 +240,13 @@ static err read_params(struct reader *r)
     }
 }
 
-static int hex_value(char c)
-{
-    if (char_is_digit(c))
-        return c - '0';
-    c = char_lower(c);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* %XX; what is none stays. */
 static err add_unescaped(str text, struct buf *out, uint16_t *flags)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        int high = c == '%' && i + 2 < text.len ? hex_value(text.ptr[i + 1]) : -1;
-        int low = c == '%' && i + 2 < text.len ? hex_value(text.ptr[i + 2]) : -1;
+        int high = c == '%' && i + 2 < text.len ? char_hex_value(text.ptr[i + 1]) : -1;
+        int low = c == '%' && i + 2 < text.len ? char_hex_value(text.ptr[i + 2]) : -1;
         if (high >= 0 && low >= 0) {
             c = (char)(high << 4 | low);
             i += 2;
