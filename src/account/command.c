@@ -171,3 +171,11 @@ err account_command_run(str text, int64_t timeout_ms, struct buf *ret_secret)
         account_secret_wipe(ret_secret);
     return e;
 }
+
+err account_command_or_secret(str reference, struct buf *ret_secret)
+{
+    str command = reference;
+    if (str_skip(&command, S("command:")))
+        return account_command_run(command, ACCOUNT_COMMAND_MS_MAX, ret_secret);
+    return account_secret_read(reference, ret_secret);
+}

@@ -20,3 +20,7 @@ must_use err account_command_split(str text, char chars[ACCOUNT_COMMAND_BYTES_MA
  * without one trailing line end. Blocks for at most timeout_ms; then it and its children are
  * killed. ERR_CONFIG: it could not be started, failed, or printed nothing. */
 must_use err account_command_run(str text, int64_t timeout_ms, struct buf *ret_secret);
+
+/* Whatever the reference is: such a command, for at most ACCOUNT_COMMAND_MS_MAX, or what
+ * account_secret_read() knows, whose errs it has too. */
+must_use err account_command_or_secret(str reference, struct buf *ret_secret);

@@ -37,10 +37,7 @@ static err read_secret(const struct keeper_state *state, str reference, struct b
 {
     if (!keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
-    str command = reference;
-    if (str_skip(&command, S("command:")))
-        return account_command_run(command, ACCOUNT_COMMAND_MS_MAX, secret);
-    return account_secret_read(reference, secret);
+    return account_command_or_secret(reference, secret);
 }
 
 static err answer_dkim(const struct keeper_state *state, const struct keeper_request *request,

@@ -92,14 +92,6 @@ static struct owner *find_or_add_owner(struct loaded *l, str domain)
     return o;
 }
 
-static err read_pem(str reference, struct buf *pem)
-{
-    str command = reference;
-    if (str_skip(&command, S("command:")))
-        return account_command_run(command, ACCOUNT_COMMAND_MS_MAX, pem);
-    return account_secret_read(reference, pem);
-}
-
 static err add_key(struct loaded *l, str domain, str selector, str reference)
 {
     struct key key = {.selector = arena_str(l->arena, selector)};
@@ -109,7 +101,7 @@ static err add_key(struct loaded *l, str domain, str selector, str reference)
         return err_new(ERR_LIMIT, "more than %d keys of one domain, or %d of all",
                        KEEPER_DKIM_KEYS_MAX, KEEPER_KEYS_MAX);
     buf_init(&pem, ACCOUNT_SECRET_BYTES_MAX);
-    err e = read_pem(reference, &pem);
+    err e = account_command_or_secret(reference, &pem);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), l->arena, &key.private);
     account_secret_wipe(&pem);

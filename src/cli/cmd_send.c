@@ -195,9 +195,7 @@ static err read_server(struct send_run *run)
 static err read_reference(str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    if (str_skip(&reference, S("command:")))
-        return account_command_run(reference, ACCOUNT_COMMAND_MS_MAX, ret_secret);
-    return account_secret_read(reference, ret_secret);
+    return account_command_or_secret(reference, ret_secret);
 }
 
 static err find_account(struct send_run *run)

@@ -100,14 +100,6 @@ struct reading {
     size_t count;
 };
 
-static err read_pem(str reference, struct buf *pem)
-{
-    str command = reference;
-    if (str_skip(&command, S("command:")))
-        return account_command_run(command, ACCOUNT_COMMAND_MS_MAX, pem);
-    return account_secret_read(reference, pem);
-}
-
 static err add_key(struct reading *r, str selector, str reference)
 {
     struct mailauth_dkim_private *private;
@@ -116,7 +108,7 @@ static err add_key(struct reading *r, str selector, str reference)
         return err_new(ERR_LIMIT, "more than %d keys", CLI_DOMAIN_KEYS_MAX);
     buf_init(&pem, ACCOUNT_SECRET_BYTES_MAX);
     buf_init(&record, RECORD_BYTES_MAX);
-    err e = read_pem(reference, &pem);
+    err e = account_command_or_secret(reference, &pem);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), r->arena, &private);
     if (e == NULL)

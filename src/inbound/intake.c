@@ -189,16 +189,6 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     return e;
 }
 
-/* Where the header ends in what was collected so far (behind its empty line), or STR_NONE. */
-static size_t header_end(str s, size_t from)
-{
-    if (str_starts(s, S("\r\n")))
-        return 2;
-    size_t start = from > 3 ? from - 3 : 0;
-    const char *at = memmem(s.ptr + start, s.len - start, "\r\n\r\n", 4);
-    return at ? (size_t)(at - s.ptr) + 4 : STR_NONE;
-}
-
 /* No more of the run than may belong to the header; an end that began before it lies in its first
  * bytes. The body is not collected with it. */
 static str header_part(str run)
@@ -226,7 +216,7 @@ err inbound_intake_write(struct inbound_intake *i, str run, struct smtp_answer *
     TRY(hold_header(i, refusal));
     if (refusal->code != 0)
         return NULL;
-    size_t end = header_end(buf_str(&i->header), before);
+    size_t end = message_header_length(buf_str(&i->header), before);
     if (end == STR_NONE) {
         if (room < run.len)
             smtp_answer_setf(refusal, 552, "5.6.0", "Header of more than %zu bytes",

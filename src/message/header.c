@@ -107,6 +107,15 @@ size_t message_header_count(str header, str name)
     return count;
 }
 
+size_t message_header_length(str s, size_t from)
+{
+    if (str_starts(s, S("\r\n")))
+        return 2;
+    size_t start = from > 3 ? from - 3 : 0;
+    const char *at = memmem(s.ptr + start, s.len - start, "\r\n\r\n", 4);
+    return at ? (size_t)(at - s.ptr) + 4 : STR_NONE;
+}
+
 bool message_header_end(str *rest)
 {
     str line = first_line(*rest);

@@ -38,5 +38,10 @@ bool message_header_next(str *header, struct message_field *ret_field);
 bool message_header_find(str header, str name, struct message_field *ret_field);
 size_t message_header_count(str header, str name);
 
+/* How long the header is at the front of these bytes, with the empty line that ends it; STR_NONE:
+ * no such line has come yet. It is looked for from `from` on, where the bytes ended the last time.
+ */
+size_t message_header_length(str bytes, size_t from);
+
 /* Cut the empty line off the front of what message_header_next() left; false: there is none. */
 bool message_header_end(str *rest);

@@ -74,16 +74,6 @@ static err choose_keys(struct signing *g, deadline until)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* How long the header is with its empty line, or STR_NONE. */
-static size_t header_end(str s, size_t from)
-{
-    if (str_starts(s, S("\r\n")))
-        return 2;
-    size_t start = from > 3 ? from - 3 : 0;
-    const char *at = memmem(s.ptr + start, s.len - start, "\r\n\r\n", 4);
-    return at ? (size_t)(at - s.ptr) + 4 : STR_NONE;
-}
-
 /* The header without its empty line; what of the body came with it is the rest, good until the
  * next read. *ret_fits: false when it is longer than is signed. */
 static err read_header(struct signing *g, bool *ret_fits, deadline until)
@@ -99,7 +89,7 @@ static err read_header(struct signing *g, bool *ret_fits, deadline until)
             return NULL;
         str some = str_slice(piece, 0, g->header.max - before);
         TRY(buf_add(&g->header, some));
-        end = header_end(buf_str(&g->header), before);
+        end = message_header_length(buf_str(&g->header), before);
         if (end == STR_NONE && some.len < piece.len) {
             *ret_fits = false;
             return NULL;
