@@ -4,7 +4,9 @@ struct envelope *envelope_copy(struct arena *arena, const struct envelope *from)
 {
     struct envelope *to = ARENA_NEW(arena, struct envelope);
     *to = *from;
-    str *texts[] = {&to->sender, &to->envid, &to->login, &to->peer, &to->helo, &to->message_id};
+    str *texts[] = {&to->sender,      &to->envid,       &to->login,
+                    &to->peer,        &to->helo,        &to->message_id,
+                    &to->flow.tenant, &to->flow.stream, &to->flow.campaign};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *texts[i] = arena_str(arena, *texts[i]);
     to->rcpts = ARENA_ARRAY(arena, struct envelope_rcpt, from->rcpt_count);

@@ -36,6 +36,14 @@ enum envelope_found {
 
 enum envelope_origin { ORIGIN_MX, ORIGIN_SUBMISSION, ORIGIN_RELAY, ORIGIN_LOCAL, ORIGIN_DSN };
 
+/* Whose mail it is, beside its sender: what limits, fairness, suppression and reports go by. */
+struct envelope_flow {
+    str tenant, stream, campaign; /* letters, digits, "-_."; empty: none was named */
+};
+enum { ENVELOPE_FLOW_BYTES_MAX = 48, ENVELOPE_PRIORITY_MAX = 9 };
+
+enum envelope_by { BY_NOTIFY, BY_RETURN }; /* DELIVERBY: what to do when it is late */
+
 struct envelope_rcpt {
     str address;     /* "local@domain": the domain lower-case A-labels or a [literal] */
     str destination; /* "route:NAME", else the domain: it names the delivery's owner */
@@ -51,6 +59,15 @@ struct envelope {
     uint8_t found; /* enum envelope_found */
     bool smtputf8; /* the client said so at MAIL */
     enum envelope_origin origin;
+    bool requiretls;   /* RFC 8689: verified TLS all the way, or it comes back */
+    bool tls_optional; /* "TLS-Required: No": arriving matters more than privacy */
+    int8_t priority;   /* MT-PRIORITY (RFC 6710), -9 to 9 */
+    bool by_trace;     /* DELIVERBY with T: each relay is told */
+    enum envelope_by by_mode;
+    int64_t by_ms;         /* DELIVERBY (RFC 2852), real time; 0: not asked for */
+    int64_t not_before_ms; /* FUTURERELEASE (RFC 4865), real time; 0: at once */
+    int64_t expires_ms;    /* given up then, real time; 0: as retry.give_up says */
+    struct envelope_flow flow;
     str login;              /* who submitted it; empty: nobody logged in */
     str peer;               /* "192.0.2.1", "unix", or empty */
     str helo;               /* as the peer gave it */

@@ -94,6 +94,10 @@ static struct queue_entry *make_entry(struct queue *q, const struct plan *p,
                                       const struct queue_draft *draft)
 {
     uint16_t k = 0;
+    const struct envelope *env = p->envelope;
+    struct queue_state first = {.due_ms =
+                                    env->not_before_ms ? env->not_before_ms : env->accepted_at_ms,
+                                .priority = env->priority};
     pthread_mutex_lock(&q->lock);
     struct queue_entry *e =
         queue_index_make(q, draft->id, p->deliveries, (uint16_t)p->envelope->rcpt_count);
@@ -105,7 +109,7 @@ static struct queue_entry *make_entry(struct queue *q, const struct plan *p,
         if (d->rcpt_count++ > 0)
             continue;
         d->rcpt_first = (uint16_t)i;
-        d->due_ms = p->envelope->accepted_at_ms;
+        queue_index_note_state(d, &first);
         queue_index_name(q, d, destination_at(p, i));
     }
     pthread_mutex_unlock(&q->lock);

@@ -185,19 +185,37 @@ void queue_index_remove(struct queue *q, struct queue_entry *e)
     queue_index_unref(q, e);
 }
 
-void queue_index_set_state(struct queue *q, struct queue_delivery *d, const struct queue_state *s)
+/* As many as the bits of rank and flags can hold. */
+#define RANKS 32
+#define FLAGS 7u
+
+void queue_index_note_state(struct queue_delivery *d, const struct queue_state *s)
 {
-    count_delivery(q, d, false);
     d->due_ms = s->due_ms;
     d->first_s = (uint32_t)(s->first_ms / 1000);
     d->last_s = (uint32_t)(s->last_ms / 1000);
-    d->attempts = (uint16_t)(s->attempts > UINT16_MAX ? UINT16_MAX : s->attempts);
-    d->flags = s->flags;
+    unsigned attempts = s->attempts < QUEUE_ATTEMPTS_MAX ? s->attempts : QUEUE_ATTEMPTS_MAX;
+    d->attempts = attempts & QUEUE_ATTEMPTS_MAX;
+    d->way = (unsigned)s->way & QUEUE_WAYS_MAX;
+    d->rank = (unsigned)s->priority & (RANKS - 1);
+    d->flags = s->flags & FLAGS;
+}
+
+void queue_index_set_state(struct queue *q, struct queue_delivery *d, const struct queue_state *s)
+{
+    count_delivery(q, d, false);
+    queue_index_note_state(d, s);
     count_delivery(q, d, true);
 }
 
 struct queue_state queue_index_state(const struct queue_delivery *d)
 {
-    return (struct queue_state){d->due_ms, (int64_t)d->first_s * 1000, (int64_t)d->last_s * 1000,
-                                d->attempts, d->flags};
+    return (struct queue_state){.due_ms = d->due_ms,
+                                .first_ms = (int64_t)d->first_s * 1000,
+                                .last_ms = (int64_t)d->last_s * 1000,
+                                .attempts = d->attempts,
+                                .flags = d->flags,
+                                .way = d->way,
+                                .priority =
+                                    (int8_t)(d->rank < RANKS / 2 ? d->rank : d->rank - RANKS)};
 }

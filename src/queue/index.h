@@ -33,5 +33,7 @@ void queue_index_unref(struct queue *, struct queue_entry *);
 void queue_index_tell(struct queue *, struct queue_delivery *);
 void queue_index_unlock(struct queue *);
 
+/* The same for a delivery that is not counted yet. */
+void queue_index_note_state(struct queue_delivery *, const struct queue_state *);
 void queue_index_set_state(struct queue *, struct queue_delivery *, const struct queue_state *);
 struct queue_state queue_index_state(const struct queue_delivery *);

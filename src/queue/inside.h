@@ -54,8 +54,10 @@ struct queue_delivery {
     uint32_t first_s, last_s;                   /* attempts, real time; 0: none */
     uint32_t update_offset : QUEUE_OFFSET_BITS; /* in units of 64, as its size */
     uint32_t update_size : 32 - QUEUE_OFFSET_BITS;
-    uint16_t attempts, index, rcpt_first, rcpt_count;
-    uint8_t flags; /* enum queue_state_flags */
+    uint16_t attempts : 12, way : 4;
+    uint16_t index, rcpt_first, rcpt_count;
+    uint8_t flags : 3; /* enum queue_state_flags */
+    uint8_t rank : 5;  /* the priority, of two's complement */
     uint8_t place;
     bool in_batch; /* the commit thread's */
     bool taken : 1, in_inbox : 1, gone : 1, damaged : 1;

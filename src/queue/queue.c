@@ -320,7 +320,9 @@ static void fill_settle(struct queue_request *r, struct queue_delivery *d,
     r->state = queue_delivery_state(r->queue, d);
     r->state.due_ms = s->due_ms;
     if (s->tried) {
-        r->state.attempts++;
+        if (r->state.attempts < QUEUE_ATTEMPTS_MAX)
+            r->state.attempts++;
+        r->state.way = s->way;
         r->state.last_ms = now;
         r->state.first_ms = r->state.first_ms ? r->state.first_ms : now;
     }

@@ -113,6 +113,7 @@ struct queue_settlement {
     size_t outcome_count;
     int64_t due_ms; /* real time; for those that still wait */
     bool tried;     /* count this as an attempt */
+    uint8_t way;    /* with tried: see queue_state */
     bool warned;    /* the sender was told of the delay */
     str reply;      /* cut at QUEUE_RECORD_REPLY_BYTES_MAX */
     const struct queue_new_message *dsns;

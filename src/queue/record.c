@@ -92,19 +92,39 @@ bool queue_record_decode(const char bytes[QUEUE_RECORD_HEADER_BYTES], uint32_t s
     return true;
 }
 
+/* Attempts and the way share two bytes; flags and the priority, of two's complement, one. */
+enum { WAY_SHIFT = 12, PRIORITY_SHIFT = 3, PRIORITY_NEGATIVE = 16 };
+enum { FLAGS_ALL = QUEUE_HELD | QUEUE_WARNED | QUEUE_FINISHED };
+static_assert(QUEUE_ATTEMPTS_MAX < 1 << WAY_SHIFT, "both fit");
+static_assert(FLAGS_ALL < 1 << PRIORITY_SHIFT, "both fit");
+static_assert((int)ENVELOPE_PRIORITY_MAX < (int)PRIORITY_NEGATIVE, "it fits");
+
 static void put_state(char *b, const struct queue_state *s)
 {
     bytes_put48(b, s->due_ms < 0 ? 0 : (uint64_t)s->due_ms);
     bytes_put48(b + 6, s->first_ms < 0 ? 0 : (uint64_t)s->first_ms);
     bytes_put48(b + 12, s->last_ms < 0 ? 0 : (uint64_t)s->last_ms);
-    bytes_put16(b + 18, (uint16_t)(s->attempts > UINT16_MAX ? UINT16_MAX : s->attempts));
-    b[20] = (char)s->flags;
+    ASSERT(s->way <= QUEUE_WAYS_MAX);
+    unsigned attempts = s->attempts < QUEUE_ATTEMPTS_MAX ? s->attempts : QUEUE_ATTEMPTS_MAX;
+    bytes_put16(b + 18, (uint16_t)(attempts | (unsigned)s->way << WAY_SHIFT));
+    b[20] = (char)(s->flags | (unsigned)(uint8_t)s->priority << PRIORITY_SHIFT);
 }
 
 static struct queue_state get_state(const char *b)
 {
-    return (struct queue_state){(int64_t)bytes_get48(b), (int64_t)bytes_get48(b + 6),
-                                (int64_t)bytes_get48(b + 12), bytes_get16(b + 18), (uint8_t)b[20]};
+    uint16_t attempts = bytes_get16(b + 18);
+    uint8_t flags = (uint8_t)b[20];
+    int priority = flags >> PRIORITY_SHIFT;
+    return (struct queue_state){
+        .due_ms = (int64_t)bytes_get48(b),
+        .first_ms = (int64_t)bytes_get48(b + 6),
+        .last_ms = (int64_t)bytes_get48(b + 12),
+        .attempts = attempts & QUEUE_ATTEMPTS_MAX,
+        .flags = flags & FLAGS_ALL,
+        .way = (uint8_t)(attempts >> WAY_SHIFT),
+        .priority =
+            (int8_t)(priority < PRIORITY_NEGATIVE ? priority : priority - 2 * PRIORITY_NEGATIVE),
+    };
 }
 
 err queue_meta_begin(struct buf *out, const struct queue_meta *m)
@@ -247,9 +267,48 @@ static err add_text(struct buf *out, str text)
     return buf_add(out, text);
 }
 
+/* The byte that said SMTPUTF8 alone, before there was more to say. */
+enum {
+    HEAD_SMTPUTF8 = 1,
+    HEAD_REQUIRETLS = 2,
+    HEAD_TLS_OPTIONAL = 4,
+    HEAD_BY_TRACE = 8,
+    HEAD_BY_RETURN = 16,
+    HEAD_MORE = 32, /* times, priority and flow follow the texts */
+    HEAD_ALL = 63,
+    MORE_BYTES = 1 + 3 * 8,
+};
+
+static bool has_more(const struct envelope *e)
+{
+    return e->priority || e->not_before_ms || e->by_ms || e->expires_ms || e->flow.tenant.len ||
+           e->flow.stream.len || e->flow.campaign.len;
+}
+
+static uint8_t head_asked(const struct envelope *e)
+{
+    return (uint8_t)((e->smtputf8 ? HEAD_SMTPUTF8 : 0) | (e->requiretls ? HEAD_REQUIRETLS : 0) |
+                     (e->tls_optional ? HEAD_TLS_OPTIONAL : 0) | (e->by_trace ? HEAD_BY_TRACE : 0) |
+                     (e->by_mode == BY_RETURN ? HEAD_BY_RETURN : 0) |
+                     (has_more(e) ? HEAD_MORE : 0));
+}
+
+static err add_more(struct buf *out, const struct envelope *e)
+{
+    char b[MORE_BYTES] = {(char)e->priority};
+    bytes_put64(b + 1, (uint64_t)e->not_before_ms);
+    bytes_put64(b + 9, (uint64_t)e->by_ms);
+    bytes_put64(b + 17, (uint64_t)e->expires_ms);
+    TRY(buf_add(out, (str){b, sizeof b}));
+    TRY(add_text(out, e->flow.tenant));
+    TRY(add_text(out, e->flow.stream));
+    return add_text(out, e->flow.campaign);
+}
+
 err queue_head_encode(struct buf *out, const struct envelope *e, const uint16_t *order)
 {
-    char b[5 + 8 + 2] = {(char)e->ret, (char)e->declared, (char)e->found, (char)e->smtputf8,
+    uint8_t asked = head_asked(e);
+    char b[5 + 8 + 2] = {(char)e->ret, (char)e->declared, (char)e->found, (char)asked,
                          (char)e->origin};
     bytes_put64(b + 5, (uint64_t)e->accepted_at_ms);
     bytes_put16(b + 13, (uint16_t)e->rcpt_count);
@@ -257,6 +316,8 @@ err queue_head_encode(struct buf *out, const struct envelope *e, const uint16_t 
     const str texts[] = {e->sender, e->envid, e->login, e->peer, e->helo, e->message_id};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         TRY(add_text(out, texts[i]));
+    if (asked & HEAD_MORE)
+        TRY(add_more(out, e));
     for (size_t i = 0; i < e->rcpt_count; i++) {
         const struct envelope_rcpt *r = &e->rcpts[order[i]];
         TRY(buf_add_char(out, (char)r->notify));
@@ -272,24 +333,46 @@ static str take_text(struct bytes *in, struct arena *arena)
     return in->bad ? (str){0} : arena_str(arena, text);
 }
 
+static void take_more(struct bytes *in, struct arena *arena, struct envelope *e)
+{
+    str fixed = bytes_take(in, MORE_BYTES);
+    if (in->bad)
+        return;
+    e->priority = (int8_t)fixed.ptr[0];
+    e->not_before_ms = (int64_t)bytes_get64(fixed.ptr + 1);
+    e->by_ms = (int64_t)bytes_get64(fixed.ptr + 9);
+    e->expires_ms = (int64_t)bytes_get64(fixed.ptr + 17);
+    e->flow.tenant = take_text(in, arena);
+    e->flow.stream = take_text(in, arena);
+    e->flow.campaign = take_text(in, arena);
+    bool known = e->priority >= -ENVELOPE_PRIORITY_MAX && e->priority <= ENVELOPE_PRIORITY_MAX;
+    in->bad = in->bad || !known;
+}
+
 err queue_head_decode(str bytes, struct arena *arena, struct envelope *ret_envelope)
 {
     struct bytes in = bytes_of(bytes);
     str fixed = bytes_take(&in, 15);
     if (in.bad || (uint8_t)fixed.ptr[0] > RET_HDRS || (uint8_t)fixed.ptr[1] > BODY_BINARYMIME ||
-        (uint8_t)fixed.ptr[4] > ORIGIN_DSN)
+        (uint8_t)fixed.ptr[3] > HEAD_ALL || (uint8_t)fixed.ptr[4] > ORIGIN_DSN)
         return err_new(ERR_DAMAGED, "an envelope does not parse");
     const char *b = fixed.ptr;
     struct envelope e = {.ret = (enum envelope_ret)b[0],
                          .declared = (enum envelope_body)b[1],
                          .found = (uint8_t)b[2],
-                         .smtputf8 = b[3] != 0,
+                         .smtputf8 = b[3] & HEAD_SMTPUTF8,
+                         .requiretls = b[3] & HEAD_REQUIRETLS,
+                         .tls_optional = b[3] & HEAD_TLS_OPTIONAL,
+                         .by_trace = b[3] & HEAD_BY_TRACE,
+                         .by_mode = b[3] & HEAD_BY_RETURN ? BY_RETURN : BY_NOTIFY,
                          .origin = (enum envelope_origin)b[4],
                          .accepted_at_ms = (int64_t)bytes_get64(b + 5),
                          .rcpt_count = bytes_get16(b + 13)};
     str *texts[] = {&e.sender, &e.envid, &e.login, &e.peer, &e.helo, &e.message_id};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *texts[i] = take_text(&in, arena);
+    if (b[3] & HEAD_MORE)
+        take_more(&in, arena, &e);
     if (e.rcpt_count == 0 || e.rcpt_count > ENVELOPE_RCPTS_MAX)
         return err_new(ERR_DAMAGED, "an envelope has %zu recipients", e.rcpt_count);
     e.rcpts = ARENA_ARRAY(arena, struct envelope_rcpt, e.rcpt_count);

@@ -60,11 +60,14 @@ uint32_t queue_record_bytes(const struct queue_record *); /* with header and pad
 uint64_t queue_record_round(uint64_t size);               /* up to the next multiple of 64 */
 
 /* What is known of one delivery: the recipients of a message that share a destination. */
+enum { QUEUE_ATTEMPTS_MAX = 4095, QUEUE_WAYS_MAX = 15 };
 enum queue_state_flags { QUEUE_HELD = 1, QUEUE_WARNED = 2, QUEUE_FINISHED = 4 };
 struct queue_state {
     int64_t due_ms, first_ms, last_ms; /* real time; first and last attempt, 0: none yet */
-    uint32_t attempts;
+    uint16_t attempts; /* at most QUEUE_ATTEMPTS_MAX: then it is counted no further */
     uint8_t flags;
+    uint8_t way;     /* of the last attempt, 1 to QUEUE_WAYS_MAX as the way out counts; 0: none */
+    int8_t priority; /* as envelope.priority */
 };
 
 enum queue_rcpt_state { QUEUE_WAITING, QUEUE_DONE, QUEUE_FAILED, QUEUE_EXPIRED };

@@ -80,6 +80,7 @@ TEST(queue_head_there_and_back)
     CHECK_DONE(queue_head_encode(&out, &e, order), "encode");
     CHECK_DONE(queue_head_decode(buf_str(&out), arena, &back), "decode");
     CHECK(back.ret == RET_HDRS && back.smtputf8 && back.accepted_at_ms == 77, "the same");
+    CHECK(back.flow.tenant.len == 0 && back.priority == 0, "what nobody asked for takes no room");
     CHECK_STR(back.rcpts[0].address, "v@a.example", "in the order of the deliveries");
     CHECK_STR(back.rcpts[1].orcpt, "rfc822;u@b", "ORCPT");
     for (size_t len = 0; len < out.len; len++) {
@@ -88,4 +89,63 @@ TEST(queue_head_there_and_back)
         err_forget();
     }
     arena_close(arena);
+}
+
+TEST(queue_head_keeps_what_was_asked)
+{
+    struct arena *arena = arena_open(1 << 20);
+    CLEANUP(buf_release) struct buf out;
+    struct envelope_rcpt rcpt = {.address = S("u@b.example"), .destination = S("b.example")};
+    struct envelope e = {
+        .requiretls = true,
+        .by_trace = true,
+        .by_mode = BY_RETURN,
+        .priority = -9,
+        .not_before_ms = 1,
+        .by_ms = 2,
+        .expires_ms = 3,
+        .flow = {S("acme"), S("news"), S("spring")},
+        .rcpts = &rcpt,
+        .rcpt_count = 1
+    };
+    const uint16_t order[] = {0};
+    struct envelope back;
+    buf_init(&out, 1 << 16);
+    CHECK_DONE(queue_head_encode(&out, &e, order), "encode");
+    CHECK_DONE(queue_head_decode(buf_str(&out), arena, &back), "decode");
+    CHECK(back.requiretls && !back.tls_optional && !back.smtputf8, "TLS");
+    CHECK(back.by_trace && back.by_mode == BY_RETURN && back.by_ms == 2, "DELIVERBY");
+    CHECK(back.priority == -9, "the priority");
+    CHECK(back.not_before_ms == 1 && back.expires_ms == 3, "the times");
+    CHECK_STR(back.flow.tenant, "acme", "tenant");
+    CHECK_STR(back.flow.campaign, "spring", "campaign");
+    for (size_t len = 0; len < out.len; len++) {
+        err failed = queue_head_decode((str){out.ptr, len}, arena, &back);
+        CHECK(failed && failed->kind == ERR_DAMAGED, "attack 185: cut short");
+        err_forget();
+    }
+    arena_close(arena);
+}
+
+TEST(queue_state_shares_its_bytes)
+{
+    CLEANUP(buf_release) struct buf out;
+    struct queue_update u = {
+        .state = {.attempts = QUEUE_ATTEMPTS_MAX,
+                  .flags = QUEUE_HELD | QUEUE_WARNED,
+                  .way = QUEUE_WAYS_MAX,
+                  .priority = -9}
+    };
+    struct queue_update back;
+    buf_init(&out, 1 << 16);
+    for (int priority = -9; priority <= 9; priority++) {
+        u.state.priority = (int8_t)priority;
+        buf_clear(&out);
+        CHECK_DONE(queue_update_encode(&out, &u), "encode");
+        CHECK_DONE(queue_update_decode(buf_str(&out), &back), "decode");
+        CHECK(back.state.priority == priority, "the priority");
+        CHECK(back.state.attempts == QUEUE_ATTEMPTS_MAX, "attempts");
+        CHECK(back.state.way == QUEUE_WAYS_MAX, "the way");
+        CHECK(back.state.flags == (QUEUE_HELD | QUEUE_WARNED), "flags");
+    }
 }

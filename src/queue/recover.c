@@ -269,11 +269,7 @@ static err fill_entry(struct queue *q, struct queue_entry *e, const struct queue
         to->rcpt_count = d.rcpt_count;
         first = (uint16_t)(first + d.rcpt_count);
         queue_index_name(q, to, d.destination);
-        to->due_ms = d.state.due_ms;
-        to->first_s = (uint32_t)(d.state.first_ms / 1000);
-        to->last_s = (uint32_t)(d.state.last_ms / 1000);
-        to->attempts = (uint16_t)d.state.attempts;
-        to->flags = d.state.flags;
+        queue_index_note_state(to, &d.state);
         if (d.state.flags & QUEUE_FINISHED)
             e->left--;
     }
@@ -354,11 +350,7 @@ static void add_update(struct recovery *r, struct queue_segment *s,
     }
     bool was = (d->flags & QUEUE_FINISHED) != 0, is = (u.state.flags & QUEUE_FINISHED) != 0;
     e->left = (uint16_t)(e->left + was - is);
-    d->due_ms = u.state.due_ms;
-    d->first_s = (uint32_t)(u.state.first_ms / 1000);
-    d->last_s = (uint32_t)(u.state.last_ms / 1000);
-    d->attempts = (uint16_t)u.state.attempts;
-    d->flags = u.state.flags;
+    queue_index_note_state(d, &u.state);
     queue_log_update_at(d, s, at->offset, queue_record_bytes(&at->record));
 }
 
