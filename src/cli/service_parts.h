@@ -12,6 +12,7 @@
 #include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "shaping/shaper.h"
 #include "outbound/outbound.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
@@ -91,6 +92,7 @@ struct service {
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */
+    struct shaper *shaper;
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;

@@ -185,7 +185,7 @@ static void add_rcpt(struct inbound_session *s, const struct smtp_path *to,
     }
     struct envelope_rcpt *r = &env->rcpts[env->rcpt_count++];
     r->address = arena_str(arena, to->text);
-    r->destination = outbound_route_destination(s->view->config, r->address, arena);
+    r->destination = outbound_route_destination(s->view->config, r->address, NULL, arena);
     r->orcpt = arena_str(arena, rcpt->orcpt);
     r->notify = rcpt->notify;
 }

@@ -1,5 +1,6 @@
 #include "outbound/attempt.h"
 #include "outbound/convert.h"
+#include "outbound/judge.h"
 #include <string.h>
 
 /* The recipients that go the same way. */
@@ -9,6 +10,9 @@ struct way {
     str key;
     size_t *todo; /* that have no final verdict yet */
     size_t todo_count;
+    size_t *all; /* those that began */
+    size_t all_count;
+    const struct shaper_grant *grant; /* NULL: nobody counts */
     str tried_ip; /* of the idle connection that was used: not tried again */
     bool convert; /* no host takes 8-bit content: offer them seven */
     struct dns_budget budget;
@@ -28,6 +32,7 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
                                .mail = w->attempt->mail,
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
+                               .rcpts_max = w->grant ? w->grant->recipients_max : 0,
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
@@ -37,6 +42,8 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
         w->attempt->tried = true;
     *ret_offer = o;
     c->site = w->attempt->site;
+    c->lane = w->grant ? w->grant->lane : NULL;
+    c->messages_max = w->grant ? w->grant->messages_per_connection_max : 0;
     if (e)
         outbound_connect_close(c);
     else
@@ -69,6 +76,18 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
     return p;
 }
 
+/* With ours the lane would have a connection too many while others lie idle. */
+static err make_room(struct way *w)
+{
+    deadline until = deadline_after(OUTBOUND_ATTEMPT_ROOM_MS);
+    if (w->grant == NULL || w->grant->lane == NULL)
+        return NULL;
+    while (shaper_is_crowded(w->grant->lane) && !deadline_passed(until))
+        if (!outbound_pool_drop_of(w->attempt->pool, w->grant->lane))
+            TRY(fiber_sleep(deadline_after(OUTBOUND_POOL_LOOK_MS)));
+    return NULL;
+}
+
 /* All that this host may tell: several connections when it limits the mails of one. */
 static err use_host(struct way *w, const struct outbound_host *host, bool *ret_stop)
 {
@@ -77,6 +96,7 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
     while (o.full && w->todo_count > 0) {
         struct outbound_connection *c = NULL;
         struct outbound_verdict v = {0};
+        TRY(make_room(w));
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
         if (c == NULL) {
@@ -145,18 +165,115 @@ static bool is_left_for_eight_bits(const struct way *w)
     return false;
 }
 
-/* The idle connection, then host after host; once more with converted content where all hosts lack
- * 8BITMIME: as it stands is better, for it may be signed by means that we do not know. */
-static err visit(struct way *w)
+/* The idle connection, then host after host. */
+static err visit_as(struct way *w, bool convert)
 {
-    TRY(use_idle(w));
-    TRY(walk_hosts(w));
-    if (!is_left_for_eight_bits(w))
-        return NULL;
-    w->convert = true;
+    w->convert = convert;
     w->tried_ip = (str){0};
     TRY(use_idle(w));
     return w->todo_count > 0 ? walk_hosts(w) : NULL;
+}
+
+/* Once more with converted content where all hosts lack 8BITMIME: as it stands is better, for it
+ * may be signed by means that we do not know. */
+static err visit(struct way *w)
+{
+    TRY(visit_as(w, false));
+    return is_left_for_eight_bits(w) ? visit_as(w, true) : NULL;
+}
+
+/* ---- ways ---------------------------------------------------------------------------------- */
+
+/* The recipients that another way might still take: a login that is refused there is not here. */
+static void reopen(struct way *w)
+{
+    w->todo_count = 0;
+    for (size_t i = 0; i < w->all_count; i++) {
+        struct outbound_offer_rcpt *r = &w->attempt->rcpts[w->all[i]];
+        if (r->decided && r->verdict.action != OUTBOUND_PAUSE_ROUTE)
+            continue;
+        r->decided = false;
+        w->todo[w->todo_count++] = w->all[i];
+    }
+}
+
+static void end_grant(struct way *w, size_t todo_before, const size_t *before)
+{
+    struct outbound_attempt *a = w->attempt;
+    struct shaper_result r = outbound_judge_all(a->rcpts, before, todo_before);
+    bool heard = false;
+    for (size_t i = 0; i < todo_before; i++) {
+        heard = heard || a->rcpts[before[i]].heard;
+        a->unsure = a->unsure || a->rcpts[before[i]].verdict.unsure;
+    }
+    if (heard)
+        shaper_end(&a->grant, &r);
+    else
+        shaper_return(&a->grant);
+}
+
+static err go_one(struct way *w, bool convert)
+{
+    struct outbound_attempt *a = w->attempt;
+    const struct outbound_way *one = outbound_plan_find(a->plan, a->grant.way);
+    size_t *before = ARENA_ARRAY(a->arena, size_t, w->todo_count);
+    size_t count = w->todo_count;
+    memcpy(before, w->todo, count * sizeof *before);
+    w->route = one->route;
+    w->key = one->key;
+    w->grant = &a->grant;
+    a->way = one->number;
+    err e = a->plan->way_count == 1 ? visit(w) : visit_as(w, convert);
+    end_grant(w, count, before);
+    w->grant = NULL;
+    return e;
+}
+
+/* The next hop of a route that has not been tried yet and has room. To the MX hosts of a domain
+ * there is one way at a time: what they say does not depend on who asks again at once. */
+static bool take_next(struct way *w, unsigned tried)
+{
+    struct outbound_attempt *a = w->attempt;
+    struct shaper_wait ignored;
+    if (w->todo_count == 0 || deadline_passed(w->until) || a->unsure ||
+        a->plan->route.kind != OUTBOUND_ROUTE_HOPS)
+        return false;
+    for (size_t i = 0; i < a->plan->way_count; i++) {
+        uint8_t number = a->plan->ways[i].number;
+        if (!(tried & 1u << number) &&
+            shaper_take(a->plan->seat, w->todo_count, number, &a->grant, &ignored))
+            return true;
+    }
+    return false;
+}
+
+static err go_each(struct way *w, bool convert)
+{
+    unsigned tried = 0;
+    do {
+        tried |= 1u << w->attempt->grant.way;
+        TRY(go_one(w, convert));
+        if (w->attempt->plan->way_count > 1)
+            reopen(w);
+    } while (take_next(w, tried));
+    return NULL;
+}
+
+static err go_by_plan(struct way *w)
+{
+    TRY(go_each(w, false));
+    if (is_left_for_eight_bits(w) && take_next(w, 0))
+        TRY(go_each(w, true));
+    close_todo(w);
+    return NULL;
+}
+
+static err go_unplanned(struct way *w)
+{
+    w->key = outbound_pool_key(&w->route, w->attempt->arena);
+    TRY(visit(w));
+    close_todo(w);
+    return NULL;
 }
 
 static err go(struct way *w)
@@ -168,12 +285,10 @@ static err go(struct way *w)
         decide_todo(w, &v, NULL);
         return NULL;
     }
-    w->key = outbound_pool_key(&w->route, a->arena);
     w->until = deadline_after(OUTBOUND_ATTEMPT_HOSTS_MS);
     dns_budget_init(&w->budget, a->config->dns.queries_per_message, OUTBOUND_ATTEMPT_HOSTS_MS);
-    TRY(visit(w));
-    close_todo(w);
-    return NULL;
+    bool planned = a->grant.lane && outbound_route_same(&w->route, &a->plan->route);
+    return planned ? go_by_plan(w) : go_unplanned(w);
 }
 
 /* All that are not in a way yet and go the same one as the first of them. */
@@ -186,26 +301,38 @@ static void gather(struct way *w, bool *taken)
         if (taken[i])
             continue;
         outbound_route_find(a->config, env->rcpts[i].address, &route);
-        if (w->todo_count == 0)
+        if (w->all_count == 0)
             w->route = route;
         taken[i] = outbound_route_same(&w->route, &route);
         if (taken[i])
-            w->todo[w->todo_count++] = i;
+            w->all[w->all_count++] = i;
     }
+    memcpy(w->todo, w->all, w->all_count * sizeof *w->todo);
+    w->todo_count = w->all_count;
 }
 
-err outbound_attempt_run(struct outbound_attempt *a)
+static err go_all(struct outbound_attempt *a)
 {
     size_t count = a->mail->envelope->rcpt_count;
     bool *taken = ARENA_ARRAY(a->arena, bool, count);
+    size_t *all = ARENA_ARRAY(a->arena, size_t, count);
     size_t *todo = ARENA_ARRAY(a->arena, size_t, count);
-    a->rcpts = ARENA_ARRAY(a->arena, struct outbound_offer_rcpt, count);
-    a->tried = false;
     for (;;) {
-        struct way w = {.attempt = a, .todo = todo};
+        struct way w = {.attempt = a, .all = all, .todo = todo};
         gather(&w, taken);
         if (w.todo_count == 0)
             return NULL;
         TRY(go(&w));
     }
+}
+
+err outbound_attempt_run(struct outbound_attempt *a)
+{
+    a->rcpts = ARENA_ARRAY(a->arena, struct outbound_offer_rcpt, a->mail->envelope->rcpt_count);
+    a->tried = a->unsure = false;
+    a->way = 0;
+    err e = go_all(a);
+    if (a->grant.lane) /* nobody goes the way that it was for */
+        shaper_return(&a->grant);
+    return e;
 }

@@ -70,6 +70,7 @@ static void fill_settlement(struct outbound_bounce *b)
     s->outcomes = outcomes;
     s->outcome_count = ended;
     s->tried = b->tried;
+    s->way = b->way;
     s->due_ms = outbound_bounce_due_ms(&b->config->retry, b->message->state.attempts,
                                        b->message->envelope->accepted_at_ms, b->now_ms);
     s->warned = warns_now(b);
@@ -172,7 +173,7 @@ static struct envelope *make_envelope(const struct outbound_bounce *b, uint8_t f
     e->rcpts = ARENA_NEW(b->arena, struct envelope_rcpt);
     e->rcpt_count = 1;
     e->rcpts[0].address = env->sender;
-    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, b->arena);
+    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, NULL, b->arena);
     e->rcpts[0].notify = NOTIFY_NEVER; /* nothing ever answers it */
     return e;
 }

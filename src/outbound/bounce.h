@@ -23,6 +23,7 @@ struct outbound_bounce {
     const struct outbound_offer_mail *mail;
     const struct outbound_offer_rcpt *rcpts; /* what the attempt said, beside the envelope's */
     bool tried;
+    uint8_t way; /* that the next try must go; 0: any */
     int64_t now_ms;
     struct arena *arena;
 

@@ -16,11 +16,14 @@ struct outbound_connect_options {
     const struct keeper *keeper; /* NULL: no secrets can be had */
 };
 
+struct shaper_lane;
 struct outbound_connection {
     struct list node; /* while idle, in the pool */
     struct arena *arena;
     struct smtp_client client;
     str key;       /* what it may be used for: see pool.h */
+    struct shaper_lane *lane; /* whose connection it is; NULL: nobody counts it */
+    int messages_max;         /* of the lane; 0: no limit */
     uint64_t site; /* whom it served last: table_hash() of the destination */
     str host;      /* as outbound_host.name */
     str ip;

@@ -1,7 +1,7 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
-#include "outcome/reply.h"
+#include "outbound/judge.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -61,24 +61,11 @@ static void tell_attempt(const struct outbound_deliver *d, const struct outbound
     event_emit(d->options->events, &e);
 }
 
-/* What the refusal means. When nobody answered our own words are judged; trouble of our own (4.3.z)
- * has no class. */
 static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
 {
-    const struct outbound_verdict *v = &r->verdict;
-    bool answered = v->reply.code > 0;
-    if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
+    struct outcome o;
+    if (!outbound_judge(r, &o))
         return;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
-    struct outcome_reply reply = {
-        .code = v->reply.code,
-        .enhanced = answered ? v->reply.enhanced : str_of(v->status),
-        .text = answered ? v->reply.text : v->reason,
-        .stage_known = answered,
-        .stage = v->stage,
-        .host = r->peer ? r->peer->host : (str){0},
-    };
-    struct outcome o = outcome_reply_judge(&reply, arena);
     e->class = str_of(outcome_class_of(o.class)->name);
     e->hardness = o.hard ? S("hard") : S("soft");
     e->advice = str_of(outcome_class_advice(o.advice));
@@ -179,14 +166,9 @@ static bool is_known_already(const struct outbound_bounce *b)
 static void note_result(struct outbound_deliver *d, const struct outbound_bounce *b)
 {
     d->tried = b->tried;
-    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++) {
-        const struct outbound_verdict *v = &b->rcpts[i].verdict;
-        if (v->action != OUTBOUND_PAUSE_ROUTE || !b->rcpts[i].decided)
-            continue;
-        d->route_paused = true;
-        d->text = outbound_verdict_text(v, d->arena);
-        return;
-    }
+    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++)
+        d->login_refused = d->login_refused || (b->rcpts[i].decided && b->rcpts[i].verdict.action ==
+                                                                           OUTBOUND_PAUSE_ROUTE);
 }
 
 /* We are being closed in the middle of it: what has no verdict waits. */
@@ -197,6 +179,17 @@ static void cut_off(struct outbound_attempt *a)
     for (size_t i = 0; i < a->mail->envelope->rcpt_count; i++)
         if (!a->rcpts[i].decided)
             outbound_offer_set(&a->rcpts[i], &v, a->rcpts[i].peer);
+}
+
+/* It may have arrived, or is remembered by the address that it came from. */
+static bool is_bound(const struct outbound_attempt *a)
+{
+    struct outcome o;
+    for (size_t i = 0; !a->unsure && i < a->mail->envelope->rcpt_count; i++)
+        if (a->rcpts[i].verdict.action == OUTBOUND_DEFER && outbound_judge(&a->rcpts[i], &o) &&
+            o.class == OUTCOME_GREYLIST)
+            return true;
+    return a->unsure;
 }
 
 static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
@@ -218,25 +211,30 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .pool = d->pool,
         .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
+        .plan = d->plan,
+        .grant = d->grant,
         .arena = d->arena,
     };
     tell_attempt(d, b);
+    d->grant.lane = NULL; /* the attempt's from here on */
     err e = outbound_attempt_run(&a);
     if (e)
         cut_off(&a);
     b->rcpts = a.rcpts;
     b->tried = a.tried;
+    b->way = is_bound(&a) ? a.way : 0;
     note_result(d, b);
     bool canceled = e != NULL;
     if ((canceled && !a.tried) || is_known_already(b)) {
         int64_t due = canceled ? 0 : clock_real_ms() + OUTBOUND_NO_ROUTE_MS;
-        schedule_put_back(o->schedule, &delivery, d->route_paused ? 0 : due);
+        bool line = d->login_refused && a.way > 0; /* the shaper knows when to try again */
+        schedule_put_back(o->schedule, &delivery, line ? 0 : due);
         return;
     }
     settle(d, b, delivery);
 }
 
-void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+static void deliver(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
     struct queue_message m;
@@ -263,4 +261,11 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
                                 .arena = d->arena};
     attempt(d, &b, delivery);
     queue_message_close(&m);
+}
+
+void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+{
+    deliver(d, delivery);
+    if (d->grant.lane)
+        shaper_return(&d->grant);
 }

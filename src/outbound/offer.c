@@ -52,6 +52,8 @@ static void choose(struct window *w, size_t *others)
     const struct smtp_capabilities *can = &o->connection->client.capabilities;
     const struct envelope *env = o->mail->envelope;
     size_t max = OUTBOUND_OFFER_RCPTS_MAX, other_count = 0, domains = 0;
+    if (o->rcpts_max > 0 && (size_t)o->rcpts_max < max)
+        max = (size_t)o->rcpts_max;
     if (can->rcpt_max > 0 && can->rcpt_max < max)
         max = (size_t)can->rcpt_max;
     str domain = {0};

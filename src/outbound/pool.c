@@ -1,4 +1,5 @@
 #include "outbound/pool.h"
+#include "shaping/shaper.h"
 
 void outbound_pool_init(struct outbound_pool *p)
 {
@@ -23,6 +24,8 @@ static void take_out(struct outbound_pool *p, struct outbound_connection *c)
 {
     list_remove(&c->node);
     p->count--;
+    if (c->lane)
+        shaper_count_idle(c->lane, -1);
 }
 
 static struct outbound_connection *take_leaving(struct outbound_pool *p)
@@ -83,6 +86,7 @@ bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound
     uint64_t mails = (uint64_t)c->client.mails, told = c->client.capabilities.mail_max;
     return !c->lost && !net_broken(c->client.conn) &&
            (p->messages_max == 0 || mails < (uint64_t)p->messages_max) &&
+           (c->messages_max == 0 || mails < (uint64_t)c->messages_max) &&
            (told == 0 || mails < told);
 }
 
@@ -119,6 +123,32 @@ void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
     }
 }
 
+bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *lane)
+{
+    LIST_EACH(&p->idle, node)
+    {
+        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (c->lane != lane)
+            continue;
+        take_out(p, c);
+        let_go(p, c);
+        return true;
+    }
+    return false;
+}
+
+/* An idle connection takes up the place of one that somebody needs, perhaps on another worker. */
+static struct outbound_connection *find_crowded(struct outbound_pool *p)
+{
+    LIST_EACH(&p->idle, node)
+    {
+        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (c->lane && shaper_is_crowded(c->lane))
+            return c;
+    }
+    return NULL;
+}
+
 void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {
@@ -128,6 +158,8 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     c->used = true;
     c->idle_until = deadline_after(p->idle_ms);
     list_add_last(&p->idle, &c->node);
+    if (c->lane)
+        shaper_count_idle(c->lane, 1);
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
         struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
@@ -136,18 +168,27 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     gate_wake_all(&p->changed);
 }
 
+static deadline next_look(struct outbound_pool *p)
+{
+    struct outbound_connection *c = first(&p->idle);
+    return c ? deadline_sooner(c->idle_until, deadline_after(OUTBOUND_POOL_LOOK_MS))
+             : DEADLINE_NEVER;
+}
+
 void outbound_pool_run(void *arg)
 {
     struct outbound_pool *p = arg;
     while (!fiber_canceled()) {
         struct outbound_connection *leaving = take_leaving(p), *c = first(&p->idle);
-        if (leaving == NULL && c && deadline_passed(c->idle_until)) {
+        if (leaving == NULL && c && !deadline_passed(c->idle_until))
+            c = find_crowded(p);
+        if (leaving == NULL && c) {
             take_out(p, c);
             leaving = c;
         }
         if (leaving)
             outbound_connect_quit(leaving);
-        else if (gate_wait(&p->changed, c ? c->idle_until : DEADLINE_NEVER))
+        else if (gate_wait(&p->changed, next_look(p)))
             err_forget(); /* the time has come, or the end */
     }
 }

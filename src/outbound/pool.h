@@ -9,6 +9,7 @@
 
 enum {
     OUTBOUND_POOL_IDLE_MAX = 256,   /* of a worker; more are closed, the oldest first */
+    OUTBOUND_POOL_LOOK_MS = 50,     /* so often it looks who needs the place of an idle one */
     OUTBOUND_POOL_LEAVING_MAX = 64, /* that wait for their QUIT; more are closed without one */
 };
 
@@ -33,6 +34,8 @@ struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);
  * is one. Neither waits. */
 size_t outbound_pool_count(const struct outbound_pool *, uint64_t site);
 void outbound_pool_drop(struct outbound_pool *, uint64_t site);
+/* One of this lane; false: there is none. */
+bool outbound_pool_drop_of(struct outbound_pool *, const struct shaper_lane *);
 /* May another message go over it? Its number is bounded by us and by LIMITS MAILMAX. */
 bool outbound_pool_reusable(const struct outbound_pool *, const struct outbound_connection *);
 /* Takes it over, without waiting; what may not be used again is closed. */

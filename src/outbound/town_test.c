@@ -1,4 +1,5 @@
 #include "outbound/town_test.h"
+#include "shaping/shaper.h"
 #include "base/codec.h"
 #include "outbound/route.h"
 #include "runtime/tls_inside.h"
@@ -251,6 +252,7 @@ static void start_worker(struct town *t, int index)
                                  .events = &w->sink,
                                  .own = a,
                                  .own_count = &one,
+                                 .shaper = t->shaper,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
 }
@@ -272,6 +274,9 @@ static void open_all(struct town *t)
     if (t->web.fetch)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
+    shaper_open(&(struct shaper_options){.events = &t->each[0].sink}, &t->shaper);
+    group_init(&t->shaping);
+    fiber_spawn(&t->shaping, "shaper", shaper_run, t->shaper);
     for (int i = 0; i < workers; i++)
         start_worker(t, i);
 }
@@ -309,6 +314,8 @@ static void close_all(struct town *t, int64_t grace_ms)
         t->each[i].schedule = NULL;
     }
     outbound_crew_close(t->crew);
+    group_close(&t->shaping);
+    shaper_close(t->shaper);
     queue_close(t->queue);
     tlspolicy_sts_close(t->sts);
     t->sts = NULL;
@@ -363,7 +370,7 @@ static void fill_envelope(struct town *t, const struct town_mail *m, struct enve
         str_split(rest, ' ', &one, &rest);
         env->rcpts[env->rcpt_count++] = (struct envelope_rcpt){
             .address = one,
-            .destination = outbound_route_destination(t->config, one, t->arena),
+            .destination = outbound_route_destination(t->config, one, NULL, t->arena),
             .notify = m->notify};
     }
 }

@@ -56,6 +56,8 @@ struct town {
     struct tlspolicy_fetcher_answer web_answer;
     struct tlspolicy_sts *sts;
     struct outbound_crew *crew;
+    struct shaper *shaper;
+    struct group shaping;
     struct town_worker {
         struct town *town;
         struct schedule *schedule;

@@ -24,6 +24,7 @@ struct outbound_verdict {
     struct smtp_reply reply;                    /* code 0: nobody answered */
     enum smtp_stage stage;                      /* which command that reply was to */
     str reason;                                 /* then: our own words */
+    bool unsure; /* the content was sent whole and is unanswered: it may have arrived */
 };
 
 /* In what situation it happened. */

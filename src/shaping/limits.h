@@ -1,0 +1,3 @@
+#pragma once
+#include "base/arena.h"
+struct shaping_limits; struct shaping_quota;
