@@ -239,6 +239,7 @@ static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->port25 = outbound_port25_open(&s->events);
     shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
     s->reports = chan_open();
     err first = NULL;
@@ -288,6 +289,7 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_port25_close(s->port25);
     shaper_close(s->shaper);
     mem_free(s);
 }

@@ -12,6 +12,7 @@
 #include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "outbound/port25.h"
 #include "shaping/shaper.h"
 #include "outbound/outbound.h"
 #include "queue/schedule.h"
@@ -92,6 +93,7 @@ struct service {
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */
+    struct outbound_port25 *port25;
     struct shaper *shaper;
     struct worker *workers;
     int worker_count;

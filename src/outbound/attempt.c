@@ -13,8 +13,8 @@ struct way {
     size_t *all; /* those that began */
     size_t all_count;
     const struct shaper_grant *grant; /* NULL: nobody counts */
-    str tried_ip; /* of the idle connection that was used: not tried again */
-    bool convert; /* no host takes 8-bit content: offer them seven */
+    str tried_ip;                     /* of the idle connection that was used: not tried again */
+    bool convert;                     /* no host takes 8-bit content: offer them seven */
     struct dns_budget budget;
     deadline until;
 };

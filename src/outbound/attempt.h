@@ -26,12 +26,12 @@ struct outbound_attempt {
     const struct outbound_offer_mail *mail;
     const struct outbound_plan *plan; /* NULL: every recipient's whole route is tried, unshaped */
     struct shaper_grant grant;        /* of its seat, taken over; lane NULL: none */
-    struct arena *arena; /* results live there */
+    struct arena *arena;              /* results live there */
 
     /* Results, one for each of the mail's recipients; all have been decided unless the fiber was
      * canceled: DONE, FAIL, DEFER or PAUSE_ROUTE. */
     struct outbound_offer_rcpt *rcpts;
-    bool tried; /* false: there was no route, or our login failed: no attempt at delivery */
+    bool tried;  /* false: there was no route, or our login failed: no attempt at delivery */
     uint8_t way; /* of the plan, the last that was gone; 0: none */
     bool unsure; /* it may have arrived although nobody said so: go that way again */
 };

@@ -1,6 +1,7 @@
 #include "outbound/connect.h"
 #include "account/secret.h"
 #include "base/mem.h"
+#include <errno.h>
 
 enum { CONNECTION_ARENA_BYTES_MAX = 64 << 10, SECRET_MS = 30 * 1000 };
 
@@ -78,12 +79,24 @@ static enum tls_verify verify_of(const struct outbound_host *h)
     return verified ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
 }
 
+/* A refusal is an answer: somebody let us through. */
+static void note_port25(const struct opening *o, err e)
+{
+    if (!o->host->mx)
+        return;
+    if (e == NULL || err_number(e) == ECONNREFUSED)
+        outbound_port25_answered(o->options->port25, &o->host->address);
+    else if (e->kind == ERR_TIMEOUT)
+        outbound_port25_silent(o->options->port25, &o->host->address);
+}
+
 static err connect_socket(struct opening *o)
 {
     struct net_conn *conn;
     deadline until = deadline_sooner(deadline_after(o->options->timeouts->connect_ms), o->until);
     o->connection->client.stage = SMTP_STAGE_CONNECT;
     err e = net_connect(&o->host->address, NULL, &conn, until);
+    note_port25(o, e);
     if (e)
         return failed(o, e);
     struct smtp_client_options options = client_options(o);

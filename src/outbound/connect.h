@@ -7,13 +7,15 @@
 #pragma once
 #include "account/keeper.h"
 #include "outbound/host.h"
+#include "outbound/port25.h"
 
 /* What all connections of a worker share. All of it must outlive the call. */
 struct outbound_connect_options {
     str hello;
     const struct config_timeouts *timeouts;
     struct tls_client *tls;
-    const struct keeper *keeper; /* NULL: no secrets can be had */
+    const struct keeper *keeper;    /* NULL: no secrets can be had */
+    struct outbound_port25 *port25; /* NULL: nobody keeps account */
 };
 
 struct shaper_lane;
@@ -21,11 +23,11 @@ struct outbound_connection {
     struct list node; /* while idle, in the pool */
     struct arena *arena;
     struct smtp_client client;
-    str key;       /* what it may be used for: see pool.h */
+    str key;                  /* what it may be used for: see pool.h */
     struct shaper_lane *lane; /* whose connection it is; NULL: nobody counts it */
     int messages_max;         /* of the lane; 0: no limit */
-    uint64_t site; /* whom it served last: table_hash() of the destination */
-    str host;      /* as outbound_host.name */
+    uint64_t site;            /* whom it served last: table_hash() of the destination */
+    str host;                 /* as outbound_host.name */
     str ip;
     bool tls_active, tls_verified;
     str tls_version, tls_cipher;

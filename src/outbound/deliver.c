@@ -167,8 +167,8 @@ static void note_result(struct outbound_deliver *d, const struct outbound_bounce
 {
     d->tried = b->tried;
     for (size_t i = 0; i < b->message->envelope->rcpt_count; i++)
-        d->login_refused = d->login_refused || (b->rcpts[i].decided && b->rcpts[i].verdict.action ==
-                                                                           OUTBOUND_PAUSE_ROUTE);
+        d->login_refused = d->login_refused || (b->rcpts[i].decided &&
+                                                b->rcpts[i].verdict.action == OUTBOUND_PAUSE_ROUTE);
 }
 
 /* We are being closed in the middle of it: what has no verdict waits. */
@@ -201,7 +201,8 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .connect = {.hello = d->config->hostname,
                     .timeouts = &d->config->timeouts,
                     .tls = o->tls,
-                    .keeper = o->keeper                    },
+                    .keeper = o->keeper,
+                    .port25 = o->port25},
         .self = {.hostname = d->config->hostname,
                     .addresses = o->own,
                     .address_count = o->own_count ? *o->own_count : 0,

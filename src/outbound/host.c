@@ -251,6 +251,7 @@ static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
     h.tls = HOP_TLS_OPPORTUNISTIC;
     h.level = g->level;
     h.dane = g->dane;
+    h.mx = w->route->kind != OUTBOUND_ROUTE_HOPS;
     if (w->route->kind == OUTBOUND_ROUTE_HOPS) {
         const struct config_hop *hop = &w->route->hops[w->next - 1];
         h.address.port = hop->port;

@@ -28,6 +28,7 @@ struct outbound_host {
     enum config_hop_tls tls;
     enum tlspolicy_level level;           /* what the recipient's side demands, beside that */
     const struct tlspolicy_dane *dane;    /* with TLSPOLICY_DANE */
+    bool mx;                              /* found by MX, on port 25 */
     bool clear;                           /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
 };

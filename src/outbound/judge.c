@@ -29,10 +29,7 @@ static int weight_of(const struct outcome *o)
     return about_us ? 3 : about_them ? 2 : 1;
 }
 
-static bool is_login(const struct outbound_verdict *v)
-{
-    return v->action == OUTBOUND_PAUSE_ROUTE;
-}
+static bool is_login(const struct outbound_verdict *v) { return v->action == OUTBOUND_PAUSE_ROUTE; }
 
 static void take_in(struct shaper_result *all, int *weight, const struct outbound_offer_rcpt *r)
 {

@@ -4,6 +4,7 @@
 #include "outbound/crew.h"
 #include "outbound/deliver.h"
 #include "outbound/plan.h"
+#include "outbound/port25.h"
 #include "outbound/route.h"
 #include <string.h>
 
@@ -18,6 +19,7 @@ struct site {
     bool full;    /* the schedule passes it over */
     bool planning;
     bool waiting; /* in the shaper's line */
+    bool barred;  /* port 25 is blocked, and its mail goes there */
     struct loop_note call;
     atomic_bool called; /* the note is under way */
 };
@@ -107,11 +109,10 @@ static void drop_site(struct outbound *o, struct site *s)
 /* A plan is kept as long as mail may come back to it. */
 static void forget_if_idle(struct outbound *o, struct site *s)
 {
-    if (s->runners > 0 || s->waiting || s->planning || atomic_load(&s->called))
+    if (s->runners > 0 || s->waiting || s->planning || s->barred || atomic_load(&s->called))
         return;
     set_full(o, s, false);
-    if (s->plan == NULL || deadline_passed(s->plan->until) ||
-        o->sites.len > OUTBOUND_SITES_MAX)
+    if (s->plan == NULL || deadline_passed(s->plan->until) || o->sites.len > OUTBOUND_SITES_MAX)
         drop_site(o, s);
 }
 
@@ -153,8 +154,8 @@ static uint8_t bound_way(struct outbound *o, const struct outbound_plan *p,
                          const struct queue_delivery *d)
 {
     struct queue_state state = queue_delivery_state(o->options.queue, d);
-    bool bound = state.attempts <= OUTBOUND_PLAN_STICKY_ATTEMPTS &&
-                 outbound_plan_find(p, state.way) != NULL;
+    bool bound =
+        state.attempts <= OUTBOUND_PLAN_STICKY_ATTEMPTS && outbound_plan_find(p, state.way) != NULL;
     return bound ? state.way : 0;
 }
 
@@ -217,7 +218,7 @@ static void count_running(struct outbound *o, int count)
 static void end_runner(struct outbound *o, struct site *s)
 {
     s->runners--;
-    if (!s->waiting && !s->planning)
+    if (!s->waiting && !s->planning && !s->barred)
         set_full(o, s, false);
     forget_if_idle(o, s);
     gate_wake_all(&o->changed);
@@ -231,10 +232,13 @@ static bool is_stale(struct outbound *o, const struct site *s)
     return stale;
 }
 
+static bool goes_by_mx(const struct outbound_plan *p) { return p->route.kind == OUTBOUND_ROUTE_MX; }
+
 /* Before the next one of the same destination goes. */
 static bool take_next(struct outbound *o, struct site *s, struct hand *h)
 {
-    if (o->stopping || fiber_canceled() || s->waiting || s->planning || is_stale(o, s))
+    if (o->stopping || fiber_canceled() || s->waiting || s->planning || is_stale(o, s) ||
+        (goes_by_mx(s->plan) && !outbound_port25_is_open(o->options.port25)))
         return false;
     h->delivery = schedule_next_for(o->options.schedule, str_of(s->name));
     return h->delivery && take_or_put_back(o, s, h);
@@ -520,6 +524,12 @@ static void dispatch_to(struct outbound *o, struct site *s, struct queue_deliver
         return;
     }
     h.plan = s->plan;
+    if (goes_by_mx(h.plan) && !outbound_port25_may_try(o->options.port25)) {
+        schedule_put_back(o->options.schedule, &h.delivery, 0);
+        set_full(o, s, true);
+        s->barred = true;
+        return;
+    }
     if (!take_or_put_back(o, s, &h))
         return;
     outbound_plan_hold(h.plan);
@@ -538,6 +548,25 @@ static err dispatch_one(struct outbound *o)
     }
     dispatch_to(o, find_site(o, queue_delivery_destination(d)), d);
     return NULL;
+}
+
+/* The first to come finds out whether port 25 is open again; the others are barred again. */
+static void look_at_port25(void *arg)
+{
+    struct outbound *o = arg;
+    while (fiber_sleep(deadline_after(OUTBOUND_PORT25_LOOK_MS)) == NULL) {
+        size_t position = 0;
+        struct site *s;
+        if (!outbound_port25_is_open(o->options.port25))
+            continue;
+        while ((s = table_next(&o->sites, &position)) != NULL) {
+            if (!s->barred)
+                continue;
+            s->barred = false;
+            set_full(o, s, s->waiting || s->planning);
+            forget_if_idle(o, s);
+        }
+    }
 }
 
 static void forget_old_sites(void *arg)
@@ -593,6 +622,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     o->place = outbound_crew_join(options->crew, o);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
+    fiber_spawn(&o->keeping, "port 25", look_at_port25, o);
     fiber_spawn(&o->keeping, "old destinations", forget_old_sites, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;

@@ -81,7 +81,8 @@ bool outbound_route_same(const struct outbound_route *a, const struct outbound_r
 /* ---- names of destinations ----------------------------------------------------------------- */
 
 enum { FLOW_BYTES_MAX = 3 * ENVELOPE_FLOW_BYTES_MAX + 3 };
-static_assert((int)FLOW_BYTES_MAX < (int)OUTBOUND_ROUTE_DESTINATION_BYTES_MAX, "a place is left for the rest");
+static_assert((int)FLOW_BYTES_MAX < (int)OUTBOUND_ROUTE_DESTINATION_BYTES_MAX,
+              "a place is left for the rest");
 
 static str cut_before(str *text, char mark)
 {

@@ -1,8 +1,8 @@
 #include "outbound/town_test.h"
-#include "shaping/shaper.h"
 #include "base/codec.h"
 #include "outbound/route.h"
 #include "runtime/tls_inside.h"
+#include "shaping/shaper.h"
 #include <openssl/pem.h>
 
 static const char zone[] = "$ORIGIN .\n"
@@ -253,6 +253,7 @@ static void start_worker(struct town *t, int index)
                                  .own = a,
                                  .own_count = &one,
                                  .shaper = t->shaper,
+                                 .port25 = t->port25,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
 }
@@ -275,6 +276,7 @@ static void open_all(struct town *t)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
     shaper_open(&(struct shaper_options){.events = &t->each[0].sink}, &t->shaper);
+    t->port25 = outbound_port25_open(&t->each[0].sink);
     group_init(&t->shaping);
     fiber_spawn(&t->shaping, "shaper", shaper_run, t->shaper);
     for (int i = 0; i < workers; i++)
@@ -316,6 +318,7 @@ static void close_all(struct town *t, int64_t grace_ms)
     outbound_crew_close(t->crew);
     group_close(&t->shaping);
     shaper_close(t->shaper);
+    outbound_port25_close(t->port25);
     queue_close(t->queue);
     tlspolicy_sts_close(t->sts);
     t->sts = NULL;

@@ -57,6 +57,7 @@ struct town {
     struct tlspolicy_sts *sts;
     struct outbound_crew *crew;
     struct shaper *shaper;
+    struct outbound_port25 *port25;
     struct group shaping;
     struct town_worker {
         struct town *town;
