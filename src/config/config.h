@@ -92,10 +92,11 @@ struct config_egress {
     str name;
     struct address *addresses; /* at most one of each family, no ports; none: the system's choice */
     size_t address_count;
-    str hello;                        /* in EHLO; default: hostname */
-    struct config_proxy *via;         /* NULL: nobody between */
-    str account;                      /* the login at a SOCKS5 proxy, or empty */
-    str *tenants, *streams, *senders; /* dedicated_to: all that are given must fit */
+    str hello;                          /* in EHLO; default: hostname */
+    struct config_proxy *via;           /* NULL: nobody between */
+    str account;                        /* the login at a SOCKS5 proxy, or empty */
+    const struct config_account *login; /* that one; NULL: none */
+    str *tenants, *streams, *senders;   /* dedicated_to: all that are given must fit */
     size_t tenant_count, stream_count, sender_count;
     enum config_on_listed on_listed;
 };
@@ -245,6 +246,7 @@ struct config {
     size_t egress_pool_count;
     struct config_egress_watch egress_watch;
     const struct config_egress *egress_default; /* the one of that name; never NULL */
+    const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
     struct config_retry retry;
     struct config_limits limits;
     struct config_timeouts timeouts;

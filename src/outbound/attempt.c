@@ -1,11 +1,13 @@
 #include "outbound/attempt.h"
 #include "outbound/convert.h"
+#include "outbound/egress.h"
 #include <string.h>
 
 /* The recipients that go the same way. */
 struct way {
     struct outbound_attempt *attempt;
     struct outbound_route route;
+    const struct config_egress *egress;
     str key;
     size_t *todo; /* that have no final verdict yet */
     size_t todo_count;
@@ -66,6 +68,7 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
     address_format_ip(&h->address, ip);
     p->host = h->name;
     p->ip = arena_str(w->attempt->arena, str_of(ip));
+    p->egress = h->egress ? h->egress->name : (str){0};
     return p;
 }
 
@@ -80,9 +83,9 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
         if (c == NULL) {
-            decide_todo(w, &v, name_host(w, host));
+            decide_todo(w, &v, v.ours ? NULL : name_host(w, host));
             *ret_stop = v.action == OUTBOUND_PAUSE_ROUTE || v.action == OUTBOUND_DEFER;
-            a->tried = a->tried || v.action != OUTBOUND_PAUSE_ROUTE;
+            a->tried = a->tried || (v.action != OUTBOUND_PAUSE_ROUTE && !v.ours);
             return NULL;
         }
         c->key = arena_str(c->arena, w->key);
@@ -106,6 +109,7 @@ static err walk_hosts(struct way *w)
     bool found = true, stop = false;
     outbound_host_begin(&walk, &w->route, &a->self, a->resolver, &w->budget, a->arena);
     walk.sts = a->sts;
+    walk.egress = w->egress;
     while (w->todo_count > 0 && !stop && !deadline_passed(w->until)) {
         struct outbound_host host;
         TRY(outbound_host_next(&walk, &found, &host, deadline_after(a->config->dns.timeout_ms)));
@@ -159,6 +163,30 @@ static err visit(struct way *w)
     return w->todo_count > 0 ? walk_hosts(w) : NULL;
 }
 
+/* False: nothing can be used now, and the mail waits. */
+static bool choose_egress(struct way *w)
+{
+    struct outbound_attempt *a = w->attempt;
+    const struct envelope *env = a->mail->envelope;
+    size_t at = str_find_last(env->sender, '@');
+    struct outbound_egress_mail mail = {
+        .route = &w->route,
+        .flow = &env->flow,
+        .sender_domain = at == STR_NONE ? (str){0} : str_from(env->sender, at + 1),
+        .key = a->mail_key,
+    };
+    struct outbound_egress_choice choice;
+    outbound_egress_choose(a->config, &mail, a->egress_health, &choice);
+    w->egress = choice.count ? choice.list[0].egress : NULL;
+    if (choice.count > 0)
+        return true;
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.1", arena_str(a->arena, str_of(choice.why)));
+    v.ours = true;
+    decide_todo(w, &v, NULL);
+    return false;
+}
+
 static err go(struct way *w)
 {
     static const char held[] = "no route: the configuration names no way for mail to elsewhere";
@@ -168,7 +196,9 @@ static err go(struct way *w)
         decide_todo(w, &v, NULL);
         return NULL;
     }
-    w->key = outbound_pool_key(&w->route, a->arena);
+    if (!choose_egress(w))
+        return NULL;
+    w->key = outbound_pool_key(&w->route, w->egress, a->arena);
     w->until = deadline_after(OUTBOUND_ATTEMPT_HOSTS_MS);
     dns_budget_init(&w->budget, a->config->dns.queries_per_message, OUTBOUND_ATTEMPT_HOSTS_MS);
     TRY(visit(w));

@@ -88,7 +88,7 @@ void outbound_egress_health_set(struct outbound_egress_health *h, str name,
     pthread_mutex_unlock(&h->lock);
 }
 
-const char *outbound_egress_standing_name(enum outbound_egress_standing standing)
+const char *outbound_egress_health_name(enum outbound_egress_standing standing)
 {
     static const char *const names[] = {
         [EGRESS_UNCHECKED] = "unchecked", [EGRESS_CLEAN] = "clean",

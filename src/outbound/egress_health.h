@@ -42,7 +42,7 @@ void outbound_egress_health_set(struct outbound_egress_health *, str name,
 /* Forget those that the configuration no longer has. */
 void outbound_egress_health_keep(struct outbound_egress_health *, const struct config *);
 
-const char *outbound_egress_standing_name(enum outbound_egress_standing); /* "clean" */
+const char *outbound_egress_health_name(enum outbound_egress_standing); /* "clean" */
 
 /* What one check has found. */
 struct outbound_egress_finding {

@@ -23,6 +23,7 @@ enum {
 
 struct outbound;
 struct outbound_crew;
+struct outbound_egress_health;
 
 /* All of it must outlive the outbound. */
 struct outbound_options {
@@ -34,11 +35,12 @@ struct outbound_options {
     struct tlspolicy_sts *sts;   /* this worker's; NULL: MTA-STS is not asked for */
     const struct keeper *keeper; /* NULL: no secrets can be had */
     struct tls_client *tls;
-    const struct event_sink *events; /* may be NULL */
-    uint16_t mx_port;                /* 0: 25 */
-    const struct address *own;       /* addresses that this server listens on */
-    const size_t *own_count;         /* both may change between waits; NULL: none */
-    struct outbound_crew *crew;      /* of all workers: outbound/crew.h; NULL: nobody helps */
+    const struct event_sink *events;              /* may be NULL */
+    uint16_t mx_port;                             /* 0: 25 */
+    const struct address *own;                    /* addresses that this server listens on */
+    const size_t *own_count;                      /* both may change between waits; NULL: none */
+    struct outbound_egress_health *egress_health; /* of all workers; NULL: nobody watches */
+    struct outbound_crew *crew; /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
 /* On the worker's loop. */

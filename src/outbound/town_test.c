@@ -122,6 +122,14 @@ static void play(void *arg)
     v.server->open--;
 }
 
+static void note_peer(struct town_server *s, const struct net_conn *conn)
+{
+    char ip[ADDRESS_CHARS];
+    struct address peer = net_peer(conn);
+    address_format_ip(&peer, ip);
+    CHECK_DONE(buf_addf(&s->from, "%s\n", ip), s->at);
+}
+
 static void serve(void *arg)
 {
     struct town_server *s = arg;
@@ -130,6 +138,7 @@ static void serve(void *arg)
     while (net_accept(s->listener, &conn, DEADLINE_NEVER) == NULL) {
         const char *script = s->scripts ? s->scripts[next] : NULL;
         s->connections++;
+        note_peer(s, conn);
         if (script)
             next++;
         script = script ? script : s->every;
@@ -151,6 +160,7 @@ static void open_servers(struct town *t)
         struct address a;
         s->town = t;
         buf_init(&s->heard, TOWN_EVENT_BYTES_MAX);
+        buf_init(&s->from, TOWN_EVENT_BYTES_MAX);
         CHECK_DONE(address_parse(str_of(s->at), 0, &a), s->at);
         CHECK_DONE(net_listen(&a, &s->listener), s->at);
         fiber_spawn(&t->fibers, "listener", serve, s);
@@ -164,6 +174,9 @@ static void note_event(void *arg, const struct event *e)
     struct town_worker *w = arg;
     struct town *t = w->town;
     w->delivered += e->kind == EVENT_DELIVERED;
+    if (e->kind == EVENT_DELIVERED)
+        CHECK_DONE(buf_addf(&t->egresses, "%.*s %.*s\n", STR_ARG(e->egress), STR_ARG(e->local_ip)),
+                   t->label);
     err failed = buf_addf(
         &t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s\n", STR_ARG(event_kind_name(e->kind)),
         STR_ARG(e->recipient), e->recipient.len ? " " : "", (long long)e->code, STR_ARG(e->status),
@@ -251,6 +264,7 @@ static void start_worker(struct town *t, int index)
                                  .events = &w->sink,
                                  .own = a,
                                  .own_count = &one,
+                                 .egress_health = t->egress_health,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
 }
@@ -332,6 +346,8 @@ static void entry(void *arg)
     sim_fs_use(t->fs);
     t->arena = arena_open(256 << 20);
     buf_init(&t->events, TOWN_EVENT_BYTES_MAX);
+    buf_init(&t->egresses, TOWN_EVENT_BYTES_MAX);
+    t->egress_health = outbound_egress_health_open();
     group_init(&t->fibers);
     load(t);
     open_servers(t);
@@ -343,12 +359,15 @@ static void entry(void *arg)
     for (size_t i = 0; i < TOWN_SERVERS_MAX && t->servers[i].at; i++) {
         net_listener_close(t->servers[i].listener);
         buf_release(&t->servers[i].heard);
+        buf_release(&t->servers[i].from);
     }
     CHECK(sim_net_open_count() == 0, t->label); /* no socket is left */
     tls_server_close(t->tls_server);
     tls_client_close(t->tls);
     config_close(t->config);
     buf_release(&t->events);
+    buf_release(&t->egresses);
+    outbound_egress_health_close(t->egress_health);
     arena_close(t->arena);
     sim_fs_close(t->fs);
 }
