@@ -12,12 +12,12 @@
 #include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
-#include "outbound/port25.h"
-#include "shaping/shaper.h"
 #include "outbound/outbound.h"
+#include "outbound/port25.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "shaping/shaper.h"
 #include "tlspolicy/sts.h"
 
 enum {

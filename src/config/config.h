@@ -76,6 +76,54 @@ struct config_route {
     struct config_hop *via; /* tried in order */
     size_t via_count;
     str account; /* name in accounts, or empty */
+    str egress;  /* name of an egress or of a pool, or empty: "default" */
+};
+
+/* By which address of ours mail leaves, and under which name. */
+enum config_proxy_kind { PROXY_SOCKS5, PROXY_V2 };
+struct config_proxy { /* "socks5://192.0.2.1:1080", "proxy://…": an IP address and a port */
+    str url;
+    enum config_proxy_kind kind;
+    struct address address;
+};
+
+enum config_on_listed { ON_LISTED_PAUSE, ON_LISTED_ALERT };
+struct config_egress {
+    str name;
+    struct address *addresses; /* at most one of each family, no ports; none: the system's choice */
+    size_t address_count;
+    str hello;                          /* in EHLO; default: hostname */
+    struct config_proxy *via;           /* NULL: nobody between */
+    str account;                        /* the login at a SOCKS5 proxy, or empty */
+    const struct config_account *login; /* that one; NULL: none */
+    str *tenants, *streams, *senders;   /* dedicated_to: all that are given must fit */
+    size_t tenant_count, stream_count, sender_count;
+    enum config_on_listed on_listed;
+};
+
+enum config_overflow { OVERFLOW_WAIT, OVERFLOW_NEXT };
+struct config_egress_member {
+    str egress;
+    int weight; /* 1; 0: nothing new leaves by it */
+};
+struct config_egress_pool {
+    str name;
+    struct config_egress_member *members;
+    size_t member_count;
+    enum config_overflow overflow; /* the one whose turn it is has reached a limit: wait, or next */
+};
+enum {
+    CONFIG_EGRESS_MAX = 1000,
+    CONFIG_EGRESS_MEMBERS_MAX = 15, /* of a pool: a way is kept in four bits */
+    CONFIG_EGRESS_WEIGHT_MAX = 100,
+    CONFIG_EGRESS_DNSBL_MAX = 20,
+};
+
+/* Who looks whether our addresses still have a good name. */
+struct config_egress_watch {
+    str *dnsbl; /* zones: zen.example.org */
+    size_t dnsbl_count;
+    int64_t every_ms; /* 6h */
 };
 
 struct config_account { /* our login at somebody else's server */
@@ -193,6 +241,13 @@ struct config {
     bool no_route_holds; /* no routes key at all: mail for elsewhere waits, "no route" */
     struct config_account *accounts;
     size_t account_count;
+    struct config_egress *egress;
+    size_t egress_count;
+    struct config_egress_pool *egress_pools;
+    size_t egress_pool_count;
+    struct config_egress_watch egress_watch;
+    const struct config_egress *egress_default; /* the one of that name; never NULL */
+    const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
     struct config_retry retry;
     struct config_limits limits;
     struct config_timeouts timeouts;
@@ -215,6 +270,11 @@ config_listener_profile(const struct config *config, const struct config_listene
 {
     return config->tls_minimum_13 ? TLS_PROFILE_MODERN : listener->profile;
 }
+
+/* The egress of that name; NULL: there is none. "default" is always there. */
+const struct config_egress *config_egress_find(const struct config *, str name);
+const struct config_egress_pool *config_egress_pool_find(const struct config *, str name);
+bool config_egress_is_dedicated(const struct config_egress *);
 
 /* Read a file. An empty path: the first of $SMTPTOOL_CONFIG, $XDG_CONFIG_HOME/smtptool/
  * smtptool.yaml and /etc/smtptool/smtptool.yaml that there is, else the defaults.

@@ -49,6 +49,9 @@ enum event_kind {
     EVENT_PORT25_OPEN,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
+    EVENT_EGRESS_OUT,
+    EVENT_EGRESS_IN,
+    EVENT_EGRESS_ALERT,
     EVENTS_DROPPED,
     EVENT_KINDS
 };
@@ -77,6 +80,7 @@ struct event {
     str role, peer, helo, login, mechanism; /* login: the account as it was given */
     str tls_version, tls_cipher;
     str remote_host, remote_ip;
+    str egress, local_ip;        /* by which of our addresses */
     int64_t code;                /* SMTP reply, 200 to 599 */
     str enhanced, text;          /* of the reply, by us or by the remote server */
     str status;                  /* "5.1.1", for the recipient */

@@ -25,6 +25,8 @@ const struct events_field events_fields[EVENTS_FIELDS] = {
     TEXT(tls_cipher, "the cipher suite"),
     TEXT(remote_host, "name of the server we deliver to"),
     TEXT(remote_ip, "its IP address"),
+    TEXT(egress, "by which of our egresses (egress in the configuration)"),
+    TEXT(local_ip, "our IP address, as that server sees it"),
     NUMBER(code, "SMTP reply code"),
     TEXT(enhanced, "enhanced status code of the reply (RFC 3463)"),
     TEXT(text, "text of the reply"),
@@ -99,6 +101,10 @@ const struct events_kind events_kinds[EVENT_KINDS] = {
     [EVENT_DNS_STRIPPED] = {"dns_stripped",    "DNS signatures do not arrive: DANE is off",               "reason"                      },
     [EVENT_ROTATION_LATE] = {"rotation_late",   "somebody should go on with a change of signing keys",
                        "reason"                                                                                                    },
+    [EVENT_EGRESS_OUT] = {"egress_out",      "an address of ours is no longer used",                    "egress reason"               },
+    [EVENT_EGRESS_IN] = {"egress_in",       "it is used again",                                        "egress"                      },
+    [EVENT_EGRESS_ALERT] = {"egress_alert",
+                       "something is wrong with an address of ours, which is still used",            "egress reason"               },
     [EVENTS_DROPPED] = {"events_dropped",  "events were lost: the log was full or blocked",           "count"                       },
 };
 

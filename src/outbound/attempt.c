@@ -1,5 +1,6 @@
 #include "outbound/attempt.h"
 #include "outbound/convert.h"
+#include "outbound/egress.h"
 #include "outbound/judge.h"
 #include <string.h>
 
@@ -7,6 +8,7 @@
 struct way {
     struct outbound_attempt *attempt;
     struct outbound_route route;
+    const struct config_egress *egress;
     str key;
     size_t *todo; /* that have no final verdict yet */
     size_t todo_count;
@@ -73,6 +75,7 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
     address_format_ip(&h->address, ip);
     p->host = h->name;
     p->ip = arena_str(w->attempt->arena, str_of(ip));
+    p->egress = h->egress ? h->egress->name : (str){0};
     return p;
 }
 
@@ -100,9 +103,9 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
         if (c == NULL) {
-            decide_todo(w, &v, name_host(w, host));
+            decide_todo(w, &v, v.ours ? NULL : name_host(w, host));
             *ret_stop = v.action == OUTBOUND_PAUSE_ROUTE || v.action == OUTBOUND_DEFER;
-            a->tried = a->tried || v.action != OUTBOUND_PAUSE_ROUTE;
+            a->tried = a->tried || (v.action != OUTBOUND_PAUSE_ROUTE && !v.ours);
             return NULL;
         }
         c->key = arena_str(c->arena, w->key);
@@ -126,6 +129,7 @@ static err walk_hosts(struct way *w)
     bool found = true, stop = false;
     outbound_host_begin(&walk, &w->route, &a->self, a->resolver, &w->budget, a->arena);
     walk.sts = a->sts;
+    walk.egress = w->egress;
     while (w->todo_count > 0 && !stop && !deadline_passed(w->until)) {
         struct outbound_host host;
         TRY(outbound_host_next(&walk, &found, &host, deadline_after(a->config->dns.timeout_ms)));
@@ -221,6 +225,7 @@ static err go_one(struct way *w, bool convert)
     memcpy(before, w->todo, count * sizeof *before);
     w->route = one->route;
     w->key = one->key;
+    w->egress = one->egress;
     w->grant = &a->grant;
     a->way = one->number;
     err e = a->plan->way_count == 1 ? visit(w) : visit_as(w, convert);
@@ -268,9 +273,35 @@ static err go_by_plan(struct way *w)
     return NULL;
 }
 
+/* False: nothing can be used now, and the mail waits. */
+static bool choose_egress(struct way *w)
+{
+    struct outbound_attempt *a = w->attempt;
+    const struct envelope *env = a->mail->envelope;
+    size_t at = str_find_last(env->sender, '@');
+    struct outbound_egress_mail mail = {
+        .route = &w->route,
+        .flow = &env->flow,
+        .sender_domain = at == STR_NONE ? (str){0} : str_from(env->sender, at + 1),
+        .key = a->mail_key,
+    };
+    struct outbound_egress_choice choice;
+    outbound_egress_choose(a->config, &mail, a->egress_health, &choice);
+    w->egress = choice.count ? choice.list[0].egress : NULL;
+    if (choice.count > 0)
+        return true;
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.1", arena_str(a->arena, str_of(choice.why)));
+    v.ours = true;
+    decide_todo(w, &v, NULL);
+    return false;
+}
+
 static err go_unplanned(struct way *w)
 {
-    w->key = outbound_pool_key(&w->route, w->attempt->arena);
+    if (!choose_egress(w))
+        return NULL;
+    w->key = outbound_pool_key(&w->route, w->egress, w->attempt->arena);
     TRY(visit(w));
     close_todo(w);
     return NULL;

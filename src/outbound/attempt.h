@@ -5,6 +5,7 @@
  * each is a way of its own, for which the shaper is asked.
  */
 #pragma once
+#include "outbound/egress_health.h"
 #include "outbound/offer.h"
 #include "outbound/plan.h"
 #include "outbound/pool.h"
@@ -20,7 +21,9 @@ struct outbound_attempt {
     struct outbound_connect_options connect;
     struct outbound_host_self self;
     struct dns_resolver *resolver;
-    struct tlspolicy_sts *sts; /* NULL: MTA-STS is not asked for */
+    struct tlspolicy_sts *sts;                    /* NULL: MTA-STS is not asked for */
+    struct outbound_egress_health *egress_health; /* NULL: nobody watches our addresses */
+    str mail_key;                                 /* the mail's own: its queue id */
     struct outbound_pool *pool;
     uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;

@@ -29,6 +29,8 @@ struct outbound_connection {
     uint64_t site;            /* whom it served last: table_hash() of the destination */
     str host;                 /* as outbound_host.name */
     str ip;
+    str egress;   /* its name, or empty */
+    str local_ip; /* what the host sees of us, as far as we know; or empty */
     bool tls_active, tls_verified;
     str tls_version, tls_cipher;
     bool lost; /* an err ended the conversation: nothing more may be said */

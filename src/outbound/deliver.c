@@ -92,6 +92,8 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
     if (r->peer) {
         e.remote_host = r->peer->host;
         e.remote_ip = r->peer->ip;
+        e.egress = r->peer->egress;
+        e.local_ip = r->peer->local_ip;
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
@@ -209,6 +211,8 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     .mx_port = o->mx_port ? o->mx_port : 25},
         .resolver = o->resolver,
         .sts = o->sts,
+        .egress_health = o->egress_health,
+        .mail_key = str_of(b->message->id.text),
         .pool = d->pool,
         .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,

@@ -31,6 +31,7 @@ struct outbound_host {
     bool mx;                              /* found by MX, on port 25 */
     bool clear;                           /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
+    const struct config_egress *egress;   /* by which it is reached; NULL: the system's choice */
 };
 
 /* Who we are, so that mail is not sent in circles. */
@@ -57,7 +58,8 @@ struct outbound_host_walk {
     struct dns_resolver *resolver;
     struct dns_budget *budget;
     struct arena *arena;
-    struct tlspolicy_sts *sts; /* to be set after begin; NULL: MTA-STS is not asked for */
+    struct tlspolicy_sts *sts;          /* to be set after begin; NULL: MTA-STS is not asked for */
+    const struct config_egress *egress; /* the same; hosts that it cannot reach are passed over */
     const struct tlspolicy_sts_found *policy;
     struct dns_mx mx;
     bool begun, ended;

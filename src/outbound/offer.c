@@ -334,6 +334,8 @@ static struct outbound_offer_peer *describe_peer(const struct outbound_offer *o)
     struct outbound_offer_peer *p = ARENA_NEW(o->arena, struct outbound_offer_peer);
     *p = (struct outbound_offer_peer){.host = arena_str(o->arena, c->host),
                                       .ip = arena_str(o->arena, c->ip),
+                                      .egress = arena_str(o->arena, c->egress),
+                                      .local_ip = arena_str(o->arena, c->local_ip),
                                       .tls_version = arena_str(o->arena, c->tls_version),
                                       .tls_cipher = arena_str(o->arena, c->tls_cipher),
                                       .lmtp = c->client.options.lmtp,

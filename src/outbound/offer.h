@@ -36,6 +36,7 @@ struct outbound_offer_mail {
 /* Who answered. */
 struct outbound_offer_peer {
     str host, ip;
+    str egress, local_ip;        /* by which of our addresses; may be empty */
     str tls_version, tls_cipher; /* empty: no TLS */
     bool lmtp;                   /* a 250 is the final delivery */
     bool dsn;                    /* it sends its own notifications */

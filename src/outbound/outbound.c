@@ -35,6 +35,7 @@ struct outbound {
     int running; /* here, our own and what was lent to us */
     int lent;    /* runners of ours, elsewhere */
     int place;   /* in the crew */
+    size_t port25_probes;
     bool stopping;
 };
 
@@ -51,7 +52,7 @@ struct runner {
     struct hand hand;
 };
 
-enum { LOAN_MAX = 8, KEPT_HERE = 2, STICKY_WAIT_MS = 60 * 1000 };
+enum { LOAN_MAX = 8, KEPT_HERE = 2, BOUND_LOOK_MS = 10 * 1000 };
 
 /* A runner of ours on another worker's loop, with some deliveries at a time: it goes there and
  * back, and belongs to who has it. */
@@ -156,20 +157,21 @@ static uint8_t bound_way(struct outbound *o, const struct outbound_plan *p,
     struct queue_state state = queue_delivery_state(o->options.queue, d);
     bool bound =
         state.attempts <= OUTBOUND_PLAN_STICKY_ATTEMPTS && outbound_plan_find(p, state.way) != NULL;
-    return bound ? state.way : 0;
+    if (bound)
+        return state.way;
+    return p->bound_to_egress ? outbound_plan_bound_way(p, str_of(queue_delivery_id(d).text)) : 0;
 }
 
 enum taken { TAKEN, REFUSED, REFUSED_ALONE };
 
 /* REFUSED_ALONE: only this mail, which is bound to a way that has no room. */
-static enum taken take_grant(struct outbound *o, struct hand *h)
+static enum taken take_grant(struct outbound *o, struct hand *h, struct shaper_wait *ret_wait)
 {
-    struct shaper_wait ignored;
     if (h->plan->seat == NULL)
         return TAKEN;
     uint8_t only = bound_way(o, h->plan, h->delivery);
     size_t rcpts = queue_delivery_rcpts(h->delivery);
-    if (shaper_take(h->plan->seat, rcpts, only, &h->grant, &ignored))
+    if (shaper_take(h->plan->seat, rcpts, only, &h->grant, ret_wait))
         return TAKEN;
     return only ? REFUSED_ALONE : REFUSED;
 }
@@ -177,11 +179,13 @@ static enum taken take_grant(struct outbound *o, struct hand *h)
 /* False: it was put back, and the destination stands in line where that is needed. */
 static bool take_or_put_back(struct outbound *o, struct site *s, struct hand *h)
 {
-    enum taken taken = take_grant(o, h);
+    struct shaper_wait wait;
+    enum taken taken = take_grant(o, h, &wait);
     if (taken == TAKEN)
         return true;
-    int64_t due = taken == REFUSED_ALONE ? clock_real_ms() + STICKY_WAIT_MS : 0;
-    schedule_put_back(o->options.schedule, &h->delivery, due);
+    int64_t soon = clock_real_ms() + BOUND_LOOK_MS;
+    int64_t due = wait.until_ms > soon ? wait.until_ms : soon;
+    schedule_put_back(o->options.schedule, &h->delivery, taken == REFUSED_ALONE ? due : 0);
     if (taken == REFUSED)
         stand_in_line(o, s);
     return false;
@@ -279,8 +283,9 @@ static void end_loan(struct loop_note *note);
 static bool lend_a_hand(struct outbound *o, struct loan *l, struct arena *arena)
 {
     struct hand h = {l->deliveries[l->done], l->plan, l->grant};
+    struct shaper_wait ignored;
     l->grant.lane = NULL;
-    if (h.grant.lane == NULL && take_grant(o, &h) != TAKEN) {
+    if (h.grant.lane == NULL && take_grant(o, &h, &ignored) != TAKEN) {
         l->refused = true;
         return false;
     }
@@ -449,6 +454,7 @@ static void make_plan(struct outbound *o, struct site *s)
     struct outbound_plan_options options = {.shaper = o->options.shaper,
                                             .config = config,
                                             .resolver = o->options.resolver,
+                                            .egress_health = o->options.egress_health,
                                             .called = call,
                                             .arg = s};
     err e = outbound_plan_make(&options, str_of(s->name), &made);
@@ -550,23 +556,33 @@ static err dispatch_one(struct outbound *o)
     return NULL;
 }
 
-/* The first to come finds out whether port 25 is open again; the others are barred again. */
+static void unbar(struct outbound *o, struct site *s)
+{
+    s->barred = false;
+    set_full(o, s, s->waiting || s->planning);
+    forget_if_idle(o, s);
+}
+
+/* All of them; or one, each time another, which finds out whether it is open again. */
+static void unbar_some(struct outbound *o, bool all)
+{
+    size_t position = 0, barred = 0, at = 0;
+    struct site *s;
+    while ((s = table_next(&o->sites, &position)) != NULL)
+        barred += s->barred;
+    size_t chosen = barred ? o->port25_probes++ % barred : 0;
+    position = 0;
+    while ((s = table_next(&o->sites, &position)) != NULL)
+        if (s->barred && (all || at++ == chosen))
+            unbar(o, s);
+}
+
 static void look_at_port25(void *arg)
 {
     struct outbound *o = arg;
-    while (fiber_sleep(deadline_after(OUTBOUND_PORT25_LOOK_MS)) == NULL) {
-        size_t position = 0;
-        struct site *s;
-        if (!outbound_port25_is_open(o->options.port25))
-            continue;
-        while ((s = table_next(&o->sites, &position)) != NULL) {
-            if (!s->barred)
-                continue;
-            s->barred = false;
-            set_full(o, s, s->waiting || s->planning);
-            forget_if_idle(o, s);
-        }
-    }
+    while (fiber_sleep(deadline_after(OUTBOUND_PORT25_LOOK_MS)) == NULL)
+        if (outbound_port25_is_open(o->options.port25))
+            unbar_some(o, outbound_port25_next_ms(o->options.port25) == 0);
 }
 
 static void forget_old_sites(void *arg)

@@ -27,6 +27,7 @@ struct outbound;
 struct outbound_crew;
 struct outbound_port25;
 struct shaper;
+struct outbound_egress_health;
 
 /* All of it must outlive the outbound. */
 struct outbound_options {
@@ -38,13 +39,14 @@ struct outbound_options {
     struct tlspolicy_sts *sts;   /* this worker's; NULL: MTA-STS is not asked for */
     const struct keeper *keeper; /* NULL: no secrets can be had */
     struct tls_client *tls;
-    const struct event_sink *events; /* may be NULL */
-    uint16_t mx_port;                /* 0: 25 */
-    const struct address *own;       /* addresses that this server listens on */
-    const size_t *own_count;         /* both may change between waits; NULL: none */
-    struct outbound_port25 *port25;  /* of the server; NULL: nobody keeps account */
-    struct shaper *shaper;           /* of all workers: who may send now, and by which way */
-    struct outbound_crew *crew;      /* of all workers: outbound/crew.h; NULL: nobody helps */
+    const struct event_sink *events;              /* may be NULL */
+    uint16_t mx_port;                             /* 0: 25 */
+    const struct address *own;                    /* addresses that this server listens on */
+    const size_t *own_count;                      /* both may change between waits; NULL: none */
+    struct outbound_egress_health *egress_health; /* of all workers; NULL: nobody watches */
+    struct outbound_port25 *port25;               /* of the server; NULL: nobody keeps account */
+    struct shaper *shaper;      /* of all workers: who may send now, and by which way */
+    struct outbound_crew *crew; /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
 /* On the worker's loop. */

@@ -10,30 +10,34 @@ struct making {
     struct outbound_plan *plan;
     const struct outbound_plan_options *options;
     struct outbound_name name;
+    struct outbound_egress_choice egress;
+    size_t members; /* of the pool, those that are out as well */
     struct shaper_way asked[SHAPER_WAYS_MAX];
 };
 
-static struct outbound_way *add_way(struct making *m, const struct outbound_route *route)
+/* One way for each egress of the pool; a place in it is the same in every plan. */
+static void add_ways(struct making *m, const struct outbound_route *route, uint8_t rank, str site,
+                     str provider)
 {
     struct outbound_plan *p = m->plan;
-    struct outbound_way *w = &p->ways[p->way_count++];
-    w->number = (uint8_t)p->way_count;
-    w->route = *route;
-    w->key = outbound_pool_key(route, p->arena);
-    return w;
-}
-
-static void ask_for(struct making *m, const struct outbound_way *w, str site, str provider)
-{
-    const struct config_account *a = w->route.account;
-    m->asked[w->number - 1] = (struct shaper_way){
-        .number = w->number,
-        .weight = 1,
-        .site = site,
-        .provider = provider,
-        .egress = S("default"),
-        .account = a ? a->name : (str){0},
-    };
+    for (size_t i = 0; i < m->egress.count; i++) {
+        const struct outbound_egress_candidate *c = &m->egress.list[i];
+        size_t number = rank * m->members + (c->way ? (size_t)c->way : i + 1);
+        if (number > SHAPER_WAYS_MAX)
+            continue;
+        struct outbound_way *w = &p->ways[p->way_count];
+        *w = (struct outbound_way){.number = (uint8_t)number, .route = *route, .egress = c->egress};
+        w->key = outbound_pool_key(route, c->egress, p->arena);
+        m->asked[p->way_count++] = (struct shaper_way){
+            .number = w->number,
+            .rank = rank,
+            .weight = (uint16_t)(c->weight > 0 ? c->weight : 1),
+            .site = site,
+            .provider = provider,
+            .egress = c->egress ? c->egress->name : S("default"),
+            .account = route->account ? route->account->name : (str){0},
+        };
+    }
 }
 
 /* Each hop by itself: when the first has no room, or is down, there is the next. */
@@ -44,9 +48,8 @@ static void plan_hops(struct making *m)
         struct outbound_route one = *all;
         one.hops = &all->hops[i];
         one.hop_count = 1;
-        const struct outbound_way *w = add_way(m, &one);
-        ask_for(m, w, arena_printf(m->plan->arena, "via %.*s", STR_ARG(all->hops[i].url)), S(""));
-        m->asked[i].rank = (uint8_t)i;
+        str site = arena_printf(m->plan->arena, "via %.*s", STR_ARG(all->hops[i].url));
+        add_ways(m, &one, (uint8_t)i, site, S(""));
     }
 }
 
@@ -57,10 +60,10 @@ static err plan_mx(struct making *m)
     struct outbound_plan *p = m->plan;
     struct dns_mx mx = {0};
     struct dns_budget budget;
+    struct shaping_site site;
     str domain = p->route.domain;
     if (domain.len == 0 || domain.ptr[0] == '[') {
-        const struct outbound_way *w = add_way(m, &p->route);
-        ask_for(m, w, domain, S(""));
+        add_ways(m, &p->route, 0, domain, S(""));
         return NULL;
     }
     dns_budget_init(&budget, m->options->config->dns.queries_per_message, OUTBOUND_PLAN_DNS_MS);
@@ -70,11 +73,21 @@ static err plan_mx(struct making *m)
         return e;
     if (e || mx.status != DNS_OK || mx.null_mx || mx.count == 0)
         return NULL;
-    struct shaping_site site;
     shaping_site_of_mx(&mx, p->arena, &site);
-    const struct outbound_way *w = add_way(m, &p->route);
-    ask_for(m, w, site.name, site.provider);
+    add_ways(m, &p->route, 0, site.name, site.provider);
     return NULL;
+}
+
+static void choose_egress(struct making *m)
+{
+    struct outbound_egress_mail mail = {
+        .route = &m->plan->route, .flow = &m->name.flow, .sender_domain = m->name.sender_domain};
+    outbound_egress_choose(m->plan->config, &mail, m->options->egress_health, &m->egress);
+    m->plan->bound_to_egress = m->egress.overflow == OVERFLOW_WAIT && m->egress.count > 1;
+    m->members = m->egress.count;
+    for (size_t i = 0; i < m->egress.count; i++)
+        if ((size_t)m->egress.list[i].way > m->members)
+            m->members = (size_t)m->egress.list[i].way;
 }
 
 static void take_seat(struct making *m)
@@ -92,26 +105,38 @@ static void take_seat(struct making *m)
         shaper_seat_open(o->shaper, &seat, &m->plan->seat);
 }
 
+static err fill(struct making *m)
+{
+    struct outbound_plan *p = m->plan;
+    outbound_route_read_name(p->destination, &m->name);
+    outbound_route_of(p->config, &m->name, &p->route);
+    choose_egress(m);
+    if (p->route.kind == OUTBOUND_ROUTE_HOPS)
+        plan_hops(m);
+    else if (p->route.kind == OUTBOUND_ROUTE_MX)
+        TRY(plan_mx(m));
+    take_seat(m);
+    return NULL;
+}
+
 err outbound_plan_make(const struct outbound_plan_options *options, str destination,
                        struct outbound_plan **ret_plan)
 {
     struct outbound_plan *p = MEM_NEW(struct outbound_plan);
-    struct making m = {.plan = p, .options = options};
+    struct making *m = MEM_NEW(struct making);
+    *m = (struct making){.plan = p, .options = options};
     atomic_store(&p->holders, 1);
     p->arena = arena_open(OUTBOUND_PLAN_ARENA_BYTES_MAX);
     p->config = config_hold(options->config);
-    outbound_route_read_name(arena_str(p->arena, destination), &m.name);
-    outbound_route_of(p->config, &m.name, &p->route);
-    err e = NULL;
-    if (p->route.kind == OUTBOUND_ROUTE_HOPS)
-        plan_hops(&m);
-    else if (p->route.kind == OUTBOUND_ROUTE_MX)
-        e = plan_mx(&m);
+    p->destination = arena_str(p->arena, destination);
+    p->egress_health = options->egress_health;
+    p->egress_version = outbound_egress_health_version(p->egress_health);
+    err e = fill(m);
+    mem_free(m);
     if (e) {
         outbound_plan_drop(p);
         return e;
     }
-    take_seat(&m);
     p->until = deadline_after(p->way_count > 0 ? OUTBOUND_PLAN_MS : OUTBOUND_PLAN_FAILED_MS);
     *ret_plan = p;
     return NULL;
@@ -135,6 +160,21 @@ void outbound_plan_drop(struct outbound_plan *p)
     mem_free(p);
 }
 
+/* By its own name, so that it is the same one at each attempt. */
+uint8_t outbound_plan_bound_way(const struct outbound_plan *p, str mail)
+{
+    struct outbound_name name;
+    struct outbound_egress_choice choice;
+    outbound_route_read_name(p->destination, &name);
+    struct outbound_egress_mail asked = {
+        .route = &p->route, .flow = &name.flow, .sender_domain = name.sender_domain, .key = mail};
+    outbound_egress_choose(p->config, &asked, p->egress_health, &choice);
+    for (size_t i = 0; choice.count > 0 && i < p->way_count; i++)
+        if (p->ways[i].egress == choice.list[0].egress)
+            return p->ways[i].number;
+    return 0;
+}
+
 bool outbound_plan_needs_dns(const struct config *c, str destination)
 {
     struct outbound_name name;
@@ -146,10 +186,14 @@ bool outbound_plan_needs_dns(const struct config *c, str destination)
 
 bool outbound_plan_is_stale(const struct outbound_plan *p, const struct config *now)
 {
-    return p->config != now || deadline_passed(p->until);
+    return p->config != now || deadline_passed(p->until) ||
+           p->egress_version != outbound_egress_health_version(p->egress_health);
 }
 
 const struct outbound_way *outbound_plan_find(const struct outbound_plan *p, uint8_t number)
 {
-    return number > 0 && number <= p->way_count ? &p->ways[number - 1] : NULL;
+    for (size_t i = 0; number > 0 && i < p->way_count; i++)
+        if (p->ways[i].number == number)
+            return &p->ways[i];
+    return NULL;
 }

@@ -5,6 +5,7 @@
  */
 #pragma once
 #include "dns/resolver.h"
+#include "outbound/egress.h"
 #include "outbound/route.h"
 #include "shaping/shaper.h"
 #include <stdatomic.h>
@@ -20,15 +21,20 @@ enum {
 struct outbound_way {
     uint8_t number;              /* 1 …, as the queue keeps it */
     struct outbound_route route; /* with this hop alone */
-    str key;                     /* what its connections may be used for: see pool.h */
+    const struct config_egress *egress;
+    str key; /* what its connections may be used for: see pool.h */
 };
 
 struct outbound_plan {
     atomic_int holders;
     struct arena *arena;
     const struct config *config; /* held */
+    str destination;
+    struct outbound_egress_health *egress_health;
+    uint64_t egress_version;     /* of the health when it was made */
     struct outbound_route route; /* all of it */
     struct outbound_way ways[SHAPER_WAYS_MAX];
+    bool bound_to_egress;     /* each mail has one of the pool, and waits for that */
     size_t way_count;         /* 0: the attempt finds out what is wrong */
     struct shaper_seat *seat; /* NULL without ways */
     deadline until;
@@ -38,7 +44,8 @@ struct outbound_plan_options {
     struct shaper *shaper; /* NULL: nothing is shaped, there are no seats */
     const struct config *config;
     struct dns_resolver *resolver;
-    void (*called)(void *arg); /* as shaper_seat_options.called */
+    struct outbound_egress_health *egress_health; /* NULL: nobody watches */
+    void (*called)(void *arg);                    /* as shaper_seat_options.called */
     void *arg;
 };
 
@@ -48,6 +55,9 @@ must_use err outbound_plan_make(const struct outbound_plan_options *, str destin
 struct outbound_plan *outbound_plan_hold(struct outbound_plan *);
 /* The last one closes the seat. Any thread; accepts NULL. */
 void outbound_plan_drop(struct outbound_plan *);
+
+/* With bound_to_egress: the one way of this mail (its queue id). 0: none. */
+uint8_t outbound_plan_bound_way(const struct outbound_plan *, str mail);
 
 /* Making it waits, else not. */
 bool outbound_plan_needs_dns(const struct config *, str destination);

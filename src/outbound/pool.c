@@ -57,14 +57,30 @@ static str add_login(str key, const struct config_account *a, struct arena *aren
                         STR_ARG(a->secret), STR_ARG(a->mechanism));
 }
 
-str outbound_pool_key(const struct outbound_route *r, struct arena *arena)
+/* All of it: after a reload the name alone may mean another address. */
+static str add_egress(str key, const struct config_egress *e, struct arena *arena)
+{
+    if (e == NULL)
+        return key;
+    key = arena_printf(arena, "%.*s by %.*s %.*s %.*s", STR_ARG(key), STR_ARG(e->name),
+                       STR_ARG(e->hello), STR_ARG(e->via ? e->via->url : (str){0}));
+    for (size_t i = 0; i < e->address_count; i++) {
+        char ip[ADDRESS_CHARS];
+        address_format_ip(&e->addresses[i], ip);
+        key = arena_printf(arena, "%.*s %s", STR_ARG(key), ip);
+    }
+    return add_login(key, e->login, arena);
+}
+
+str outbound_pool_key(const struct outbound_route *r, const struct config_egress *egress,
+                      struct arena *arena)
 {
     if (r->kind != OUTBOUND_ROUTE_HOPS)
-        return arena_printf(arena, "mx %.*s", STR_ARG(r->domain));
+        return add_egress(arena_printf(arena, "mx %.*s", STR_ARG(r->domain)), egress, arena);
     str key = S("via");
     for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
         key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
-    return add_login(key, r->account, arena);
+    return add_egress(add_login(key, r->account, arena), egress, arena);
 }
 
 struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)

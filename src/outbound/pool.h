@@ -1,8 +1,8 @@
 /* outbound/pool.h -- connections that wait for the next message
  *
  * One pool for each worker. A connection is kept under a key that names the whole way: the route
- * or domain, the hosts, the level of TLS, the account. So a message never travels over a
- * connection that was opened under another policy.
+ * or domain, the hosts, the level of TLS, the account, the egress. So a message never travels over
+ * a connection that was opened under another policy.
  */
 #pragma once
 #include "outbound/connect.h"
@@ -26,7 +26,8 @@ void outbound_pool_init(struct outbound_pool *);
 void outbound_pool_release(struct outbound_pool *);
 void outbound_pool_set_limits(struct outbound_pool *, const struct config_outbound *);
 
-str outbound_pool_key(const struct outbound_route *, struct arena *);
+/* egress: NULL, the system's choice. */
+str outbound_pool_key(const struct outbound_route *, const struct config_egress *, struct arena *);
 
 /* The one that was used last, or NULL. */
 struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);

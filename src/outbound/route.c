@@ -1,5 +1,4 @@
 #include "outbound/route.h"
-#include <assert.h>
 #include <stdio.h>
 
 static str domain_of(const struct config *c, str address)
@@ -71,18 +70,20 @@ void outbound_route_find(const struct config *c, str address, struct outbound_ro
     *ret_route = r;
 }
 
+static str egress_of(const struct outbound_route *r)
+{
+    return r->route ? r->route->egress : (str){0};
+}
+
 bool outbound_route_same(const struct outbound_route *a, const struct outbound_route *b)
 {
-    if (a->kind != b->kind || a->hops != b->hops || a->account != b->account)
+    if (a->kind != b->kind || a->hops != b->hops || a->account != b->account ||
+        !str_eq(egress_of(a), egress_of(b)))
         return false;
     return a->kind == OUTBOUND_ROUTE_HOPS || str_eq_nocase(a->domain, b->domain);
 }
 
 /* ---- names of destinations ----------------------------------------------------------------- */
-
-enum { FLOW_BYTES_MAX = 3 * ENVELOPE_FLOW_BYTES_MAX + 3 };
-static_assert((int)FLOW_BYTES_MAX < (int)OUTBOUND_ROUTE_DESTINATION_BYTES_MAX,
-              "a place is left for the rest");
 
 static str cut_before(str *text, char mark)
 {
@@ -134,23 +135,40 @@ bool outbound_route_none(const struct config *c, str destination)
            find_deliver(c, name.where) == NULL;
 }
 
-static bool is_named(const struct envelope_flow *f)
+/* Else mail of all senders waits together, in fewer lines. */
+static bool tells_senders_apart(const struct config *c)
 {
-    return f && (f->tenant.len || f->stream.len || f->campaign.len);
+    for (size_t i = 0; i < c->egress_count; i++)
+        if (c->egress[i].sender_count > 0)
+            return true;
+    return false;
 }
 
-str outbound_route_destination(const struct config *c, str address,
-                               const struct envelope_flow *flow, struct arena *arena)
+/* " acme/news/spring example.com", as far as there is something to tell. */
+static str flow_of(const struct config *c, const struct envelope *e, struct arena *arena)
+{
+    const struct envelope_flow *f = &e->flow;
+    size_t at = str_find_last(e->sender, '@');
+    bool sender = at != STR_NONE && tells_senders_apart(c);
+    str domain = sender ? str_from(e->sender, at + 1) : (str){0};
+    if (f->tenant.len + f->stream.len + f->campaign.len + domain.len == 0)
+        return (str){0};
+    str flow = arena_printf(arena, " %.*s/%.*s/%.*s", STR_ARG(f->tenant), STR_ARG(f->stream),
+                            STR_ARG(f->campaign));
+    return sender ? arena_printf(arena, "%.*s %.*s", STR_ARG(flow), STR_ARG(domain)) : flow;
+}
+
+str outbound_route_destination(const struct config *c, str address, const struct envelope *e,
+                               struct arena *arena)
 {
     struct outbound_route r;
     outbound_route_find(c, address, &r);
     str name = r.route && r.kind == OUTBOUND_ROUTE_HOPS
                    ? arena_printf(arena, "route:%.*s", STR_ARG(r.route->name))
                    : arena_str(arena, r.domain);
-    size_t room = OUTBOUND_ROUTE_DESTINATION_BYTES_MAX - (is_named(flow) ? FLOW_BYTES_MAX : 0);
-    name = str_slice(name, 0, room);
-    if (!is_named(flow))
-        return name;
-    return arena_printf(arena, "%.*s %.*s/%.*s/%.*s", STR_ARG(name), STR_ARG(flow->tenant),
-                        STR_ARG(flow->stream), STR_ARG(flow->campaign));
+    str flow = e ? flow_of(c, e, arena) : (str){0};
+    bool fits = name.len + flow.len <= OUTBOUND_ROUTE_DESTINATION_BYTES_MAX;
+    if (!fits) /* then it waits in the common line */
+        return str_slice(name, 0, OUTBOUND_ROUTE_DESTINATION_BYTES_MAX);
+    return flow.len ? arena_printf(arena, "%.*s%.*s", STR_ARG(name), STR_ARG(flow)) : name;
 }

@@ -36,8 +36,10 @@ bool outbound_route_same(const struct outbound_route *, const struct outbound_ro
 bool outbound_route_none(const struct config *, str destination);
 
 /* For the envelope: "route:NAME", else the recipient's domain; behind it whose mail it is, where
- * that was named: "example.net acme/news/spring". So each flow waits in a line of its own. */
-str outbound_route_destination(const struct config *, str address, const struct envelope_flow *,
+ * that was named, and the sender's domain where the configuration makes a difference of it:
+ * "example.net acme/news/spring example.com". So each flow waits in a line of its own. Of the
+ * envelope sender and flow are read; NULL: it is our own mail. */
+str outbound_route_destination(const struct config *, str address, const struct envelope *,
                                struct arena *);
 
 /* That name taken apart; texts point into it. */
