@@ -132,6 +132,38 @@ struct config_account { /* our login at somebody else's server */
     str mechanism; /* empty: the best offered */
 };
 
+/* One whose mail is told apart from others': by limits, the suppression list and reports. */
+struct config_tenant {
+    str name;
+    str *logins;
+    size_t login_count;
+    struct network *networks;
+    size_t network_count;
+    str *senders; /* domains: A-labels, lower case */
+    size_t sender_count;
+};
+enum { CONFIG_TENANT_BYTES_MAX = 48, CONFIG_FEEDBACK_ID_BYTES_MAX = 15 };
+
+/* Addresses that nothing is sent to any more; how long an entry of each reason stays, 0: for ever.
+ */
+struct config_suppression {
+    bool on;
+    int64_t hard_bounce_ms, complaint_ms, unsubscribe_ms, manual_ms;
+    int again; /* so many refusals that are not quite certain make one: 3 */
+};
+
+/* Where bounces and complaints about our mail come back to. */
+struct config_bounces {
+    str domain; /* of signed return paths; empty: there are none */
+    bool verp;
+    bool forward;    /* what came back goes on to the sender of the mail */
+    str *complaints; /* addresses that feedback loops report to */
+    size_t complaint_count;
+    int64_t keep_ms;    /* how long a bounce may take */
+    int alert_per_hour; /* bounces of mail that we never sent, to one domain */
+    str feedback_id;    /* our name in Feedback-ID; default: of hostname */
+};
+
 struct config_retry {
     int64_t first_ms, longest_ms, give_up_ms, warn_after_ms; /* 5m, 4h, 5d, 4h */
     int factor;                                              /* 2 */
@@ -248,6 +280,10 @@ struct config {
     struct config_egress_watch egress_watch;
     const struct config_egress *egress_default; /* the one of that name; never NULL */
     const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
+    struct config_tenant *tenants;
+    size_t tenant_count;
+    struct config_suppression suppression;
+    struct config_bounces bounces;
     struct config_retry retry;
     struct config_limits limits;
     struct config_timeouts timeouts;

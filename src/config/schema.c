@@ -120,6 +120,11 @@ static const struct config_schema_choice overflows[] = {
     {"next",              OVERFLOW_NEXT},
     {0},
 };
+static const struct config_schema_choice switches[] = {
+    {"on",   true},
+    {"off",      false},
+    {0}
+};
 
 static const struct config_schema_key sni_keys[] = {
     VALUE(config_sni, certificate, path, "certificate", .required = true,
@@ -360,6 +365,74 @@ static const struct config_schema_group egress_watch = {
     .keys = egress_watch_keys,
     .count = ARRAY_LEN(egress_watch_keys),
     .doc = "What is found out about our own addresses while the server runs."};
+static const struct config_schema_key tenant_keys[] = {
+    VALUES(config_tenant, logins, login_count, text, "logins", .most = 320,
+           .doc = "Who logs in as one of these is this tenant."),
+    VALUES(config_tenant, networks, network_count, network, "networks",
+           .doc = "Relay clients in these networks are this tenant; they need relay.trusted as "
+                  "well."),
+    VALUES(config_tenant, senders, sender_count, host, "senders",
+           .doc = "Domains of envelope senders; looked at when neither login nor network decide."),
+};
+static const struct config_schema_group tenants = {
+    .name = "tenants.NAME",
+    .keys = tenant_keys,
+    .count = ARRAY_LEN(tenant_keys),
+    .size = sizeof(struct config_tenant),
+    .name_offset = offsetof(struct config_tenant, name),
+    .doc = "One whose mail is told apart from that of others."};
+
+static const struct config_schema_key suppression_keys[] = {
+    VALUE(config, suppression.on, choice, "on", .choices = switches, .normal = "on",
+          .doc = "off: nothing is refused for it and nothing is added by itself; the list is "
+                 "kept."),
+    VALUE(config, suppression.hard_bounce_ms, duration, "hard_bounce", BETWEEN(0, 3650 * DAY),
+          .normal = "180d", .unit = "0s: for ever",
+          .doc = "How long an address stays that does not exist."),
+    VALUE(config, suppression.complaint_ms, duration, "complaint", BETWEEN(0, 3650 * DAY),
+          .normal = "0s", .unit = "0s: for ever", .doc = "…that complained of spam."),
+    VALUE(config, suppression.unsubscribe_ms, duration, "unsubscribe", BETWEEN(0, 3650 * DAY),
+          .normal = "0s", .unit = "0s: for ever", .doc = "…that wants no more mail of a stream."),
+    VALUE(config, suppression.manual_ms, duration, "manual", BETWEEN(0, 3650 * DAY), .normal = "0s",
+          .unit = "0s: for ever", .doc = "…that the operator named, unless he said for how long."),
+    VALUE(config, suppression.again, int, "again", BETWEEN(2, 100), .normal = "3",
+          .doc = "Refusals for good that do not prove that the address is gone (a mailbox switched "
+                 "off, unknown only behind the content) add it when so many messages met them "
+                 "within 30 days and none arrived between."),
+};
+static const struct config_schema_group suppression = {
+    .name = "suppression",
+    .keys = suppression_keys,
+    .count = ARRAY_LEN(suppression_keys),
+    .doc = "Addresses that nothing is sent to any more: `smtptool suppress`."};
+
+static const struct config_schema_key bounces_keys[] = {
+    VALUE(config, bounces.domain, host, "domain", .normal_told = "no return path of ours",
+          .doc = "What bounces come back to: a domain whose MX is an mx listener of ours. It needs "
+                 "no entry in domains."),
+    VALUE(config, bounces.verp, choice, "verp", .choices = switches, .normal = "on",
+          .doc = "With a domain: mail for elsewhere leaves with a signed return path for each "
+                 "recipient, so a bounce names its message and nobody can make one up."),
+    VALUE(config, bounces.forward, bool, "forward", .normal = "true",
+          .doc = "What came back is also sent to the sender of the message that it is about."),
+    VALUES(config, bounces.complaints, bounces.complaint_count, recipient, "complaints",
+           .doc = "Addresses that feedback loops send their reports to (ARF, RFC 5965), at any "
+                  "domain whose MX we are. A report counts when it holds a return path of ours."),
+    VALUE(config, bounces.keep_ms, duration, "keep", BETWEEN(DAY, 90 * DAY), .normal = "10d",
+          .doc = "How long after a message its bounces and complaints are believed."),
+    VALUE(config, bounces.alert_per_hour, int, "alert", BETWEEN(1, 1000000), .normal = "50",
+          .unit = "per hour",
+          .doc = "So many bounces, to one domain, of mail that we never sent raise an event."),
+    VALUE(config, bounces.feedback_id, name, "feedback_id", .most = 15,
+          .normal_told = "letters and digits of hostname, the first 15",
+          .doc = "The sender's name at the end of Feedback-ID, which mail with a tenant, stream or "
+                 "campaign gets: 5 to 15 characters."),
+};
+static const struct config_schema_group bounces = {
+    .name = "bounces",
+    .keys = bounces_keys,
+    .count = ARRAY_LEN(bounces_keys),
+    .doc = "Bounces and complaints about mail that we sent."};
 
 static const struct config_schema_key retry_keys[] = {
     VALUE(config, retry.first_ms, duration, "first", BETWEEN(SECOND, DAY), .normal = "5m",
@@ -591,6 +664,10 @@ static const struct config_schema_key root_keys[] = {
     ITEMS(config, SHAPE_MAP, egress_pools, egress_pool_count, "egress_pools", pools,
           .doc = "Several of them, by weight."),
     GROUP("egress_watch", egress_watch),
+    ITEMS(config, SHAPE_MAP, tenants, tenant_count, "tenants", tenants,
+          .doc = "Whose mail this is, beside its sender."),
+    GROUP("suppression", suppression),
+    GROUP("bounces", bounces),
     GROUP("retry", retry),
     GROUP("limits", limits),
     GROUP("timeouts", timeouts),

@@ -80,14 +80,15 @@ struct event {
     str role, peer, helo, login, mechanism; /* login: the account as it was given */
     str tls_version, tls_cipher;
     str remote_host, remote_ip;
-    str egress, local_ip;        /* by which of our addresses */
-    int64_t code;                /* SMTP reply, 200 to 599 */
-    str enhanced, text;          /* of the reply, by us or by the remote server */
-    str status;                  /* "5.1.1", for the recipient */
-    str reason;                  /* in our own words */
-    str class, hardness, advice; /* what it means: outcome/reply.h */
-    str spf, dkim, dmarc, arc;   /* results: "pass" */
-    str disposition;             /* what became of it: "none", "quarantine", "reject", "defer" */
+    str egress, local_ip;         /* by which of our addresses */
+    int64_t code;                 /* SMTP reply, 200 to 599 */
+    str enhanced, text;           /* of the reply, by us or by the remote server */
+    str status;                   /* "5.1.1", for the recipient */
+    str reason;                   /* in our own words */
+    str class, hardness, advice;  /* what it means: outcome/reply.h */
+    str tenant, stream, campaign; /* whose mail it is: envelope_flow */
+    str spf, dkim, dmarc, arc;    /* results: "pass" */
+    str disposition;              /* what became of it: "none", "quarantine", "reject", "defer" */
     int64_t size, count, delay_ms, attempt;
     int64_t next_due_ms; /* real time */
 };

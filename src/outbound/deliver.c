@@ -46,6 +46,9 @@ static struct event event_of(const struct outbound_bounce *b, enum event_kind ki
                           .message_id = env->message_id,
                           .sender = env->sender,
                           .destination = env->rcpts[0].destination,
+                          .tenant = env->flow.tenant,
+                          .stream = env->flow.stream,
+                          .campaign = env->flow.campaign,
                           .attempt = (int64_t)m->state.attempts + 1};
 }
 
