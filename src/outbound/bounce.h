@@ -38,6 +38,9 @@ struct outbound_bounce {
  * whose original cannot be read goes without it. */
 void outbound_bounce_decide(struct outbound_bounce *, deadline until);
 
+/* Is the time over in which it is tried, if it is not delivered now? */
+bool outbound_bounce_is_late(const struct config *, const struct queue_message *, int64_t now_ms);
+
 /* When to try again after so many attempts; never beyond the time to give up, so that the last try
  * is made then. */
 int64_t outbound_bounce_due_ms(const struct config_retry *, uint32_t attempts, int64_t accepted_ms,

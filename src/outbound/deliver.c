@@ -242,38 +242,76 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
     settle(d, b, delivery);
 }
 
-static void deliver(struct outbound_deliver *d, struct queue_delivery *delivery)
+/* ---- from the queue and back ------------------------------------------------------------- */
+
+/* All that belongs to one delivery that is being looked at. */
+struct looked {
+    struct queue_message message;
+    struct body body;
+    struct outbound_offer_signing signing;
+    struct outbound_offer_mail mail;
+    struct outbound_bounce bounce;
+};
+
+/* NULL: it cannot be read now, and was put back. */
+static struct looked *look_at(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
-    struct queue_message m;
-    err e = queue_message_open(o->queue, delivery, d->arena, &m, deadline_after(OUTBOUND_QUEUE_MS));
+    struct looked *l = ARENA_NEW(d->arena, struct looked);
+    err e = queue_message_open(o->queue, delivery, d->arena, &l->message,
+                               deadline_after(OUTBOUND_QUEUE_MS));
     if (e) {
         bool known = e->kind == ERR_DAMAGED || e->kind == ERR_CLOSED || e->kind == ERR_CANCELED;
         if (!known)
             log_err(e, "queue: a message cannot be read just now");
         schedule_put_back(o->schedule, &delivery, known ? 0 : clock_real_ms() + OUTBOUND_QUEUE_MS);
         err_forget();
-        return;
+        return NULL;
     }
-    struct body body = {.message = &m, .arena = d->arena};
-    struct outbound_offer_signing signing = {.keys = d->keys, .config = d->config};
-    struct outbound_offer_mail mail = {.envelope = m.envelope,
-                                       .size = m.prefix.len + m.size,
-                                       .read = read_body,
-                                       .arg = &body,
-                                       .signing = &signing};
-    struct outbound_bounce b = {.config = d->config,
-                                .message = &m,
-                                .mail = &mail,
-                                .now_ms = clock_real_ms(),
-                                .arena = d->arena};
-    attempt(d, &b, delivery);
-    queue_message_close(&m);
+    l->body = (struct body){.message = &l->message, .arena = d->arena};
+    l->signing = (struct outbound_offer_signing){.keys = d->keys, .config = d->config};
+    l->mail = (struct outbound_offer_mail){.envelope = l->message.envelope,
+                                           .size = l->message.prefix.len + l->message.size,
+                                           .read = read_body,
+                                           .arg = &l->body,
+                                           .signing = &l->signing};
+    l->bounce = (struct outbound_bounce){.config = d->config,
+                                         .message = &l->message,
+                                         .mail = &l->mail,
+                                         .now_ms = clock_real_ms(),
+                                         .arena = d->arena};
+    return l;
 }
 
 void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
-    deliver(d, delivery);
+    struct looked *l = look_at(d, delivery);
+    if (l) {
+        attempt(d, &l->bounce, delivery);
+        queue_message_close(&l->message);
+    }
     if (d->grant.lane)
         shaper_return(&d->grant);
+}
+
+void outbound_deliver_expire(struct outbound_deliver *d, struct queue_delivery *delivery,
+                             str reason)
+{
+    struct looked *l = look_at(d, delivery);
+    if (l == NULL)
+        return;
+    if (outbound_bounce_is_late(d->config, &l->message, l->bounce.now_ms)) {
+        size_t count = l->message.envelope->rcpt_count;
+        struct outbound_offer_rcpt *rcpts =
+            ARENA_ARRAY(d->arena, struct outbound_offer_rcpt, count);
+        struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.7", reason);
+        for (size_t i = 0; i < count; i++)
+            outbound_offer_set(&rcpts[i], &v, NULL);
+        l->bounce.rcpts = rcpts;
+        l->bounce.tried = true;
+        settle(d, &l->bounce, delivery);
+    } else {
+        schedule_put_back(d->options->schedule, &delivery, 0);
+    }
+    queue_message_close(&l->message);
 }

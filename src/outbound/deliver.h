@@ -21,4 +21,8 @@ struct outbound_deliver {
     bool tried;
 };
 
+/* Not tried, because it stands in line for that reason: given up if its time is over, else put
+ * back. */
+void outbound_deliver_expire(struct outbound_deliver *, struct queue_delivery *, str reason);
+
 void outbound_deliver_run(struct outbound_deliver *, struct queue_delivery *);

@@ -585,14 +585,64 @@ static void look_at_port25(void *arg)
             unbar_some(o, outbound_port25_next_ms(o->options.port25) == 0);
 }
 
-static void forget_old_sites(void *arg)
+/* Mail that waits in line is not tried, but its time runs out all the same; only a refused login is
+ * ours to mend, and then nothing is given up. */
+static void expire_one(struct outbound *o, struct site *s, struct queue_delivery *d, str reason)
+{
+    struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
+    const struct config *config = o->options.config(o->options.config_arg);
+    struct outbound_deliver out = {.options = &o->options,
+                                   .config = config,
+                                   .pool = &o->pool,
+                                   .keys = o->keys,
+                                   .arena = arena,
+                                   .plan = s->plan};
+    outbound_deliver_expire(&out, d, reason);
+    config_close(config);
+    arena_close(arena);
+    err_forget();
+}
+
+static void expire_waiting(struct outbound *o, struct site *s, const struct config *config)
+{
+    struct shaper_wait wait;
+    struct outbound_plan *plan = s->plan;
+    if (!s->waiting || plan == NULL || plan->seat == NULL)
+        return;
+    if (shaper_seat_state(plan->seat, &wait) || wait.why == SHAPER_LOGIN)
+        return;
+    struct queue_delivery *d;
+    int64_t before = clock_real_ms() - config->retry.give_up_ms;
+    for (int i = 0; i < OUTBOUND_EXPIRE_AT_ONCE && s->waiting; i++) {
+        d = schedule_next_old(o->options.schedule, str_of(s->name), before);
+        if (d == NULL)
+            break;
+        s->runners++; /* it stays */
+        expire_one(o, s, d, str_of(wait.reason));
+        s->runners--;
+    }
+}
+
+/* Those in line lose what is too old; those without mail are forgotten. Sites may go while one of
+ * them is looked at, so the walk begins anew where it was. */
+static void care_for_sites(struct outbound *o)
+{
+    const struct config *config = o->options.config(o->options.config_arg);
+    size_t position = 0;
+    struct site *s;
+    while (!fiber_canceled() && (s = table_next(&o->sites, &position)) != NULL) {
+        expire_waiting(o, s, config);
+        forget_if_idle(o, s);
+    }
+    config_close(config);
+}
+
+static void keep_sites(void *arg)
 {
     struct outbound *o = arg;
     while (fiber_sleep(deadline_after(OUTBOUND_SITES_LOOK_MS)) == NULL) {
-        size_t position = 0;
-        struct site *s;
-        while ((s = table_next(&o->sites, &position)) != NULL)
-            forget_if_idle(o, s);
+        care_for_sites(o);
+        err_forget();
     }
 }
 
@@ -639,7 +689,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->keeping, "port 25", look_at_port25, o);
-    fiber_spawn(&o->keeping, "old destinations", forget_old_sites, o);
+    fiber_spawn(&o->keeping, "destinations", keep_sites, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;
 }

@@ -19,7 +19,8 @@ enum {
     OUTBOUND_ROUTES_LOOK_MS = 5000,       /* how soon a new configuration is seen by mail without */
     OUTBOUND_PORT25_LOOK_MS = 5000,       /* how soon it is seen that port 25 is open again */
     OUTBOUND_SITES_MAX = 2000,            /* destinations beyond which none without mail is kept */
-    OUTBOUND_SITES_LOOK_MS = 60 * 1000,   /* so often those are looked for */
+    OUTBOUND_SITES_LOOK_MS = 60 * 1000,   /* so often those are looked for, and old mail in line */
+    OUTBOUND_EXPIRE_AT_ONCE = 100,        /* of one destination, at one look */
     OUTBOUND_QUEUE_MS = 60 * 1000,        /* for reading and settling */
 };
 
