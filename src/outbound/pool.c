@@ -54,11 +54,13 @@ static str add_login(str key, const struct config_account *a, struct arena *aren
                         STR_ARG(a->secret), STR_ARG(a->mechanism));
 }
 
-str outbound_pool_key(const struct outbound_route *r, struct arena *arena)
+str outbound_pool_key(const struct outbound_route *r, enum tlspolicy_wish wish, struct arena *arena)
 {
+    const char *asked = wish == TLSPOLICY_WISH_REQUIRE ? "requiretls " : "";
     if (r->kind != OUTBOUND_ROUTE_HOPS)
-        return arena_printf(arena, "mx %.*s", STR_ARG(r->domain));
-    str key = S("via");
+        return arena_printf(arena, "%s%smx %.*s", asked,
+                            wish == TLSPOLICY_WISH_NO ? "optional " : "", STR_ARG(r->domain));
+    str key = arena_printf(arena, "%svia", asked);
     for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
         key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
     return add_login(key, r->account, arena);
@@ -87,7 +89,7 @@ bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound
 }
 
 /* Its QUIT is said by the pool's own fiber: nobody's mail waits for a goodbye. */
-static void let_go(struct outbound_pool *p, struct outbound_connection *c)
+void outbound_pool_let_go(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (c->lost || net_broken(c->client.conn) || p->leaving_count == OUTBOUND_POOL_LEAVING_MAX) {
         outbound_connect_close(c);
@@ -114,7 +116,7 @@ void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
         if (c->site != site)
             continue;
         take_out(p, c);
-        let_go(p, c);
+        outbound_pool_let_go(p, c);
         return;
     }
 }
@@ -122,7 +124,7 @@ void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
 void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {
-        let_go(p, c);
+        outbound_pool_let_go(p, c);
         return;
     }
     c->used = true;
@@ -131,7 +133,7 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
         struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
-        let_go(p, oldest);
+        outbound_pool_let_go(p, oldest);
     }
     gate_wake_all(&p->changed);
 }
