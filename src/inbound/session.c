@@ -163,6 +163,7 @@ static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, stru
         .ret = mail->ret,
         .declared = mail->body,
         .smtputf8 = mail->smtputf8,
+        .requiretls = mail->requiretls,
         .origin = origin_of(s->listener->role),
         .login = smtp->login,
         .peer = str_of(s->peer_ip),

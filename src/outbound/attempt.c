@@ -18,6 +18,7 @@ struct way {
     str tried_ip;                     /* of the idle connection that was used: not tried again */
     bool convert;                     /* no host takes 8-bit content: offer them seven */
     struct dns_budget budget;
+    struct outbound_host_walk walk;
     deadline until;
 };
 
@@ -26,6 +27,18 @@ static void decide_todo(struct way *w, const struct outbound_verdict *v,
 {
     for (size_t i = 0; i < w->todo_count; i++)
         outbound_offer_set(&w->attempt->rcpts[w->todo[i]], v, peer);
+}
+
+/* This host has no way to keep what the mail demands; another may, and when none has the mail comes
+ * back. */
+static void pass_todo(struct way *w, const struct outbound_verdict *v,
+                      const struct outbound_offer_peer *peer)
+{
+    decide_todo(w, v, peer);
+    for (size_t i = 0; i < w->todo_count; i++) {
+        w->attempt->rcpts[w->todo[i]].unfit = true;
+        w->attempt->rcpts[w->todo[i]].decided = false;
+    }
 }
 
 static err offer(struct way *w, struct outbound_connection *c, struct outbound_offer *ret_offer)
@@ -53,12 +66,35 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
     return e;
 }
 
-/* What is idle for this very way. One that has died meanwhile costs nothing but the look. */
+/* The last one that was used of those that are idle for this very way, and under what holds now. */
+static err take_idle(struct way *w, struct outbound_connection **ret_connection)
+{
+    struct outbound_attempt *a = w->attempt;
+    struct outbound_connection *c;
+    *ret_connection = NULL;
+    while ((c = outbound_pool_take(a->pool, w->key)) != NULL) {
+        bool same = false;
+        err e = outbound_host_still(&w->walk, c->host, c->policy, &same,
+                                    deadline_after(a->config->dns.timeout_ms));
+        if (same) {
+            *ret_connection = c;
+            return NULL;
+        }
+        outbound_pool_let_go(a->pool, c);
+        TRY(e);
+    }
+    return NULL;
+}
+
+/* One that has died meanwhile costs nothing but the look. */
 static err use_idle(struct way *w)
 {
-    struct outbound_connection *c;
     struct outbound_offer o = {.stale = true};
-    while (o.stale && (c = outbound_pool_take(w->attempt->pool, w->key)) != NULL) {
+    while (o.stale) {
+        struct outbound_connection *c;
+        TRY(take_idle(w, &c));
+        if (c == NULL)
+            break;
         str ip = arena_str(w->attempt->arena, c->ip);
         TRY(offer(w, c, &o));
         w->tried_ip = o.stale || o.full ? (str){0} : ip;
@@ -104,6 +140,10 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         err_forget();
         if (c == NULL) {
             decide_todo(w, &v, v.ours ? NULL : name_host(w, host));
+            if (v.action == OUTBOUND_FAIL)
+                pass_todo(w, &v, name_host(w, host));
+            else
+                decide_todo(w, &v, v.ours ? NULL : name_host(w, host));
             *ret_stop = v.action == OUTBOUND_PAUSE_ROUTE || v.action == OUTBOUND_DEFER;
             a->tried = a->tried || (v.action != OUTBOUND_PAUSE_ROUTE && !v.ours);
             return NULL;
@@ -125,14 +165,10 @@ static bool is_tried(const struct way *w, const struct outbound_host *h)
 static err walk_hosts(struct way *w)
 {
     struct outbound_attempt *a = w->attempt;
-    struct outbound_host_walk walk;
     bool found = true, stop = false;
-    outbound_host_begin(&walk, &w->route, &a->self, a->resolver, &w->budget, a->arena);
-    walk.sts = a->sts;
-    walk.egress = w->egress;
     while (w->todo_count > 0 && !stop && !deadline_passed(w->until)) {
         struct outbound_host host;
-        TRY(outbound_host_next(&walk, &found, &host, deadline_after(a->config->dns.timeout_ms)));
+        TRY(outbound_host_next(&w->walk, &found, &host, deadline_after(a->config->dns.timeout_ms)));
         if (!found)
             break;
         if (!is_tried(w, &host))
@@ -140,7 +176,7 @@ static err walk_hosts(struct way *w)
     }
     for (size_t i = 0; !found && i < w->todo_count; i++) /* those that no host has spoken about */
         if (!a->rcpts[w->todo[i]].heard)
-            outbound_offer_set(&a->rcpts[w->todo[i]], &walk.verdict, NULL);
+            outbound_offer_set(&a->rcpts[w->todo[i]], &w->walk.verdict, NULL);
     a->tried = a->tried || !found;
     return NULL;
 }
@@ -169,11 +205,21 @@ static bool is_left_for_eight_bits(const struct way *w)
     return false;
 }
 
+static void begin_walk(struct way *w)
+{
+    struct outbound_attempt *a = w->attempt;
+    outbound_host_begin(&w->walk, &w->route, &a->self, a->resolver, &w->budget, a->arena);
+    w->walk.sts = a->sts;
+    w->walk.egress = w->egress;
+    w->walk.wish = outbound_host_wish(a->mail->envelope);
+}
+
 /* The idle connection, then host after host. */
 static err visit_as(struct way *w, bool convert)
 {
     w->convert = convert;
     w->tried_ip = (str){0};
+    begin_walk(w);
     TRY(use_idle(w));
     return w->todo_count > 0 ? walk_hosts(w) : NULL;
 }
@@ -224,7 +270,7 @@ static err go_one(struct way *w, bool convert)
     size_t count = w->todo_count;
     memcpy(before, w->todo, count * sizeof *before);
     w->route = one->route;
-    w->key = one->key;
+    w->key = outbound_pool_key_for(one->key, outbound_host_wish(a->mail->envelope), a->arena);
     w->egress = one->egress;
     w->grant = &a->grant;
     a->way = one->number;
@@ -299,9 +345,11 @@ static bool choose_egress(struct way *w)
 
 static err go_unplanned(struct way *w)
 {
+    struct outbound_attempt *a = w->attempt;
     if (!choose_egress(w))
         return NULL;
-    w->key = outbound_pool_key(&w->route, w->egress, w->attempt->arena);
+    w->key = outbound_pool_key_for(outbound_pool_key(&w->route, S(""), w->egress, a->arena),
+                                   outbound_host_wish(a->mail->envelope), a->arena);
     TRY(visit(w));
     close_todo(w);
     return NULL;

@@ -174,6 +174,7 @@ static struct envelope *make_envelope(const struct outbound_bounce *b, uint8_t f
     e->declared = found ? BODY_8BITMIME : BODY_7BIT;
     e->smtputf8 = env->smtputf8 && (found & FOUND_8BIT_HEADER);
     e->accepted_at_ms = b->now_ms;
+    e->requiretls = env->requiretls; /* RFC 8689 section 6 */
     e->rcpts = ARENA_NEW(b->arena, struct envelope_rcpt);
     e->rcpt_count = 1;
     e->rcpts[0].address = env->sender;
@@ -214,7 +215,8 @@ static void build_dsn(struct outbound_bounce *b, const struct message_dsn_rcpt *
                               .message_id = env->message_id,
                               .received_from = env->helo,
                               .unique = str_of(unique),
-                              .ret = env->ret,
+                              /* What had to stay private does not travel twice (RFC 8689). */
+                              .ret = env->requiretls ? RET_HDRS : env->ret,
                               .smtputf8 = env->smtputf8,
                               .arrival_ms = env->accepted_at_ms,
                               .now_ms = b->now_ms,

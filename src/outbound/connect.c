@@ -202,10 +202,14 @@ static err start_tls(struct opening *o)
 {
     struct smtp_client *c = &o->connection->client;
     struct smtp_reply reply;
-    if (o->host->implicit_tls || o->host->tls == HOP_TLS_NONE || o->host->clear)
+    if (o->host->implicit_tls || o->host->clear ||
+        (o->host->tls == HOP_TLS_NONE && !tls_required(o->host)))
         return NULL;
     if (!c->capabilities.starttls) {
-        if (tls_required(o->host))
+        if (o->host->requiretls) /* RFC 8689 */
+            decide(o, outbound_verdict_of_ours(OUTBOUND_FAIL, "5.7.10",
+                                               S("REQUIRETLS, and STARTTLS is not offered")));
+        else if (tls_required(o->host))
             decide(o, outbound_verdict_of_ours(OUTBOUND_NEXT_HOST, "4.7.5",
                                                S("TLS is required and STARTTLS is not offered")));
         return NULL;
@@ -312,6 +316,8 @@ static err open_once(struct opening *o)
     struct outbound_connection *c = MEM_NEW(struct outbound_connection);
     c->arena = arena_open(CONNECTION_ARENA_BYTES_MAX);
     c->host = arena_str(c->arena, o->host->name);
+    c->policy = arena_str(c->arena, o->host->policy);
+    c->requiretls = o->host->requiretls;
     address_format_ip(&o->host->address, ip);
     c->ip = arena_str(c->arena, str_of(ip));
     o->connection = c;

@@ -295,6 +295,7 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
                                .rcpts = w->rcpts,
                                .rcpt_count = w->count,
                                .needs_smtputf8 = w->needs_smtputf8,
+                               .requiretls = o->connection->requiretls,
                                .size = o->mail->size,
                                .found = o->mail->envelope->found,
                                .read = read_piece,

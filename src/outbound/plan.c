@@ -16,8 +16,8 @@ struct making {
 };
 
 /* One way for each egress of the pool; a place in it is the same in every plan. */
-static void add_ways(struct making *m, const struct outbound_route *route, uint8_t rank, str site,
-                     str provider)
+static void add_ways(struct making *m, const struct outbound_route *route, uint8_t rank,
+                     const struct shaping_site *site, str hosts)
 {
     struct outbound_plan *p = m->plan;
     for (size_t i = 0; i < m->egress.count; i++) {
@@ -27,13 +27,13 @@ static void add_ways(struct making *m, const struct outbound_route *route, uint8
             continue;
         struct outbound_way *w = &p->ways[p->way_count];
         *w = (struct outbound_way){.number = (uint8_t)number, .route = *route, .egress = c->egress};
-        w->key = outbound_pool_key(route, c->egress, p->arena);
+        w->key = outbound_pool_key(route, hosts, c->egress, p->arena);
         m->asked[p->way_count++] = (struct shaper_way){
             .number = w->number,
             .rank = rank,
             .weight = (uint16_t)(c->weight > 0 ? c->weight : 1),
-            .site = site,
-            .provider = provider,
+            .site = site->name,
+            .provider = site->provider,
             .egress = c->egress ? c->egress->name : S("default"),
             .account = route->account ? route->account->name : (str){0},
         };
@@ -48,9 +48,28 @@ static void plan_hops(struct making *m)
         struct outbound_route one = *all;
         one.hops = &all->hops[i];
         one.hop_count = 1;
-        str site = arena_printf(m->plan->arena, "via %.*s", STR_ARG(all->hops[i].url));
-        add_ways(m, &one, (uint8_t)i, site, S(""));
+        struct shaping_site site = {
+            .name = arena_printf(m->plan->arena, "via %.*s", STR_ARG(all->hops[i].url))};
+        add_ways(m, &one, (uint8_t)i, &site, S(""));
     }
+}
+
+/* All hosts with their preferences, in one order. */
+static str hosts_of(const struct dns_mx *mx, struct arena *arena)
+{
+    str all = {0};
+    bool taken[DNS_MX_HOSTS_MAX] = {0};
+    for (size_t n = 0; n < mx->count; n++) {
+        size_t least = mx->count;
+        for (size_t i = 0; i < mx->count; i++)
+            if (!taken[i] &&
+                (least == mx->count || str_compare(mx->hosts[i].name, mx->hosts[least].name) < 0))
+                least = i;
+        taken[least] = true;
+        all = arena_printf(arena, "%.*s%.*s=%u ", STR_ARG(all), STR_ARG(mx->hosts[least].name),
+                           mx->hosts[least].preference);
+    }
+    return all;
 }
 
 /* Domains whose mail goes to the same hosts are one site. */
@@ -63,7 +82,8 @@ static err plan_mx(struct making *m)
     struct shaping_site site;
     str domain = p->route.domain;
     if (domain.len == 0 || domain.ptr[0] == '[') {
-        add_ways(m, &p->route, 0, domain, S(""));
+        site = (struct shaping_site){.name = domain};
+        add_ways(m, &p->route, 0, &site, S(""));
         return NULL;
     }
     dns_budget_init(&budget, m->options->config->dns.queries_per_message, OUTBOUND_PLAN_DNS_MS);
@@ -74,7 +94,7 @@ static err plan_mx(struct making *m)
     if (e || mx.status != DNS_OK || mx.null_mx || mx.count == 0)
         return NULL;
     shaping_site_of_mx(&mx, p->arena, &site);
-    add_ways(m, &p->route, 0, site.name, site.provider);
+    add_ways(m, &p->route, 0, &site, hosts_of(&mx, scratch));
     return NULL;
 }
 

@@ -72,11 +72,20 @@ static str add_egress(str key, const struct config_egress *e, struct arena *aren
     return add_login(key, e->login, arena);
 }
 
-str outbound_pool_key(const struct outbound_route *r, const struct config_egress *egress,
+str outbound_pool_key_for(str key, enum tlspolicy_wish wish, struct arena *arena)
+{
+    if (wish == TLSPOLICY_WISH_NONE)
+        return key;
+    return arena_printf(arena, "%s %.*s",
+                        wish == TLSPOLICY_WISH_REQUIRE ? "requiretls" : "optional", STR_ARG(key));
+}
+
+str outbound_pool_key(const struct outbound_route *r, str hosts, const struct config_egress *egress,
                       struct arena *arena)
 {
+    str mx = hosts.len ? hosts : r->domain;
     if (r->kind != OUTBOUND_ROUTE_HOPS)
-        return add_egress(arena_printf(arena, "mx %.*s", STR_ARG(r->domain)), egress, arena);
+        return add_egress(arena_printf(arena, "mx %.*s", STR_ARG(mx)), egress, arena);
     str key = S("via");
     for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
         key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
@@ -107,7 +116,7 @@ bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound
 }
 
 /* Its QUIT is said by the pool's own fiber: nobody's mail waits for a goodbye. */
-static void let_go(struct outbound_pool *p, struct outbound_connection *c)
+void outbound_pool_let_go(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (c->lost || net_broken(c->client.conn) || p->leaving_count == OUTBOUND_POOL_LEAVING_MAX) {
         outbound_connect_close(c);
@@ -134,7 +143,7 @@ void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
         if (c->site != site)
             continue;
         take_out(p, c);
-        let_go(p, c);
+        outbound_pool_let_go(p, c);
         return;
     }
 }
@@ -147,7 +156,7 @@ bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *la
         if (c->lane != lane)
             continue;
         take_out(p, c);
-        let_go(p, c);
+        outbound_pool_let_go(p, c);
         return true;
     }
     return false;
@@ -168,7 +177,7 @@ static struct outbound_connection *find_crowded(struct outbound_pool *p)
 void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {
-        let_go(p, c);
+        outbound_pool_let_go(p, c);
         return;
     }
     c->used = true;
@@ -179,7 +188,7 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
         struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
-        let_go(p, oldest);
+        outbound_pool_let_go(p, oldest);
     }
     gate_wake_all(&p->changed);
 }

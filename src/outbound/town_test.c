@@ -404,6 +404,8 @@ void town_send(struct town *t, const struct town_mail *m)
                            .origin = m->origin,
                            .declared = m->declared,
                            .found = m->found,
+                           .requiretls = m->requiretls,
+                           .tls_optional = m->tls_optional,
                            .accepted_at_ms = clock_real_ms()};
     struct queue_draft *draft;
     queue_id id;

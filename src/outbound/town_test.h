@@ -85,6 +85,7 @@ struct town_mail {
     enum envelope_origin origin;
     enum envelope_body declared;
     uint8_t found, notify;
+    bool requiretls, tls_optional;
 };
 /* The power goes; what was synced is found again and everything runs anew. Hosts are not touched.
  */
