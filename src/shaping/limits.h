@@ -1,3 +1,0 @@
-#pragma once
-#include "base/arena.h"
-struct shaping_limits; struct shaping_quota;
