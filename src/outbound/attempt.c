@@ -139,7 +139,6 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
         if (c == NULL) {
-            decide_todo(w, &v, v.ours ? NULL : name_host(w, host));
             if (v.action == OUTBOUND_FAIL)
                 pass_todo(w, &v, name_host(w, host));
             else
