@@ -45,6 +45,7 @@ enum event_kind {
     EVENT_QUEUE_STOPPED,
     EVENT_QUEUE_RESUMED,
     EVENT_ROUTE_PAUSED,
+    EVENT_FROM_DIFFERS,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
     EVENTS_DROPPED,
@@ -81,7 +82,7 @@ struct event {
     str reason;                  /* in our own words */
     str class, hardness, advice; /* what it means: outcome/reply.h */
     str spf, dkim, dmarc, arc;   /* results: "pass" */
-    str disposition;             /* what became of it: "none", "quarantine", "reject", "defer" */
+    str disposition;             /* what became of it: "none", "reject", "rewrite" … */
     int64_t size, count, delay_ms, attempt;
     int64_t next_due_ms; /* real time */
 };

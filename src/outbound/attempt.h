@@ -12,6 +12,12 @@ enum {
     OUTBOUND_ATTEMPT_HOSTS_MS = 10 * 60 * 1000,   /* after it no further host is begun */
 };
 
+/* The last account whose rule for From did not agree with the mail. */
+struct outbound_attempt_from {
+    const struct config_account *account; /* NULL: all agreed */
+    struct outbound_from found;
+};
+
 struct outbound_attempt {
     const struct config *config;
     struct outbound_connect_options connect;
@@ -26,6 +32,7 @@ struct outbound_attempt {
     /* Results, one for each of the mail's recipients; all have been decided unless the fiber was
      * canceled: DONE, FAIL, DEFER or PAUSE_ROUTE. */
     struct outbound_offer_rcpt *rcpts;
+    struct outbound_attempt_from from;
     bool tried; /* false: there was no route, or our login failed: no attempt at delivery */
 };
 

@@ -241,6 +241,7 @@ static err open_once(struct opening *o)
     struct outbound_connection *c = MEM_NEW(struct outbound_connection);
     c->arena = arena_open(CONNECTION_ARENA_BYTES_MAX);
     c->host = arena_str(c->arena, o->host->name);
+    c->hop = o->host->hop;
     address_format_ip(&o->host->address, ip);
     c->ip = arena_str(c->arena, str_of(ip));
     o->connection = c;

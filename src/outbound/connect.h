@@ -23,6 +23,7 @@ struct outbound_connection {
     str key;       /* what it may be used for: see pool.h */
     uint64_t site; /* whom it served last: table_hash() of the destination */
     str host;      /* as outbound_host.name */
+    int hop;       /* as outbound_host.hop: what shares a key has the same hops */
     str ip;
     bool tls_active, tls_verified;
     str tls_version, tls_cipher;

@@ -12,6 +12,7 @@ struct outbound_deliver {
     const struct config *config; /* held by the caller */
     struct outbound_pool *pool;
     struct outbound_sign_keys *keys;
+    struct outbound_from_told *told;
     struct arena *arena; /* reset by the caller, between two */
 
     /* Results. */

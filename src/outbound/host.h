@@ -30,6 +30,7 @@ struct outbound_host {
     const struct tlspolicy_dane *dane;    /* with TLSPOLICY_DANE */
     bool clear;                           /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
+    int hop;                              /* which of the route's hops; -1: none, it is an MX */
 };
 
 /* Who we are, so that mail is not sent in circles. */

@@ -22,6 +22,7 @@ struct outbound {
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
     struct outbound_sign_keys *keys;
+    struct outbound_from_told told;
     struct table sites;
     struct gate changed;
     int running; /* here, our own and what was lent to us */
@@ -142,6 +143,7 @@ static struct result run_one(struct outbound *o, struct queue_delivery *delivery
                                  .config = config,
                                  .pool = &o->pool,
                                  .keys = o->keys,
+                                 .told = &o->told,
                                  .arena = arena};
     struct result r = {0};
     outbound_pool_set_limits(&o->pool, &config->outbound);

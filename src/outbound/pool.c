@@ -59,9 +59,11 @@ str outbound_pool_key(const struct outbound_route *r, struct arena *arena)
     if (r->kind != OUTBOUND_ROUTE_HOPS)
         return arena_printf(arena, "mx %.*s", STR_ARG(r->domain));
     str key = S("via");
-    for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
+    for (size_t i = 0; i < r->hop_count; i++) { /* a URL says host, port and TLS */
         key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
-    return add_login(key, r->account, arena);
+        key = add_login(key, r->hops[i].login, arena);
+    }
+    return key;
 }
 
 struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)

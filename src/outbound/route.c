@@ -1,4 +1,5 @@
 #include "outbound/route.h"
+#include "config/value.h"
 
 static str domain_of(const struct config *c, str address)
 {
@@ -6,19 +7,10 @@ static str domain_of(const struct config *c, str address)
     return at == STR_NONE ? c->hostname : str_from(address, at + 1);
 }
 
-static bool fits(str to, str address, str domain)
-{
-    if (str_eq(to, S("*")))
-        return true;
-    if (str_starts(to, S("*."))) /* names below it, not itself */
-        return str_ends_nocase(domain, str_from(to, 1)) && domain.len > to.len - 1;
-    return str_eq_nocase(to, str_find(to, '@') == STR_NONE ? domain : address);
-}
-
 static const struct config_route *find_route(const struct config *c, str address, str domain)
 {
     for (size_t i = 0; i < c->route_count; i++)
-        if (fits(c->routes[i].to, address, domain))
+        if (config_value_pattern_fits(c->routes[i].to, address, domain))
             return &c->routes[i];
     return NULL;
 }
@@ -28,14 +20,6 @@ static const struct config_hop *find_deliver(const struct config *c, str domain)
     for (size_t i = 0; i < c->domain_count; i++)
         if (str_eq_nocase(c->domains[i].name, domain))
             return c->domains[i].deliver;
-    return NULL;
-}
-
-static const struct config_account *find_account(const struct config *c, str name)
-{
-    for (size_t i = 0; name.len > 0 && i < c->account_count; i++)
-        if (str_eq(c->accounts[i].name, name))
-            return &c->accounts[i];
     return NULL;
 }
 
@@ -55,16 +39,15 @@ void outbound_route_find(const struct config *c, str address, struct outbound_ro
         r.kind = OUTBOUND_ROUTE_NONE;
     if (r.route && r.route->kind == ROUTE_VIA) {
         r.kind = OUTBOUND_ROUTE_HOPS;
-        r.hops = r.route->via;
-        r.hop_count = r.route->via_count;
-        r.account = find_account(c, r.route->account);
+        r.hops = r.route->hops;
+        r.hop_count = r.route->hop_count;
     }
     *ret_route = r;
 }
 
 bool outbound_route_same(const struct outbound_route *a, const struct outbound_route *b)
 {
-    if (a->kind != b->kind || a->hops != b->hops || a->account != b->account)
+    if (a->kind != b->kind || a->hops != b->hops)
         return false;
     return a->kind == OUTBOUND_ROUTE_HOPS || str_eq_nocase(a->domain, b->domain);
 }
