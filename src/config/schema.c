@@ -69,6 +69,18 @@ static const struct config_schema_choice vias[] = {
     {"mx", ROUTE_MX},
     {0   }
 };
+static const struct config_schema_choice from_policies[] = {
+    {"off",             FROM_POLICY_OFF},
+    {"warn",                 FROM_POLICY_WARN},
+    {"rewrite",FROM_POLICY_REWRITE},
+    {"refuse",         FROM_POLICY_REFUSE},
+    {0                }
+};
+static const struct config_schema_choice spreads[] = {
+    {"even",             QUOTA_SPREAD_EVEN},
+    {"none",                  QUOTA_SPREAD_NONE},
+    {0}
+};
 static const struct config_schema_choice mechanisms[] = {
     {"PLAIN",         0},
     {"LOGIN",               0},
@@ -249,10 +261,12 @@ static const struct config_schema_key route_keys[] = {
           .doc = "What queue listings call it."),
     VALUE(config_route, to, pattern, "to", .required = true,
           .doc = "Which recipients: \"*\", example.com, \"*.example.com\", user@example.com."),
-    VALUES(config_route, via, via_count, hop, "via", .choices = vias, .required = true,
+    VALUES(config_route, via, via_count, way, "via", .choices = vias, .required = true,
            .word_offset = offsetof(struct config_route, kind), .word_list = ROUTE_VIA,
-           .doc = "Servers, tried in order; or mx: the recipient's own."),
-    VALUE(config_route, account, name, "account", .doc = "The login to use there, from accounts."),
+           .doc = "What is tried, in order: servers' URLs, or account:NAME for the servers of an "
+                  "account, each with its own login; or mx: the recipient's own. At most 15."),
+    VALUE(config_route, account, name, "account",
+          .doc = "The login to use at the URLs in via, from accounts."),
     VALUE(config_route, egress, name, "egress", .normal_told = "default",
           .doc = "By which of our addresses it leaves: a name from egress or from egress_pools."),
 };
@@ -264,13 +278,52 @@ static const struct config_schema_group routes = {
     .doc = "Where mail for elsewhere goes: the first match wins; no match: the recipient's MX. "
            "`routes: mx` alone stands for one route to \"*\" via mx."};
 
+#define QUOTA(field, text)                                                                 \
+    VALUE(config_account, quota.field, int, #field, BETWEEN(0, 2000000000), .normal = "0", \
+          .normal_told = "of the preset", .unit = "0: no limit", .doc = text)
+static const struct config_schema_key quota_keys[] = {
+    QUOTA(per_minute, "Messages in a minute."),
+    QUOTA(per_hour, "Messages in an hour."),
+    QUOTA(per_day, "Messages in a day."),
+    QUOTA(recipients_per_message, "Recipients of one message."),
+    QUOTA(recipients_per_day, "Recipients in a day, all messages together."),
+    VALUE(config_account, quota.spread, choice, "spread", .choices = spreads, .normal = "even",
+          .doc = "even: a quarter of an hour has no more than a quarter of an hour's quota. none: "
+                 "the quota may be used up at once."),
+    VALUE(config_account, quota.burst, int, "burst", BETWEEN(0, 2000000000), .normal = "0",
+          .doc = "So many messages may go at once before they are spread."),
+};
+static const struct config_schema_group quota = {
+    .name = "accounts.NAME.quota",
+    .keys = quota_keys,
+    .count = ARRAY_LEN(quota_keys),
+    .doc = "How much may be sent through the account, where that differs from its preset."};
+
 static const struct config_schema_key account_keys[] = {
-    VALUE(config_account, user, text, "user", .required = true, .most = 320,
-          .doc = "The login's name."),
-    VALUE(config_account, secret, secret, "secret", .required = true,
+    VALUE(config_account, user, text, "user", .most = 320,
+          .normal_told = "needed wherever there is a login", .doc = "The login's name."),
+    VALUE(config_account, secret, secret, "secret",
+          .normal_told = "needed wherever there is a login",
           .doc = "Where its password or token is found: file:/path, env:NAME or command:…"),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
+    VALUE(config_account, preset, name, "preset",
+          .doc = "The provider, for its servers, quotas and rules: `smtptool preset ls` and "
+                 "docs/presets.md."),
+    VALUE(config_account, licence, name, "licence", .normal_told = "the preset's first",
+          .doc = "What was bought there: it decides the quotas."),
+    VALUE(config_account, host, host, "host",
+          .doc = "The server's name, for presets that leave it to you."),
+    VALUES(config_account, servers, server_count, hop, "servers", .normal_told = "the preset's",
+           .doc = "Where the account is, in the order to try: URLs as in a route's via."),
+    VALUES(config_account, aliases, alias_count, pattern, "aliases",
+           .doc = "What else the account may have in From: addresses, domains, \"*.domain\"."),
+    VALUE(config_account, from_policy, choice, "from_policy", .choices = from_policies,
+          .normal_told = "warn where the preset rewrites, refuses or verifies From, else off",
+          .doc = "When From is neither user nor in aliases: refuse: the mail comes back with the "
+                 "provider's rule. rewrite: From becomes the account and Reply-To the old From, "
+                 "before it is signed. warn: it is told once for each sender."),
+    GROUP("quota", quota),
 };
 static const struct config_schema_group accounts = {
     .name = "accounts.NAME",
