@@ -248,6 +248,19 @@ struct config_outbound {
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
 };
 
+/* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */
+struct config_shaping_rule {
+    str name; /* "default": of those without a rule of their own */
+    int connections, messages_per_connection;
+    int64_t rate; /* messages a day, paced evenly: 20/s is 1,728,000 */
+    int burst;    /* so many may go at once before pacing begins */
+    struct config_quota quota;
+};
+struct config_shaping {
+    struct config_shaping_rule *sites, *egress, *senders, *tenants, *campaigns;
+    size_t site_count, egress_count, sender_count, tenant_count, campaign_count;
+};
+
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
 enum config_dns_validate { DNS_VALIDATE_AUTO, DNS_VALIDATE_YES, DNS_VALIDATE_NO };
 struct config_dns {
@@ -336,6 +349,7 @@ struct config {
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_outbound outbound;
+    struct config_shaping shaping;
     struct config_dns dns;
     struct config_mailauth mailauth;
     struct config_events events;

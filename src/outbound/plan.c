@@ -2,9 +2,22 @@
 #include "base/mem.h"
 #include "dns/mx.h"
 #include "outbound/pool.h"
-#include "shaping/site.h"
 
 /* ---- making one -------------------------------------------------------------------------- */
+
+struct shaping_site {
+    str name, provider;
+};
+
+static void shaping_site_of_mx(const struct dns_mx *mx, struct arena *arena,
+                               struct shaping_site *ret_site)
+{
+    str best = mx->hosts[0].name;
+    for (size_t i = 1; i < mx->count && mx->hosts[i].preference == mx->hosts[0].preference; i++)
+        if (str_compare(mx->hosts[i].name, best) < 0)
+            best = mx->hosts[i].name;
+    *ret_site = (struct shaping_site){.name = arena_str(arena, best)};
+}
 
 struct making {
     struct outbound_plan *plan;

@@ -161,7 +161,7 @@ static void refused(struct town *t)
     for (int i = 0; i < 30; i++)
         town_send(t, &(struct town_mail){.from = "a@x.example", .to = "b@example.net"});
     town_wait(t, 4 * MINUTE);
-    CHECK(town_count(t, "route_paused") == 1, "paused");
+    CHECK(town_count(t, "login_paused") == 1, "paused");
     int before = t->servers[0].connections;
     CHECK(before <= 20, "not more than were under way");
     town_wait(t, 12 * MINUTE);
@@ -180,7 +180,7 @@ static void no_secret(struct town *t)
 {
     town_send(t, &(struct town_mail){.from = "a@x.example", .to = "b@example.net"});
     town_wait(t, 4 * MINUTE);
-    CHECK(town_count(t, "route_paused") == 1, "paused");
+    CHECK(town_count(t, "login_paused") == 1, "paused");
     CHECK(town_messages(t) == 1, "it waits");
 }
 
