@@ -234,15 +234,6 @@ static void join_workers(struct service *s)
         thread_join(s->workers[i].thread);
 }
 
-/* What is allowed to whom on the way out. */
-static void set_limits(struct service *s, const struct config *c)
-{
-    struct shaping_limits *limits;
-    shaping_limits_open(c, &limits);
-    shaper_set_limits(s->shaper, limits);
-    shaping_limits_close(limits);
-}
-
 /* Each reports once when it has started; those that fail report once more when they end. */
 static err start_workers(struct service *s)
 {
@@ -250,7 +241,7 @@ static err start_workers(struct service *s)
     s->crew = outbound_crew_open();
     s->port25 = outbound_port25_open(&s->events);
     shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
-    set_limits(s, s->config);
+    shaper_configure(s->shaper, s->config);
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -442,7 +433,7 @@ static const struct config *put_in_force(struct service *s, const struct config 
     s->config = config_hold(c);
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
-    set_limits(s, c);
+    shaper_configure(s->shaper, c);
     return before;
 }
 
@@ -463,6 +454,7 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
         return e;
     }
     const struct config *before = put_in_force(s, c, view);
+    shaper_configure(s->shaper, c);
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

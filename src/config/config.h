@@ -256,10 +256,22 @@ struct config_shaping_rule {
     int burst;    /* so many may go at once before pacing begins */
     struct config_quota quota;
 };
+/* What is known of a provider: share/shaping.yaml, with the operator's own file over it. */
+struct config_shaping_provider {
+    struct config_shaping_rule limits; /* its name: "google" */
+    str title;                         /* "Gmail and Google Workspace" */
+    str *mx;                           /* it runs MX hosts whose names end so */
+    size_t mx_count;
+    str source, date; /* of the figures: a URL, or "none published"; "2026-11-21" */
+    str note;         /* may be empty */
+};
 struct config_shaping {
     struct config_shaping_rule *sites, *egress, *senders, *tenants, *campaigns;
     size_t site_count, egress_count, sender_count, tenant_count, campaign_count;
+    struct config_shaping_provider *providers;
+    size_t provider_count;
 };
+enum { CONFIG_SHAPING_PROVIDERS_MAX = 1000, CONFIG_SHAPING_SUFFIXES_MAX = 64 };
 
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
 enum config_dns_validate { DNS_VALIDATE_AUTO, DNS_VALIDATE_YES, DNS_VALIDATE_NO };

@@ -290,10 +290,7 @@ static void open_all(struct town *t)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
     shaper_open(&(struct shaper_options){.events = &t->each[0].sink}, &t->shaper);
-    struct shaping_limits *limits;
-    shaping_limits_open(t->config, &limits);
-    shaper_set_limits(t->shaper, limits);
-    shaping_limits_close(limits);
+    shaper_configure(t->shaper, t->config);
     t->port25 = outbound_port25_open(&t->each[0].sink);
     group_init(&t->shaping);
     fiber_spawn(&t->shaping, "shaper", shaper_run, t->shaper);

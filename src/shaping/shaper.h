@@ -47,6 +47,8 @@ void shaper_close(struct shaper *);
  * have learned. Before the first, nothing is limited but by what sites say. */
 void shaper_set_limits(struct shaper *, const struct shaping_limits *);
 
+void shaper_configure(struct shaper *, const struct config *); /* the limits of this one */
+
 /* A fiber's function, on one loop of the server: calls those whose time has come. Until canceled.
  */
 void shaper_run(void *shaper);
@@ -65,6 +67,7 @@ struct shaper_way {
 };
 
 struct shaper_seat_options {
+    str destination;               /* as the queue has it: for shaper_why(); may be empty */
     const struct shaper_way *ways; /* copied with all texts */
     size_t way_count;              /* at least 1 */
     str sender_domain;             /* empty: of various */
@@ -156,6 +159,8 @@ void shaper_login_changed(struct shaper *, str account);
 
 /* Why this destination's mail waits, or that it may go; ERR: none. For `queue why`. */
 bool shaper_seat_state(struct shaper_seat *, struct shaper_wait *ret_wait);
+/* The same by the destination's name; true as well when nobody knows it. */
+bool shaper_why(struct shaper *, str destination, struct shaper_wait *ret_wait);
 /* All that is known about sites whose name or provider is this (empty: all), as JSON:
  * {"lanes": [...], "meters": [...]}, at most so many. For `shaping show` and metrics. */
 must_use err shaper_show(struct shaper *, str site, size_t most, struct buf *out);

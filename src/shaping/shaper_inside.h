@@ -151,6 +151,7 @@ struct shaper_seat {
     struct shaper_timer timer;    /* until it is passed on */
     struct shaper_wait last;      /* why it waits */
     size_t way_count;
+    str destination; /* in the same memory; the table has the newest seat of each name */
     struct shaper_seat_way ways[];
 };
 
@@ -162,7 +163,7 @@ struct shaper {
     struct warmup *warmup;
     int64_t overflow_ns;
     struct shaping_limits *limits;
-    struct table lanes, meters, lines, turns, campaigns;
+    struct table lanes, meters, lines, turns, campaigns, seats;
     struct list spare_lanes, spare_meters; /* longest unused first */
     size_t spare_count;
     struct heap timers;
