@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain user config preset verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -88,6 +88,7 @@ _smtptool_choose()
     'explain ') words='reply bounce' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'preset ') words='ls show' ;;
     'domain ') words='add check plan-change ls rm' ;;
     'spf ') words='eval tree' ;;
     'dkim ') words='keygen dns sign verify rotate' ;;
