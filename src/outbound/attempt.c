@@ -22,13 +22,22 @@ static void decide_todo(struct way *w, const struct outbound_verdict *v,
         outbound_offer_set(&w->attempt->rcpts[w->todo[i]], v, peer);
 }
 
+/* Whose rules hold for what goes over it: the hop is told by its place, for the pool's connections
+ * outlive a configuration. */
+static const struct config_account *sender_of(const struct way *w,
+                                              const struct outbound_connection *c)
+{
+    bool known = c->hop >= 0 && (size_t)c->hop < w->route.hop_count;
+    return known ? w->route.hops[c->hop].sender : NULL;
+}
+
 static err offer(struct way *w, struct outbound_connection *c, struct outbound_offer *ret_offer)
 {
     struct outbound_offer o = {.connection = c,
                                .mail = w->attempt->mail,
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
-                               .sender = c->hop >= 0 ? w->route.hops[c->hop].sender : NULL,
+                               .sender = sender_of(w, c),
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};

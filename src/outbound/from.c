@@ -33,6 +33,18 @@ bool outbound_from_fits(const struct config_account *account, str address)
     return false;
 }
 
+const struct config_account *outbound_from_refused(const struct config_hop *hops, size_t count,
+                                                   str address)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct config_account *sender = hops[i].sender;
+        if (sender == NULL || sender->from_policy != FROM_POLICY_REFUSE ||
+            outbound_from_fits(sender, address))
+            return NULL;
+    }
+    return count > 0 ? hops[0].sender : NULL;
+}
+
 static str text_of(const struct config_account *a, str from, struct arena *arena)
 {
     str note = a->from_note;
