@@ -98,7 +98,7 @@ struct send_run {
     const char *server, *ca_file, *hello, *dns_zone;
     const char *user, *password_file, *password_command, *secret, *account, *mechanism;
     const char *from_policy;
-    struct config_account sender; /* --account */
+    struct config_account *sender; /* --account; NULL: none */
     const char *connect_timeout, *io_timeout, *retries, *backoff, *connections, *per_connection;
     bool token, dry_run;
     const struct config *config;
@@ -181,8 +181,9 @@ static err find_account(struct send_run *run)
         return NULL;
     for (size_t i = 0; i < c->account_count; i++)
         if (str_eq(c->accounts[i].name, str_of(run->account))) {
-            run->sender = c->accounts[i];
-            return cli_send_from_policy(run->from_policy, &run->sender);
+            run->sender = ARENA_NEW(run->arena, struct config_account);
+            *run->sender = c->accounts[i];
+            return cli_send_from_policy(run->from_policy, run->sender);
         }
     return err_new(ERR_CONFIG, "--account: there is no \"%s\" in the configuration", run->account);
 }
@@ -200,16 +201,16 @@ static err read_hello(struct send_run *run)
 static err read_server(struct send_run *run)
 {
     struct cli_send_client_options *o = &run->options;
-    bool first = run->server == NULL && run->sender.hop_count > 0;
+    bool first = run->server == NULL && run->sender && run->sender->hop_count > 0;
     if (run->server == NULL && !first)
         return err_new(ERR_CONFIG, "--server is needed, like smtp://mail.example.com or "
                                    "smtp://127.0.0.1:2525?tls=none");
     if (first)
-        o->hop = run->sender.hops[0];
+        o->hop = run->sender->hops[0];
     err e = first ? NULL : config_value_hop(str_of(run->server), run->arena, &o->hop);
     if (e)
         return err_wrap(e, "--server");
-    bool login = run->user || run->sender.user.len > 0;
+    bool login = run->user || (run->sender && run->sender->user.len > 0);
     if (login && o->hop.tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(&o->hop))
         return err_new(ERR_CONFIG, "--server: a login goes over verified TLS only, so without "
                                    "?tls= (except to this machine)");
@@ -226,9 +227,10 @@ static err read_reference(str reference, struct buf *ret_secret)
 
 static err read_account(struct send_run *run)
 {
-    run->options.user = run->sender.user;
-    run->options.mechanism = run->sender.mechanism;
-    return run->sender.user.len > 0 ? read_reference(run->sender.secret, &run->password) : NULL;
+    const struct config_account *sender = run->sender;
+    run->options.user = sender->user;
+    run->options.mechanism = sender->mechanism;
+    return sender->user.len > 0 ? read_reference(sender->secret, &run->password) : NULL;
 }
 
 static err ask_password(struct send_run *run)
@@ -318,8 +320,8 @@ static err make_mail(struct send_run *run, size_t i)
     }
     if (warning && !run->cli->quiet)
         cli_fail("%s: %s", run->names[i], warning);
-    if (run->account)
-        TRY(cli_send_from_fit(&run->sender, run->names[i], run->cli->quiet, &run->contents[i]));
+    if (run->sender)
+        TRY(cli_send_from_fit(run->sender, run->names[i], run->cli->quiet, &run->contents[i]));
     mail->content = buf_str(&run->contents[i]);
     mail->arena = arena_open(SEND_ARENA_BYTES_MAX);
     TRY(cli_send_message_envelope(&run->message, mail->content, mail->arena, &mail->envelope));
