@@ -156,6 +156,7 @@ static void list_paths(const struct serving *s, struct paths *writable, struct p
     add_path(readable, str_of(s->state.certificate));
     add_path(readable, str_of(s->state.key));
     add_folder_of(readable, c->file); /* an editor may put a new file in its place */
+    add_path(readable, c->share);     /* a reload reads presets anew */
     add_folder_of(readable, c->certificate);
     add_folder_of(readable, c->key);
     for (size_t i = 0; i < c->sni_count; i++) {

@@ -660,7 +660,8 @@ static const struct config_schema_key root_keys[] = {
           .doc = "The folder for spool, database and keys."),
     VALUE(config, share, path, "share", .most = 4000, .normal_told = "share in state",
           .doc = "The folder of your own files over the data that ships (`share/*.yaml`): an entry "
-                 "of the same name replaces ours, others are added; in lists yours come first."),
+                 "of the same name replaces ours, others are added; in lists yours come first. A "
+                 "server that runs sees the folder only when it was there at its start."),
     VALUE(config, user, name, "user", .normal_told = "stay who we are",
           .doc = "The user to become after binding, when started as root."),
     VALUE(config, workers, int, "workers", BETWEEN(0, 256), .normal = "0",

@@ -6,6 +6,7 @@
 #include "inbound/proxy.h"
 #include "inbound/recipients.h"
 #include "inbound/report.h"
+#include "outbound/from.h"
 #include "outbound/route.h"
 #include "smtp/server.h"
 #include <string.h>
@@ -132,6 +133,21 @@ bool inbound_session_may_use(void *session, str address)
         return false;
     return account_sender_allowed(s->smtp.login, s->view->config->hostname, s->senders,
                                   s->sender_count, address);
+}
+
+/* One reply is for all recipients: what can leave for one of them comes in. */
+static const struct config_account *refused_by(void *session, str address)
+{
+    const struct inbound_session *s = session;
+    const struct config_account *by = NULL;
+    for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
+        struct outbound_route route;
+        outbound_route_find(s->view->config, s->envelope.rcpts[i].address, &route);
+        by = outbound_from_refused(route.hops, route.hop_count, address);
+        if (by == NULL)
+            return NULL;
+    }
+    return by;
 }
 
 static enum envelope_origin origin_of(enum config_role role)
@@ -302,6 +318,7 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
         .id = s->view->config->mailauth.id,
         .may_use = inbound_session_may_use,
         .may_use_arg = s,
+        .refused_by = refused_by,
     };
     err e = inbound_intake_open(s->in->queue, &rules, &s->intake);
     if (e && e->kind == ERR_LIMIT) {

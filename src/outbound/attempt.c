@@ -41,6 +41,15 @@ static void pass_todo(struct way *w, const struct outbound_verdict *v,
     }
 }
 
+/* Whose rules hold for what goes over it: the hop is told by its place, for the pool's connections
+ * outlive a configuration. */
+static const struct config_account *sender_of(const struct way *w,
+                                              const struct outbound_connection *c)
+{
+    bool known = c->hop >= 0 && (size_t)c->hop < w->route.hop_count;
+    return known ? w->route.hops[c->hop].sender : NULL;
+}
+
 static err offer(struct way *w, struct outbound_connection *c, struct outbound_offer *ret_offer)
 {
     struct outbound_offer o = {.connection = c,
@@ -48,7 +57,7 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
                                .rcpts_max = w->grant ? w->grant->recipients_max : 0,
-                               .sender = c->hop >= 0 ? w->route.hops[c->hop].sender : NULL,
+                               .sender = sender_of(w, c),
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
