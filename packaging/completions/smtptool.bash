@@ -8,15 +8,15 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain user config preset verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
-        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
@@ -88,6 +88,7 @@ _smtptool_choose()
     'explain ') words='reply bounce' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'preset ') words='ls show' ;;
     'domain ') words='add check plan-change ls rm' ;;
     'spf ') words='eval tree' ;;
     'dkim ') words='keygen dns sign verify rotate' ;;
