@@ -23,10 +23,11 @@ enum outbound_egress_standing {
 struct outbound_egress_state {
     enum outbound_egress_standing standing;
     bool out;
-    int64_t since_ms;                          /* real time: of this standing; 0: UNCHECKED */
-    int64_t checked_ms;                        /* real time of the last check; 0: never */
-    int clean;                                 /* clean checks in a row */
-    bool name_agreed;                          /* the DNS has named its addresses rightly once */
+    int64_t since_ms;   /* real time: of this standing; 0: UNCHECKED */
+    int64_t checked_ms; /* real time of the last check; 0: never */
+    int clean;          /* clean checks in a row */
+    bool name_agreed;   /* the DNS has named its addresses rightly once */
+    uint64_t of;        /* what it was said about: another address begins anew */
     char reason[OUTBOUND_EGRESS_REASON_BYTES]; /* of what is wrong, or could not be found out */
 };
 
