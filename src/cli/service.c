@@ -239,6 +239,12 @@ static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->egress_health = outbound_egress_health_open();
+    s->egress_watch = (struct outbound_egress_watch){.config = service_config,
+                                                     .config_arg = s,
+                                                     .resolver = s->resolver,
+                                                     .health = s->egress_health,
+                                                     .events = &s->events};
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -287,6 +293,7 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_egress_health_close(s->egress_health);
     mem_free(s);
 }
 

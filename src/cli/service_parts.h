@@ -12,6 +12,7 @@
 #include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "outbound/egress_watch.h"
 #include "outbound/outbound.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
@@ -91,6 +92,8 @@ struct service {
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */
+    struct outbound_egress_health *egress_health;
+    struct outbound_egress_watch egress_watch; /* the first worker's fiber */
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;
