@@ -67,6 +67,13 @@ static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
 {
     const struct outbound_verdict *v = &r->verdict;
     bool answered = v->reply.code > 0;
+    if (v->ours) { /* our words name what we have heard elsewhere: they are not to be judged again */
+        const struct outcome_class_facts *network = outcome_class_of(OUTCOME_NETWORK);
+        e->class = str_of(network->name);
+        e->hardness = S("soft");
+        e->advice = str_of(outcome_class_advice(network->advice));
+        return;
+    }
     if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
         return;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);

@@ -93,6 +93,9 @@ def check_waits(world, rcpt, words):
     told = until(20, lambda: world.events("deferred", rcpt)) or [{}]
     r.check(f"{rcpt} waits, with the reason", words in told[0].get("reason", ""), told[0])
     r.check(f"{rcpt}: no host is to blame", "remote_host" not in told[0], told[0])
+    r.equal(f"{rcpt}: what it means", told[0].get("class"), "network")
+    why = world.server.tool("queue", "why", told[0].get("queue_id", "-")).stdout.decode()
+    r.check(f"{rcpt}: queue why says it", words in why, why)
 
 
 def check_pool(world):
