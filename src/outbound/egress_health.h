@@ -40,6 +40,8 @@ void outbound_egress_health_close(struct outbound_egress_health *); /* accepts N
 struct outbound_egress_state outbound_egress_health_get(struct outbound_egress_health *, str name);
 void outbound_egress_health_set(struct outbound_egress_health *, str name,
                                 const struct outbound_egress_state *);
+/* Is any out? Takes no lock: nearly always the answer is no, and each mail asks. */
+bool outbound_egress_health_any_out(struct outbound_egress_health *);
 /* Forget those that the configuration no longer has. */
 void outbound_egress_health_keep(struct outbound_egress_health *, const struct config *);
 
