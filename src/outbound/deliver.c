@@ -67,8 +67,7 @@ static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
 {
     const struct outbound_verdict *v = &r->verdict;
     bool answered = v->reply.code > 0;
-    if (v->ours) { /* our words name what we have heard elsewhere: they are not to be judged again
-                    */
+    if (v->ours) { /* our words repeat others': they are not to be judged again */
         const struct outcome_class_facts *network = outcome_class_of(OUTCOME_NETWORK);
         e->class = str_of(network->name);
         e->hardness = S("soft");
