@@ -14,9 +14,11 @@
 #include "outbound/crew.h"
 #include "outbound/egress_watch.h"
 #include "outbound/outbound.h"
+#include "outbound/port25.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "shaping/shaper.h"
 #include "tlspolicy/sts.h"
 
 enum {
@@ -94,6 +96,8 @@ struct service {
     struct outbound_crew *crew; /* the workers' ways out */
     struct outbound_egress_health *egress_health;
     struct outbound_egress_watch egress_watch; /* the first worker's fiber */
+    struct outbound_port25 *port25;
+    struct shaper *shaper;
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;

@@ -2,6 +2,7 @@
 #include "account/secret.h"
 #include "base/mem.h"
 #include "outbound/egress_connect.h"
+#include <errno.h>
 
 enum { CONNECTION_ARENA_BYTES_MAX = 64 << 10, SECRET_MS = 30 * 1000 };
 
@@ -80,6 +81,17 @@ static enum tls_verify verify_of(const struct outbound_host *h)
     return verified ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
 }
 
+/* A refusal is an answer: somebody let us through. */
+static void note_port25(const struct opening *o, err e)
+{
+    if (!o->host->mx)
+        return;
+    if (e == NULL || err_number(e) == ECONNREFUSED)
+        outbound_port25_answered(o->options->port25, &o->host->address);
+    else if (e->kind == ERR_TIMEOUT)
+        outbound_port25_silent(o->options->port25, &o->host->address);
+}
+
 /* Our side of the way is broken: this host is told nothing of it, and with a proxy that is away
  * the next one would fare no better. */
 static err failed_by_us(struct opening *o, enum outbound_egress_fault fault, err e)
@@ -105,6 +117,8 @@ static err connect_egress(struct opening *o, const struct socks_login *login,
     const struct config_egress *egress = o->host->egress;
     deadline until = deadline_sooner(deadline_after(o->options->timeouts->connect_ms), o->until);
     err e = outbound_egress_connect(egress, &o->host->address, login, &c, &fault, until);
+    if (fault == EGRESS_FAULT_THEIRS)
+        note_port25(o, e);
     if (e)
         return fault == EGRESS_FAULT_THEIRS ? failed(o, e) : failed_by_us(o, fault, e);
     o->connection->egress = arena_str(o->connection->arena, egress ? egress->name : (str){0});
@@ -188,10 +202,14 @@ static err start_tls(struct opening *o)
 {
     struct smtp_client *c = &o->connection->client;
     struct smtp_reply reply;
-    if (o->host->implicit_tls || o->host->tls == HOP_TLS_NONE || o->host->clear)
+    if (o->host->implicit_tls || o->host->clear ||
+        (o->host->tls == HOP_TLS_NONE && !tls_required(o->host)))
         return NULL;
     if (!c->capabilities.starttls) {
-        if (tls_required(o->host))
+        if (o->host->requiretls) /* RFC 8689 */
+            decide(o, outbound_verdict_of_ours(OUTBOUND_FAIL, "5.7.10",
+                                               S("REQUIRETLS, and STARTTLS is not offered")));
+        else if (tls_required(o->host))
             decide(o, outbound_verdict_of_ours(OUTBOUND_NEXT_HOST, "4.7.5",
                                                S("TLS is required and STARTTLS is not offered")));
         return NULL;
@@ -298,6 +316,9 @@ static err open_once(struct opening *o)
     struct outbound_connection *c = MEM_NEW(struct outbound_connection);
     c->arena = arena_open(CONNECTION_ARENA_BYTES_MAX);
     c->host = arena_str(c->arena, o->host->name);
+    c->policy = arena_str(c->arena, o->host->policy);
+    c->requiretls = o->host->requiretls;
+    c->hop = o->host->hop;
     address_format_ip(&o->host->address, ip);
     c->ip = arena_str(c->arena, str_of(ip));
     o->connection = c;

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { NAME_BYTES = 65 }; /* the configuration has no longer names, and NUL */
@@ -14,6 +15,7 @@ struct row {
 struct outbound_egress_health {
     atomic_int out;       /* how many of the rows */
     pthread_mutex_t lock; /* guards the rows */
+    atomic_ullong version;
     struct table rows;
 };
 
@@ -57,6 +59,11 @@ void outbound_egress_health_keep(struct outbound_egress_health *h, const struct 
     pthread_mutex_unlock(&h->lock);
 }
 
+uint64_t outbound_egress_health_version(struct outbound_egress_health *h)
+{
+    return h ? atomic_load(&h->version) : 0;
+}
+
 struct outbound_egress_state outbound_egress_health_get(struct outbound_egress_health *h, str name)
 {
     struct outbound_egress_state state = {0};
@@ -87,6 +94,8 @@ void outbound_egress_health_set(struct outbound_egress_health *h, str name,
     if (row == NULL)
         row = add_row(h, name);
     h->out += state->out - row->state.out;
+    if (row->state.out != state->out)
+        atomic_fetch_add(&h->version, 1);
     row->state = *state;
     pthread_mutex_unlock(&h->lock);
 }

@@ -42,6 +42,8 @@ void outbound_egress_health_set(struct outbound_egress_health *, str name,
                                 const struct outbound_egress_state *);
 /* Is any out? Takes no lock: nearly always the answer is no, and each mail asks. */
 bool outbound_egress_health_any_out(struct outbound_egress_health *);
+/* Another one after each change of who is out; of a NULL table always the same. */
+uint64_t outbound_egress_health_version(struct outbound_egress_health *);
 /* Forget those that the configuration no longer has. */
 void outbound_egress_health_keep(struct outbound_egress_health *, const struct config *);
 

@@ -2,6 +2,7 @@
 #include "base/codec.h"
 #include "outbound/route.h"
 #include "runtime/tls_inside.h"
+#include "shaping/shaper.h"
 #include <openssl/pem.h>
 
 static const char zone[] = "$ORIGIN .\n"
@@ -264,6 +265,8 @@ static void start_worker(struct town *t, int index)
                                  .events = &w->sink,
                                  .own = a,
                                  .own_count = &one,
+                                 .shaper = t->shaper,
+                                 .port25 = t->port25,
                                  .egress_health = t->egress_health,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
@@ -286,6 +289,14 @@ static void open_all(struct town *t)
     if (t->web.fetch)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
+    shaper_open(&(struct shaper_options){.events = &t->each[0].sink}, &t->shaper);
+    struct shaping_limits *limits;
+    shaping_limits_open(t->config, &limits);
+    shaper_set_limits(t->shaper, limits);
+    shaping_limits_close(limits);
+    t->port25 = outbound_port25_open(&t->each[0].sink);
+    group_init(&t->shaping);
+    fiber_spawn(&t->shaping, "shaper", shaper_run, t->shaper);
     for (int i = 0; i < workers; i++)
         start_worker(t, i);
 }
@@ -323,6 +334,9 @@ static void close_all(struct town *t, int64_t grace_ms)
         t->each[i].schedule = NULL;
     }
     outbound_crew_close(t->crew);
+    group_close(&t->shaping);
+    shaper_close(t->shaper);
+    outbound_port25_close(t->port25);
     queue_close(t->queue);
     tlspolicy_sts_close(t->sts);
     t->sts = NULL;
@@ -382,7 +396,7 @@ static void fill_envelope(struct town *t, const struct town_mail *m, struct enve
         str_split(rest, ' ', &one, &rest);
         env->rcpts[env->rcpt_count++] = (struct envelope_rcpt){
             .address = one,
-            .destination = outbound_route_destination(t->config, one, t->arena),
+            .destination = outbound_route_destination(t->config, one, env, t->arena),
             .notify = m->notify};
     }
 }
@@ -394,6 +408,8 @@ void town_send(struct town *t, const struct town_mail *m)
                            .origin = m->origin,
                            .declared = m->declared,
                            .found = m->found,
+                           .requiretls = m->requiretls,
+                           .tls_optional = m->tls_optional,
                            .accepted_at_ms = clock_real_ms()};
     struct queue_draft *draft;
     queue_id id;

@@ -59,6 +59,9 @@ struct town {
     struct tlspolicy_sts *sts;
     struct outbound_egress_health *egress_health; /* every egress is in, until a test says no */
     struct outbound_crew *crew;
+    struct shaper *shaper;
+    struct outbound_port25 *port25;
+    struct group shaping;
     struct town_worker {
         struct town *town;
         struct schedule *schedule;
@@ -82,6 +85,7 @@ struct town_mail {
     enum envelope_origin origin;
     enum envelope_body declared;
     uint8_t found, notify;
+    bool requiretls, tls_optional;
 };
 /* The power goes; what was synced is found again and everything runs anew. Hosts are not touched.
  */

@@ -136,7 +136,11 @@ struct outbound_verdict outbound_verdict_of_err(const struct outbound_verdict_fa
         row++; /* the last row fits everything */
     err_describe(e, text, sizeof text);
     str reason = outbound_verdict_without_place(str_of(text));
-    return outbound_verdict_of_ours(row->action, row->status, arena_str(arena, reason));
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(row->action, row->status, arena_str(arena, reason));
+    v.stage = f->stage;
+    v.unsure = f->after_dot;
+    return v;
 }
 
 struct outbound_verdict outbound_verdict_of_ours(enum outbound_verdict_action action,

@@ -24,7 +24,8 @@ struct outbound_verdict {
     struct smtp_reply reply;                    /* code 0: nobody answered */
     enum smtp_stage stage;                      /* which command that reply was to */
     str reason;                                 /* then: our own words */
-    bool ours; /* our address or our proxy failed: no host is to blame, and none is named */
+    bool unsure; /* the content was sent whole and is unanswered: it may have arrived */
+    bool ours;   /* our address or our proxy failed: no host is to blame, and none is named */
 };
 
 /* In what situation it happened. */
