@@ -241,6 +241,32 @@ static err run_stats(struct session *s)
     return say_done(s, 1);
 }
 
+static err say_egress(struct session *s, str name)
+{
+    struct outbound_egress_state state =
+        outbound_egress_health_get(s->admin->actions.egress_health, name);
+    return say(s,
+               json_pack("{so,ss,sb,sI,sI,so}", "name", cli_json_str(name), "standing",
+                         outbound_egress_health_name(state.standing), "out", state.out, "since_ms",
+                         (json_int_t)state.since_ms, "checked_ms", (json_int_t)state.checked_ms,
+                         "reason", cli_json_str(str_of(state.reason))));
+}
+
+static err run_egress(struct session *s)
+{
+    const struct cli_admin_actions *a = &s->admin->actions;
+    if (a->config == NULL)
+        return say_error(s, err_new(ERR_CONFIG, "this server has no configuration to show"));
+    const struct config *c = a->config(a->config_arg);
+    size_t count = c->egress_count;
+    err e = NULL;
+    for (size_t i = 0; i < count && e == NULL; i++)
+        e = say_egress(s, c->egress[i].name);
+    config_close(c);
+    TRY(e);
+    return say_done(s, count);
+}
+
 static err run_reload(struct session *s)
 {
     const struct cli_admin_actions *a = &s->admin->actions;
@@ -272,6 +298,8 @@ static err run_request(struct session *s, const struct cli_admin_request *r)
         return run_ls(s, r, until);
     case CLI_ADMIN_STATS:
         return run_stats(s);
+    case CLI_ADMIN_EGRESS:
+        return run_egress(s);
     case CLI_ADMIN_RELOAD:
         return run_reload(s);
     case CLI_ADMIN_STOP:

@@ -5,9 +5,9 @@
 #include <string.h>
 
 static const char *const verb_names[CLI_ADMIN_VERBS] = {
-    [CLI_ADMIN_LS] = "ls",         [CLI_ADMIN_HOLD] = "hold", [CLI_ADMIN_RELEASE] = "release",
-    [CLI_ADMIN_RETRY] = "retry",   [CLI_ADMIN_RM] = "rm",     [CLI_ADMIN_STATS] = "stats",
-    [CLI_ADMIN_RELOAD] = "reload", [CLI_ADMIN_STOP] = "stop",
+    [CLI_ADMIN_LS] = "ls",         [CLI_ADMIN_HOLD] = "hold",     [CLI_ADMIN_RELEASE] = "release",
+    [CLI_ADMIN_RETRY] = "retry",   [CLI_ADMIN_RM] = "rm",         [CLI_ADMIN_STATS] = "stats",
+    [CLI_ADMIN_EGRESS] = "egress", [CLI_ADMIN_RELOAD] = "reload", [CLI_ADMIN_STOP] = "stop",
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }

@@ -14,6 +14,7 @@ enum cli_admin_verb {
     CLI_ADMIN_RETRY,
     CLI_ADMIN_RM,
     CLI_ADMIN_STATS,
+    CLI_ADMIN_EGRESS,
     CLI_ADMIN_RELOAD,
     CLI_ADMIN_STOP,
     CLI_ADMIN_VERBS

@@ -32,6 +32,7 @@ TEST(cli_admin_request)
         {"all",                      "{\"verb\":\"rm\",\"all\":true}", false, CLI_ADMIN_RM, 0},
         {"a filter",                 "{\"verb\":\"retry\",\"to\":\"[192.0.2.1]\"}", false, CLI_ADMIN_RETRY, 0},
         {"brackets in a text",       "{\"verb\":\"ls\",\"to\":\"[[[[[[[[\\\"[[[[\"}", false, CLI_ADMIN_LS, 0},
+        {"our addresses",            "{\"verb\":\"egress\"}", false, CLI_ADMIN_EGRESS, 0},
         {"nothing",                  "", true, 0, 0},
         {"garbage",                  "\x01\x02\xff", true, 0, 0},
         {"no object",                "[]", true, 0, 0},

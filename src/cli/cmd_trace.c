@@ -42,6 +42,8 @@ static const struct {
     {"destination",   "for ",        ""      },
     {"remote_host",   "at ",         ""      },
     {"remote_ip",     "[",           "]"     },
+    {"egress",        "by egress ",  ""      },
+    {"local_ip",      "[",           "]"     },
     {"tls_version",   "",            ""      },
     {"tls_cipher",    "",            ""      },
     {"attempt",       "attempt ",    ""      },

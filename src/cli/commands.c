@@ -11,6 +11,8 @@ const struct cli_command cli_commands[] = {
     {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },
     {"explain", cmd_explain, "what a server's reply or a bounce means, and what to do",
      cmd_explain_help, cmd_explain_verbs},
+    {"egress", cmd_egress, "the addresses that mail leaves by, and how it stands with them",
+     cmd_egress_help, cmd_egress_verbs},
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"preset", cmd_preset, "mail providers: servers, logins, quotas, rules",    cmd_preset_help, cmd_preset_verbs},

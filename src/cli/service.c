@@ -239,6 +239,12 @@ static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->egress_health = outbound_egress_health_open();
+    s->egress_watch = (struct outbound_egress_watch){.config = service_config,
+                                                     .config_arg = s,
+                                                     .resolver = s->resolver,
+                                                     .health = s->egress_health,
+                                                     .events = &s->events};
     s->port25 = outbound_port25_open(&s->events);
     shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
     shaper_configure(s->shaper, s->config);
@@ -290,6 +296,7 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_egress_health_close(s->egress_health);
     outbound_port25_close(s->port25);
     shaper_close(s->shaper);
     mem_free(s);

@@ -376,8 +376,8 @@ static const struct config_schema_key egress_watch_keys[] = {
            .doc = "Block lists in the DNS that are asked for each public address of an egress."),
     VALUE(config, egress_watch.every_ms, duration, "every", BETWEEN(10 * MINUTE, 7 * DAY),
           .normal = "6h",
-          .doc = "How often. The addresses' names in the DNS are looked at daily; an egress that "
-                 "is out is looked at every hour, or sooner."),
+          .doc = "How often they are asked. The addresses' names in the DNS are looked at with "
+                 "them, without lists daily; for an egress that is out, hourly or sooner."),
 };
 static const struct config_schema_group egress_watch = {
     .name = "egress_watch",
