@@ -173,6 +173,7 @@ struct config_sasl {
 struct config {
     str hostname;
     str state;            /* folder */
+    str share;            /* folder of own files read over what ships; default: state/share */
     str user;             /* to become after binding; empty: stay */
     str certificate, key; /* paths; empty: self-signed, made at first start in state */
     struct config_sni *sni;

@@ -83,6 +83,8 @@ void config_source_fill_defaults(struct config_source *source)
         config->hostname = machine_name(arena);
     if (config->state.len == 0)
         config->state = state_folder(arena);
+    if (config->share.len == 0)
+        config->share = arena_printf(arena, "%.*s/share", STR_ARG(config->state));
     if (config->admin_socket.len == 0)
         config->admin_socket = arena_printf(arena, "%.*s/admin.sock", STR_ARG(config->state));
     if (config->mailauth.id.len == 0)

@@ -467,6 +467,9 @@ static const struct config_schema_key root_keys[] = {
     VALUE(config, state, path, "state", .most = 4000,
           .normal_told = "$XDG_STATE_HOME/smtptool, else ~/.local/state/smtptool",
           .doc = "The folder for spool, database and keys."),
+    VALUE(config, share, path, "share", .most = 4000, .normal_told = "share in state",
+          .doc = "The folder of your own files over the data that ships (`share/*.yaml`): an entry "
+                 "of the same name replaces ours, others are added; in lists yours come first."),
     VALUE(config, user, name, "user", .normal_told = "stay who we are",
           .doc = "The user to become after binding, when started as root."),
     VALUE(config, workers, int, "workers", BETWEEN(0, 256), .normal = "0",
