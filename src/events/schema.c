@@ -96,6 +96,12 @@ const struct events_kind events_kinds[EVENT_KINDS] = {
     [EVENT_DNS_STRIPPED] = {"dns_stripped",    "DNS signatures do not arrive: DANE is off",               "reason"                      },
     [EVENT_ROTATION_LATE] = {"rotation_late",   "somebody should go on with a change of signing keys",
                        "reason"                                                                                                    },
+    [EVENT_WARMUP_DAY] = {"warmup_day",      "a day of warming up an egress begins, with its cap",
+                       "destination reason count"                                                                                  },
+    [EVENT_WARMUP_BACK] = {"warmup_back",     "blocks or spam verdicts: warming up steps back",
+                       "destination reason count"                                                                                  },
+    [EVENT_WARMUP_DONE] = {"warmup_done",     "an egress is warm for that site: no cap any more",
+                       "destination reason"                                                                                        },
     [EVENTS_DROPPED] = {"events_dropped",  "events were lost: the log was full or blocked",           "count"                       },
 };
 
