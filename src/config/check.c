@@ -333,4 +333,5 @@ void config_source_check(struct config_source *source)
     check_retry(source);
     check_events(source);
     check_reports(source);
+    config_source_check_egress(source);
 }

@@ -76,6 +76,88 @@ struct config_route {
     struct config_hop *via; /* tried in order */
     size_t via_count;
     str account; /* name in accounts, or empty */
+    str egress;  /* name of an egress or of a pool, or empty: "default" */
+};
+
+/* By which address of ours mail leaves, and under which name. */
+enum config_proxy_kind { PROXY_SOCKS5, PROXY_V2 };
+struct config_proxy { /* "socks5://192.0.2.1:1080", "proxy://…": an IP address and a port */
+    str url;
+    enum config_proxy_kind kind;
+    struct address address;
+};
+
+enum config_on_listed { ON_LISTED_PAUSE, ON_LISTED_ALERT };
+struct config_egress {
+    str name;
+    struct address *addresses; /* at most one of each family, no ports; none: the system's choice */
+    size_t address_count;
+    str hello;                        /* in EHLO; default: hostname */
+    struct config_proxy *via;         /* NULL: nobody between */
+    str account;                      /* the login at a SOCKS5 proxy, or empty */
+    str *tenants, *streams, *senders; /* dedicated_to: all that are given must fit */
+    size_t tenant_count, stream_count, sender_count;
+    enum config_on_listed on_listed;
+};
+
+enum config_overflow { OVERFLOW_WAIT, OVERFLOW_NEXT };
+struct config_egress_member {
+    str egress;
+    int weight; /* 1; 0: nothing new leaves by it */
+};
+struct config_egress_pool {
+    str name;
+    struct config_egress_member *members;
+    size_t member_count;
+    enum config_overflow overflow; /* the one whose turn it is has reached a limit: wait, or next */
+};
+enum {
+    CONFIG_EGRESS_MAX = 1000,
+    CONFIG_EGRESS_MEMBERS_MAX = 15, /* of a pool: a way is kept in four bits */
+    CONFIG_EGRESS_WEIGHT_MAX = 100,
+    CONFIG_EGRESS_DNSBL_MAX = 20,
+};
+
+/* Who looks whether our addresses still have a good name. */
+struct config_egress_watch {
+    str *dnsbl; /* zones: zen.example.org */
+    size_t dnsbl_count;
+    int64_t every_ms; /* 6h */
+};
+
+/* How much a new egress may send a day: share/warmup.yaml has the plans. */
+struct config_warmup_rules {
+    int blocks, spam, deferrals, fill; /* hundredths of a percent */
+    int back;                          /* days of the plan */
+};
+struct config_warmup_track { /* one site's days, made of all that was said */
+    str site;                /* "others": those that are not named */
+    struct config_warmup_rules rules;
+    int *caps; /* NULL, and no days: that site has no caps */
+    int days;
+};
+struct config_warmup_site {
+    str name, plan; /* empty: the egress's; "none": no caps */
+    int *volumes;   /* instead of the plan's */
+    size_t volume_count;
+};
+struct config_warmup {
+    str egress;
+    str plan;         /* default */
+    int start_day;    /* since 1970; 0: not given */
+    int zone_minutes; /* east of UTC */
+    int hours;        /* bit h: it sends from h:00 to h:59 */
+    enum config_overflow overflow;
+    struct config_warmup_site *sites;
+    size_t site_count;
+    struct config_warmup_track *tracks; /* of the plan and the sites above */
+    size_t track_count;
+};
+enum {
+    CONFIG_WARMUP_DAYS_MAX = 366,
+    CONFIG_WARMUP_CAP_MAX = 1000 * 1000 * 1000,
+    CONFIG_WARMUP_SITES_MAX = 64, /* of one egress */
+    CONFIG_WARMUP_MAX = 64,
 };
 
 struct config_account { /* our login at somebody else's server */
@@ -193,6 +275,14 @@ struct config {
     bool no_route_holds; /* no routes key at all: mail for elsewhere waits, "no route" */
     struct config_account *accounts;
     size_t account_count;
+    struct config_egress *egress;
+    size_t egress_count;
+    struct config_egress_pool *egress_pools;
+    size_t egress_pool_count;
+    struct config_egress_watch egress_watch;
+    struct config_warmup *warmup;
+    size_t warmup_count;
+    const struct config_egress *egress_default; /* the one of that name; never NULL */
     struct config_retry retry;
     struct config_limits limits;
     struct config_timeouts timeouts;
@@ -215,6 +305,11 @@ config_listener_profile(const struct config *config, const struct config_listene
 {
     return config->tls_minimum_13 ? TLS_PROFILE_MODERN : listener->profile;
 }
+
+/* The egress of that name; NULL: there is none. "default" is always there. */
+const struct config_egress *config_egress_find(const struct config *, str name);
+const struct config_egress_pool *config_egress_pool_find(const struct config *, str name);
+bool config_egress_is_dedicated(const struct config_egress *);
 
 /* Read a file. An empty path: the first of $SMTPTOOL_CONFIG, $XDG_CONFIG_HOME/smtptool/
  * smtptool.yaml and /etc/smtptool/smtptool.yaml that there is, else the defaults.

@@ -15,6 +15,8 @@ static_assert(RECIPIENTS_BYTES + CONFIG_YAML_NODES_MAX * (VALUE_BYTES + 2 * 64) 
                   ARENA_BYTES_MAX,
               "the largest configuration fits its arena");
 static_assert(sizeof(struct config_listener) < VALUE_BYTES, "one node, one struct");
+static_assert(sizeof(struct config_egress) < VALUE_BYTES, "same");
+static_assert(sizeof(struct address) + sizeof(struct config_proxy) < VALUE_BYTES, "same");
 static_assert(sizeof(struct config_hop) + sizeof(struct config_route) < VALUE_BYTES, "same");
 static_assert(sizeof(struct network) + sizeof(struct config_domain) < VALUE_BYTES, "same");
 
@@ -31,6 +33,7 @@ static void load_text(struct config_source *source, str text)
     config_source_sort(source);
     config_source_fill_defaults(source);
     config_source_fill_recipients(source);
+    config_source_fill_warmup(source);
     config_source_check(source);
     config_source_keep_origins(source);
 }

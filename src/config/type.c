@@ -98,6 +98,49 @@ static err write_duration(const struct config_schema_key *key, const void *field
     return config_value_format_duration(*(const int64_t *)field, out);
 }
 
+static err read_date(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_date(text, ret_field);
+}
+
+static err write_date(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_value_format_date(*(const int *)field, out);
+}
+
+static bool date_is_empty(const void *field) { return *(const int *)field == 0; }
+
+static err read_zone(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_zone(text, ret_field);
+}
+
+static err write_zone(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    TRY(buf_add_char(out, '"'));
+    TRY(config_value_format_zone(*(const int *)field, out));
+    return buf_add_char(out, '"');
+}
+
+static err read_hours(const struct config_schema_key *key, str text, struct arena *arena,
+                      void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_hours(text, ret_field);
+}
+
+static err write_hours(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_value_format_hours(*(const int *)field, out);
+}
+
 /* Words. */
 
 static err not_a_choice(const struct config_schema_key *key, str text)
@@ -319,6 +362,49 @@ static err write_address(const struct config_schema_key *key, const void *field,
     return config_type_write_text(str_of(text), out);
 }
 
+/* One that a socket can be bound to. */
+static err read_ip(const struct config_schema_key *key, str text, struct arena *arena,
+                   void *ret_field)
+{
+    (void)key, (void)arena;
+    struct address address;
+    err e = address_parse_ip(text, &address);
+    if (e || address_is_wildcard(&address))
+        return err_new(ERR_CONFIG, "\"%.*s\" is not an IP address such as 192.0.2.10",
+                       STR_ARG(clip(text)));
+    *(struct address *)ret_field = address;
+    return NULL;
+}
+
+static err write_ip(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    char text[ADDRESS_CHARS];
+    (void)key;
+    address_format_ip(field, text);
+    return config_type_write_text(str_of(text), out);
+}
+
+static bool proxy_is_empty(const void *field)
+{
+    return *(const struct config_proxy *const *)field == NULL;
+}
+
+static err read_proxy_ref(const struct config_schema_key *key, str text, struct arena *arena,
+                          void *ret_field)
+{
+    (void)key;
+    struct config_proxy *proxy = ARENA_NEW(arena, struct config_proxy);
+    TRY(config_value_proxy(text, arena, proxy));
+    *(struct config_proxy **)ret_field = proxy;
+    return NULL;
+}
+
+static err write_proxy_ref(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_type_write_text((*(const struct config_proxy *const *)field)->url, out);
+}
+
 static err read_network(const struct config_schema_key *key, str text, struct arena *arena,
                         void *ret_field)
 {
@@ -436,3 +522,27 @@ const struct config_type config_type_network = {.noun = "a network such as 192.0
                                                 .json = JSON_TEXT,
                                                 .read = read_network,
                                                 .write = write_network};
+const struct config_type config_type_ip = {
+    .noun = "an IP address", .json = JSON_TEXT, .read = read_ip, .write = write_ip};
+const struct config_type config_type_proxy_ref = {
+    .noun = "a URL such as socks5://127.0.0.1:1080",
+    .json = "{\"type\":\"string\",\"pattern\":\"^(socks5|proxy)://\"}",
+    .empty = proxy_is_empty,
+    .read = read_proxy_ref,
+    .write = write_proxy_ref};
+const struct config_type config_type_date = {
+    .noun = "a date such as 2026-11-21",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"}",
+    .empty = date_is_empty,
+    .read = read_date,
+    .write = write_date};
+const struct config_type config_type_zone = {
+    .noun = "an offset from UTC such as \"+01:00\"",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[+-][0-9]{2}:[0-9]{2}$\"}",
+    .read = read_zone,
+    .write = write_zone};
+const struct config_type config_type_hours = {
+    .noun = "hours such as 8-20",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[0-9]{1,2}-[0-9]{1,2}$\"}",
+    .read = read_hours,
+    .write = write_hours};

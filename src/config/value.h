@@ -21,8 +21,18 @@ must_use err config_value_size(str text, int64_t *ret_bytes);
 must_use err config_value_int(str text, int64_t *ret_value); /* decimal, no sign, no leading 0 */
 must_use err config_value_bool(str text, bool *ret_value);   /* true, false */
 
+/* "0.3%", "40%": at most two digits behind the point; in hundredths of a percent, at most 10,000%.
+ */
+must_use err config_value_percent(str text, int *ret_hundredths);
+must_use err config_value_date(str text, int *ret_day);     /* "2026-11-21": days since 1970 */
+must_use err config_value_zone(str text, int *ret_minutes); /* "+01:00", "-05:30": east of UTC */
+must_use err config_value_hours(str text, int *ret_hours);  /* "8-20", "22-6", "0-24": its bits */
+
 must_use err config_value_format_duration(int64_t ms, struct buf *out); /* in its largest unit */
 must_use err config_value_format_size(int64_t bytes, struct buf *out);
+must_use err config_value_format_date(int day, struct buf *out);
+must_use err config_value_format_zone(int minutes, struct buf *out);
+must_use err config_value_format_hours(int hours, struct buf *out);
 
 /* A host or domain name as lower-case A-labels (RFC 5890). */
 must_use err config_value_host(str text, struct arena *, str *ret_host);
@@ -32,6 +42,10 @@ must_use err config_value_host(str text, struct arena *, str *ret_host);
  * takes TLS when it is offered. */
 must_use err config_value_hop(str url, struct arena *, struct config_hop *ret_hop);
 bool config_value_hop_is_local(const struct config_hop *); /* loopback, "localhost" or a socket */
+
+/* "socks5://192.0.2.1:1080", "proxy://[2001:db8::1]:2626": an address, so that no DNS is asked for
+ * the way to it. */
+must_use err config_value_proxy(str url, struct arena *, struct config_proxy *ret_proxy);
 
 /* "file:/path", "env:NAME", "command:…" */
 must_use err config_value_secret(str text);

@@ -62,9 +62,15 @@ void outbound_route_find(const struct config *c, str address, struct outbound_ro
     *ret_route = r;
 }
 
+static str egress_of(const struct outbound_route *r)
+{
+    return r->route ? r->route->egress : (str){0};
+}
+
 bool outbound_route_same(const struct outbound_route *a, const struct outbound_route *b)
 {
-    if (a->kind != b->kind || a->hops != b->hops || a->account != b->account)
+    if (a->kind != b->kind || a->hops != b->hops || a->account != b->account ||
+        !str_eq(egress_of(a), egress_of(b)))
         return false;
     return a->kind == OUTBOUND_ROUTE_HOPS || str_eq_nocase(a->domain, b->domain);
 }

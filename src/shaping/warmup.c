@@ -17,7 +17,7 @@ struct warmup_track {
     struct warmup *warmup;
     struct warmup_record r; /* as it is now; its names are behind */
     struct warmup_rules rules;
-    int64_t *caps;
+    int *caps;
     int days;
     bool planned;        /* the plan is in force */
     int32_t vouched_day; /* what the saved record has taken: so many, of that day */
@@ -96,17 +96,18 @@ static struct warmup_track *add(struct warmup *w, str egress, str site)
 
 static void put_plan(struct warmup_track *t, const struct warmup_plan *p)
 {
-    ASSERT(p->days >= 1 && p->days <= WARMUP_DAYS_MAX);
+    ASSERT(p->days >= 0 && p->days <= WARMUP_DAYS_MAX);
     mem_free(t->caps);
-    t->caps = mem_alloc((size_t)p->days * sizeof *t->caps);
-    memcpy(t->caps, p->caps, (size_t)p->days * sizeof *t->caps);
+    t->caps = mem_alloc(((size_t)p->days + 1) * sizeof *t->caps);
+    for (int i = 0; i < p->days; i++)
+        t->caps[i] = p->caps[i];
     t->days = p->days;
     t->rules = p->rules;
     t->rules.hours &= ALL_HOURS;
     if (t->rules.hours == 0)
         t->rules.hours = ALL_HOURS;
     if (t->r.step >= p->days)
-        t->r.step = p->days - 1;
+        t->r.step = p->days ? p->days - 1 : 0;
     t->planned = true;
 }
 
@@ -127,6 +128,7 @@ err warmup_set_plans(struct warmup *w, const struct warmup_plan *plans, size_t c
 }
 
 static bool is_planned(const struct warmup_track *t) { return t && t->planned; }
+static bool is_capped(const struct warmup_track *t) { return t->planned && t->days > 0; }
 
 struct warmup_track *warmup_track(struct warmup *w, str egress, str site, str provider)
 {
@@ -135,14 +137,14 @@ struct warmup_track *warmup_track(struct warmup *w, str egress, str site, str pr
         t = find(w, egress, provider);
     if (!is_planned(t))
         t = find(w, egress, WARMUP_OTHERS);
-    return is_planned(t) ? t : NULL;
+    return is_planned(t) && is_capped(t) ? t : NULL;
 }
 
 /* ---- what happened ------------------------------------------------------------------------ */
 
 static int64_t cap_of(const struct warmup_track *t)
 {
-    if (t->r.mode == WARMUP_DONE)
+    if (t->r.mode == WARMUP_DONE || !is_capped(t))
         return WARMUP_CAP_MAX;
     return t->r.own_cap ? t->r.own_cap : t->caps[t->r.step];
 }
@@ -202,7 +204,7 @@ static void step_back(struct warmup_track *t)
 /* The day that the counts are of is over. */
 static void judge(struct warmup_track *t)
 {
-    if (t->r.mode != WARMUP_ON || t->r.day == 0)
+    if (t->r.mode != WARMUP_ON || t->r.day == 0 || !is_capped(t))
         return;
     if (!t->r.stepped_back && is_bad(t)) {
         step_back(t);
@@ -341,7 +343,7 @@ static int64_t room_at(const struct warmup_track *t, size_t rcpts)
 
 int64_t warmup_ready_ms(struct warmup_track *t, int64_t now_ms, size_t rcpts)
 {
-    if (!t->planned)
+    if (!is_capped(t))
         return 0;
     advance(t, now_ms);
     if (t->r.mode == WARMUP_DONE)
@@ -375,7 +377,7 @@ void warmup_why(struct warmup_track *t, int64_t now_ms, char *ret_text, size_t s
              (long long)cap_of(t), why);
 }
 
-bool warmup_waits(const struct warmup_track *t) { return t->planned && t->rules.waits; }
+bool warmup_waits(const struct warmup_track *t) { return is_capped(t) && t->rules.waits; }
 
 int32_t warmup_count(struct warmup_track *t, int64_t now_ms, size_t rcpts)
 {
@@ -398,7 +400,7 @@ void warmup_return(struct warmup_track *t, int32_t day, size_t rcpts)
 
 void warmup_told(struct warmup_track *t, int64_t now_ms, enum outcome_class class)
 {
-    if (!t->planned || t->r.mode == WARMUP_DONE)
+    if (!is_capped(t) || t->r.mode == WARMUP_DONE)
         return;
     advance(t, now_ms);
     t->r.told++;
@@ -418,7 +420,7 @@ void warmup_keep(struct warmup *w) { w->keeps = true; }
 bool warmup_load(struct warmup *w, const struct warmup_record *r)
 {
     struct warmup_track *t = find(w, r->egress, r->site);
-    if (!is_planned(t))
+    if (!is_planned(t) || !is_capped(t))
         return false;
     str egress = t->r.egress, site = t->r.site;
     t->r = *r;
@@ -448,10 +450,10 @@ bool warmup_next(struct warmup *w, int64_t now_ms, bool ahead, size_t *position,
     if (*position >= w->count)
         return false;
     struct warmup_track *t = w->tracks[(*position)++];
-    if (t->planned)
+    if (is_capped(t))
         advance(t, now_ms);
     *ret_record = t->r;
-    if (ahead && t->planned && t->r.mode != WARMUP_DONE)
+    if (ahead && is_capped(t) && t->r.mode != WARMUP_DONE)
         ret_record->sent = taken_ahead(t);
     t->wanted = 0;
     t->offered = t->version;
@@ -523,7 +525,8 @@ static void change(struct warmup_track *t, enum warmup_change what, int64_t valu
 
 static bool is_meant(const struct warmup_track *t, str egress, str site)
 {
-    return t->planned && str_eq(t->r.egress, egress) && (site.len == 0 || str_eq(t->r.site, site));
+    return is_capped(t) && str_eq(t->r.egress, egress) &&
+           (site.len == 0 || str_eq(t->r.site, site));
 }
 
 err warmup_set(struct warmup *w, int64_t now_ms, str egress, str site, enum warmup_change what,
@@ -562,7 +565,7 @@ static const char *outlook(const struct warmup_track *t)
 
 bool warmup_look(struct warmup *w, int64_t now_ms, size_t *position, struct warmup_facts *ret_facts)
 {
-    while (*position < w->count && !w->tracks[*position]->planned)
+    while (*position < w->count && !is_capped(w->tracks[*position]))
         (*position)++;
     if (*position >= w->count)
         return false;

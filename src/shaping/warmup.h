@@ -1,11 +1,11 @@
 /* shaping/warmup.h -- how much a new address may send to a provider today
  *
  * An egress that nobody knows earns its name by sending a little, then more. A *plan* is a list of
- * daily caps for one egress and one site ("google", or "*": all that have no plan of their own,
- * together); the *track* is how far it has come. A day on which enough was sent and nothing bad was
- * heard is followed by the plan's next; too many "slow down" keep it where it is; blocks and "this
- * is spam" step it back at once, and so today's cap with it. Days without mail do not count. After
- * the last day there is no cap.
+ * daily caps for one egress and one site ("google", or "others": all that have no plan of their
+ * own, together); the *track* is how far it has come. A day on which enough was sent and nothing
+ * bad was heard is followed by the plan's next; too many "slow down" keep it where it is; blocks
+ * and "this is spam" step it back at once, and so today's cap with it. Days without mail do not
+ * count. After the last day there is no cap.
  *
  * A cap counts recipients, and a day is one of the plan's time zone. It is let out by the quarter
  * hour over the hours in which the plan sends: what was not used may be caught up with, but no
@@ -36,7 +36,7 @@ enum {
     WARMUP_UNSAVED_MS = 2 * 1000, /* …and one that waits for its record to be saved */
     WARMUP_CLOCK_BACK_DAYS = 2,   /* further back: the clock was wrong before, not now */
 };
-#define WARMUP_OTHERS S("*")
+#define WARMUP_OTHERS S("others")
 
 /* ---- plans -------------------------------------------------------------------------------- */
 
@@ -54,8 +54,8 @@ struct warmup_rules {
 struct warmup_plan {
     str egress, site;
     struct warmup_rules rules;
-    const int64_t *caps; /* of day 1, 2, …: at least one, each at least 1 */
-    int days;
+    const int *caps; /* of day 1, 2, …: each at least 1 */
+    int days;        /* 0: this site has no caps */
 };
 
 struct warmup;

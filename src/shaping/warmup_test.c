@@ -10,7 +10,7 @@
 enum { PLAN_DAYS = 30 };
 static const int64_t start_ms = 1795219200000; /* Sat, 21 Nov 2026 00:00 UTC */
 
-static int64_t caps[PLAN_DAYS];
+static int caps[PLAN_DAYS];
 
 /* 100 on the first day, 30 % more each day. */
 static void fill_caps(void)
@@ -194,8 +194,8 @@ TEST(warmup_day_is_judged)
         {"a complaint among many",   100, 150, 0, 1, 0,  6},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct warmup_plan plan = plan_of(S("out1"), S("*"));
-        int64_t even[PLAN_DAYS];
+        struct warmup_plan plan = plan_of(S("out1"), S("others"));
+        int even[PLAN_DAYS];
         for (int d = 0; d < PLAN_DAYS; d++)
             even[d] = 100;
         plan.caps = even;
@@ -257,7 +257,7 @@ TEST(warmup_spreads_a_day)
         {"mail comes in the morning", 0,        0,   9 * HOUR,  9 * HOUR },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        static const int64_t cap[] = {960};
+        static const int cap[] = {960};
         struct warmup_plan plan = plan_of(S("out1"), S("google"));
         plan.caps = cap;
         plan.days = 1;
@@ -455,14 +455,14 @@ TEST(warmup_unsaved_changes_are_not_forgotten)
 
 TEST(warmup_finds_a_track)
 {
-    struct warmup_plan plans[] = {plan_of(S("out1"), S("google")), plan_of(S("out1"), S("*")),
+    struct warmup_plan plans[] = {plan_of(S("out1"), S("google")), plan_of(S("out1"), S("others")),
                                   plan_of(S("out2"), S("mx.example.net"))};
     static const struct {
         const char *label;
         str egress, site, provider, track;
     } cases[] = {
         {"by its provider",         {"out1", 4}, {"aspmx", 5},           {"google", 6}, {"google", 6}},
-        {"all others",              {"out1", 4}, {"mx.example.net", 14}, {"", 0},       {"*", 1}     },
+        {"all others",              {"out1", 4}, {"mx.example.net", 14}, {"", 0},       {"others", 6}},
         {"by the site's name",
          {"out2", 4},
          {"mx.example.net", 14},
