@@ -27,7 +27,7 @@
 enum {
     WARMUP_DAYS_MAX = 366,
     WARMUP_CAP_MAX = 1000 * 1000 * 1000, /* of a day; also what "no cap" shows as */
-    WARMUP_TRACKS_MAX = 4096,
+    WARMUP_TRACKS_MAX = 8192,
     WARMUP_NAME_BYTES_MAX = 255,
     WARMUP_SLOT_MS = 15 * 60 * 1000,
     WARMUP_CATCH_UP = 4,
