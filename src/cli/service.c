@@ -6,6 +6,7 @@
 #include "dns/unbound.h"
 #include "inbound/relay.h"
 #include "runtime/sim.h"
+#include "shaping/warmup_config.h"
 #include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include <errno.h>
@@ -184,6 +185,15 @@ static void open_inbound(struct service *s)
     s->inbound.recipients = s->recipients;
 }
 
+/* What new egresses may send. Before the first delivery; and the simulation has no SQLite. */
+static err open_warmup(struct service *s)
+{
+    warmup_open(&s->events, &s->warmup);
+    TRY(warmup_configure(s->warmup, s->config));
+    struct shaping_keep_options o = {.path = s->state.shaping_file, .warmup = s->warmup};
+    return sim_active() ? NULL : shaping_keep_open(&o, &s->keep);
+}
+
 /* ---- workers ---------------------------------------------------------------------------- */
 
 static err report_err(const struct service_report *r)
@@ -270,6 +280,8 @@ static err start_workers(struct service *s)
 
 static void release(struct service *s)
 {
+    shaping_keep_close(s->keep);
+    warmup_close(s->warmup);
     inbound_report_close(s->inbound_reports);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
@@ -320,6 +332,7 @@ static err open_all(struct service *s)
     TRY(open_web(s));
     TRY(open_queue(s));
     open_inbound(s);
+    TRY(open_warmup(s));
     TRY(start_workers(s));
     describe(s);
     struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
@@ -448,6 +461,9 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
         return e;
     }
     const struct config *before = put_in_force(s, c, view);
+    err plans = s->keep ? shaping_keep_configure(s->keep, c) : warmup_configure(s->warmup, c);
+    if (plans)
+        log_err(plans, "warmup: the plans of before stay in force");
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

@@ -119,7 +119,6 @@ static void try_to_save(struct shaping_keep *k, bool ahead)
         log_info("shaping: what is counted is saved again");
     k->failing = e != NULL;
     k->saved_ms = clock_steady_ms();
-    err_forget();
 }
 
 static void run(void *keep)
@@ -135,6 +134,7 @@ static void run(void *keep)
         shaping_keep_with(k, look, &s);
         if (s.waiting || (s.changed && clock_steady_ms() - k->saved_ms >= SHAPING_KEEP_SAVE_MS))
             try_to_save(k, true);
+        err_forget();
     }
 }
 

@@ -341,11 +341,9 @@ static int64_t room_at(const struct warmup_track *t, size_t rcpts)
     return start_of(t, t->r.day + 1, first_slot(t));
 }
 
-int64_t warmup_ready_ms(struct warmup_track *t, int64_t now_ms, size_t rcpts)
+/* As the plan has it; the track was brought to now. */
+static int64_t plan_ready_ms(const struct warmup_track *t, int64_t now_ms, size_t rcpts)
 {
-    if (!is_capped(t))
-        return 0;
-    advance(t, now_ms);
     if (t->r.mode == WARMUP_DONE)
         return 0;
     if (t->r.mode == WARMUP_PAUSED)
@@ -353,8 +351,17 @@ int64_t warmup_ready_ms(struct warmup_track *t, int64_t now_ms, size_t rcpts)
     int64_t at = room_at(t, rcpts);
     if (at > start_of(t, t->r.day, t->r.slot))
         return at > now_ms ? at : now_ms + WARMUP_SLOT_MS; /* the clock went back */
-    if (is_vouched(t, rcpts))
+    return 0;
+}
+
+int64_t warmup_ready_ms(struct warmup_track *t, int64_t now_ms, size_t rcpts)
+{
+    if (!is_capped(t))
         return 0;
+    advance(t, now_ms);
+    int64_t at = plan_ready_ms(t, now_ms, rcpts);
+    if (at > 0 || t->r.mode == WARMUP_DONE || is_vouched(t, rcpts))
+        return at;
     t->wanted = rcpts > t->wanted ? rcpts : t->wanted;
     touch(t);
     return now_ms + WARMUP_UNSAVED_MS;
@@ -570,9 +577,8 @@ bool warmup_look(struct warmup *w, int64_t now_ms, size_t *position, struct warm
     if (*position >= w->count)
         return false;
     struct warmup_track *t = w->tracks[(*position)++];
-    size_t wanted = t->wanted;
-    int64_t next_ms = warmup_ready_ms(t, now_ms, 1), cap = cap_of(t);
-    t->wanted = wanted; /* nobody waits because of a look */
+    advance(t, now_ms);
+    int64_t cap = cap_of(t);
     *ret_facts = (struct warmup_facts){
         .egress = t->r.egress,
         .site = t->r.site,
@@ -589,7 +595,7 @@ bool warmup_look(struct warmup *w, int64_t now_ms, size_t *position, struct warm
         .stepped_back = t->r.stepped_back,
         .waits = t->rules.waits,
         .outlook = outlook(t),
-        .next_ms = next_ms,
+        .next_ms = plan_ready_ms(t, now_ms, 1),
     };
     return true;
 }
