@@ -159,7 +159,8 @@ static void tell(struct warmup_track *t, enum event_kind kind, const char *why)
         snprintf(text, sizeof text, "%.*s to %.*s: day %d of %d, at most %lld%s%s",
                  STR_ARG(t->r.egress), STR_ARG(t->r.site), t->r.step + 1, t->days,
                  (long long)cap_of(t), *why ? ": " : "", why);
-    struct event e = {.kind = kind, .destination = t->r.site, .reason = str_of(text)};
+    struct event e = {
+        .kind = kind, .site = t->r.site, .egress = t->r.egress, .reason = str_of(text)};
     e.count = kind == EVENT_WARMUP_DONE ? 0 : cap_of(t);
     event_emit(t->warmup->events, &e);
 }
