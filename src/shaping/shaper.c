@@ -95,6 +95,13 @@ void shaper_close(struct shaper *s)
     mem_free(s);
 }
 
+void shaper_with(struct shaper *s, void (*run)(void *arg), void *arg)
+{
+    pthread_mutex_lock(&s->lock);
+    run(arg);
+    pthread_mutex_unlock(&s->lock);
+}
+
 void shaper_set_limits(struct shaper *s, const struct shaping_limits *limits)
 {
     shaper_enter(s);
@@ -322,6 +329,7 @@ void shaper_end(struct shaper_grant *grant, const struct shaper_result *result)
     shaper_enter(s);
     hear_lane(s, grant, result);
     hear_login(s, grant, result);
+    shaper_room_warm(grant, result);
     size_t unused = grant->rcpts > result->accepted ? grant->rcpts - result->accepted : 0;
     shaper_room_give(grant, result->accepted == 0, unused, !result->connected);
     shaper_room_serve(grant);

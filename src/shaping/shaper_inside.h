@@ -14,6 +14,7 @@
 #include "shaping/loop.h"
 #include "shaping/quota.h"
 #include "shaping/shaper.h"
+#include "shaping/warmup.h"
 #include <pthread.h>
 
 enum {
@@ -84,6 +85,7 @@ struct shaper_lane {
     int in_use, idle;
     struct shaping_bucket bucket;
     struct shaping_quota quota;
+    struct warmup_track *warmup; /* NULL: this egress needs none there */
     struct shaping_loop loop;
     uint64_t accepted, refused;   /* messages, since it was made */
     char text[SHAPER_TEXT_BYTES]; /* of the last step: why */
@@ -212,6 +214,8 @@ bool shaper_room_take(struct shaper_seat *, size_t rcpts, uint8_t only,
 void shaper_room_give(const struct shaper_grant *, size_t messages_back, size_t rcpts_back,
                       bool rate_back);
 void shaper_room_give_all(const struct shaper_grant *); /* nothing was tried */
+/* What became of it, to the warm-up of its egress. */
+void shaper_room_warm(const struct shaper_grant *, const struct shaper_result *);
 /* Whoever waits for what has been given back; the grant is no more. */
 void shaper_room_serve(struct shaper_grant *);
 struct shaper_meter *shaper_room_account(const struct shaper_grant *); /* NULL: none */

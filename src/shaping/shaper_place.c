@@ -119,6 +119,7 @@ static void limit_lane(struct shaper *s, struct shaper_lane *l)
     l->interval_ns = shaping_limits_interval_ns(&l->limits);
     struct config_quota quota = shaping_limits_quota(&l->limits);
     shaping_quota_set(&l->quota, &quota);
+    l->warmup = s->warmup ? warmup_track(s->warmup, l->egress_name, l->site, l->provider) : NULL;
 }
 
 struct shaper_lane *shaper_place_lane(struct shaper *s, const struct shaper_way *way)
