@@ -185,12 +185,42 @@ static void open_inbound(struct service *s)
     s->inbound.recipients = s->recipients;
 }
 
-/* What new egresses may send. Before the first delivery; and the simulation has no SQLite. */
-static err open_warmup(struct service *s)
+static void with_shaper(void *shaper, void (*run)(void *arg), void *arg)
+{
+    shaper_with(shaper, run, arg);
+}
+
+struct warming {
+    struct service *service;
+    const struct config *config;
+    err result;
+};
+
+static void configure_warmup(void *arg)
+{
+    struct warming *w = arg;
+    w->result = warmup_configure(w->service->warmup, w->config);
+}
+
+/* Plans first: the shaper asks for them when its limits change. */
+static err configure_shaping(struct service *s, const struct config *c)
+{
+    struct warming w = {.service = s, .config = c};
+    shaper_with(s->shaper, configure_warmup, &w);
+    shaper_configure(s->shaper, c);
+    return w.result;
+}
+
+/* Who may send now. Before the first delivery; and the simulation has no SQLite. */
+static err open_shaping(struct service *s)
 {
     warmup_open(&s->events, &s->warmup);
-    TRY(warmup_configure(s->warmup, s->config));
-    struct shaping_keep_options o = {.path = s->state.shaping_file, .warmup = s->warmup};
+    shaper_open(&(struct shaper_options){.events = &s->events, .warmup = s->warmup}, &s->shaper);
+    TRY(configure_shaping(s, s->config));
+    struct shaping_keep_options o = {.path = s->state.shaping_file,
+                                     .warmup = s->warmup,
+                                     .with = with_shaper,
+                                     .owner = s->shaper};
     return sim_active() ? NULL : shaping_keep_open(&o, &s->keep);
 }
 
@@ -249,6 +279,7 @@ static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->port25 = outbound_port25_open(&s->events);
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -281,7 +312,6 @@ static err start_workers(struct service *s)
 static void release(struct service *s)
 {
     shaping_keep_close(s->keep);
-    warmup_close(s->warmup);
     inbound_report_close(s->inbound_reports);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
@@ -299,6 +329,9 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_port25_close(s->port25);
+    shaper_close(s->shaper);
+    warmup_close(s->warmup);
     mem_free(s);
 }
 
@@ -332,7 +365,7 @@ static err open_all(struct service *s)
     TRY(open_web(s));
     TRY(open_queue(s));
     open_inbound(s);
-    TRY(open_warmup(s));
+    TRY(open_shaping(s));
     TRY(start_workers(s));
     describe(s);
     struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
@@ -461,7 +494,7 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
         return e;
     }
     const struct config *before = put_in_force(s, c, view);
-    err plans = s->keep ? shaping_keep_configure(s->keep, c) : warmup_configure(s->warmup, c);
+    err plans = configure_shaping(s, c);
     if (plans)
         log_err(plans, "warmup: the plans of before stay in force");
     order_all(s, WORKER_SWITCH);

@@ -319,6 +319,28 @@ static void check_reports(struct config_source *source)
     err_forget();
 }
 
+/* They become a part of events and of Feedback-ID. */
+static void check_tenants(struct config_source *source)
+{
+    const struct config *config = source->config;
+    for (size_t i = 0; i < config->tenant_count; i++) {
+        const struct config_tenant *t = &config->tenants[i];
+        if (t->name.len > CONFIG_TENANT_BYTES_MAX)
+            config_source_complain(source, place(source, &config->tenants),
+                                   "a tenant's name has at most %d letters",
+                                   CONFIG_TENANT_BYTES_MAX);
+    }
+}
+
+static void check_bounces(struct config_source *source)
+{
+    const struct config_bounces *b = &source->config->bounces;
+    for (size_t i = 0; i < b->complaint_count; i++)
+        if (str_find(b->complaints[i], '@') == STR_NONE)
+            config_source_complain(source, place(source, &b->complaints[i]),
+                                   "a whole address is wanted, such as fbl@example.com");
+}
+
 void config_source_check(struct config_source *source)
 {
     struct config *config = source->config;
@@ -334,4 +356,6 @@ void config_source_check(struct config_source *source)
     check_events(source);
     check_reports(source);
     config_source_check_egress(source);
+    check_tenants(source);
+    check_bounces(source);
 }

@@ -92,10 +92,11 @@ struct config_egress {
     str name;
     struct address *addresses; /* at most one of each family, no ports; none: the system's choice */
     size_t address_count;
-    str hello;                        /* in EHLO; default: hostname */
-    struct config_proxy *via;         /* NULL: nobody between */
-    str account;                      /* the login at a SOCKS5 proxy, or empty */
-    str *tenants, *streams, *senders; /* dedicated_to: all that are given must fit */
+    str hello;                          /* in EHLO; default: hostname */
+    struct config_proxy *via;           /* NULL: nobody between */
+    str account;                        /* the login at a SOCKS5 proxy, or empty */
+    const struct config_account *login; /* that one; NULL: none */
+    str *tenants, *streams, *senders;   /* dedicated_to: all that are given must fit */
     size_t tenant_count, stream_count, sender_count;
     enum config_on_listed on_listed;
 };
@@ -175,6 +176,38 @@ struct config_account { /* our login at somebody else's server */
     str mechanism; /* empty: the best offered */
 };
 
+/* One whose mail is told apart from others': by limits, the suppression list and reports. */
+struct config_tenant {
+    str name;
+    str *logins;
+    size_t login_count;
+    struct network *networks;
+    size_t network_count;
+    str *senders; /* domains: A-labels, lower case */
+    size_t sender_count;
+};
+enum { CONFIG_TENANT_BYTES_MAX = 48, CONFIG_FEEDBACK_ID_BYTES_MAX = 15 };
+
+/* Addresses that nothing is sent to any more; how long an entry of each reason stays, 0: for ever.
+ */
+struct config_suppression {
+    bool on;
+    int64_t hard_bounce_ms, complaint_ms, unsubscribe_ms, manual_ms;
+    int again; /* so many refusals that are not quite certain make one: 3 */
+};
+
+/* Where bounces and complaints about our mail come back to. */
+struct config_bounces {
+    str domain; /* of signed return paths; empty: there are none */
+    bool verp;
+    bool forward;    /* what came back goes on to the sender of the mail */
+    str *complaints; /* addresses that feedback loops report to */
+    size_t complaint_count;
+    int64_t keep_ms;    /* how long a bounce may take */
+    int alert_per_hour; /* bounces of mail that we never sent, to one domain */
+    str feedback_id;    /* our name in Feedback-ID; default: of hostname */
+};
+
 struct config_retry {
     int64_t first_ms, longest_ms, give_up_ms, warn_after_ms; /* 5m, 4h, 5d, 4h */
     int factor;                                              /* 2 */
@@ -219,10 +252,22 @@ struct config_shaping_rule {
     int burst;    /* so many may go at once before pacing begins */
     struct config_quota quota;
 };
+/* What is known of a provider: share/shaping.yaml, with the operator's own file over it. */
+struct config_shaping_provider {
+    struct config_shaping_rule limits; /* its name: "google" */
+    str title;                         /* "Gmail and Google Workspace" */
+    str *mx;                           /* it runs MX hosts whose names end so */
+    size_t mx_count;
+    str source, date; /* of the figures: a URL, or "none published"; "2026-11-21" */
+    str note;         /* may be empty */
+};
 struct config_shaping {
     struct config_shaping_rule *sites, *egress, *senders, *tenants, *campaigns;
     size_t site_count, egress_count, sender_count, tenant_count, campaign_count;
+    struct config_shaping_provider *providers;
+    size_t provider_count;
 };
+enum { CONFIG_SHAPING_PROVIDERS_MAX = 1000, CONFIG_SHAPING_SUFFIXES_MAX = 64 };
 
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
 enum config_dns_validate { DNS_VALIDATE_AUTO, DNS_VALIDATE_YES, DNS_VALIDATE_NO };
@@ -305,6 +350,11 @@ struct config {
     struct config_warmup *warmup;
     size_t warmup_count;
     const struct config_egress *egress_default; /* the one of that name; never NULL */
+    const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
+    struct config_tenant *tenants;
+    size_t tenant_count;
+    struct config_suppression suppression;
+    struct config_bounces bounces;
     struct config_retry retry;
     struct config_limits limits;
     struct config_timeouts timeouts;

@@ -75,6 +75,17 @@ static void fill_listener(struct config_source *source, struct config_listener *
             listener->role == ROLE_MX ? TLS_PROFILE_OPPORTUNISTIC : source->config->tls_profile;
 }
 
+/* Gmail wants 5 to 15 characters, always the same. */
+static str feedback_id(struct arena *arena, str hostname)
+{
+    char *chars = arena_alloc(arena, CONFIG_FEEDBACK_ID_BYTES_MAX + 1);
+    size_t len = 0;
+    for (size_t i = 0; i < hostname.len && len < CONFIG_FEEDBACK_ID_BYTES_MAX; i++)
+        if (char_is_alnum(hostname.ptr[i]))
+            chars[len++] = hostname.ptr[i];
+    return (str){chars, len};
+}
+
 void config_source_fill_defaults(struct config_source *source)
 {
     struct config *config = source->config;
@@ -94,6 +105,8 @@ void config_source_fill_defaults(struct config_source *source)
         reports->from = arena_printf(arena, "dmarc-reports@%.*s", STR_ARG(config->hostname));
     if (reports->org.len == 0)
         reports->org = config->hostname;
+    if (config->bounces.feedback_id.len == 0)
+        config->bounces.feedback_id = feedback_id(arena, config->hostname);
     for (size_t i = 0; i < config->domain_count; i++)
         if (!config_source_given(source, &config->domains[i].judging))
             config->domains[i].judging = config->mailauth.policy;

@@ -24,19 +24,32 @@ bool config_egress_is_dedicated(const struct config_egress *e)
     return e->tenant_count + e->stream_count + e->sender_count > 0;
 }
 
+static const struct config_account *find_account(const struct config *config, str name)
+{
+    for (size_t i = 0; name.len > 0 && i < config->account_count; i++)
+        if (str_eq(config->accounts[i].name, name))
+            return &config->accounts[i];
+    return NULL;
+}
+
+static const struct config_egress *make(const struct config *config, str name)
+{
+    struct config_egress *e = ARENA_NEW(config->arena, struct config_egress);
+    *e = (struct config_egress){.name = name, .hello = config->hostname};
+    return e;
+}
+
 void config_source_fill_egress(struct config_source *source)
 {
     struct config *config = source->config;
-    for (size_t i = 0; i < config->egress_count; i++)
-        if (config->egress[i].hello.len == 0)
-            config->egress[i].hello = config->hostname;
-    const struct config_egress *named = config_egress_find(config, S("default"));
-    if (named == NULL) {
-        struct config_egress *e = ARENA_NEW(config->arena, struct config_egress);
-        *e = (struct config_egress){.name = S("default"), .hello = config->hostname};
-        named = e;
+    for (size_t i = 0; i < config->egress_count; i++) {
+        struct config_egress *e = &config->egress[i];
+        e->hello = e->hello.len ? e->hello : config->hostname;
+        e->login = find_account(config, e->account);
     }
-    config->egress_default = named;
+    const struct config_egress *named = config_egress_find(config, S("default"));
+    config->egress_default = named ? named : make(config, S("default"));
+    config->egress_inside = make(config, S("inside"));
 }
 
 /* ---- one egress -------------------------------------------------------------------------- */
@@ -89,14 +102,10 @@ static void check_alone(struct config_source *source, size_t at)
 
 static void check_proxy_login(struct config_source *source, const struct config_egress *e)
 {
-    const struct config *config = source->config;
     const struct config_yaml_node *where = place(source, &e->account);
-    bool known = false;
     if (e->account.len == 0)
         return;
-    for (size_t i = 0; i < config->account_count; i++)
-        known |= str_eq(config->accounts[i].name, e->account);
-    if (!known)
+    if (e->login == NULL)
         config_source_complain(source, where, "there is no account \"%.*s\": add it to accounts",
                                STR_ARG(e->account));
     if (e->via == NULL || e->via->kind != PROXY_SOCKS5)

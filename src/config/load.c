@@ -33,6 +33,7 @@ static void load_text(struct config_source *source, str text)
     config_source_sort(source);
     config_source_fill_defaults(source);
     config_source_fill_recipients(source);
+    config_source_fill_shaping(source);
     config_source_fill_warmup(source);
     config_source_check(source);
     config_source_keep_origins(source);

@@ -1,3 +1,4 @@
+/* long: one table, and the few functions that look into it */
 #include "config/schema.h"
 #include "config/type.h"
 
@@ -119,6 +120,11 @@ static const struct config_schema_choice overflows[] = {
     {"wait",         OVERFLOW_WAIT},
     {"next",              OVERFLOW_NEXT},
     {0},
+};
+static const struct config_schema_choice switches[] = {
+    {"on",   true},
+    {"off",      false},
+    {0}
 };
 
 static const struct config_schema_key sni_keys[] = {
@@ -360,6 +366,74 @@ static const struct config_schema_group egress_watch = {
     .keys = egress_watch_keys,
     .count = ARRAY_LEN(egress_watch_keys),
     .doc = "What is found out about our own addresses while the server runs."};
+static const struct config_schema_key tenant_keys[] = {
+    VALUES(config_tenant, logins, login_count, text, "logins", .most = 320,
+           .doc = "Who logs in as one of these is this tenant."),
+    VALUES(config_tenant, networks, network_count, network, "networks",
+           .doc = "Relay clients in these networks are this tenant; they need relay.trusted as "
+                  "well."),
+    VALUES(config_tenant, senders, sender_count, host, "senders",
+           .doc = "Domains of envelope senders; looked at when neither login nor network decide."),
+};
+static const struct config_schema_group tenants = {
+    .name = "tenants.NAME",
+    .keys = tenant_keys,
+    .count = ARRAY_LEN(tenant_keys),
+    .size = sizeof(struct config_tenant),
+    .name_offset = offsetof(struct config_tenant, name),
+    .doc = "One whose mail is told apart from that of others."};
+
+static const struct config_schema_key suppression_keys[] = {
+    VALUE(config, suppression.on, choice, "on", .choices = switches, .normal = "on",
+          .doc = "off: nothing is refused for it and nothing is added by itself; the list is "
+                 "kept."),
+    VALUE(config, suppression.hard_bounce_ms, duration, "hard_bounce", BETWEEN(0, 3650 * DAY),
+          .normal = "180d", .unit = "0s: for ever",
+          .doc = "How long an address stays that does not exist."),
+    VALUE(config, suppression.complaint_ms, duration, "complaint", BETWEEN(0, 3650 * DAY),
+          .normal = "0s", .unit = "0s: for ever", .doc = "…that complained of spam."),
+    VALUE(config, suppression.unsubscribe_ms, duration, "unsubscribe", BETWEEN(0, 3650 * DAY),
+          .normal = "0s", .unit = "0s: for ever", .doc = "…that wants no more mail of a stream."),
+    VALUE(config, suppression.manual_ms, duration, "manual", BETWEEN(0, 3650 * DAY), .normal = "0s",
+          .unit = "0s: for ever", .doc = "…that the operator named, unless he said for how long."),
+    VALUE(config, suppression.again, int, "again", BETWEEN(2, 100), .normal = "3",
+          .doc = "Refusals for good that do not prove that the address is gone (a mailbox switched "
+                 "off, unknown only behind the content) add it when so many messages met them "
+                 "within 30 days and none arrived between."),
+};
+static const struct config_schema_group suppression = {
+    .name = "suppression",
+    .keys = suppression_keys,
+    .count = ARRAY_LEN(suppression_keys),
+    .doc = "Addresses that nothing is sent to any more: `smtptool suppress`."};
+
+static const struct config_schema_key bounces_keys[] = {
+    VALUE(config, bounces.domain, host, "domain", .normal_told = "no return path of ours",
+          .doc = "What bounces come back to: a domain whose MX is an mx listener of ours. It needs "
+                 "no entry in domains."),
+    VALUE(config, bounces.verp, choice, "verp", .choices = switches, .normal = "on",
+          .doc = "With a domain: mail for elsewhere leaves with a signed return path for each "
+                 "recipient, so a bounce names its message and nobody can make one up."),
+    VALUE(config, bounces.forward, bool, "forward", .normal = "true",
+          .doc = "What came back is also sent to the sender of the message that it is about."),
+    VALUES(config, bounces.complaints, bounces.complaint_count, recipient, "complaints",
+           .doc = "Addresses that feedback loops send their reports to (ARF, RFC 5965), at any "
+                  "domain whose MX we are. A report counts when it holds a return path of ours."),
+    VALUE(config, bounces.keep_ms, duration, "keep", BETWEEN(DAY, 90 * DAY), .normal = "10d",
+          .doc = "How long after a message its bounces and complaints are believed."),
+    VALUE(config, bounces.alert_per_hour, int, "alert", BETWEEN(1, 1000000), .normal = "50",
+          .unit = "per hour",
+          .doc = "So many bounces, to one domain, of mail that we never sent raise an event."),
+    VALUE(config, bounces.feedback_id, name, "feedback_id", .most = 15,
+          .normal_told = "letters and digits of hostname, the first 15",
+          .doc = "The sender's name at the end of Feedback-ID, which mail with a tenant, stream or "
+                 "campaign gets: 5 to 15 characters."),
+};
+static const struct config_schema_group bounces = {
+    .name = "bounces",
+    .keys = bounces_keys,
+    .count = ARRAY_LEN(bounces_keys),
+    .doc = "Bounces and complaints about mail that we sent."};
 
 static const struct config_schema_key warmup_site_keys[] = {
     VALUE(config_warmup_site, plan, name, "plan", .normal_told = "the egress's",
@@ -497,6 +571,78 @@ static const struct config_schema_group outbound = {.name = "outbound",
                                                     .count = ARRAY_LEN(outbound_keys),
                                                     .doc = "Connections to other servers."};
 
+static const struct config_schema_choice spreads[] = {
+    {"even",             QUOTA_SPREAD_EVEN},
+    {"none",                  QUOTA_SPREAD_NONE},
+    {0}
+};
+
+#define CAP(field, key, text) \
+    VALUE(config_shaping_rule, field, cap, key, BETWEEN(1, 1000000000), .doc = text)
+static const struct config_schema_key shaping_rule_keys[] = {
+    CAP(connections, "connections", "At a time."),
+    CAP(messages_per_connection, "messages_per_connection",
+        "Then a new connection is made. Of sites only."),
+    VALUE(config_shaping_rule, rate, rate, "rate",
+          .doc = "Messages, paced evenly: 20/s, 300/m, 1000/h, 5000/d."),
+    CAP(burst, "burst", "So many may go at once before pacing begins; else one."),
+    CAP(quota.per_minute, "per_minute", "Messages in any minute."),
+    CAP(quota.per_hour, "per_hour",
+        "Messages in any hour; at most a quarter of them in any 15 minutes."),
+    CAP(quota.per_day, "per_day", "Messages in any 24 hours; at most a quarter of them in any 6."),
+    CAP(quota.recipients_per_message, "recipients_per_message", "In one transaction."),
+    CAP(quota.recipients_per_day, "recipients_per_day", "In any 24 hours, spread as per_day."),
+    VALUE(config_shaping_rule, quota.spread, choice, "spread", .choices = spreads, .normal = "even",
+          .doc =
+              "even: a quarter of the time has a quarter of the quota. none: all of it may go at "
+              "once."),
+    CAP(quota.burst, "quota_burst", "A quarter of the time may have so many, if that is more."),
+};
+#undef CAP
+
+#define RULES(label, key, hosts, text)                             \
+    static const struct config_schema_group label = {              \
+        .name = "shaping." key ".NAME",                            \
+        .keys = shaping_rule_keys,                                 \
+        .count = ARRAY_LEN(shaping_rule_keys),                     \
+        .size = sizeof(struct config_shaping_rule),                \
+        .name_offset = offsetof(struct config_shaping_rule, name), \
+        .name_is_host = hosts,                                     \
+        .doc = text}
+RULES(shaping_sites, "sites", false,
+      "A site by its name or its provider's (docs/shaping.md), from each egress alone; default: "
+      "those without a rule of their own.");
+RULES(shaping_egress, "egress", false,
+      "All that leaves by one egress; default: each without a rule of its own.");
+RULES(shaping_senders, "senders", true,
+      "All mail from one domain of ours; default: each without a rule of its own.");
+RULES(shaping_tenants, "tenants", false,
+      "All mail of one tenant; default: each without a rule of its own.");
+RULES(shaping_campaigns, "campaigns", false,
+      "All mail of the campaign of this name, for each tenant alone; default: each without a rule "
+      "of its own.");
+#undef RULES
+
+const struct config_schema_group *const config_schema_shaping_rule = &shaping_sites;
+
+static const struct config_schema_key shaping_keys[] = {
+    ITEMS(config, SHAPE_MAP, shaping.sites, shaping.site_count, "sites", shaping_sites,
+          .doc = "Limits of sites: providers, and servers that are no provider's."),
+    ITEMS(config, SHAPE_MAP, shaping.egress, shaping.egress_count, "egress", shaping_egress,
+          .doc = "Limits of our own addresses."),
+    ITEMS(config, SHAPE_MAP, shaping.senders, shaping.sender_count, "senders", shaping_senders,
+          .doc = "Limits of sending domains."),
+    ITEMS(config, SHAPE_MAP, shaping.tenants, shaping.tenant_count, "tenants", shaping_tenants,
+          .doc = "Limits of tenants."),
+    ITEMS(config, SHAPE_MAP, shaping.campaigns, shaping.campaign_count, "campaigns",
+          shaping_campaigns, .doc = "Limits of campaigns."),
+};
+static const struct config_schema_group shaping = {
+    .name = "shaping",
+    .keys = shaping_keys,
+    .count = ARRAY_LEN(shaping_keys),
+    .doc = "How much may go where, and how fast (docs/shaping.md)."};
+
 static const struct config_schema_key dns_keys[] = {
     VALUES(config, dns.list, dns.list_count, server, "servers", .choices = dns_servers,
            .word_offset = offsetof(struct config, dns.servers), .word_list = DNS_LIST,
@@ -632,6 +778,10 @@ static const struct config_schema_key root_keys[] = {
     ITEMS(config, SHAPE_MAP, egress_pools, egress_pool_count, "egress_pools", pools,
           .doc = "Several of them, by weight."),
     GROUP("egress_watch", egress_watch),
+    ITEMS(config, SHAPE_MAP, tenants, tenant_count, "tenants", tenants,
+          .doc = "Whose mail this is, beside its sender."),
+    GROUP("suppression", suppression),
+    GROUP("bounces", bounces),
     ITEMS(config, SHAPE_MAP, warmup, warmup_count, "warmup", warmup,
           .normal_told = "every egress sends as much as it likes",
           .doc = "Egresses that begin with little mail."),
@@ -639,6 +789,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("limits", limits),
     GROUP("timeouts", timeouts),
     GROUP("outbound", outbound),
+    GROUP("shaping", shaping),
     GROUP("dns", dns),
     GROUP("mailauth", mailauth),
     GROUP("events", events),

@@ -60,6 +60,8 @@ void config_source_read(struct config_source *, const struct config_yaml_node *r
 void config_source_fill_defaults(struct config_source *);
 /* The files that domains name for their recipients. */
 void config_source_fill_recipients(struct config_source *);
+/* What ships of providers (share/shaping.yaml), with the operator's own over it. */
+void config_source_fill_shaping(struct config_source *);
 /* The names that were not given, and the egress called default. */
 void config_source_fill_egress(struct config_source *);
 /* What warm-up plans say of the sites of each egress. Reads share/warmup.yaml. */

@@ -21,6 +21,8 @@ struct config_type {
 /* The fields' types are named behind each. */
 extern const struct config_type config_type_bool;      /* bool */
 extern const struct config_type config_type_int;       /* int */
+extern const struct config_type config_type_cap;       /* int; 0: not given, -1: none */
+extern const struct config_type config_type_rate;      /* int64_t, messages a day; so, too */
 extern const struct config_type config_type_size;      /* int64_t */
 extern const struct config_type config_type_duration;  /* int64_t */
 extern const struct config_type config_type_choice;    /* an enum or a bool */

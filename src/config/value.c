@@ -29,6 +29,14 @@ static const struct unit size_units[] = {
     {"B",   1         },
 };
 
+static const struct unit rate_units[] = {
+    {"/s", 86400},
+    {"/m", 1440 },
+    {"/h", 24   },
+    {"/d", 1    },
+};
+
+static const char rate_words[] = "/s, /m, /h or /d";
 static const char time_words[] = "ms, s, m, h or d";
 static const char size_words[] = "B, KiB, MiB, GiB (1024) or KB, MB, GB (1000)";
 
@@ -85,6 +93,17 @@ err config_value_size(str text, int64_t *ret_bytes)
     return read_amount(text, size_units, ARRAY_LEN(size_units), size_words, ret_bytes);
 }
 
+err config_value_rate(str text, int64_t *ret_per_day)
+{
+    int64_t per_day;
+    TRY(read_amount(text, rate_units, ARRAY_LEN(rate_units), rate_words, &per_day));
+    if (per_day == 0 || per_day > CONFIG_VALUE_RATE_MAX * 86400LL)
+        return err_new(ERR_CONFIG, "\"%.*s\" is not between 1/d and %d/s", STR_ARG(clip(text)),
+                       CONFIG_VALUE_RATE_MAX);
+    *ret_per_day = per_day;
+    return NULL;
+}
+
 err config_value_int(str text, int64_t *ret_value)
 {
     uint64_t value;
@@ -112,6 +131,11 @@ static err format_amount(int64_t amount, const struct unit *units, size_t count,
         if (amount && amount % units[i].worth == 0)
             unit = &units[i];
     return buf_addf(out, "%lld%s", (long long)(amount / unit->worth), unit->name);
+}
+
+err config_value_format_rate(int64_t per_day, struct buf *out)
+{
+    return format_amount(per_day, rate_units, ARRAY_LEN(rate_units), out);
 }
 
 /* So many digits at least and at most, off the front. */

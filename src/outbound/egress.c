@@ -3,18 +3,27 @@
 #include <stdio.h>
 #include <string.h>
 
+/* A host on this machine, and an egress that has to do with others. */
+static bool is_next_door(const struct config_egress *e, const struct address *to)
+{
+    bool loopback = false;
+    for (size_t i = 0; i < e->address_count; i++)
+        loopback |= address_is_loopback(&e->addresses[i]);
+    return e->via == NULL && address_is_loopback(to) && !loopback;
+}
+
 const struct address *outbound_egress_address(const struct config_egress *e,
                                               const struct address *to)
 {
     for (size_t i = 0; i < e->address_count; i++)
-        if (e->addresses[i].family == to->family)
+        if (e->addresses[i].family == to->family && !is_next_door(e, to))
             return &e->addresses[i];
     return NULL;
 }
 
 bool outbound_egress_reaches(const struct config_egress *e, const struct address *to)
 {
-    return to->family == ADDRESS_UNIX || e->address_count == 0 || outbound_egress_address(e, to);
+    return is_next_door(e, to) || e->address_count == 0 || outbound_egress_address(e, to);
 }
 
 /* ---- who may be used --------------------------------------------------------------------- */
@@ -80,8 +89,12 @@ static void add_members(const struct config *config, const struct config_egress_
     }
 }
 
-/* A domain of ours and a provider's server take no interest in our addresses, unless the route
- * says that they do. */
+static bool is_inside(const struct outbound_route *r)
+{
+    return r->kind == OUTBOUND_ROUTE_HOPS && r->route == NULL;
+}
+
+/* A provider's server takes no interest in our addresses, unless the route says that it does. */
 static bool minds(const struct outbound_route *r)
 {
     bool named = r->route && r->route->egress.len > 0;
@@ -97,6 +110,8 @@ static void gather(const struct config *config, const struct outbound_egress_mai
         c->pool = pool->name;
         c->overflow = pool->overflow;
     }
+    if (is_inside(m->route))
+        return add(c, config->egress_inside, 1, 0);
     if (minds(m->route))
         add_dedicated(config, m, pool, c);
     if (c->dedicated)

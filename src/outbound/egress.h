@@ -49,6 +49,7 @@ int outbound_egress_fits(const struct config_egress *, const struct outbound_egr
 
 /* May a connection to that address leave by it? It needs an address of its kind, or none at all. */
 bool outbound_egress_reaches(const struct config_egress *, const struct address *to);
-/* The address to bind or to name for it; NULL: none is given. */
+/* The address to bind or to name for it; NULL: none is given, or the host is on this very machine,
+ * which is reached without. */
 const struct address *outbound_egress_address(const struct config_egress *,
                                               const struct address *to);

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "base/table.h"
 #include <pthread.h>
+#include <stdatomic.h>
 #include <string.h>
 
 enum { NAME_BYTES = 65 }; /* the configuration has no longer names, and NUL */
@@ -13,6 +14,7 @@ struct row {
 
 struct outbound_egress_health {
     pthread_mutex_t lock; /* guards the rows */
+    atomic_ullong version;
     struct table rows;
 };
 
@@ -55,6 +57,11 @@ void outbound_egress_health_keep(struct outbound_egress_health *h, const struct 
     pthread_mutex_unlock(&h->lock);
 }
 
+uint64_t outbound_egress_health_version(struct outbound_egress_health *h)
+{
+    return h ? atomic_load(&h->version) : 0;
+}
+
 struct outbound_egress_state outbound_egress_health_get(struct outbound_egress_health *h, str name)
 {
     struct outbound_egress_state state = {0};
@@ -84,11 +91,13 @@ void outbound_egress_health_set(struct outbound_egress_health *h, str name,
     struct row *row = table_find(&h->rows, name);
     if (row == NULL)
         row = add_row(h, name);
+    if (row->state.out != state->out)
+        atomic_fetch_add(&h->version, 1);
     row->state = *state;
     pthread_mutex_unlock(&h->lock);
 }
 
-const char *outbound_egress_standing_name(enum outbound_egress_standing standing)
+const char *outbound_egress_health_name(enum outbound_egress_standing standing)
 {
     static const char *const names[] = {
         [EGRESS_UNCHECKED] = "unchecked", [EGRESS_CLEAN] = "clean",

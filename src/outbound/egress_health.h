@@ -39,10 +39,12 @@ void outbound_egress_health_close(struct outbound_egress_health *); /* accepts N
 struct outbound_egress_state outbound_egress_health_get(struct outbound_egress_health *, str name);
 void outbound_egress_health_set(struct outbound_egress_health *, str name,
                                 const struct outbound_egress_state *);
+/* Another one after each change of who is out; of a NULL table always the same. */
+uint64_t outbound_egress_health_version(struct outbound_egress_health *);
 /* Forget those that the configuration no longer has. */
 void outbound_egress_health_keep(struct outbound_egress_health *, const struct config *);
 
-const char *outbound_egress_standing_name(enum outbound_egress_standing); /* "clean" */
+const char *outbound_egress_health_name(enum outbound_egress_standing); /* "clean" */
 
 /* What one check has found. */
 struct outbound_egress_finding {

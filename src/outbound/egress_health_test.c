@@ -31,7 +31,7 @@ TEST(outbound_egress_health_after)
             if (check == '.')
                 f.reason[0] = '\0';
             state = outbound_egress_health_after(&state, &f, cases[i].on_listed, (int64_t)k + 1);
-            const char *name = outbound_egress_standing_name(state.standing);
+            const char *name = outbound_egress_health_name(state.standing);
             CHECK(name[0] == cases[i].standings[k], cases[i].label);
             CHECK(state.out == (name[0] == 'o' || name[0] == 'b'), cases[i].label);
             CHECK(!state.out || state.reason[0], "whoever is out has a reason");

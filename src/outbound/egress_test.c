@@ -104,7 +104,7 @@ TEST(outbound_egress_choose)
          {"x@else.example", "acme", "", "shop.example"},
          "",                                                                                        "acme shop1 shop2",
          "",                                                                                                                true },
-        {"our own domain is no matter",        {"x@ours.example", "acme"},                  "",     "default",          "", false},
+        {"our own domain is no matter",        {"x@ours.example", "acme"},                  "",     "inside",           "", false},
         {"nor is a provider",                  {"x@hop.example", "acme"},                   "",     "default",          "", false},
         {"a provider with an egress",          {"x@hop2.example", "acme"},                  "",     "acme",             "", true },
         {"a provider with a pool",             {"x@hop2.example"},                          "",     "a b",              "", false},
@@ -199,6 +199,8 @@ TEST(outbound_egress_reaches)
         {"c",       "198.51.100.1", NULL         },
         {"default", "198.51.100.1", ""           },
         {"default", "2001:db8::99", ""           },
+        {"a",       "127.0.0.1",    ""           },
+        {"a",       "::1",          ""           },
     };
     const struct config *c = load(yaml);
     for (size_t i = 0; c && i < ARRAY_LEN(cases); i++) {

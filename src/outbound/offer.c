@@ -52,6 +52,8 @@ static void choose(struct window *w, size_t *others)
     const struct smtp_capabilities *can = &o->connection->client.capabilities;
     const struct envelope *env = o->mail->envelope;
     size_t max = OUTBOUND_OFFER_RCPTS_MAX, other_count = 0, domains = 0;
+    if (o->rcpts_max > 0 && (size_t)o->rcpts_max < max)
+        max = (size_t)o->rcpts_max;
     if (can->rcpt_max > 0 && can->rcpt_max < max)
         max = (size_t)can->rcpt_max;
     str domain = {0};
@@ -293,6 +295,7 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
                                .rcpts = w->rcpts,
                                .rcpt_count = w->count,
                                .needs_smtputf8 = w->needs_smtputf8,
+                               .requiretls = o->connection->requiretls,
                                .size = o->mail->size,
                                .found = o->mail->envelope->found,
                                .read = read_piece,
@@ -332,6 +335,8 @@ static struct outbound_offer_peer *describe_peer(const struct outbound_offer *o)
     struct outbound_offer_peer *p = ARENA_NEW(o->arena, struct outbound_offer_peer);
     *p = (struct outbound_offer_peer){.host = arena_str(o->arena, c->host),
                                       .ip = arena_str(o->arena, c->ip),
+                                      .egress = arena_str(o->arena, c->egress),
+                                      .local_ip = arena_str(o->arena, c->local_ip),
                                       .tls_version = arena_str(o->arena, c->tls_version),
                                       .tls_cipher = arena_str(o->arena, c->tls_cipher),
                                       .lmtp = c->client.options.lmtp,

@@ -36,6 +36,7 @@ struct outbound_offer_mail {
 /* Who answered. */
 struct outbound_offer_peer {
     str host, ip;
+    str egress, local_ip;        /* by which of our addresses; may be empty */
     str tls_version, tls_cipher; /* empty: no TLS */
     bool lmtp;                   /* a 250 is the final delivery */
     bool dsn;                    /* it sends its own notifications */
@@ -53,6 +54,7 @@ struct outbound_offer {
     struct outbound_connection *connection;
     const struct outbound_offer_mail *mail;
     struct outbound_offer_rcpt *rcpts; /* beside mail->envelope->rcpts */
+    int rcpts_max;                     /* in one transaction; 0: as the host says */
     bool convert;                      /* send seven bits where the host knows no 8BITMIME */
     struct arena *arena;               /* for verdicts' texts */
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */

@@ -49,7 +49,7 @@ TEST(outbound_route_find)
         struct outbound_route r;
         outbound_route_find(c, str_of(cases[i].address), &r);
         CHECK(r.kind == cases[i].kind, cases[i].address);
-        CHECK_STR(outbound_route_destination(c, str_of(cases[i].address), arena),
+        CHECK_STR(outbound_route_destination(c, str_of(cases[i].address), NULL, arena),
                   cases[i].destination, cases[i].address);
         CHECK_STR(r.hop_count ? r.hops[0].url : (str){0}, cases[i].hop, cases[i].address);
         CHECK_STR(r.account ? r.account->name : (str){0}, cases[i].account, cases[i].address);

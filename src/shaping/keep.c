@@ -2,7 +2,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runtime/thread.h"
-#include "shaping/warmup_config.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -46,24 +45,6 @@ void shaping_keep_with(struct shaping_keep *k, void (*run)(struct warmup *, void
 {
     struct visit v = {k, run, arg};
     with(k, run_visit, &v);
-}
-
-struct configuring {
-    const struct config *config;
-    err result;
-};
-
-static void configure(struct warmup *w, void *arg)
-{
-    struct configuring *c = arg;
-    c->result = warmup_configure(w, c->config);
-}
-
-err shaping_keep_configure(struct shaping_keep *k, const struct config *config)
-{
-    struct configuring c = {.config = config};
-    shaping_keep_with(k, configure, &c);
-    return c.result;
 }
 
 /* ---- saving ------------------------------------------------------------------------------- */

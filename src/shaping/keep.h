@@ -6,7 +6,6 @@
  * that is being warmed up sends only what earlier records vouch for; it is logged once.
  */
 #pragma once
-#include "config/config.h"
 #include "shaping/state.h"
 
 enum {
@@ -33,5 +32,3 @@ void shaping_keep_close(struct shaping_keep *);
 
 /* Run that with the plans guarded; it may not wait. */
 void shaping_keep_with(struct shaping_keep *, void (*run)(struct warmup *, void *arg), void *arg);
-/* Other plans are in force. */
-must_use err shaping_keep_configure(struct shaping_keep *, const struct config *);
