@@ -17,8 +17,8 @@
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
-#include "shaping/shaper.h"
 #include "shaping/keep.h"
+#include "shaping/shaper.h"
 #include "tlspolicy/sts.h"
 
 enum {
