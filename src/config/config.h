@@ -41,6 +41,14 @@ struct config_hop {
     uint16_t port;
     bool lmtp, unix_socket, implicit_tls;
     enum config_hop_tls tls;
+    str account; /* in a route's via: the name in "account:NAME"; the rest is empty then */
+    const struct config_account *login;  /* in a route's hops: what to log in as; NULL: no login */
+    const struct config_account *sender; /* …whose rules hold for From, and whose quota */
+    int way;                             /* in a route's hops: which item of via it is of, from 0 */
+};
+enum {
+    CONFIG_ACCOUNT_SERVERS_MAX = 8, /* of one account */
+    CONFIG_ROUTE_WAYS_MAX = 15,     /* items of one via */
 };
 
 /* What becomes of mail from outside when it is known who wrote it: the order is that of strictness.
@@ -73,9 +81,11 @@ struct config_route {
     str name; /* given, or "1", "2", … by place; unique */
     str to;   /* "*", "example.com", "*.example.com", "user@example.com" */
     enum config_route_kind kind;
-    struct config_hop *via; /* tried in order */
+    struct config_hop *via; /* as written */
     size_t via_count;
-    str account; /* name in accounts, or empty */
+    struct config_hop *hops; /* what to try, in order: of an account, each of its servers */
+    size_t hop_count;
+    str account; /* name in accounts of the login at the URLs in via, or empty */
     str egress;  /* name of an egress or of a pool, or empty: "default" */
 };
 
@@ -170,10 +180,39 @@ struct config_quota {
     int burst;                       /* so many may go at once beyond that */
 };
 
+/* What a provider does to mail whose From is not the account. */
+enum config_from_rule {
+    FROM_RULE_UNKNOWN,
+    FROM_RULE_REWRITES,
+    FROM_RULE_REFUSES,
+    FROM_RULE_VERIFIED,
+    FROM_RULE_FREE
+};
+/* What we do about it before it is sent: the order is that of strictness. */
+enum config_from_policy {
+    FROM_POLICY_OFF,
+    FROM_POLICY_WARN,
+    FROM_POLICY_REWRITE,
+    FROM_POLICY_REFUSE
+};
+
 struct config_account { /* our login at somebody else's server */
-    str name, user;
+    str name, user;     /* user empty: its server wants no login */
     str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
-    str mechanism; /* empty: the best offered */
+    str mechanism;       /* empty: the best offered */
+    str preset, licence; /* names in share/presets.yaml, or empty */
+    str host;            /* for a preset whose servers are the customer's own; may be empty */
+    struct config_hop *servers; /* as written; none: the preset's */
+    size_t server_count;
+    struct config_hop *hops; /* where it is reached, in order; none: only the URLs of routes */
+    size_t hop_count;
+    str *aliases; /* patterns: what may be in From beside user */
+    size_t alias_count;
+    enum config_from_policy from_policy; /* default: warn when the preset's rule asks for care */
+    enum config_from_rule from_rule;     /* of the preset; unknown without one */
+    bool no_login;                       /* the preset's servers want none */
+    str provider, from_note;             /* of the preset: "Gmail", and words about its rule */
+    struct config_quota quota;           /* own keys, else the preset's licence */
 };
 
 /* One whose mail is told apart from others': by limits, the suppression list and reports. */

@@ -1,42 +1,7 @@
-/* long: one table, and the few functions that look into it */
-#include "config/schema.h"
-#include "config/type.h"
-
-#define KIB (1LL << 10)
-#define MIB (1LL << 20)
-#define GIB (1LL << 30)
-#define SECOND 1000LL
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
+#include "config/schema_row.h"
 
 /* Many fields are pointers, and it is their own size that is meant: */
 /* NOLINTBEGIN(bugprone-sizeof-expression) */
-
-/* One row of a table: where in `of` the value stands and how it is read. */
-#define VALUE(of, field, kind, key, ...)                                                           \
-    {                                                                                              \
-        .name = key, .shape = SHAPE_VALUE, .type = &config_type_##kind,                            \
-        .offset = offsetof(struct of, field), .size = sizeof(((struct of *)0)->field), __VA_ARGS__ \
-    }
-#define VALUES(of, field, count, kind, key, ...)                                                   \
-    {                                                                                              \
-        .name = key, .shape = SHAPE_VALUES, .type = &config_type_##kind,                           \
-        .offset = offsetof(struct of, field), .size = sizeof(((struct of *)0)->field),             \
-        .count_offset = offsetof(struct of, count), .item_size = sizeof(*((struct of *)0)->field), \
-        __VA_ARGS__                                                                                \
-    }
-#define ITEMS(of, form, field, count, key, items, ...)                                       \
-    {                                                                                        \
-        .name = key, .shape = form, .group = &items, .offset = offsetof(struct of, field),   \
-        .size = sizeof(((struct of *)0)->field), .count_offset = offsetof(struct of, count), \
-        __VA_ARGS__                                                                          \
-    }
-#define GROUP(key, keys)                                  \
-    {                                                     \
-        .name = key, .shape = SHAPE_GROUP, .group = &keys \
-    }
-#define BETWEEN(low, high) .least = low, .most = high
 
 static const struct config_schema_choice roles[] = {
     {"mx",             ROLE_MX},
@@ -69,6 +34,18 @@ static const struct config_schema_choice recipients[] = {
 static const struct config_schema_choice vias[] = {
     {"mx", ROUTE_MX},
     {0   }
+};
+static const struct config_schema_choice from_policies[] = {
+    {"off",             FROM_POLICY_OFF},
+    {"warn",                 FROM_POLICY_WARN},
+    {"rewrite",FROM_POLICY_REWRITE},
+    {"refuse",         FROM_POLICY_REFUSE},
+    {0                }
+};
+static const struct config_schema_choice spreads[] = {
+    {"even",             QUOTA_SPREAD_EVEN},
+    {"none",                  QUOTA_SPREAD_NONE},
+    {0}
 };
 static const struct config_schema_choice mechanisms[] = {
     {"PLAIN",         0},
@@ -250,10 +227,12 @@ static const struct config_schema_key route_keys[] = {
           .doc = "What queue listings call it."),
     VALUE(config_route, to, pattern, "to", .required = true,
           .doc = "Which recipients: \"*\", example.com, \"*.example.com\", user@example.com."),
-    VALUES(config_route, via, via_count, hop, "via", .choices = vias, .required = true,
+    VALUES(config_route, via, via_count, way, "via", .choices = vias, .required = true,
            .word_offset = offsetof(struct config_route, kind), .word_list = ROUTE_VIA,
-           .doc = "Servers, tried in order; or mx: the recipient's own."),
-    VALUE(config_route, account, name, "account", .doc = "The login to use there, from accounts."),
+           .doc = "What is tried, in order: servers' URLs, or account:NAME for the servers of an "
+                  "account, each with its own login; or mx: the recipient's own. At most 15."),
+    VALUE(config_route, account, name, "account",
+          .doc = "The login to use at the URLs in via, from accounts."),
     VALUE(config_route, egress, name, "egress", .normal_told = "default",
           .doc = "By which of our addresses it leaves: a name from egress or from egress_pools."),
 };
@@ -265,13 +244,52 @@ static const struct config_schema_group routes = {
     .doc = "Where mail for elsewhere goes: the first match wins; no match: the recipient's MX. "
            "`routes: mx` alone stands for one route to \"*\" via mx."};
 
+#define QUOTA(field, text)                                                                 \
+    VALUE(config_account, quota.field, int, #field, BETWEEN(0, 2000000000), .normal = "0", \
+          .normal_told = "of the preset", .unit = "0: no limit", .doc = text)
+static const struct config_schema_key quota_keys[] = {
+    QUOTA(per_minute, "Messages in a minute."),
+    QUOTA(per_hour, "Messages in an hour."),
+    QUOTA(per_day, "Messages in a day."),
+    QUOTA(recipients_per_message, "Recipients of one message."),
+    QUOTA(recipients_per_day, "Recipients in a day, all messages together."),
+    VALUE(config_account, quota.spread, choice, "spread", .choices = spreads, .normal = "even",
+          .doc = "even: a quarter of an hour has no more than a quarter of an hour's quota. none: "
+                 "the quota may be used up at once."),
+    VALUE(config_account, quota.burst, int, "burst", BETWEEN(0, 2000000000), .normal = "0",
+          .doc = "So many messages may go at once before they are spread."),
+};
+static const struct config_schema_group quota = {
+    .name = "accounts.NAME.quota",
+    .keys = quota_keys,
+    .count = ARRAY_LEN(quota_keys),
+    .doc = "How much may be sent through the account, where that differs from its preset."};
+
 static const struct config_schema_key account_keys[] = {
-    VALUE(config_account, user, text, "user", .required = true, .most = 320,
-          .doc = "The login's name."),
-    VALUE(config_account, secret, secret, "secret", .required = true,
+    VALUE(config_account, user, text, "user", .most = 320,
+          .normal_told = "needed wherever there is a login", .doc = "The login's name."),
+    VALUE(config_account, secret, secret, "secret",
+          .normal_told = "needed wherever there is a login",
           .doc = "Where its password or token is found: file:/path, env:NAME or command:…"),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
+    VALUE(config_account, preset, name, "preset",
+          .doc = "The provider, for its servers, quotas and rules: `smtptool preset ls` and "
+                 "docs/presets.md."),
+    VALUE(config_account, licence, name, "licence", .normal_told = "the preset's first",
+          .doc = "What was bought there: it decides the quotas."),
+    VALUE(config_account, host, host, "host",
+          .doc = "The server's name, for presets that leave it to you."),
+    VALUES(config_account, servers, server_count, hop, "servers", .normal_told = "the preset's",
+           .doc = "Where the account is, in the order to try: URLs as in a route's via."),
+    VALUES(config_account, aliases, alias_count, pattern, "aliases",
+           .doc = "What else the account may have in From: addresses, domains, \"*.domain\"."),
+    VALUE(config_account, from_policy, choice, "from_policy", .choices = from_policies,
+          .normal_told = "warn where the preset rewrites, refuses or verifies From, else off",
+          .doc = "When From is neither user nor in aliases: refuse: the mail comes back with the "
+                 "provider's rule. rewrite: From becomes the account and Reply-To the old From, "
+                 "before it is signed. warn: it is told once for each sender."),
+    GROUP("quota", quota),
 };
 static const struct config_schema_group accounts = {
     .name = "accounts.NAME",
@@ -571,78 +589,6 @@ static const struct config_schema_group outbound = {.name = "outbound",
                                                     .count = ARRAY_LEN(outbound_keys),
                                                     .doc = "Connections to other servers."};
 
-static const struct config_schema_choice spreads[] = {
-    {"even",             QUOTA_SPREAD_EVEN},
-    {"none",                  QUOTA_SPREAD_NONE},
-    {0}
-};
-
-#define CAP(field, key, text) \
-    VALUE(config_shaping_rule, field, cap, key, BETWEEN(1, 1000000000), .doc = text)
-static const struct config_schema_key shaping_rule_keys[] = {
-    CAP(connections, "connections", "At a time."),
-    CAP(messages_per_connection, "messages_per_connection",
-        "Then a new connection is made. Of sites only."),
-    VALUE(config_shaping_rule, rate, rate, "rate",
-          .doc = "Messages, paced evenly: 20/s, 300/m, 1000/h, 5000/d."),
-    CAP(burst, "burst", "So many may go at once before pacing begins; else one."),
-    CAP(quota.per_minute, "per_minute", "Messages in any minute."),
-    CAP(quota.per_hour, "per_hour",
-        "Messages in any hour; at most a quarter of them in any 15 minutes."),
-    CAP(quota.per_day, "per_day", "Messages in any 24 hours; at most a quarter of them in any 6."),
-    CAP(quota.recipients_per_message, "recipients_per_message", "In one transaction."),
-    CAP(quota.recipients_per_day, "recipients_per_day", "In any 24 hours, spread as per_day."),
-    VALUE(config_shaping_rule, quota.spread, choice, "spread", .choices = spreads, .normal = "even",
-          .doc =
-              "even: a quarter of the time has a quarter of the quota. none: all of it may go at "
-              "once."),
-    CAP(quota.burst, "quota_burst", "A quarter of the time may have so many, if that is more."),
-};
-#undef CAP
-
-#define RULES(label, key, hosts, text)                             \
-    static const struct config_schema_group label = {              \
-        .name = "shaping." key ".NAME",                            \
-        .keys = shaping_rule_keys,                                 \
-        .count = ARRAY_LEN(shaping_rule_keys),                     \
-        .size = sizeof(struct config_shaping_rule),                \
-        .name_offset = offsetof(struct config_shaping_rule, name), \
-        .name_is_host = hosts,                                     \
-        .doc = text}
-RULES(shaping_sites, "sites", false,
-      "A site by its name or its provider's (docs/shaping.md), from each egress alone; default: "
-      "those without a rule of their own.");
-RULES(shaping_egress, "egress", false,
-      "All that leaves by one egress; default: each without a rule of its own.");
-RULES(shaping_senders, "senders", true,
-      "All mail from one domain of ours; default: each without a rule of its own.");
-RULES(shaping_tenants, "tenants", false,
-      "All mail of one tenant; default: each without a rule of its own.");
-RULES(shaping_campaigns, "campaigns", false,
-      "All mail of the campaign of this name, for each tenant alone; default: each without a rule "
-      "of its own.");
-#undef RULES
-
-const struct config_schema_group *const config_schema_shaping_rule = &shaping_sites;
-
-static const struct config_schema_key shaping_keys[] = {
-    ITEMS(config, SHAPE_MAP, shaping.sites, shaping.site_count, "sites", shaping_sites,
-          .doc = "Limits of sites: providers, and servers that are no provider's."),
-    ITEMS(config, SHAPE_MAP, shaping.egress, shaping.egress_count, "egress", shaping_egress,
-          .doc = "Limits of our own addresses."),
-    ITEMS(config, SHAPE_MAP, shaping.senders, shaping.sender_count, "senders", shaping_senders,
-          .doc = "Limits of sending domains."),
-    ITEMS(config, SHAPE_MAP, shaping.tenants, shaping.tenant_count, "tenants", shaping_tenants,
-          .doc = "Limits of tenants."),
-    ITEMS(config, SHAPE_MAP, shaping.campaigns, shaping.campaign_count, "campaigns",
-          shaping_campaigns, .doc = "Limits of campaigns."),
-};
-static const struct config_schema_group shaping = {
-    .name = "shaping",
-    .keys = shaping_keys,
-    .count = ARRAY_LEN(shaping_keys),
-    .doc = "How much may go where, and how fast (docs/shaping.md)."};
-
 static const struct config_schema_key dns_keys[] = {
     VALUES(config, dns.list, dns.list_count, server, "servers", .choices = dns_servers,
            .word_offset = offsetof(struct config, dns.servers), .word_list = DNS_LIST,
@@ -789,7 +735,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("limits", limits),
     GROUP("timeouts", timeouts),
     GROUP("outbound", outbound),
-    GROUP("shaping", shaping),
+    GROUP("shaping", config_schema_shaping),
     GROUP("dns", dns),
     GROUP("mailauth", mailauth),
     GROUP("events", events),

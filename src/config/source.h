@@ -58,6 +58,8 @@ int config_source_line(const struct config *, const void *field);
 void config_source_read(struct config_source *, const struct config_yaml_node *root);
 /* The defaults that depend on the machine or on other values. */
 void config_source_fill_defaults(struct config_source *);
+/* What accounts have from their presets, and routes from accounts. Reads presets. */
+void config_source_fill_accounts(struct config_source *);
 /* The files that domains name for their recipients. */
 void config_source_fill_recipients(struct config_source *);
 /* What ships of providers (share/shaping.yaml), with the operator's own over it. */

@@ -359,6 +359,19 @@ static err write_hop(const struct config_schema_key *key, const void *field, str
     return config_type_write_text(((const struct config_hop *)field)->url, out);
 }
 
+/* In a route: a URL, or an account that knows its own servers. */
+static err read_way(const struct config_schema_key *key, str text, struct arena *arena,
+                    void *ret_field)
+{
+    str name = text;
+    if (!str_skip(&name, S("account:")))
+        return read_hop(key, text, arena, ret_field);
+    struct config_hop hop = {.url = arena_str(arena, text)};
+    TRY(read_name(key, name, arena, &hop.account));
+    *(struct config_hop *)ret_field = hop;
+    return NULL;
+}
+
 static err read_hop_ref(const struct config_schema_key *key, str text, struct arena *arena,
                         void *ret_field)
 {
@@ -556,6 +569,11 @@ const struct config_type config_type_hop = {
     .noun = "a URL such as smtp://mail.example.net:587",
     .json = "{\"type\":\"string\",\"pattern\":\"^(smtps?|lmtp|lmtp\\\\+unix)://\"}",
     .read = read_hop,
+    .write = write_hop};
+const struct config_type config_type_way = {
+    .noun = "a URL such as smtp://mail.example.net:587, or account:NAME",
+    .json = "{\"type\":\"string\",\"pattern\":\"^((smtps?|lmtp|lmtp\\\\+unix)://|account:)\"}",
+    .read = read_way,
     .write = write_hop};
 const struct config_type config_type_hop_ref = {
     .noun = "a URL such as lmtp://127.0.0.1:24",

@@ -37,6 +37,7 @@ extern const struct config_type config_type_recipient; /* str */
 extern const struct config_type config_type_secret;    /* str */
 extern const struct config_type config_type_server;    /* str, an IP address with or without port */
 extern const struct config_type config_type_hop;       /* struct config_hop */
+extern const struct config_type config_type_way;       /* struct config_hop, or account:NAME */
 extern const struct config_type config_type_hop_ref;   /* struct config_hop * */
 extern const struct config_type config_type_address;   /* struct address */
 extern const struct config_type config_type_network;   /* struct network */

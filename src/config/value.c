@@ -533,6 +533,15 @@ err config_value_pattern(str text, struct arena *arena, str *ret_pattern)
     return NULL;
 }
 
+bool config_value_pattern_fits(str pattern, str address, str domain)
+{
+    if (str_eq(pattern, S("*")))
+        return true;
+    if (str_starts(pattern, S("*."))) /* names below it, not itself */
+        return str_ends_nocase(domain, str_from(pattern, 1)) && domain.len > pattern.len - 1;
+    return str_eq_nocase(pattern, str_find(pattern, '@') == STR_NONE ? domain : address);
+}
+
 err config_value_recipient(str text, str domain)
 {
     size_t at = str_find_last(text, '@');

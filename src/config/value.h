@@ -56,6 +56,8 @@ must_use err config_value_secret(str text);
 
 /* "*", "example.com", "*.example.com", "user@example.com" */
 must_use err config_value_pattern(str text, struct arena *, str *ret_pattern);
+/* Is the address, or its domain, what the pattern says? Case does not matter. */
+bool config_value_pattern_fits(str pattern, str address, str domain);
 
 /* A local part, or a whole address in that domain. */
 must_use err config_value_recipient(str text, str domain);

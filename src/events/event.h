@@ -44,11 +44,14 @@ enum event_kind {
     EVENT_QUARANTINED,
     EVENT_QUEUE_STOPPED,
     EVENT_QUEUE_RESUMED,
-    EVENT_ROUTE_PAUSED,
     EVENT_PORT25_BLOCKED,
     EVENT_PORT25_OPEN,
+    EVENT_FROM_DIFFERS,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
+    EVENT_EGRESS_OUT,
+    EVENT_EGRESS_IN,
+    EVENT_EGRESS_ALERT,
     EVENT_SHAPING_SLOWER,
     EVENT_SHAPING_FASTER,
     EVENT_SHAPING_FEWER,
@@ -60,9 +63,6 @@ enum event_kind {
     EVENT_LOGIN_RESUMED,
     EVENT_QUOTA_NEAR,
     EVENT_QUOTA_FULL,
-    EVENT_EGRESS_OUT,
-    EVENT_EGRESS_IN,
-    EVENT_EGRESS_ALERT,
     EVENT_WARMUP_DAY,
     EVENT_WARMUP_BACK,
     EVENT_WARMUP_DONE,
@@ -94,7 +94,7 @@ struct event {
     str role, peer, helo, login, mechanism; /* login: the account as it was given */
     str tls_version, tls_cipher;
     str remote_host, remote_ip;
-    str site;                     /* a provider or server, as limits see it */
+    str site;                     /* a provider as shaping sees it */
     str egress, local_ip;         /* by which of our addresses */
     int64_t code;                 /* SMTP reply, 200 to 599 */
     str enhanced, text;           /* of the reply, by us or by the remote server */

@@ -48,11 +48,14 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
                                .rcpts_max = w->grant ? w->grant->recipients_max : 0,
+                               .sender = c->hop >= 0 ? w->route.hops[c->hop].sender : NULL,
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
     err e = outbound_offer_run(&o);
     w->todo_count = o.todo_count;
+    if (o.from.act != FROM_POLICY_OFF)
+        w->attempt->from = (struct outbound_attempt_from){o.sender, o.from};
     if (!o.stale)
         w->attempt->tried = true;
     *ret_offer = o;

@@ -16,6 +16,12 @@ enum {
     OUTBOUND_ATTEMPT_HOSTS_MS = 10 * 60 * 1000,   /* after it no further host is begun */
 };
 
+/* The last account whose rule for From did not agree with the mail. */
+struct outbound_attempt_from {
+    const struct config_account *account; /* NULL: all agreed */
+    struct outbound_from found;
+};
+
 struct outbound_attempt {
     const struct config *config;
     struct outbound_connect_options connect;
@@ -37,6 +43,7 @@ struct outbound_attempt {
     bool tried;  /* false: there was no route, or our login failed: no attempt at delivery */
     uint8_t way; /* of the plan, the last that was gone; 0: none */
     bool unsure; /* it may have arrived although nobody said so: go that way again */
+    struct outbound_attempt_from from;
 };
 
 /* ERR_CANCELED only; what was decided before it stays. */

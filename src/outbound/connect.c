@@ -318,6 +318,7 @@ static err open_once(struct opening *o)
     c->host = arena_str(c->arena, o->host->name);
     c->policy = arena_str(c->arena, o->host->policy);
     c->requiretls = o->host->requiretls;
+    c->hop = o->host->hop;
     address_format_ip(&o->host->address, ip);
     c->ip = arena_str(c->arena, str_of(ip));
     o->connection = c;

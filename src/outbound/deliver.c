@@ -74,6 +74,22 @@ static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
     e->advice = str_of(outcome_class_advice(o.advice));
 }
 
+/* Once for each author: it is the same with every mail of theirs. */
+static void tell_from(const struct outbound_deliver *d, const struct outbound_bounce *b,
+                      const struct outbound_attempt_from *from)
+{
+    if (from->account == NULL ||
+        !outbound_from_told_first(d->told, from->account->name, from->found.from))
+        return;
+    struct event e = event_of(b, EVENT_FROM_DIFFERS);
+    e.reason = from->found.text;
+    e.disposition = str_of(from->found.act == FROM_POLICY_WARN      ? "none"
+                           : from->found.act == FROM_POLICY_REWRITE ? "rewrite"
+                                                                    : "refuse");
+    log_warn("%.*s", STR_ARG(from->found.text));
+    event_emit(d->options->events, &e);
+}
+
 static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i)
 {
     static const enum event_kind kinds[] = {
@@ -232,6 +248,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
     b->tried = a.tried;
     b->way = is_bound(&a) ? a.way : 0;
     note_result(d, b);
+    tell_from(d, b, &a.from);
     bool canceled = e != NULL;
     if ((canceled && !a.tried) || is_known_already(b)) {
         int64_t due = canceled ? 0 : clock_real_ms() + OUTBOUND_NO_ROUTE_MS;

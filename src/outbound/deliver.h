@@ -15,6 +15,7 @@ struct outbound_deliver {
     struct arena *arena;        /* reset by the caller, between two */
     struct outbound_plan *plan; /* held by the caller */
     struct shaper_grant grant;  /* of its seat, taken over; lane NULL: none */
+    struct outbound_from_told *told;
 
     /* Results. */
     bool login_refused;

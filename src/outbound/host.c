@@ -323,8 +323,7 @@ static void add_wish(const struct outbound_host_walk *w, struct outbound_host *h
 static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
                  struct outbound_host *ret_host)
 {
-    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++]};
-    h.account = w->route->account;
+    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++], .hop = -1};
     h.egress = w->egress;
     h.address.port = w->self->mx_port;
     h.tls = HOP_TLS_OPPORTUNISTIC;
@@ -338,6 +337,8 @@ static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
         h.lmtp = hop->lmtp;
         h.implicit_tls = hop->implicit_tls;
         h.tls = hop->tls;
+        h.account = hop->login;
+        h.hop = (int)(w->next - 1);
     }
     add_wish(w, &h);
     if (g->next == g->count || g->next == OUTBOUND_HOST_ADDRESSES_MAX)

@@ -35,6 +35,7 @@ struct outbound_host {
     bool clear;      /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
     const struct config_egress *egress;   /* by which it is reached; NULL: the system's choice */
+    int hop;                              /* which of the route's hops; -1: none, it is an MX */
 };
 
 /* Who we are, so that mail is not sent in circles. */

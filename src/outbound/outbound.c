@@ -30,6 +30,7 @@ struct outbound {
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
     struct outbound_sign_keys *keys;
+    struct outbound_from_told told;
     struct table sites;
     struct gate changed;
     int running; /* here, our own and what was lent to us */
@@ -200,6 +201,7 @@ static void run_one(struct outbound *o, struct hand *h, struct arena *arena)
                                  .config = config,
                                  .pool = &o->pool,
                                  .keys = o->keys,
+                                 .told = &o->told,
                                  .arena = arena,
                                  .plan = h->plan,
                                  .grant = h->grant};

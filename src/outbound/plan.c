@@ -20,6 +20,7 @@ static void add_ways(struct making *m, const struct outbound_route *route, uint8
                      const struct shaping_site *site, str hosts)
 {
     struct outbound_plan *p = m->plan;
+    const struct config_account *account = route->hop_count > 0 ? route->hops[0].sender : NULL;
     for (size_t i = 0; i < m->egress.count; i++) {
         const struct outbound_egress_candidate *c = &m->egress.list[i];
         size_t number = rank * m->members + (c->way ? (size_t)c->way : i + 1);
@@ -35,22 +36,28 @@ static void add_ways(struct making *m, const struct outbound_route *route, uint8
             .site = site->name,
             .provider = site->provider,
             .egress = c->egress ? c->egress->name : S("default"),
-            .account = route->account ? route->account->name : (str){0},
+            .account = account ? account->name : (str){0},
+            .quota = account ? &account->quota : NULL,
         };
     }
 }
 
-/* Each hop by itself: when the first has no room, or is down, there is the next. */
+/* Each item of via by itself, be it a URL or an account with several servers: when the first has no
+ * room, or is down, there is the next. */
 static void plan_hops(struct making *m)
 {
     const struct outbound_route *all = &m->plan->route;
-    for (size_t i = 0; i < all->hop_count && i < SHAPER_WAYS_MAX; i++) {
+    uint8_t rank = 0;
+    for (size_t i = 0, next; i < all->hop_count; i = next, rank++) {
+        const struct config_hop *hop = &all->hops[i];
         struct outbound_route one = *all;
-        one.hops = &all->hops[i];
-        one.hop_count = 1;
+        for (next = i + 1; next < all->hop_count && all->hops[next].way == hop->way; next++)
+            continue;
+        one.hops = hop;
+        one.hop_count = next - i;
         struct shaping_site site = {
-            .name = arena_printf(m->plan->arena, "via %.*s", STR_ARG(all->hops[i].url))};
-        add_ways(m, &one, (uint8_t)i, &site, S(""));
+            .name = arena_printf(m->plan->arena, "via %.*s", STR_ARG(hop->url))};
+        add_ways(m, &one, rank, &site, S(""));
     }
 }
 

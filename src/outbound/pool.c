@@ -87,9 +87,11 @@ str outbound_pool_key(const struct outbound_route *r, str hosts, const struct co
     if (r->kind != OUTBOUND_ROUTE_HOPS)
         return add_egress(arena_printf(arena, "mx %.*s", STR_ARG(mx)), egress, arena);
     str key = S("via");
-    for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
+    for (size_t i = 0; i < r->hop_count; i++) { /* a URL says host, port and TLS */
         key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
-    return add_egress(add_login(key, r->account, arena), egress, arena);
+        key = add_login(key, r->hops[i].login, arena);
+    }
+    return add_egress(key, egress, arena);
 }
 
 struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)

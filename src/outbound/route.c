@@ -1,4 +1,5 @@
 #include "outbound/route.h"
+#include "config/value.h"
 #include <stdio.h>
 
 static str domain_of(const struct config *c, str address)
@@ -7,19 +8,10 @@ static str domain_of(const struct config *c, str address)
     return at == STR_NONE ? c->hostname : str_from(address, at + 1);
 }
 
-static bool fits(str to, str address, str domain)
-{
-    if (str_eq(to, S("*")))
-        return true;
-    if (str_starts(to, S("*."))) /* names below it, not itself */
-        return str_ends_nocase(domain, str_from(to, 1)) && domain.len > to.len - 1;
-    return str_eq_nocase(to, str_find(to, '@') == STR_NONE ? domain : address);
-}
-
 static const struct config_route *find_route(const struct config *c, str address, str domain)
 {
     for (size_t i = 0; i < c->route_count; i++)
-        if (fits(c->routes[i].to, address, domain))
+        if (config_value_pattern_fits(c->routes[i].to, address, domain))
             return &c->routes[i];
     return NULL;
 }
@@ -32,23 +24,13 @@ static const struct config_hop *find_deliver(const struct config *c, str domain)
     return NULL;
 }
 
-static const struct config_account *find_account(const struct config *c, str name)
-{
-    for (size_t i = 0; name.len > 0 && i < c->account_count; i++)
-        if (str_eq(c->accounts[i].name, name))
-            return &c->accounts[i];
-    return NULL;
-}
-
-static struct outbound_route by_route(const struct config *c, const struct config_route *route,
-                                      str domain)
+static struct outbound_route by_route(const struct config_route *route, str domain)
 {
     return (struct outbound_route){.kind = OUTBOUND_ROUTE_HOPS,
                                    .domain = domain,
                                    .route = route,
-                                   .hops = route->via,
-                                   .hop_count = route->via_count,
-                                   .account = find_account(c, route->account)};
+                                   .hops = route->hops,
+                                   .hop_count = route->hop_count};
 }
 
 void outbound_route_find(const struct config *c, str address, struct outbound_route *ret_route)
@@ -66,7 +48,7 @@ void outbound_route_find(const struct config *c, str address, struct outbound_ro
     if (r.route == NULL && c->no_route_holds)
         r.kind = OUTBOUND_ROUTE_NONE;
     if (r.route && r.route->kind == ROUTE_VIA)
-        r = by_route(c, r.route, r.domain);
+        r = by_route(r.route, r.domain);
     *ret_route = r;
 }
 
@@ -77,8 +59,7 @@ static str egress_of(const struct outbound_route *r)
 
 bool outbound_route_same(const struct outbound_route *a, const struct outbound_route *b)
 {
-    if (a->kind != b->kind || a->hops != b->hops || a->account != b->account ||
-        !str_eq(egress_of(a), egress_of(b)))
+    if (a->kind != b->kind || a->hops != b->hops || !str_eq(egress_of(a), egress_of(b)))
         return false;
     return a->kind == OUTBOUND_ROUTE_HOPS || str_eq_nocase(a->domain, b->domain);
 }
@@ -109,7 +90,7 @@ static struct outbound_route by_name(const struct config *c, str name)
 {
     for (size_t i = 0; i < c->route_count; i++)
         if (str_eq(c->routes[i].name, name) && c->routes[i].kind == ROUTE_VIA)
-            return by_route(c, &c->routes[i], (str){0});
+            return by_route(&c->routes[i], (str){0});
     return (struct outbound_route){.kind = OUTBOUND_ROUTE_NONE};
 }
 

@@ -21,9 +21,8 @@ struct outbound_route {
     enum outbound_route_kind kind;
     str domain;                       /* of the recipient */
     const struct config_route *route; /* NULL: a domain of ours, or nothing was said */
-    const struct config_hop *hops;
+    const struct config_hop *hops;    /* each with its own login, or none */
     size_t hop_count;
-    const struct config_account *account; /* NULL: no login */
 };
 
 /* The address is "local@domain"; one without a domain is our own host's. */
