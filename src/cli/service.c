@@ -185,11 +185,6 @@ static void open_inbound(struct service *s)
     s->inbound.recipients = s->recipients;
 }
 
-static void with_shaper(void *shaper, void (*run)(void *arg), void *arg)
-{
-    shaper_with(shaper, run, arg);
-}
-
 struct warming {
     struct service *service;
     const struct config *config;
@@ -217,10 +212,8 @@ static err open_shaping(struct service *s)
     warmup_open(&s->events, &s->warmup);
     shaper_open(&(struct shaper_options){.events = &s->events, .warmup = s->warmup}, &s->shaper);
     TRY(configure_shaping(s, s->config));
-    struct shaping_keep_options o = {.path = s->state.shaping_file,
-                                     .warmup = s->warmup,
-                                     .with = with_shaper,
-                                     .owner = s->shaper};
+    struct shaping_keep_options o = {
+        .path = s->state.shaping_file, .warmup = s->warmup, .shaper = s->shaper};
     return sim_active() ? NULL : shaping_keep_open(&o, &s->keep);
 }
 

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "runtime/thread.h"
+#include "shaping/shaper_keep.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -20,8 +21,8 @@ struct shaping_keep {
 
 static void with(struct shaping_keep *k, void (*run)(void *arg), void *arg)
 {
-    if (k->options.with) {
-        k->options.with(k->options.owner, run, arg);
+    if (k->options.shaper) {
+        shaper_with(k->options.shaper, run, arg);
         return;
     }
     pthread_mutex_lock(&k->lock);
@@ -50,6 +51,7 @@ void shaping_keep_with(struct shaping_keep *k, void (*run)(struct warmup *, void
 /* ---- saving ------------------------------------------------------------------------------- */
 
 struct saving {
+    struct shaper *shaper;
     int64_t now_ms;
     bool ahead; /* the server goes on */
     bool changed, waiting;
@@ -62,6 +64,10 @@ static void look(struct warmup *w, void *arg)
     struct saving *s = arg;
     s->changed = warmup_is_changed(w);
     s->waiting = warmup_is_waiting(w);
+    if (s->shaper) {
+        s->changed |= shaper_keep_is_changed(s->shaper);
+        s->waiting |= shaper_keep_is_waiting(s->shaper);
+    }
 }
 
 static void collect(struct warmup *w, void *arg)
@@ -73,18 +79,23 @@ static void collect(struct warmup *w, void *arg)
     while (count < WARMUP_TRACKS_MAX && warmup_next(w, s->now_ms, s->ahead, &position, &record))
         s->rows.warmup[count++] = record; /* its names stay as long as the plans */
     s->rows.warmup_count = count;
+    if (s->shaper)
+        shaper_keep_collect(s->shaper, s->ahead, s->arena, &s->rows);
 }
 
 static void note_saved(struct warmup *w, void *arg)
 {
     const struct saving *s = arg;
     warmup_saved(w, s->rows.warmup, s->rows.warmup_count);
+    if (s->shaper)
+        shaper_keep_saved(s->shaper);
 }
 
 static err save(struct shaping_keep *k, bool ahead)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(SHAPING_STATE_ARENA_BYTES_MAX);
-    struct saving s = {.now_ms = clock_real_ms(), .ahead = ahead, .arena = arena};
+    struct saving s = {
+        .shaper = k->options.shaper, .now_ms = clock_real_ms(), .ahead = ahead, .arena = arena};
     shaping_keep_with(k, collect, &s);
     TRY(shaping_state_write(k->state, &s.rows, s.now_ms));
     shaping_keep_with(k, note_saved, &s);
@@ -107,7 +118,7 @@ static void run(void *keep)
     struct shaping_keep *k = keep;
     while (!atomic_load(&k->stops)) {
         struct chan_item *item;
-        struct saving s = {0};
+        struct saving s = {.shaper = k->options.shaper};
         err e = chan_receive(k->orders, &item, deadline_after(SHAPING_KEEP_LOOK_MS));
         err_forget();
         if (e && e->kind == ERR_CANCELED)
@@ -122,6 +133,8 @@ static void run(void *keep)
 /* ---- opening ------------------------------------------------------------------------------ */
 
 struct loading {
+    struct shaper *shaper;
+    struct arena *arena; /* the shaper's in the end */
     const struct shaping_state_rows *rows;
 };
 
@@ -131,15 +144,19 @@ static void load(struct warmup *w, void *arg)
     for (size_t i = 0; i < l->rows->warmup_count; i++)
         warmup_load(w, &l->rows->warmup[i]);
     warmup_keep(w);
+    if (l->shaper)
+        shaper_keep_restore(l->shaper, l->arena, l->rows);
 }
 
 static err read_all(struct shaping_keep *k)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(SHAPING_STATE_ARENA_BYTES_MAX);
     struct shaping_state_rows rows;
-    struct loading l = {&rows};
     TRY(shaping_state_read(k->state, arena, &rows));
+    struct loading l = {k->options.shaper, arena, &rows};
     shaping_keep_with(k, load, &l);
+    if (k->options.shaper)
+        arena = NULL; /* it is the shaper's now */
     return NULL;
 }
 

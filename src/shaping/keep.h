@@ -1,25 +1,23 @@
 /* shaping/keep.h -- the shaping floor's memory while the server runs: read at start, saved as it
  * goes
  *
- * A thread looks every second: what mail waits for is saved at once, other changes every few
- * seconds, and all of it when the server stops. While nothing can be saved (a full disk) an egress
- * that is being warmed up sends only what earlier records vouch for; it is logged once.
+ * A thread looks several times a second: what mail waits for is saved at once, other changes every
+ * few seconds, and all of it when the server stops. While nothing can be saved (a full disk) an
+ * egress that is being warmed up sends only what earlier records vouch for; it is logged once.
  */
 #pragma once
+#include "shaping/shaper.h"
 #include "shaping/state.h"
 
 enum {
-    SHAPING_KEEP_LOOK_MS = 1000,
+    SHAPING_KEEP_LOOK_MS = 200,
     SHAPING_KEEP_SAVE_MS = 5000,
 };
 
 struct shaping_keep_options {
     const char *path; /* of the file: shaping/state.h */
     struct warmup *warmup;
-    /* Runs a function with what guards the warm-up plans held; it may not wait. NULL: nobody else
-     * uses them but by shaping_keep_with(). */
-    void (*with)(void *owner, void (*run)(void *arg), void *arg);
-    void *owner;
+    struct shaper *shaper; /* its lock guards the plans; NULL: only shaping_keep_with() uses them */
 };
 
 struct shaping_keep;

@@ -89,6 +89,7 @@ void shaper_close(struct shaper *s)
     table_release(&s->turns);
     table_release(&s->campaigns);
     heap_release(&s->timers);
+    shaper_keep_forget_past(s);
     shaping_limits_close(s->limits);
     chan_close(s->news);
     pthread_mutex_destroy(&s->lock);
@@ -97,9 +98,9 @@ void shaper_close(struct shaper *s)
 
 void shaper_with(struct shaper *s, void (*run)(void *arg), void *arg)
 {
-    pthread_mutex_lock(&s->lock);
+    shaper_enter(s);
     run(arg);
-    pthread_mutex_unlock(&s->lock);
+    shaper_exit(s);
 }
 
 void shaper_set_limits(struct shaper *s, const struct shaping_limits *limits)

@@ -69,6 +69,7 @@ struct shaper_meter {
     struct shaping_bucket bucket;
     struct shaping_quota quota;
     struct shaper_login login; /* of an account */
+    bool kept;                 /* a row of it is stored */
 };
 
 struct shaper_lane {
@@ -85,6 +86,7 @@ struct shaper_lane {
     int in_use, idle;
     struct shaping_bucket bucket;
     struct shaping_quota quota;
+    bool kept;                   /* a row of it is stored */
     struct warmup_track *warmup; /* NULL: this egress needs none there */
     struct shaping_loop loop;
     uint64_t accepted, refused;   /* messages, since it was made */
@@ -163,6 +165,9 @@ struct shaper {
     const struct event_sink *events;
     struct warmup *warmup;
     int64_t overflow_ns;
+    struct shaper_past *past; /* NULL: nothing is kept */
+    bool keeps, quota_waits;
+    uint64_t changes, offered_changes, safe_changes;
     struct shaping_limits *limits;
     struct table lanes, meters, lines, turns, campaigns;
     struct list spare_lanes, spare_meters; /* longest unused first */
@@ -232,6 +237,13 @@ void shaper_line_leave(struct shaper_seat *);
 void shaper_line_set_timer(struct shaper *, struct shaper_timer *, int64_t at_ns);
 /* All timers that are due. */
 void shaper_line_run_timers(struct shaper *);
+
+/* ---- shaper_keep.c: what was stored before ---- */
+
+/* fresh: it was just made; else only its quota is new. */
+void shaper_keep_recall_meter(struct shaper *, struct shaper_meter *, bool fresh);
+void shaper_keep_recall_lane(struct shaper *, struct shaper_lane *, bool fresh);
+void shaper_keep_forget_past(struct shaper *);
 
 /* ---- shaper_tell.c: events ---- */
 

@@ -27,6 +27,7 @@ static bool quota_blocks(struct shaper *s, struct shaping_quota *quota, size_t r
     int64_t ready_ms = shaping_quota_ready(quota, rcpts, s->now_ms, &kind);
     if (ready_ms <= s->now_ms)
         return false;
+    s->quota_waits |= shaping_quota_waits(quota);
     *ret_obstacle = (struct obstacle){SHAPER_QUOTA, steady_of(s, ready_ms), kind};
     return true;
 }
@@ -297,6 +298,7 @@ static void take_meter(struct shaper *s, struct shaper_meter *m, size_t rcpts)
     if (!shaping_quota_limited(&m->quota))
         return;
     shaping_quota_take(&m->quota, rcpts, s->now_ms);
+    s->changes++;
     shaper_tell_quota(s, m->scope, m->name, &m->quota);
 }
 
@@ -332,6 +334,7 @@ static void take_way(struct shaper_seat *seat, struct shaper_seat_way *way, size
         shaping_bucket_take(&l->bucket, l->interval_ns, s->now_ns);
     if (shaping_quota_limited(&l->quota)) {
         shaping_quota_take(&l->quota, rcpts, s->now_ms);
+        s->changes++;
         shaper_tell_quota(s, SHAPING_SITE, l->site, &l->quota);
     }
     bool login_probe = take_login(s, account);

@@ -337,8 +337,31 @@ static err write_warmup(sqlite3 *db, const struct shaping_state_rows *r)
     return NULL;
 }
 
+static bool is_same_quota(const struct shaping_state_quota *a, const struct shaping_state_quota *b)
+{
+    return a->scope == b->scope && str_eq(a->name, b->name);
+}
+
+/* All of that name goes before what is counted now is put there. */
+static err clear_quotas(sqlite3 *db, const struct shaping_state_rows *r)
+{
+    CLEANUP(account_sql_end)
+    struct account_sql q =
+        account_sql_begin(db, "DELETE FROM quotas WHERE scope = ?1 AND name = ?2");
+    for (size_t i = 0; i < r->quota_count; i++) {
+        if (i > 0 && is_same_quota(&r->quotas[i], &r->quotas[i - 1]))
+            continue;
+        account_sql_again(&q);
+        account_sql_bind_int(&q, 1, r->quotas[i].scope);
+        account_sql_bind_str(&q, 2, r->quotas[i].name);
+        TRY(account_sql_run(&q, NULL));
+    }
+    return NULL;
+}
+
 static err write_quotas(sqlite3 *db, const struct shaping_state_rows *r)
 {
+    TRY(clear_quotas(db, r));
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(db, "INSERT OR REPLACE INTO quotas VALUES (?1, ?2, ?3, ?4, ?5)");

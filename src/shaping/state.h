@@ -21,7 +21,7 @@ enum {
     SHAPING_STATE_LANES_MAX = 20000,          /* those seen last are kept */
     SHAPING_STATE_LOGINS_MAX = 10000,
     SHAPING_STATE_QUOTAS_MAX = 200000,
-    SHAPING_STATE_TEXT_BYTES_MAX = 300,
+    SHAPING_STATE_TEXT_BYTES_MAX = 600,
     SHAPING_STATE_LANE_MS = 7 * 24 * 3600 * 1000, /* a lane not seen for so long is forgotten */
     SHAPING_STATE_QUOTA_MS = 25 * 3600 * 1000,    /* no quota looks back further */
 };
@@ -71,7 +71,8 @@ void shaping_state_close(struct shaping_state *); /* accepts NULL */
 /* All there is; texts and lists live in the arena. */
 must_use err shaping_state_read(struct shaping_state *, struct arena *,
                                 struct shaping_state_rows *ret_rows);
-/* These take the place of what was stored under their names; all else stays. now_ms: real time, for
+/* These take the place of what was stored under their names (all quotas of a scope and name
+ * together, which stand side by side); all else stays. now_ms: real time, for
  * what is too old. */
 must_use err shaping_state_write(struct shaping_state *, const struct shaping_state_rows *,
                                  int64_t now_ms);

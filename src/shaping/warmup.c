@@ -132,6 +132,8 @@ static bool is_capped(const struct warmup_track *t) { return t->planned && t->da
 
 struct warmup_track *warmup_track(struct warmup *w, str egress, str site, str provider)
 {
+    if (str_starts(site, S("via ")))
+        return NULL;
     struct warmup_track *t = find(w, egress, site);
     if (!is_planned(t) && provider.len > 0)
         t = find(w, egress, provider);

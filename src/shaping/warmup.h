@@ -33,7 +33,7 @@ enum {
     WARMUP_CATCH_UP = 4,
     WARMUP_JUDGED_LEAST = 20,     /* replies in a day before it may be stepped back within it */
     WARMUP_PAUSED_MS = 60 * 1000, /* a paused track is looked at again */
-    WARMUP_UNSAVED_MS = 2 * 1000, /* …and one that waits for its record to be saved */
+    WARMUP_UNSAVED_MS = 500,      /* …and one that waits for its record to be saved */
     WARMUP_CLOCK_BACK_DAYS = 2,   /* further back: the clock was wrong before, not now */
 };
 #define WARMUP_OTHERS S("others")
@@ -71,7 +71,8 @@ must_use err warmup_set_plans(struct warmup *, const struct warmup_plan *, size_
 /* ---- for the shaper ----------------------------------------------------------------------- */
 
 /* The track of mail that goes from that egress to that site of that provider (may be empty). NULL:
- * it has no plan. Ask again after warmup_set_plans(). */
+ * it has no plan, or goes to a server of a route ("via …"), whose own address counts. Ask again
+ * after warmup_set_plans(). */
 struct warmup_track *warmup_track(struct warmup *, str egress, str site, str provider);
 
 /* 0: a message to so many recipients may go now; else the time when there may be room. */

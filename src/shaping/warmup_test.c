@@ -469,6 +469,7 @@ TEST(warmup_finds_a_track)
          {"x", 1},
          {"mx.example.net", 14}                                                                      },
         {"no plan for that site",   {"out2", 4}, {"google", 6},          {"google", 6}, {0}          },
+        {"a server of a route",     {"out1", 4}, {"via smtp://x", 12},   {"", 0},       {0}          },
         {"no plan for that egress", {"out3", 4}, {"google", 6},          {"google", 6}, {0}          },
     };
     struct warmup *w;
