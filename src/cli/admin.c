@@ -97,19 +97,34 @@ static str reason_of(const struct cli_admin *a, const struct queue_admin_item *l
                 : l->reply;
 }
 
+/* What is in the way of mail that is due. */
+static void add_wait(const struct cli_admin *a, const struct queue_admin_item *l, json_t *line)
+{
+    struct shaper_wait wait;
+    if (l->taken || l->state.due_ms > clock_real_ms() || a->actions.config == NULL)
+        return;
+    const struct config *c = a->actions.config(a->actions.config_arg);
+    if (outbound_why_waits(&a->actions.why, c, l->destination, &wait)) {
+        json_object_set_new(line, "holds", cli_json_str(str_of(wait.reason)));
+        json_object_set_new(line, "holds_until_ms", json_integer((json_int_t)wait.until_ms));
+    }
+    config_close(c);
+}
+
 static bool say_listed(void *arg, const struct queue_admin_item *l)
 {
     struct listing *listing = arg;
     listing->count++;
-    listing->failed = say(
-        listing->session,
+    json_t *line =
         json_pack("{ss,so,so,ss,so,sI,sI,sI,sI,sI,sI,so}", "id", l->id.text, "destination",
                   cli_json_str(l->destination), "sender", cli_json_str(l->sender), "state",
                   state_name(l), "rcpts", rcpts_json(l), "size", (json_int_t)l->size, "accepted_ms",
                   (json_int_t)l->accepted_ms, "due_ms", (json_int_t)l->state.due_ms, "first_ms",
                   (json_int_t)l->state.first_ms, "last_ms", (json_int_t)l->state.last_ms,
                   "attempts", (json_int_t)l->state.attempts, "reply",
-                  cli_json_str(reason_of(listing->session->admin, l))));
+                  cli_json_str(reason_of(listing->session->admin, l)));
+    add_wait(listing->session->admin, l, line);
+    listing->failed = say(listing->session, line);
     return listing->failed == NULL;
 }
 

@@ -17,6 +17,7 @@
 #pragma once
 #include "config/config.h"
 #include "events/event.h"
+#include "outbound/why.h"
 #include "queue/admin.h"
 #include "runtime/net.h"
 #include "shaping/keep.h"
@@ -35,6 +36,7 @@ struct cli_admin_actions {
     /* The configuration in force, held: to tell that there is no route. NULL: not known. */
     const struct config *(*config)(void *arg);
     void *config_arg;
+    struct outbound_why why;         /* what keeps mail from being tried: for `queue why` */
     const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
     /* Read the configuration again, and come back when it is in force or was refused; the mistakes
      * in it go to *ret_told. Tells its own events. NULL: not here. */

@@ -188,6 +188,18 @@ static void show_all(void *arg, const json_t *line)
     print_named("last reply", text_of(line, "reply"));
 }
 
+static void tell_hold(const json_t *line)
+{
+    int64_t until_ms = number_of(line, "holds_until_ms");
+    fputs("  It is due, and waits for its turn: ", stdout);
+    cli_print_clean(stdout, str_of(text_of(line, "holds")));
+    if (until_ms > clock_real_ms()) {
+        fputs("; for about ", stdout);
+        print_span(until_ms - clock_real_ms());
+    }
+    fputs(".\n", stdout);
+}
+
 static void tell_next(const json_t *line)
 {
     int64_t left_ms = number_of(line, "due_ms") - clock_real_ms();
@@ -200,6 +212,8 @@ static void tell_next(const json_t *line)
               stdout);
     } else if (strcmp(state, "trying") == 0) {
         fputs("  It is being tried right now.\n", stdout);
+    } else if (left_ms <= 0 && *text_of(line, "holds")) {
+        tell_hold(line);
     } else if (left_ms <= 0) {
         fputs("  It is due now, and waits for its turn or a free connection.\n", stdout);
     } else {

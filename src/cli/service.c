@@ -467,6 +467,7 @@ static const struct config *put_in_force(struct service *s, const struct config 
     s->config = config_hold(c);
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
+    shaper_configure(s->shaper, c);
     return before;
 }
 

@@ -203,6 +203,7 @@ static err open_admin(struct worker *w)
         .queue = s->queue,
         .config = service_config,
         .config_arg = s,
+        .why = {s->shaper, s->port25},
         .events = &s->events,
         .reload = s->options.admin_reload,
         .stop = s->options.admin_stop,
