@@ -146,7 +146,7 @@ void shaper_keep_recall_lane(struct shaper *s, struct shaper_lane *l, bool fresh
         fresh ? bsearch(&wanted, r->lanes, r->lane_count, sizeof wanted, by_lane) : NULL;
     if (found == NULL)
         return;
-    l->loop.rate = (double)found->rate / MICRO;
+    l->loop.rate = l->loop.base = (double)found->rate / MICRO;
     l->loop.connections = found->connections > 0 ? found->connections : 0;
     l->loop.connections_refused = found->connections_refused;
     l->loop.connections_ns = l->loop.step_ns = s->now_ns;
