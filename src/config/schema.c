@@ -480,8 +480,10 @@ static const struct config_schema_key warmup_keys[] = {
     VALUE(config_warmup, hours, hours, "hours", .normal = "0-24",
           .doc = "The hours of the day in which it sends; 22-6 goes over midnight."),
     VALUE(config_warmup, overflow, choice, "overflow", .choices = overflows, .normal = "next",
-          .doc = "Mail above a day's cap: next: leaves by another egress of the pool, and waits if "
-                 "there is none; wait: waits for this one."),
+          .doc = "Mail above a day's cap. next: it leaves by another egress of the pool, or by the "
+                 "route's "
+                 "next server, and waits if there is none. wait: it does not go on to the next "
+                 "server; in a pool say overflow: wait there, too."),
     ITEMS(config_warmup, SHAPE_MAP, sites, site_count, "sites", warmup_sites,
           .normal_told = "as the plan says", .doc = "What is different for single sites."),
 };
