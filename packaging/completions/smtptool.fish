@@ -15,6 +15,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses tha
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
+complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
 complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
@@ -89,6 +90,12 @@ complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_see
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l cap -r
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l pause
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l resume
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l done
+complete -c smtptool -f -n '__fish_seen_subcommand_from warmup; and not __fish_seen_subcommand_from show set' -a 'show set'
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l helo -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l from -r

@@ -9,6 +9,9 @@
  *     {"verb":"hold","ids":["06CJ2M7T8Q4ZK"]}   or "all":true, "to", "from", "rcpt"
  *     release, retry, rm: the same; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
  *     {"verb":"egress"}   how it stands with each of our addresses
+ *     {"verb":"warmup"}   "egress" and "site" narrow it down
+ *     {"verb":"warmup_set","egress":"out1","change":"day","value":5}   or "cap"; "pause", "resume",
+ *     "done" go without a value; "site": only that one
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
@@ -19,6 +22,7 @@
 #include "outbound/why.h"
 #include "queue/admin.h"
 #include "runtime/net.h"
+#include "shaping/keep.h"
 
 enum {
     CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
@@ -42,7 +46,8 @@ struct cli_admin_actions {
     err (*reload)(void *arg, struct buf *ret_told);
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;
-    int64_t patience_ms; /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
+    struct shaping_keep *keep; /* NULL: nothing is warmed up here */
+    int64_t patience_ms;       /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
 };
 
 struct cli_admin;
