@@ -84,7 +84,22 @@ struct config_account { /* our login at somebody else's server */
     str mechanism; /* empty: the best offered */
 };
 
+/* Why it was put off, as far as that has waits of its own; the last one is repeated. */
+enum config_retry_class {
+    RETRY_GREYLIST,
+    RETRY_RATE,
+    RETRY_MAILBOX_FULL,
+    RETRY_NETWORK,
+    RETRY_BLOCKED,
+    RETRY_CLASSES
+};
+struct config_waits {
+    int64_t *ms;
+    size_t count; /* 0: as first, factor and longest say */
+};
+
 struct config_retry {
+    struct config_waits classes[RETRY_CLASSES];
     int64_t first_ms, longest_ms, give_up_ms, warn_after_ms; /* 5m, 4h, 5d, 4h */
     int factor;                                              /* 2 */
 };
@@ -104,6 +119,8 @@ struct config_limits {
     int hops;                     /* 100 Received fields */
     int64_t header_bytes;         /* 1MiB */
     int minimum_bytes_per_second; /* of a body: 100 */
+    int priority;                 /* the highest that may be asked for: 9 */
+    int64_t hold_ms;              /* hold: 30d; 0: FUTURERELEASE is not offered */
 };
 
 struct config_timeouts {                               /* RFC 5321 section 4.5.3.2, milliseconds */

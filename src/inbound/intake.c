@@ -21,6 +21,7 @@ struct inbound_intake {
     struct arena *arena;
     struct buf header; /* until it is whole; with the empty line */
     bool header_done;
+    struct inbound_asked asked;
     str message_id; /* lives in the arena */
     str trace;      /* likewise */
     struct arena *judging;
@@ -109,17 +110,20 @@ static bool is_quarantine(const struct message_field *f)
     return str_eq_nocase(f->name, S(INBOUND_INTAKE_QUARANTINE));
 }
 
-/* Store the fields but those that only we may write (attack 122). */
+/* Store the fields but those that were said to us alone and, of a message that is judged, those
+ * that only we may write (attack 122). */
 static err store_foreign(struct inbound_intake *i, str fields, deadline until)
 {
-    struct mailauth_authres_ours ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
+    struct mailauth_authres_ours ours = {0};
+    if (i->rules.judged)
+        ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
     struct message_field f;
     str left = fields, run = fields; /* from run's start to left's nothing is stored yet */
     size_t next = 0;
     for (size_t number = 0; message_header_next(&left, &f); number++) {
         bool named = next < ours.count && ours.fields[next] == number;
         next += named;
-        if (!named && !is_quarantine(&f))
+        if (!named && !(i->rules.judged && is_quarantine(&f)) && !inbound_asked_is_field(&f))
             continue;
         TRY(queue_draft_write(i->draft, str_slice(run, 0, (size_t)(f.raw.ptr - run.ptr)), until));
         run = left;
@@ -173,6 +177,13 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         refuse(refusal, &no);
         return NULL;
     }
+    no = i->rules.may_ask ? inbound_asked_read(str_slice(whole, 0, scan.header_bytes),
+                                               clock_real_ms(), &i->asked)
+                          : no;
+    if (no.code != 0) {
+        refuse(refusal, &no);
+        return NULL;
+    }
     str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
     err e;
     if (i->rules.submission) {
@@ -180,7 +191,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
         e = i->rules.judged ? judge_header(i, fields, str_from(whole, scan.body_at), refusal, until)
-                            : queue_draft_write(i->draft, fields, until);
+                            : store_foreign(i, fields, until);
     }
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
@@ -239,6 +250,8 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
     *ret_arena = i->judging;
     return i->judge;
 }
+
+struct inbound_asked inbound_intake_asked(const struct inbound_intake *i) { return i->asked; }
 
 str inbound_intake_header(const struct inbound_intake *i) { return buf_str(&i->header); }
 

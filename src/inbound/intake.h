@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "config/config.h"
+#include "inbound/asked.h"
 #include "mailauth/judge.h"
 #include "message/received.h"
 #include "queue/queue.h"
@@ -21,6 +22,7 @@ enum { INBOUND_INTAKE_TRACE_BYTES_MAX = 48 << 10 };
 
 struct inbound_intake_rules {
     bool submission; /* fix-ups, and From must be the login's */
+    bool may_ask;    /* what the header asks of us is done: see asked.h */
     size_t hops_max, header_bytes_max;
     str login, hostname; /* must outlive the intake */
     bool judged;         /* the header is kept, and both go to a mailauth_judge */
@@ -48,6 +50,8 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct aren
 void inbound_intake_count(struct inbound_intake *, struct dns_budget *);
 /* There was no room for an answer, so the judgement is none: the refusal says so. */
 bool inbound_intake_is_full(const struct inbound_intake *, struct smtp_answer *refusal);
+/* Once it is finished; nothing unless it may ask. */
+struct inbound_asked inbound_intake_asked(const struct inbound_intake *);
 /* Of a message that is judged, as it came; until the intake is closed. */
 str inbound_intake_header(const struct inbound_intake *);
 /* Fields of ours to stand above Received: at most INBOUND_INTAKE_TRACE_BYTES_MAX. */

@@ -8,6 +8,7 @@
 #include "events/event.h"
 #include "message/dsn.h"
 #include "outbound/attempt.h"
+#include "outbound/retry.h"
 #include "queue/queue.h"
 
 enum outbound_bounce_fate { /* of one recipient */
@@ -23,11 +24,13 @@ struct outbound_bounce {
     const struct outbound_offer_mail *mail;
     const struct outbound_offer_rcpt *rcpts; /* what the attempt said, beside the envelope's */
     bool tried;
+    uint8_t way; /* that the attempt took (queue_state.way); 0: the one before stays noted */
     int64_t now_ms;
     struct arena *arena;
 
     /* Results. */
     enum outbound_bounce_fate *fates;
+    const struct outcome **outcomes; /* what each refusal means; NULL: nothing is known, or done */
     struct queue_settlement settlement;
     bool delay_told;         /* the notification (also) warns of a delay */
     const char *dsn_dropped; /* somebody should have been told, and there is nobody: why */
@@ -36,8 +39,3 @@ struct outbound_bounce {
 /* Always comes to an end, canceled or not: what an attempt has learned must be kept. A notification
  * whose original cannot be read goes without it. */
 void outbound_bounce_decide(struct outbound_bounce *, deadline until);
-
-/* When to try again after so many attempts; never beyond the time to give up, so that the last try
- * is made then. */
-int64_t outbound_bounce_due_ms(const struct config_retry *, uint32_t attempts, int64_t accepted_ms,
-                               int64_t now_ms);

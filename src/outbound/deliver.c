@@ -1,7 +1,6 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
-#include "outcome/reply.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -61,27 +60,11 @@ static void tell_attempt(const struct outbound_deliver *d, const struct outbound
     event_emit(d->options->events, &e);
 }
 
-/* What the refusal means. When nobody answered our own words are judged; trouble of our own (4.3.z)
- * has no class. */
-static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
+static void add_outcome(const struct outcome *o, struct event *e)
 {
-    const struct outbound_verdict *v = &r->verdict;
-    bool answered = v->reply.code > 0;
-    if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
-        return;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
-    struct outcome_reply reply = {
-        .code = v->reply.code,
-        .enhanced = answered ? v->reply.enhanced : str_of(v->status),
-        .text = answered ? v->reply.text : v->reason,
-        .stage_known = answered,
-        .stage = v->stage,
-        .host = r->peer ? r->peer->host : (str){0},
-    };
-    struct outcome o = outcome_reply_judge(&reply, arena);
-    e->class = str_of(outcome_class_of(o.class)->name);
-    e->hardness = o.hard ? S("hard") : S("soft");
-    e->advice = str_of(outcome_class_advice(o.advice));
+    e->class = str_of(outcome_class_of(o->class)->name);
+    e->hardness = o->hard ? S("hard") : S("soft");
+    e->advice = str_of(outcome_class_advice(o->advice));
 }
 
 static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i)
@@ -108,8 +91,8 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
-    if (b->fates[i] != OUTBOUND_BOUNCE_DONE)
-        add_outcome(r, &e);
+    if (b->outcomes[i])
+        add_outcome(b->outcomes[i], &e);
     if (b->fates[i] == OUTBOUND_BOUNCE_WAITS)
         e.next_due_ms = b->settlement.due_ms;
     event_emit(d->options->events, &e);
@@ -236,6 +219,20 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
     settle(d, b, delivery);
 }
 
+/* The sender's own time for it has passed: no host hears of it. */
+static void give_up(struct outbound_deliver *d, struct outbound_bounce *b,
+                    struct queue_delivery *delivery)
+{
+    size_t count = b->message->envelope->rcpt_count;
+    struct outbound_offer_rcpt *rcpts = ARENA_ARRAY(d->arena, struct outbound_offer_rcpt, count);
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.7", S("the time that it was given is over"));
+    for (size_t i = 0; i < count; i++)
+        outbound_offer_set(&rcpts[i], &v, NULL);
+    b->rcpts = rcpts;
+    settle(d, b, delivery);
+}
+
 void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
@@ -261,6 +258,9 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
                                 .mail = &mail,
                                 .now_ms = clock_real_ms(),
                                 .arena = d->arena};
-    attempt(d, &b, delivery);
+    if (outbound_retry_late(m.envelope, b.now_ms) != OUTBOUND_RETRY_IN_TIME)
+        give_up(d, &b, delivery);
+    else
+        attempt(d, &b, delivery);
     queue_message_close(&m);
 }

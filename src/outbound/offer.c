@@ -273,6 +273,21 @@ static err sign_content(struct window *w, struct smtp_offer *offer)
     return NULL;
 }
 
+/* RFC 6758: a hop that does not know MT-PRIORITY carries it in the header, for one that does. It is
+ * not signed: each server on the way may take it out. */
+static void add_priority(struct window *w, struct smtp_offer *offer)
+{
+    int priority = w->offer->mail->envelope->priority;
+    const struct smtp_client *c = &w->offer->connection->client;
+    if (priority == 0 || c->capabilities.mt_priority || c->options.lmtp)
+        return;
+    w->fields =
+        arena_printf(w->offer->arena, "MT-Priority: %d\r\n%.*s", priority, STR_ARG(w->fields));
+    offer->size += sizeof "MT-Priority: 0\r\n" - 1 + (priority < 0);
+    offer->read = read_signed;
+    offer->body = w;
+}
+
 /* Our trouble, so no other host is asked and the connection stays good. */
 static void set_unsigned(struct window *w, err e)
 {
@@ -298,6 +313,7 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
                                .read = read_piece,
                                .body = w};
     w->source = (struct outbound_sign_source){rewind_pieces, read_piece, w};
+    w->fields = (str){0}; /* one that was refused has left its own */
     TRY(convert_content(w, &offer, &convert));
     smtp_refusal refusal = smtp_client_check(c, &offer);
     err not_signed = refusal ? NULL : sign_content(w, &offer);
@@ -307,6 +323,8 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
         set_unsigned(w, not_signed);
         return NULL;
     }
+    if (refusal == NULL)
+        add_priority(w, &offer);
     if (refusal == NULL)
         refusal = smtp_client_check(c, &offer); /* signatures count in its size */
     if (refusal) {
@@ -335,7 +353,8 @@ static struct outbound_offer_peer *describe_peer(const struct outbound_offer *o)
                                       .tls_version = arena_str(o->arena, c->tls_version),
                                       .tls_cipher = arena_str(o->arena, c->tls_cipher),
                                       .lmtp = c->client.options.lmtp,
-                                      .dsn = c->client.capabilities.dsn};
+                                      .dsn = c->client.capabilities.dsn,
+                                      .deliver_by = c->client.capabilities.deliver_by};
     return p;
 }
 

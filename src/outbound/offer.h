@@ -39,6 +39,7 @@ struct outbound_offer_peer {
     str tls_version, tls_cipher; /* empty: no TLS */
     bool lmtp;                   /* a 250 is the final delivery */
     bool dsn;                    /* it sends its own notifications */
+    bool deliver_by;             /* it keeps to BY (RFC 2852) */
 };
 
 struct outbound_offer_rcpt {

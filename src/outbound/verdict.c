@@ -148,6 +148,24 @@ struct outbound_verdict outbound_verdict_of_ours(enum outbound_verdict_action ac
     return v;
 }
 
+bool outbound_verdict_judge(const struct outbound_verdict *v, str host, struct outcome *ret_outcome)
+{
+    bool answered = v->reply.code > 0;
+    if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
+        return false;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
+    struct outcome_reply reply = {
+        .code = v->reply.code,
+        .enhanced = answered ? v->reply.enhanced : str_of(v->status),
+        .text = answered ? v->reply.text : v->reason,
+        .stage_known = answered,
+        .stage = v->stage,
+        .host = host,
+    };
+    *ret_outcome = outcome_reply_judge(&reply, arena);
+    return true;
+}
+
 str outbound_verdict_text(const struct outbound_verdict *v, struct arena *arena)
 {
     const struct smtp_reply *r = &v->reply;

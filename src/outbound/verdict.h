@@ -4,6 +4,7 @@
  * done comes out, with the status to tell. A refusal is data; an err never erases a verdict.
  */
 #pragma once
+#include "outcome/reply.h"
 #include "smtp/client.h"
 
 enum outbound_verdict_action {
@@ -43,6 +44,10 @@ struct outbound_verdict outbound_verdict_of_err(const struct outbound_verdict_fa
 /* Of what we found out ourselves: the text is borrowed. */
 struct outbound_verdict outbound_verdict_of_ours(enum outbound_verdict_action, const char *status,
                                                  str reason);
+
+/* What it means, whoever said it: the host, or empty. When nobody answered our own words are
+ * judged. False: it is trouble of our own (4.3.z), which has no class. */
+bool outbound_verdict_judge(const struct outbound_verdict *, str host, struct outcome *ret_outcome);
 
 /* "550 5.1.1 No such user", or the reason; in the arena. */
 str outbound_verdict_text(const struct outbound_verdict *, struct arena *);
