@@ -208,12 +208,15 @@ static void turns_by_urgency(void *arg)
     CHECK_STR(str_of(got), "c+9", "it does not wait behind what is normal");
     if (d)
         schedule_put_back(t->schedule, &d, clock_real_ms() + 3600 * 1000);
-    commit_at(t, "u@c.example", 9);
+    queue_id id;
+    CHECK_DONE(queue_test_commit(t, "u@c.example", S("x"), &id), "commit");
     CHECK_DONE(fiber_yield(), "yield");
-    d = schedule_next_for(t->schedule, S("c.example")); /* not by a turn */
-    CHECK(d && queue_delivery_state(t->queue, d).priority == 9, "the most urgent here, too");
-    if (d)
-        schedule_put_back(t->schedule, &d, clock_real_ms() + 3600 * 1000);
+    CHECK(schedule_ready(t->schedule, S("c.example")) == EACH + 1, "it is due");
+    struct queue_admin_filter filter = {.id = str_of(id.text)};
+    size_t count = 0;
+    CHECK_DONE(queue_admin_change(t->queue, &filter, QUEUE_HOLD, &count, deadline_after(1000)),
+               "hold");
+    CHECK_DONE(fiber_sleep(deadline_after(1000)), "sleep");
     d = take_one(t, got);
     CHECK_STR(str_of(got), "b+0", "then its destination is as urgent as what is left for it");
     if (d)
