@@ -90,6 +90,7 @@ struct service {
     struct inbound_report *inbound_reports;
     bool inbound_ready;
     struct chan *reports;
+    struct outbound_transcript_store *transcripts;
     struct outbound_crew *crew; /* the workers' ways out */
     struct worker *workers;
     int worker_count;

@@ -183,6 +183,7 @@ static void open_way_out(struct worker *w)
         .mx_port = s->options.mx_port,
         .own = w->addresses,
         .own_count = &w->listener_count,
+        .transcripts = s->transcripts,
         .crew = s->crew,
     };
     outbound_ask_open(&ask, s->resolver, &w->asker);

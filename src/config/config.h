@@ -134,6 +134,8 @@ struct config_outbound {
     int connections;             /* 20 for each destination */
     int messages_per_connection; /* 100 */
     int64_t idle_ms;             /* 10s: a connection is kept for the next message */
+    int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
+    int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
 };
 

@@ -378,6 +378,12 @@ static const struct config_schema_key outbound_keys[] = {
           BETWEEN(1, 100000), .normal = "100", .doc = "Then a new connection is made."),
     VALUE(config, outbound.idle_ms, duration, "idle", BETWEEN(0, 5 * MINUTE), .normal = "10s",
           .doc = "A connection is kept this long for the next message."),
+    VALUE(config, outbound.transcripts_ms, duration, "transcripts", BETWEEN(0, 90 * DAY),
+          .normal = "7d", .unit = "0s: off",
+          .doc = "What was said in an attempt that failed is kept this long, without logins and "
+                 "contents, for `smtptool trace ID --transcript`."),
+    VALUE(config, outbound.transcript_bytes, size, "transcript_bytes", BETWEEN(MIB, 1024 * GIB),
+          .normal = "256MiB", .doc = "All of that together; with more the oldest go."),
     VALUE(config, outbound.mta_sts, bool, "mta_sts", .normal = "false",
           .doc = "Ask domains for their MTA-STS policies and hold to them (RFC 8461). Needs "
                  "libcurl."),

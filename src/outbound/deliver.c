@@ -132,6 +132,24 @@ static void tell_all(const struct outbound_deliver *d, const struct outbound_bou
 
 /* ---- one delivery ------------------------------------------------------------------------ */
 
+/* What was said, when it was to no avail for some recipient. */
+static void keep_transcript(struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    if (d->book == NULL || d->book->text.len == 0)
+        return;
+    bool failed = false;
+    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++)
+        failed = failed || b->fates[i] != OUTBOUND_BOUNCE_DONE;
+    if (failed)
+        outbound_transcript_store_add(d->options->transcripts,
+                                      &(struct outbound_transcript_record){
+                                          .id = b->message->id,
+                                          .attempt = (int64_t)b->message->state.attempts + 1,
+                                          .time_ms = b->now_ms,
+                                          .text = buf_str(&d->book->text),
+                                      });
+}
+
 static void settle(struct outbound_deliver *d, struct outbound_bounce *b,
                    struct queue_delivery *delivery)
 {
@@ -143,6 +161,7 @@ static void settle(struct outbound_deliver *d, struct outbound_bounce *b,
     err e = queue_settle(d->options->queue, &delivery, &b->settlement, until);
     if (e && e->kind != ERR_CANCELED)
         log_err(e, "queue: what became of %s is not kept yet", b->message->id.text);
+    keep_transcript(d, b);
     tell_all(d, b, e == NULL);
     err_forget();
 }
@@ -191,7 +210,8 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .connect = {.hello = d->config->hostname,
                     .timeouts = &d->config->timeouts,
                     .tls = o->tls,
-                    .keeper = o->keeper                    },
+                    .keeper = o->keeper,
+                    .book = d->book},
         .self = {.hostname = d->config->hostname,
                     .addresses = o->own,
                     .address_count = o->own_count ? *o->own_count : 0,
@@ -233,7 +253,7 @@ static void give_up(struct outbound_deliver *d, struct outbound_bounce *b,
     settle(d, b, delivery);
 }
 
-void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+static void deliver(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
     struct queue_message m;
@@ -263,4 +283,15 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
     else
         attempt(d, &b, delivery);
     queue_message_close(&m);
+}
+
+void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+{
+    struct outbound_transcript_book book;
+    outbound_transcript_book_init(&book);
+    bool kept = d->options->transcripts && d->config->outbound.transcripts_ms > 0;
+    d->book = kept ? &book : NULL;
+    deliver(d, delivery);
+    d->book = NULL;
+    outbound_transcript_book_release(&book);
 }

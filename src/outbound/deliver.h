@@ -14,6 +14,8 @@ struct outbound_deliver {
     struct outbound_sign_keys *keys;
     struct arena *arena; /* reset by the caller, between two */
 
+    struct outbound_transcript_book *book; /* of this delivery; NULL: none is kept */
+
     /* Results. */
     bool route_paused; /* our login was refused; text says why */
     bool tried;

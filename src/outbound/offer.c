@@ -123,6 +123,8 @@ static void set_unfit(struct window *w, smtp_refusal refusal, size_t *left, size
     struct outbound_verdict v =
         outbound_verdict_of_ours(OUTBOUND_FAIL, refusal->enhanced, str_of(refusal->text));
     bool final = str_eq(str_of(refusal->enhanced), S("5.3.4"));
+    w->offer->failed = true;
+    w->offer->why = v.reason;
     for (size_t i = 0; i < w->count; i++) {
         struct outbound_offer_rcpt *r = &w->offer->rcpts[w->rcpts[i]];
         bool waits_for_another = r->heard && !r->unfit;
@@ -166,8 +168,10 @@ static void settle(struct window *w, err e, size_t *left, size_t *left_count)
     struct outbound_offer *o = w->offer;
     struct outbound_verdict of_err = {0};
     bool accepted = any_accepted(w, e);
-    if (e)
+    if (e) {
         of_err = verdict_of_err(w, e);
+        o->why = of_err.reply.code ? (str){0} : of_err.reason;
+    }
     for (size_t i = 0; i < w->count; i++) {
         const struct smtp_verdict *v = &w->verdicts[i];
         struct outbound_offer_rcpt *r = &o->rcpts[w->rcpts[i]];
@@ -179,6 +183,7 @@ static void settle(struct window *w, err e, size_t *left, size_t *left_count)
         } else if (e == NULL) { /* our client decides all when all goes well */
             verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.3.0", S("no verdict was had"));
         }
+        o->failed = o->failed || verdict.action != OUTBOUND_DONE;
         bool stopped = e && e->kind == ERR_CANCELED && !v->decided;
         if (!stopped || o->connection->client.after_dot)
             outbound_offer_set(r, &verdict, w->peer);
@@ -295,6 +300,8 @@ static void set_unsigned(struct window *w, err e)
     err_words(e, why, sizeof why);
     str reason = arena_printf(w->offer->arena, "it cannot be signed now: %s", why);
     struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.7.5", reason);
+    w->offer->failed = true;
+    w->offer->why = reason;
     for (size_t i = 0; i < w->count; i++)
         outbound_offer_set(&w->offer->rcpts[w->rcpts[i]], &v, NULL);
 }

@@ -59,7 +59,9 @@ struct outbound_offer {
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */
     size_t *todo;
     size_t todo_count;
-    bool full;  /* set when the host takes no more mails on this connection: it may on another */
+    bool full;   /* set when the host takes no more mails on this connection: it may on another */
+    bool failed; /* set when a recipient was not taken; why: by what, when that was no reply */
+    str why;
     bool stale; /* set when a connection that had been idle turned out dead: nothing was learned */
 };
 
