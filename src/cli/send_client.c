@@ -340,6 +340,7 @@ static err transact(struct worker *w)
         .rcpts = rcpts,
         .size = mail->content.len,
         .found = mail->found,
+        .ask_to_hold = mail->envelope->not_before_ms > 0,
         .read = read_content,
         .body = &reading,
     };

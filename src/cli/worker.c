@@ -198,6 +198,7 @@ static err open_admin(struct worker *w)
         return NULL;
     struct cli_admin_actions actions = {
         .queue = s->queue,
+        .transcripts = s->state.transcripts,
         .config = service_config,
         .config_arg = s,
         .events = &s->events,
