@@ -89,10 +89,10 @@ struct smtp_offer {
     bool needs_smtputf8; /* for these recipients: smtp_client_needs_smtputf8() */
     uint64_t size;       /* of the body */
     uint8_t found;       /* enum envelope_found, of the body with its trace fields */
-    bool ask_to_hold;    /* pass envelope->not_before_ms on: the server is to wait, not we */
     /* The next piece of the body, empty at its end. */
     err (*read)(void *body, str *ret_piece, deadline);
     void *body;
+    bool ask_to_hold; /* pass envelope->not_before_ms on: the server is to wait, not we */
 };
 
 /* Can this server take it at all? NULL, or 5.6.3, 5.6.7, 5.3.4 (smtp-rules: what a message needs);
