@@ -37,6 +37,8 @@ const char cmd_send_help[] =
     "                          (DELIVERBY, RFC 2852)\n"
     "  --hold-for T            the server is to wait so long, like 8h; --hold-until DATE: until\n"
     "                          then, like 2026-12-24T18:00:00Z (FUTURERELEASE, RFC 4865)\n"
+    "  --requiretls            verified TLS all the way to the recipient, or it comes back\n"
+    "                          (REQUIRETLS, RFC 8689)\n"
     "  --dry-run               print the message and connect to nobody\n\n"
     "The server:\n"
     "  --server URL            smtp://host[:587]   STARTTLS, a must and verified\n"
@@ -192,6 +194,8 @@ static err read_server(struct send_run *run)
     if (login && o->hop.tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(&o->hop))
         return err_new(ERR_CONFIG, "--server: a login goes over verified TLS only, so without "
                                    "?tls= (except to this machine)");
+    if (run->message.requiretls && o->hop.tls != HOP_TLS_VERIFIED)
+        return err_new(ERR_CONFIG, "--requiretls: needs a server without ?tls=");
     return NULL;
 }
 
@@ -498,6 +502,7 @@ static const struct {
     {"by",                      OPTION_VALUE, offsetof(struct send_run, message.by)         },
     {"hold-for",                OPTION_VALUE, offsetof(struct send_run, message.hold_for)   },
     {"hold-until",              OPTION_VALUE, offsetof(struct send_run, message.hold_until) },
+    {"requiretls",              OPTION_FLAG,  offsetof(struct send_run, message.requiretls) },
     {"dry-run",                 OPTION_FLAG,  offsetof(struct send_run, dry_run)            },
     {"server",                  OPTION_VALUE, offsetof(struct send_run, server)             },
     {"ca-file",                 OPTION_VALUE, offsetof(struct send_run, ca_file)            },

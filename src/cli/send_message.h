@@ -29,6 +29,7 @@ struct cli_send_message_args {
     struct cli_send_message_list headers;              /* "Name: value" */
     const char *notify, *ret, *envid;                  /* RFC 3461; NULL: not given */
     const char *priority, *by, *hold_for, *hold_until; /* RFC 6710, 2852, 4865; likewise */
+    bool requiretls;                                   /* RFC 8689 */
     str hostname;                                      /* for the Message-ID */
 };
 

@@ -20,10 +20,10 @@ struct inbound_intake {
     struct inbound_intake_rules rules;
     struct arena *arena;
     struct buf header; /* until it is whole; with the empty line */
-    bool header_done;
-    struct inbound_asked asked;
-    str message_id; /* lives in the arena */
-    str trace;      /* likewise */
+    bool header_done, tls_optional;
+    struct inbound_asked asked; /* texts live in the arena */
+    str message_id;             /* likewise */
+    str trace;                  /* likewise */
     struct arena *judging;
     struct mailauth_judge *judge; /* NULL: not judged, or no header yet */
     size_t held;                  /* bytes counted for the header and what is known of it */
@@ -110,8 +110,8 @@ static bool is_quarantine(const struct message_field *f)
     return str_eq_nocase(f->name, S(INBOUND_INTAKE_QUARANTINE));
 }
 
-/* Store the fields but those that were said to us alone and, of a message that is judged, those
- * that only we may write (attack 122). */
+/* Store the fields but those that only we may write (attack 122), and a stranger's MT-Priority: a
+ * next hop that trusts us would believe it (RFC 6758 section 3). */
 static err store_foreign(struct inbound_intake *i, str fields, deadline until)
 {
     struct mailauth_authres_ours ours = {0};
@@ -123,7 +123,7 @@ static err store_foreign(struct inbound_intake *i, str fields, deadline until)
     for (size_t number = 0; message_header_next(&left, &f); number++) {
         bool named = next < ours.count && ours.fields[next] == number;
         next += named;
-        if (!named && !(i->rules.judged && is_quarantine(&f)) && !inbound_asked_is_field(&f))
+        if (!named && !(i->rules.judged && is_quarantine(&f)) && !inbound_asked_is_priority(&f))
             continue;
         TRY(queue_draft_write(i->draft, str_slice(run, 0, (size_t)(f.raw.ptr - run.ptr)), until));
         run = left;
@@ -163,6 +163,18 @@ static void let_go(struct inbound_intake *i)
     ASSERT(none == NULL);
 }
 
+/* *fields becomes what is left of it, in `left`, when there is anything to take out. */
+static err take_asked(struct inbound_intake *i, str *fields, struct buf *left,
+                      struct smtp_answer *refusal)
+{
+    inbound_asked_read(*fields, i->arena, &i->asked, refusal);
+    if (refusal->code != 0 || !i->asked.any)
+        return NULL;
+    TRY(inbound_asked_strip(*fields, left));
+    *fields = buf_str(left);
+    return NULL;
+}
+
 /* The header is whole: look at it, store it, and let go of it unless it is judged later. */
 static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, deadline until)
 {
@@ -177,16 +189,14 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         refuse(refusal, &no);
         return NULL;
     }
-    no = i->rules.may_ask ? inbound_asked_read(str_slice(whole, 0, scan.header_bytes),
-                                               clock_real_ms(), &i->asked)
-                          : no;
-    if (no.code != 0) {
-        refuse(refusal, &no);
-        return NULL;
-    }
+    struct buf left;
+    buf_init(&left, scan.header_bytes);
+    i->tls_optional = scan.tls_optional;
     str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
-    err e;
-    if (i->rules.submission) {
+    err e = i->rules.asks ? take_asked(i, &fields, &left, refusal) : NULL;
+    if (e || refusal->code != 0) {
+        /* said already */
+    } else if (i->rules.submission) {
         e = mend(i, fields, &scan, refusal, until);
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
@@ -195,6 +205,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     }
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
+    buf_release(&left);
     if (i->judge == NULL)
         let_go(i);
     return e;
@@ -251,7 +262,10 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
     return i->judge;
 }
 
-struct inbound_asked inbound_intake_asked(const struct inbound_intake *i) { return i->asked; }
+const struct inbound_asked *inbound_intake_asked(const struct inbound_intake *i)
+{
+    return &i->asked;
+}
 
 str inbound_intake_header(const struct inbound_intake *i) { return buf_str(&i->header); }
 
@@ -280,7 +294,7 @@ bool inbound_intake_is_full(const struct inbound_intake *i, struct smtp_answer *
 void inbound_intake_trace(struct inbound_intake *i, str fields)
 {
     ASSERT(fields.len <= INBOUND_INTAKE_TRACE_BYTES_MAX);
-    i->trace = arena_str(i->arena, fields);
+    i->trace = arena_printf(i->arena, "%.*s%.*s", STR_ARG(i->trace), STR_ARG(fields));
 }
 
 err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
@@ -289,6 +303,7 @@ err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
     struct buf prefix;
     queue_id id = queue_draft_id(i->draft);
     env->message_id = i->message_id;
+    env->tls_optional = i->tls_optional && !env->requiretls; /* RFC 8689 section 4.1 */
     received->id = str_of(id.text);
     buf_init(&prefix, PREFIX_BYTES_MAX);
     err e = buf_add(&prefix, i->trace);

@@ -22,9 +22,9 @@ enum { INBOUND_INTAKE_TRACE_BYTES_MAX = 48 << 10 };
 
 struct inbound_intake_rules {
     bool submission; /* fix-ups, and From must be the login's */
-    bool may_ask;    /* what the header asks of us is done: see asked.h */
     size_t hops_max, header_bytes_max;
     str login, hostname; /* must outlive the intake */
+    bool asks;           /* fields that speak to us are read and taken out: inbound/asked.h */
     bool judged;         /* the header is kept, and both go to a mailauth_judge */
     str id;              /* our authserv-id: fields from outside in its name are left out */
     /* May this login use this From address? */
@@ -43,6 +43,8 @@ must_use err inbound_intake_write(struct inbound_intake *, str run, struct smtp_
 /* All of it was written: the header ends here if it has not yet. */
 must_use err inbound_intake_finish(struct inbound_intake *, struct smtp_answer *refusal,
                                    deadline until);
+/* Once it is finished: what it asks of us. Nothing unless rules.asks; good until it is closed. */
+const struct inbound_asked *inbound_intake_asked(const struct inbound_intake *);
 /* Once it is finished: who is to be asked about it, and where the judgement may live. NULL: the
  * message is not judged. */
 struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct arena **ret_arena);
@@ -50,13 +52,12 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct aren
 void inbound_intake_count(struct inbound_intake *, struct dns_budget *);
 /* There was no room for an answer, so the judgement is none: the refusal says so. */
 bool inbound_intake_is_full(const struct inbound_intake *, struct smtp_answer *refusal);
-/* Once it is finished; nothing unless it may ask. */
-struct inbound_asked inbound_intake_asked(const struct inbound_intake *);
 /* Of a message that is judged, as it came; until the intake is closed. */
 str inbound_intake_header(const struct inbound_intake *);
 /* Fields of ours to stand above Received: at most INBOUND_INTAKE_TRACE_BYTES_MAX. */
 void inbound_intake_trace(struct inbound_intake *, str fields);
-/* Keep it: see queue_commit(). The envelope's message_id is filled in; received->id, too. */
+/* Keep it: see queue_commit(). The envelope's message_id and tls_optional are filled in;
+ * received->id, too. */
 must_use err inbound_intake_commit(struct inbound_intake *, struct envelope *,
                                    struct message_received *received, queue_id *ret_id,
                                    deadline until);

@@ -92,8 +92,7 @@ static err add_missing(str header, const struct message_fixup_facts *facts, stru
 static bool is_removed(const struct message_field *f)
 {
     return str_eq_nocase(f->name, S("Bcc")) || str_eq_nocase(f->name, S("Resent-Bcc")) ||
-           str_eq_nocase(f->name, S("Return-Path")) || str_eq_nocase(f->name, S("MT-Priority")) ||
-           str_eq_nocase(f->name, S("Smtptool-Expires"));
+           str_eq_nocase(f->name, S("Return-Path"));
 }
 
 /* Runs of fields that stay are copied as they are. */

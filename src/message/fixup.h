@@ -1,8 +1,7 @@
 /* message/fixup.h -- what a submission server mends in a header, and nothing more (RFC 6409)
  *
  * Date and Message-ID are added when absent, and a Sender when From has several addresses. Bcc,
- * Resent-Bcc and Return-Path are removed, and what was said to this server alone: MT-Priority (RFC
- * 6758) and Smtptool-Expires. All other bytes stay as they are, in their order; added
+ * Resent-Bcc and Return-Path are removed. All other bytes stay as they are, in their order; added
  * fields stand on top. Other roles than submission change nothing: they only use scan.h.
  */
 #pragma once

@@ -1,5 +1,6 @@
 #include "outbound/bounce.h"
 #include "message/id.h"
+#include "outbound/judge.h"
 
 enum {
     DSN_BYTES_BASE_MAX = 2 * MESSAGE_DSN_ORIGINAL_BYTES_MAX + (64 << 10),
@@ -13,16 +14,21 @@ static int64_t age_ms(const struct outbound_bounce *b)
     return b->now_ms - outbound_retry_born_ms(b->message->envelope);
 }
 
+/* The sender's own limit is one of real time, tried or not. */
+static bool is_asked_end(const struct outbound_bounce *b)
+{
+    return outbound_retry_late(b->message->envelope, b->now_ms) != OUTBOUND_RETRY_IN_TIME;
+}
+
+bool outbound_bounce_is_late(const struct config *c, const struct queue_message *m, int64_t now_ms)
+{
+    return now_ms >= outbound_retry_end_ms(&c->retry, m->envelope);
+}
+
 /* Only a try that has just failed may be the last one: a date that jumps loses no mail. */
 static bool is_over(const struct outbound_bounce *b)
 {
-    return b->tried && age_ms(b) >= b->config->retry.give_up_ms;
-}
-
-/* The sender's own limit is one of real time, tried or not. */
-static bool is_late(const struct outbound_bounce *b)
-{
-    return outbound_retry_late(b->message->envelope, b->now_ms) != OUTBOUND_RETRY_IN_TIME;
+    return b->tried && outbound_bounce_is_late(b->config, b->message, b->now_ms);
 }
 
 static enum outbound_bounce_fate fate_of(const struct outbound_bounce *b,
@@ -34,7 +40,8 @@ static enum outbound_bounce_fate fate_of(const struct outbound_bounce *b,
     if (r->verdict.action == OUTBOUND_FAIL)
         return OUTBOUND_BOUNCE_FAILED;
     bool paused = r->verdict.action == OUTBOUND_PAUSE_ROUTE;
-    return is_late(b) || (is_over(b) && !paused) ? OUTBOUND_BOUNCE_EXPIRED : OUTBOUND_BOUNCE_WAITS;
+    return is_asked_end(b) || (is_over(b) && !paused) ? OUTBOUND_BOUNCE_EXPIRED
+                                                      : OUTBOUND_BOUNCE_WAITS;
 }
 
 /* Who asked for BY=…;N is told then and not at another time (RFC 2852 section 4.1); where no time
@@ -67,7 +74,7 @@ static void judge(struct outbound_bounce *b)
                     before->verdict.reply.text.ptr == v->reply.text.ptr &&
                     before->verdict.reason.ptr == v->reason.ptr;
         struct outcome o;
-        if (!same && outbound_verdict_judge(v, r->peer ? r->peer->host : (str){0}, &o)) {
+        if (!same && outbound_judge(r, &o)) {
             struct outcome *kept = ARENA_NEW(b->arena, struct outcome);
             *kept = o;
             last = kept;
@@ -120,7 +127,7 @@ static void fill_settlement(struct outbound_bounce *b)
     s->outcomes = outcomes;
     s->outcome_count = ended;
     s->tried = b->tried;
-    s->way = b->way ? b->way : b->message->state.way;
+    s->way = b->way;
     s->due_ms = due_ms(b);
     s->warned = warns_now(b);
 }
@@ -260,10 +267,11 @@ static struct envelope *make_envelope(const struct outbound_bounce *b, uint8_t f
     e->declared = found ? BODY_8BITMIME : BODY_7BIT;
     e->smtputf8 = env->smtputf8 && (found & FOUND_8BIT_HEADER);
     e->accepted_at_ms = b->now_ms;
+    e->requiretls = env->requiretls; /* RFC 8689 section 6 */
     e->rcpts = ARENA_NEW(b->arena, struct envelope_rcpt);
     e->rcpt_count = 1;
     e->rcpts[0].address = env->sender;
-    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, b->arena);
+    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, NULL, b->arena);
     e->rcpts[0].notify = NOTIFY_NEVER; /* nothing ever answers it */
     return e;
 }
@@ -300,7 +308,8 @@ static void build_dsn(struct outbound_bounce *b, const struct message_dsn_rcpt *
                               .message_id = env->message_id,
                               .received_from = env->helo,
                               .unique = str_of(unique),
-                              .ret = env->ret,
+                              /* What had to stay private does not travel twice (RFC 8689). */
+                              .ret = env->requiretls ? RET_HDRS : env->ret,
                               .smtputf8 = env->smtputf8,
                               .arrival_ms = env->accepted_at_ms,
                               .deliver_by_ms = env->by_ms,

@@ -4,7 +4,6 @@
  * done comes out, with the status to tell. A refusal is data; an err never erases a verdict.
  */
 #pragma once
-#include "outcome/reply.h"
 #include "smtp/client.h"
 
 enum outbound_verdict_action {
@@ -25,6 +24,8 @@ struct outbound_verdict {
     struct smtp_reply reply;                    /* code 0: nobody answered */
     enum smtp_stage stage;                      /* which command that reply was to */
     str reason;                                 /* then: our own words */
+    bool unsure; /* the content was sent whole and is unanswered: it may have arrived */
+    bool ours;   /* our address or our proxy failed: no host is to blame, and none is named */
 };
 
 /* In what situation it happened. */
@@ -45,9 +46,8 @@ struct outbound_verdict outbound_verdict_of_err(const struct outbound_verdict_fa
 struct outbound_verdict outbound_verdict_of_ours(enum outbound_verdict_action, const char *status,
                                                  str reason);
 
-/* What it means, whoever said it: the host, or empty. When nobody answered our own words are
- * judged. False: it is trouble of our own (4.3.z), which has no class. */
-bool outbound_verdict_judge(const struct outbound_verdict *, str host, struct outcome *ret_outcome);
+/* An err's description without the place in the source: senders read it. */
+str outbound_verdict_without_place(str text);
 
 /* "550 5.1.1 No such user", or the reason; in the arena. */
 str outbound_verdict_text(const struct outbound_verdict *, struct arena *);

@@ -162,6 +162,12 @@ static smtp_refusal read_smtputf8(const struct param *p)
     return NULL;
 }
 
+static smtp_refusal read_requiretls(const struct param *p)
+{
+    p->mail->requiretls = true;
+    return NULL;
+}
+
 static smtp_refusal read_ret(const struct param *p)
 {
     bool full = str_eq_nocase(p->value, S("FULL"));
@@ -289,6 +295,7 @@ static const struct param_kind mail_params[] = {
     {"SMTPUTF8",    false, read_smtputf8  },
     {"ENVID",       true,  read_envid     },
     {"AUTH",        true,  read_auth      },
+    {"REQUIRETLS",  false, read_requiretls},
     {"MT-PRIORITY", true,  read_priority  },
     {"BY",          true,  read_by        },
     {"HOLDFOR",     true,  read_hold_for  },

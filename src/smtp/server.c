@@ -134,15 +134,16 @@ static err announce(struct smtp_session *s)
     if (o->messages_max > 0 && o->messages_max <= LIMITS_VALUE_MAX)
         snprintf(mails, sizeof mails, "MAILMAX=%d ", o->messages_max);
     announce_hold(o, hold, sizeof hold);
-    int n = snprintf(
-        text, sizeof text,
-        "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
-        "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-        "250-DSN\r\n250-MT-PRIORITY\r\n250-DELIVERBY %d\r\n%s%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
-        STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max, BY_SECONDS_MIN, hold,
-        o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
-        mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
-        mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
+    int n = snprintf(text, sizeof text,
+                     "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
+                     "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
+                     "250-DSN\r\n250-MT-PRIORITY\r\n250-DELIVERBY %d\r\n%s%s%s%s%s%s250 LIMITS "
+                     "%sRCPTMAX=%d\r\n",
+                     STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max, BY_SECONDS_MIN,
+                     hold, o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
+                     tls_active(s->conn) ? "250-REQUIRETLS\r\n" : "",
+                     mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
+                     mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
     ASSERT(n > 0 && (size_t)n < sizeof text);
     return net_write(s->conn, (str){text, (size_t)n}, deadline_after(o->command_ms));
 }
@@ -280,6 +281,8 @@ static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadli
     smtp_refusal no = smtp_command_parse_mail(c->args, s->command_arena, &mail);
     if (no)
         return refuse(s, "MAIL", no->code, no->enhanced, no->text);
+    if (mail.requiretls && !tls_active(s->conn)) /* RFC 8689 section 3: nor is it offered */
+        return refuse(s, "MAIL", 530, "5.7.10", "REQUIRETLS needs TLS: STARTTLS first");
     no = judge_times(s, &mail);
     if (no)
         return refuse(s, "MAIL", no->code, no->enhanced, no->text);
