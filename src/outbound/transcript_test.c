@@ -81,7 +81,8 @@ TEST(outbound_transcript_opening_is_bounded)
     outbound_transcript_release(&t);
 }
 
-/* 70,000 connections with much to say: memory ends, and mail does not. */
+/* More connections with much to say than there is memory for: it stays bounded, and mail goes on.
+ */
 TEST(outbound_transcript_memory_is_bounded)
 {
     enum { COUNT = 1200 };
