@@ -7,11 +7,12 @@
  *
  *     {"verb":"ls"}   "to", "from", "rcpt", "held" narrow it down; "id" asks for one message
  *     {"verb":"hold","ids":["06CJ2M7T8Q4ZK"]}   or "all":true, "to", "from", "rcpt"
- *     release, retry, rm: the same; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
  *     {"verb":"egress"}   how it stands with each of our addresses
  *     {"verb":"warmup"}   "egress" and "site" narrow it down
  *     {"verb":"warmup_set","egress":"out1","change":"day","value":5}   or "cap"; "pause", "resume",
  *     "done" go without a value; "site": only that one
+ *     {"verb":"transcript","ids":["06CJ2M7T8Q4ZK"]}   what was said in attempts that failed
+ *     release, retry, rm: as hold; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
@@ -35,6 +36,7 @@ enum {
 /* What the one who runs the server lends to it. */
 struct cli_admin_actions {
     struct queue *queue;
+    const char *transcripts; /* the folder; NULL: none are kept */
     /* The configuration in force, held: to tell that there is no route. NULL: not known. */
     const struct config *(*config)(void *arg);
     void *config_arg;

@@ -33,6 +33,11 @@ const char cmd_send_help[] =
     "  --dsn-notify WORDS      never, or success,failure,delay (RFC 3461)\n"
     "  --dsn-ret full|hdrs     what a delivery report returns\n"
     "  --envid TEXT            what a delivery report names\n"
+    "  --priority N            -9 to 9, where the server knows MT-PRIORITY (RFC 6710)\n"
+    "  --by T[,notify]         by then, like 30m; later it comes back, or the sender is told\n"
+    "                          (DELIVERBY, RFC 2852)\n"
+    "  --hold-for T            the server is to wait so long, like 8h; --hold-until DATE: until\n"
+    "                          then, like 2026-12-24T18:00:00Z (FUTURERELEASE, RFC 4865)\n"
     "  --requiretls            verified TLS all the way to the recipient, or it comes back\n"
     "                          (REQUIRETLS, RFC 8689)\n"
     "  --dry-run               print the message and connect to nobody\n\n"
@@ -517,6 +522,10 @@ static const struct {
     {"dsn-notify",              OPTION_VALUE, offsetof(struct send_run, message.notify)     },
     {"dsn-ret",                 OPTION_VALUE, offsetof(struct send_run, message.ret)        },
     {"envid",                   OPTION_VALUE, offsetof(struct send_run, message.envid)      },
+    {"priority",                OPTION_VALUE, offsetof(struct send_run, message.priority)   },
+    {"by",                      OPTION_VALUE, offsetof(struct send_run, message.by)         },
+    {"hold-for",                OPTION_VALUE, offsetof(struct send_run, message.hold_for)   },
+    {"hold-until",              OPTION_VALUE, offsetof(struct send_run, message.hold_until) },
     {"requiretls",              OPTION_FLAG,  offsetof(struct send_run, message.requiretls) },
     {"dry-run",                 OPTION_FLAG,  offsetof(struct send_run, dry_run)            },
     {"server",                  OPTION_VALUE, offsetof(struct send_run, server)             },

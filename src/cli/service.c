@@ -320,6 +320,7 @@ static void release(struct service *s)
     dns_resolver_close(s->resolver);
     dns_transport_close(s->options.dns);
     queue_close(s->queue);
+    outbound_transcript_store_close(s->transcripts);
     keeper_local_close(s->keeper_local);
     tls_client_close(s->tls_client);
     events_writer_close(s->writer);
@@ -364,6 +365,9 @@ static err open_all(struct service *s)
     TRY(open_dns(s));
     TRY(open_web(s));
     TRY(open_queue(s));
+    const struct config_outbound *out = &s->config->outbound;
+    TRY(outbound_transcript_store_open(s->state.transcripts, out->transcripts_ms,
+                                       out->transcript_bytes, &s->transcripts));
     open_inbound(s);
     TRY(open_shaping(s));
     TRY(start_workers(s));
@@ -498,6 +502,8 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
     err plans = configure_shaping(s, c);
     if (plans)
         log_err(plans, "warmup: the plans of before stay in force");
+    outbound_transcript_store_keep(s->transcripts, c->outbound.transcripts_ms,
+                                   c->outbound.transcript_bytes);
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

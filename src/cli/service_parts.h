@@ -96,6 +96,7 @@ struct service {
     struct shaping_keep *keep; /* NULL in the simulation: it has no SQLite */
     bool inbound_ready;
     struct chan *reports;
+    struct outbound_transcript_store *transcripts;
     struct outbound_crew *crew; /* the workers' ways out */
     struct outbound_egress_health *egress_health;
     struct outbound_egress_watch egress_watch; /* the first worker's fiber */

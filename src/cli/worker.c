@@ -184,6 +184,7 @@ static void open_way_out(struct worker *w)
         .own = w->addresses,
         .own_count = &w->listener_count,
         .egress_health = s->egress_health,
+        .transcripts = s->transcripts,
         .port25 = s->port25,
         .shaper = s->shaper,
         .crew = s->crew,
@@ -202,6 +203,7 @@ static err open_admin(struct worker *w)
         return NULL;
     struct cli_admin_actions actions = {
         .queue = s->queue,
+        .transcripts = s->state.transcripts,
         .config = service_config,
         .config_arg = s,
         .why = {s->shaper, s->port25},

@@ -452,6 +452,28 @@ static const struct config_schema_group bounces = {
     .keys = bounces_keys,
     .count = ARRAY_LEN(bounces_keys),
     .doc = "Bounces and complaints about mail that we sent."};
+#define WAITS(class, key, time, text)                                                  \
+    VALUES(config, retry.classes[class].ms, retry.classes[class].count, duration, key, \
+           BETWEEN(SECOND, 7 * DAY), .normal = time, .doc = text)
+static const struct config_schema_key retry_classes_keys[] = {
+    WAITS(RETRY_GREYLIST, "greylist", "15m 30m 1h",
+          "Who is unknown there has to wait, commonly from 1 to 15 minutes."),
+    WAITS(RETRY_RATE, "rate", "10m 20m 40m 1h",
+          "Too much or too fast: limits are counted by the minute or the hour, seldom by the day."),
+    WAITS(RETRY_MAILBOX_FULL, "mailbox_full", "1h 2h 4h 8h",
+          "A person has to make room: asking more often only costs both sides."),
+    WAITS(RETRY_NETWORK, "network", "", "No connection, or no answer from the DNS."),
+    WAITS(RETRY_BLOCKED, "blocked", "30m 1h 2h 4h",
+          "Our address, our domain or the content is not liked for now: who insists is not liked "
+          "for longer."),
+};
+static const struct config_schema_group retry_classes = {
+    .name = "retry.classes",
+    .keys = retry_classes_keys,
+    .count = ARRAY_LEN(retry_classes_keys),
+    .doc = "The waits after each attempt, by what the refusal means (docs/outcomes.md); the last "
+           "one is repeated. An empty list, and what has none: as `first`, `factor` and `longest` "
+           "say. A time that the server names is kept to: 30 s at least, `longest` at most."};
 
 static const struct config_schema_key warmup_site_keys[] = {
     VALUE(config_warmup_site, plan, name, "plan", .normal_told = "the egress's",
@@ -507,6 +529,7 @@ static const struct config_schema_key retry_keys[] = {
           .doc = "After this the message is returned."),
     VALUE(config, retry.warn_after_ms, duration, "warn_after", BETWEEN(MINUTE, 30 * DAY),
           .normal = "4h", .doc = "After this the sender is told of the delay, once."),
+    GROUP("classes", retry_classes),
 };
 static const struct config_schema_group retry = {.name = "retry",
                                                  .keys = retry_keys,
@@ -550,6 +573,12 @@ static const struct config_schema_key limits_keys[] = {
     VALUE(config, limits.minimum_bytes_per_second, int, "minimum_bytes_per_second",
           BETWEEN(0, 1000000), .normal = "100", .unit = "bytes a second",
           .doc = "Of a body; a slower client is dropped."),
+    VALUE(config, limits.priority, int, "priority", BETWEEN(0, 9), .normal = "9",
+          .doc = "The highest MT-PRIORITY (RFC 6710) for those who log in or are in relay.trusted; "
+                 "others get 0 at most. What asks for more is taken with this."),
+    VALUE(config, limits.hold_ms, duration, "hold", BETWEEN(0, 366 * DAY), .normal = "30d",
+          .unit = "0s: not offered",
+          .doc = "The longest that submitted mail may ask to be held (FUTURERELEASE, RFC 4865)."),
 };
 static const struct config_schema_group limits = {.name = "limits",
                                                   .keys = limits_keys,
@@ -582,6 +611,12 @@ static const struct config_schema_key outbound_keys[] = {
           BETWEEN(1, 100000), .normal = "100", .doc = "Then a new connection is made."),
     VALUE(config, outbound.idle_ms, duration, "idle", BETWEEN(0, 5 * MINUTE), .normal = "10s",
           .doc = "A connection is kept this long for the next message."),
+    VALUE(config, outbound.transcripts_ms, duration, "transcripts", BETWEEN(0, 90 * DAY),
+          .normal = "7d", .unit = "0s: off",
+          .doc = "What was said in an attempt that failed is kept this long, without logins and "
+                 "contents, for `smtptool trace ID --transcript`."),
+    VALUE(config, outbound.transcript_bytes, size, "transcript_bytes", BETWEEN(MIB, 1024 * GIB),
+          .normal = "256MiB", .doc = "All of that together; with more the oldest go."),
     VALUE(config, outbound.mta_sts, bool, "mta_sts", .normal = "false",
           .doc = "Ask domains for their MTA-STS policies and hold to them (RFC 8461). Needs "
                  "libcurl."),

@@ -126,17 +126,20 @@ static bool is_quarantine(const struct message_field *f)
     return str_eq_nocase(f->name, S(INBOUND_INTAKE_QUARANTINE));
 }
 
-/* Store the fields but those that only we may write (attack 122). */
+/* Store the fields but those that only we may write (attack 122), and a stranger's MT-Priority: a
+ * next hop that trusts us would believe it (RFC 6758 section 3). */
 static err store_foreign(struct inbound_intake *i, str fields, deadline until)
 {
-    struct mailauth_authres_ours ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
+    struct mailauth_authres_ours ours = {0};
+    if (i->rules.judged)
+        ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
     struct message_field f;
     str left = fields, run = fields; /* from run's start to left's nothing is stored yet */
     size_t next = 0;
     for (size_t number = 0; message_header_next(&left, &f); number++) {
         bool named = next < ours.count && ours.fields[next] == number;
         next += named;
-        if (!named && !is_quarantine(&f))
+        if (!named && !(i->rules.judged && is_quarantine(&f)) && !inbound_asked_is_priority(&f))
             continue;
         TRY(queue_draft_write(i->draft, str_slice(run, 0, (size_t)(f.raw.ptr - run.ptr)), until));
         run = left;
@@ -214,7 +217,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
         e = i->rules.judged ? judge_header(i, fields, str_from(whole, scan.body_at), refusal, until)
-                            : queue_draft_write(i->draft, fields, until);
+                            : store_foreign(i, fields, until);
     }
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);

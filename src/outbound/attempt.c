@@ -61,7 +61,11 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
+    outbound_transcript_begin(&c->transcript);
     err e = outbound_offer_run(&o);
+    if (o.failed)
+        outbound_transcript_book_add(w->attempt->connect.book, c->host, c->ip, &c->transcript,
+                                     o.why);
     w->todo_count = o.todo_count;
     if (o.from.act != FROM_POLICY_OFF)
         w->attempt->from = (struct outbound_attempt_from){o.sender, o.from};
