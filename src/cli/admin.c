@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/admin_request.h"
 #include "cli/cli.h"
+#include "cli/warmup_view.h"
 #include "outbound/route.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -249,6 +250,54 @@ static err run_stop(struct session *s)
     return say_done(s, 1);
 }
 
+/* ---- warm-up ---------------------------------------------------------------------------- */
+
+struct warming {
+    const struct cli_admin_request *request;
+    json_t *list;
+    size_t count;
+    bool failed;
+    char words[300];
+};
+
+static void look_at_warmup(struct warmup *w, void *arg)
+{
+    struct warming *g = arg;
+    g->list = cli_warmup_view_list(w, clock_real_ms(), g->request->egress, g->request->site);
+}
+
+static err run_warmup(struct session *s, const struct cli_admin_request *r)
+{
+    struct warming g = {.request = r};
+    if (s->admin->actions.keep == NULL)
+        return say_done(s, 0);
+    shaping_keep_with(s->admin->actions.keep, look_at_warmup, &g);
+    size_t count = json_array_size(g.list);
+    err e = NULL;
+    for (size_t i = 0; i < count && e == NULL; i++)
+        e = say(s, json_incref(json_array_get(g.list, i)));
+    json_decref(g.list);
+    return e ? e : say_done(s, count);
+}
+
+static void change_warmup(struct warmup *w, void *arg)
+{
+    struct warming *g = arg;
+    const struct cli_admin_request *r = g->request;
+    err e = warmup_set(w, clock_real_ms(), r->egress, r->site, r->change, r->value, &g->count);
+    g->failed = e != NULL;
+    if (e)
+        err_words(e, g->words, sizeof g->words);
+}
+
+static err run_warmup_set(struct session *s, const struct cli_admin_request *r)
+{
+    struct warming g = {.request = r};
+    if (s->admin->actions.keep)
+        shaping_keep_with(s->admin->actions.keep, change_warmup, &g);
+    return g.failed ? say_error(s, err_new(ERR_CONFIG, "%s", g.words)) : say_done(s, g.count);
+}
+
 static err run_request(struct session *s, const struct cli_admin_request *r)
 {
     deadline until = deadline_after(WORK_MS);
@@ -261,6 +310,10 @@ static err run_request(struct session *s, const struct cli_admin_request *r)
         return run_reload(s);
     case CLI_ADMIN_STOP:
         return run_stop(s);
+    case CLI_ADMIN_WARMUP:
+        return run_warmup(s, r);
+    case CLI_ADMIN_WARMUP_SET:
+        return run_warmup_set(s, r);
     default:
         return run_change(s, r, until);
     }

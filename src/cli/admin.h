@@ -8,6 +8,9 @@
  *     {"verb":"ls"}   "to", "from", "rcpt", "held" narrow it down; "id" asks for one message
  *     {"verb":"hold","ids":["06CJ2M7T8Q4ZK"]}   or "all":true, "to", "from", "rcpt"
  *     release, retry, rm: the same; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
+ *     {"verb":"warmup"}   "egress" and "site" narrow it down
+ *     {"verb":"warmup_set","egress":"out1","change":"day","value":5}   or "cap"; "pause", "resume",
+ *     "done" go without a value; "site": only that one
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
@@ -16,6 +19,7 @@
 #include "events/event.h"
 #include "queue/admin.h"
 #include "runtime/net.h"
+#include "shaping/keep.h"
 
 enum {
     CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
@@ -37,7 +41,8 @@ struct cli_admin_actions {
     err (*reload)(void *arg, struct buf *ret_told);
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;
-    int64_t patience_ms; /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
+    struct shaping_keep *keep; /* NULL: nothing is warmed up here */
+    int64_t patience_ms;       /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
 };
 
 struct cli_admin;

@@ -48,6 +48,16 @@ TEST(cli_admin_request)
         {"no ids",                   "{\"verb\":\"rm\",\"ids\":[]}", true, 0, 0},
         {"an id that is a path",     "{\"verb\":\"rm\",\"ids\":[\"../../etc/pass\"]}", true, 0, 0},
         {"a NUL in it",              "{\"verb\":\"ls\",\"to\":\"a\\u0000b\"}", true, 0, 0},
+        {"warm-up",                  "{\"verb\":\"warmup\",\"egress\":\"out1\",\"site\":\"google\"}", false, CLI_ADMIN_WARMUP, 0},
+        {"a day",                    "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"day\",\"value\":5}", false, CLI_ADMIN_WARMUP_SET, 0},
+        {"a pause",                  "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"pause\"}", false, CLI_ADMIN_WARMUP_SET, 0},
+        {"a pause of all egresses",  "{\"verb\":\"warmup_set\",\"change\":\"pause\"}", true, 0, 0},
+        {"a pause with a number",    "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"pause\",\"value\":5}", true, 0, 0},
+        {"a day without a number",   "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"day\"}", true, 0, 0},
+        {"a day that is a text",     "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"day\",\"value\":\"5\"}", true, 0, 0},
+        {"an unknown change",        "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"stop\"}", true, 0, 0},
+        {"a change while looking",   "{\"verb\":\"warmup\",\"egress\":\"o\",\"change\":\"pause\"}", true, 0, 0},
+        {"an egress for the queue",  "{\"verb\":\"rm\",\"all\":true,\"egress\":\"o\"}", true, 0, 0},
         {"text behind it",           "{\"verb\":\"ls\"} x", true, 0, 0},
     };
     /* clang-format on */

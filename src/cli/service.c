@@ -6,6 +6,7 @@
 #include "dns/unbound.h"
 #include "inbound/relay.h"
 #include "runtime/sim.h"
+#include "shaping/warmup_config.h"
 #include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include <errno.h>
@@ -184,6 +185,38 @@ static void open_inbound(struct service *s)
     s->inbound.recipients = s->recipients;
 }
 
+struct warming {
+    struct service *service;
+    const struct config *config;
+    err result;
+};
+
+static void configure_warmup(void *arg)
+{
+    struct warming *w = arg;
+    w->result = warmup_configure(w->service->warmup, w->config);
+}
+
+/* Plans first: the shaper asks for them when its limits change. */
+static err configure_shaping(struct service *s, const struct config *c)
+{
+    struct warming w = {.service = s, .config = c};
+    shaper_with(s->shaper, configure_warmup, &w);
+    shaper_configure(s->shaper, c);
+    return w.result;
+}
+
+/* Who may send now. Before the first delivery; and the simulation has no SQLite. */
+static err open_shaping(struct service *s)
+{
+    warmup_open(&s->events, &s->warmup);
+    shaper_open(&(struct shaper_options){.events = &s->events, .warmup = s->warmup}, &s->shaper);
+    TRY(configure_shaping(s, s->config));
+    struct shaping_keep_options o = {
+        .path = s->state.shaping_file, .warmup = s->warmup, .shaper = s->shaper};
+    return sim_active() ? NULL : shaping_keep_open(&o, &s->keep);
+}
+
 /* ---- workers ---------------------------------------------------------------------------- */
 
 static err report_err(const struct service_report *r)
@@ -240,8 +273,6 @@ static err start_workers(struct service *s)
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
     s->port25 = outbound_port25_open(&s->events);
-    shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
-    shaper_configure(s->shaper, s->config);
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -273,6 +304,7 @@ static err start_workers(struct service *s)
 
 static void release(struct service *s)
 {
+    shaping_keep_close(s->keep);
     inbound_report_close(s->inbound_reports);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
@@ -292,6 +324,7 @@ static void release(struct service *s)
     outbound_crew_close(s->crew);
     outbound_port25_close(s->port25);
     shaper_close(s->shaper);
+    warmup_close(s->warmup);
     mem_free(s);
 }
 
@@ -325,6 +358,7 @@ static err open_all(struct service *s)
     TRY(open_web(s));
     TRY(open_queue(s));
     open_inbound(s);
+    TRY(open_shaping(s));
     TRY(start_workers(s));
     describe(s);
     struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
@@ -453,7 +487,9 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
         return e;
     }
     const struct config *before = put_in_force(s, c, view);
-    shaper_configure(s->shaper, c);
+    err plans = configure_shaping(s, c);
+    if (plans)
+        log_err(plans, "warmup: the plans of before stay in force");
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

@@ -17,6 +17,7 @@
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "shaping/keep.h"
 #include "shaping/shaper.h"
 #include "tlspolicy/sts.h"
 
@@ -90,6 +91,8 @@ struct service {
     struct inbound inbound;
     struct inbound_recipients *recipients;
     struct inbound_report *inbound_reports;
+    struct warmup *warmup;     /* what new egresses may send */
+    struct shaping_keep *keep; /* NULL in the simulation: it has no SQLite */
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */

@@ -207,6 +207,7 @@ static err open_admin(struct worker *w)
         .reload = s->options.admin_reload,
         .stop = s->options.admin_stop,
         .arg = s->options.admin_arg,
+        .keep = s->keep,
     };
     TRY(cli_admin_open(w->begun_with->admin_socket, &actions, &w->admin));
     fiber_spawn(&w->administration, "admin", cli_admin_run, w->admin);

@@ -136,6 +136,41 @@ struct config_egress_watch {
     int64_t every_ms; /* 6h */
 };
 
+/* How much a new egress may send a day: share/warmup.yaml has the plans. */
+struct config_warmup_rules {
+    int blocks, spam, deferrals, fill; /* hundredths of a percent */
+    int back;                          /* days of the plan */
+};
+struct config_warmup_track { /* one site's days, made of all that was said */
+    str site;                /* "others": those that are not named */
+    struct config_warmup_rules rules;
+    int *caps; /* NULL, and no days: that site has no caps */
+    int days;
+};
+struct config_warmup_site {
+    str name, plan; /* empty: the egress's; "none": no caps */
+    int *volumes;   /* instead of the plan's */
+    size_t volume_count;
+};
+struct config_warmup {
+    str egress;
+    str plan;         /* default */
+    int start_day;    /* since 1970; 0: not given */
+    int zone_minutes; /* east of UTC */
+    int hours;        /* bit h: it sends from h:00 to h:59 */
+    enum config_overflow overflow;
+    struct config_warmup_site *sites;
+    size_t site_count;
+    struct config_warmup_track *tracks; /* of the plan and the sites above */
+    size_t track_count;
+};
+enum {
+    CONFIG_WARMUP_DAYS_MAX = 366,
+    CONFIG_WARMUP_CAP_MAX = 1000 * 1000 * 1000,
+    CONFIG_WARMUP_SITES_MAX = 64, /* of one egress */
+    CONFIG_WARMUP_MAX = 64,
+};
+
 /* How much may be sent through an account; 0: no limit is known. */
 enum config_quota_spread { QUOTA_SPREAD_EVEN, QUOTA_SPREAD_NONE };
 struct config_quota {
@@ -351,6 +386,8 @@ struct config {
     struct config_egress_pool *egress_pools;
     size_t egress_pool_count;
     struct config_egress_watch egress_watch;
+    struct config_warmup *warmup;
+    size_t warmup_count;
     const struct config_egress *egress_default; /* the one of that name; never NULL */
     const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
     struct config_tenant *tenants;

@@ -38,6 +38,7 @@ static void load_text(struct config_source *source, str text)
     config_source_fill_accounts(source);
     config_source_fill_recipients(source);
     config_source_fill_shaping(source);
+    config_source_fill_warmup(source);
     config_source_check(source);
     config_source_keep_origins(source);
 }

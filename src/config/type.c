@@ -134,6 +134,49 @@ static err write_rate(const struct config_schema_key *key, const void *field, st
     return per_day < 0 ? buf_add(out, S("none")) : config_value_format_rate(per_day, out);
 }
 
+static err read_date(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_date(text, ret_field);
+}
+
+static err write_date(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_value_format_date(*(const int *)field, out);
+}
+
+static bool date_is_empty(const void *field) { return *(const int *)field == 0; }
+
+static err read_zone(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_zone(text, ret_field);
+}
+
+static err write_zone(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    TRY(buf_add_char(out, '"'));
+    TRY(config_value_format_zone(*(const int *)field, out));
+    return buf_add_char(out, '"');
+}
+
+static err read_hours(const struct config_schema_key *key, str text, struct arena *arena,
+                      void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_hours(text, ret_field);
+}
+
+static err write_hours(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_value_format_hours(*(const int *)field, out);
+}
+
 /* Words. */
 
 static err not_a_choice(const struct config_schema_key *key, str text)
@@ -555,3 +598,19 @@ const struct config_type config_type_proxy_ref = {
     .empty = proxy_is_empty,
     .read = read_proxy_ref,
     .write = write_proxy_ref};
+const struct config_type config_type_date = {
+    .noun = "a date such as 2026-11-21",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"}",
+    .empty = date_is_empty,
+    .read = read_date,
+    .write = write_date};
+const struct config_type config_type_zone = {
+    .noun = "an offset from UTC such as \"+01:00\"",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[+-][0-9]{2}:[0-9]{2}$\"}",
+    .read = read_zone,
+    .write = write_zone};
+const struct config_type config_type_hours = {
+    .noun = "hours such as 8-20",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[0-9]{1,2}-[0-9]{1,2}$\"}",
+    .read = read_hours,
+    .write = write_hours};

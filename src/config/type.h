@@ -44,6 +44,10 @@ extern const struct config_type config_type_network;   /* struct network */
 extern const struct config_type config_type_ip;        /* struct address, without a port */
 extern const struct config_type config_type_proxy_ref; /* struct config_proxy * */
 
+extern const struct config_type config_type_date;  /* int, days since 1970 */
+extern const struct config_type config_type_zone;  /* int, minutes east of UTC */
+extern const struct config_type config_type_hours; /* int, a bit for each hour of a day */
+
 /* A text as YAML: in quotes unless it is harmless without. */
 must_use err config_type_write_text(str text, struct buf *out);
 /* A name of our own giving: letters, digits, ".", "_", "-"; at most 64 bytes. */

@@ -129,6 +129,12 @@ const struct events_kind events_kinds[EVENT_KINDS] = {
     [EVENT_QUOTA_NEAR] = {"quota_near",      "80 % of a quota is used",                                 "reason count"                },
     [EVENT_QUOTA_FULL] = {"quota_full",      "a quota is used up: what counts for it waits",
                        "reason count"                                                                                              },
+    [EVENT_WARMUP_DAY] = {"warmup_day",      "a day of warming up an egress begins, with its cap",
+                       "site egress reason count"                                                                                  },
+    [EVENT_WARMUP_BACK] = {"warmup_back",     "blocks or spam verdicts: warming up steps back",
+                       "site egress reason count"                                                                                  },
+    [EVENT_WARMUP_DONE] = {"warmup_done",     "an egress is warm for that site: no cap any more",
+                       "site egress reason"                                                                                        },
     [EVENTS_DROPPED] = {"events_dropped",  "events were lost: the log was full or blocked",           "count"                       },
 };
 

@@ -149,6 +149,25 @@ static void move_slots(struct shaping_loop *loop, int64_t now_ns)
         loop->recent_accepted[++loop->recent_slot % SHAPING_LOOP_SLOTS] = 0;
 }
 
+static void set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
+{
+    loop->before = loop->rate;
+    loop->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
+    loop->step_ns = now_ns;
+    loop->step_accepted = 0;
+}
+
+void shaping_loop_set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
+{
+    set_rate(loop, rate, now_ns);
+    loop->base = loop->before = loop->settled = loop->rate;
+    loop->episode_ns = now_ns;
+    loop->hold_ns = hold_first_ns;
+    loop->hold_until_ns = now_ns + loop->hold_ns;
+    loop->climb = CLIMB_FIRST;
+    loop->bucket.paid_ns = now_ns;
+}
+
 /* The most that was taken a second, over some stretch that ends now. */
 static double taken_of_late(struct shaping_loop *loop, int64_t now_ns)
 {
@@ -161,14 +180,6 @@ static double taken_of_late(struct shaping_loop *loop, int64_t now_ns)
             best = rate > best ? rate : best;
     }
     return best;
-}
-
-static void set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
-{
-    loop->before = loop->rate;
-    loop->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
-    loop->step_ns = now_ns;
-    loop->step_accepted = 0;
 }
 
 /* Refused after a climb: the pace before the last step was good for a while, the more surely the
@@ -399,7 +410,7 @@ static enum shaping_loop_step refused(struct shaping_loop *loop, int64_t now_ns,
     double rate = loop->rate > 0
                       ? loop->rate
                       : (double)SHAPING_LOOP_RECENT * (double)SECOND_NS / (double)loop->busy_ns;
-    set_rate(loop, rate / 2, now_ns);
+    shaping_loop_set_rate(loop, rate / 2, now_ns);
     loop->hold_until_ns = now_ns + hold_most_ns;
     *ret_reason = "most of our mail is refused as spam or by a rule";
     return SHAPING_LOOP_SLOWER;

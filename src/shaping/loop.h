@@ -94,6 +94,9 @@ struct shaping_loop {
 /* careful: few connections at first, one more for each message that goes well. */
 void shaping_loop_init(struct shaping_loop *, bool careful);
 
+/* Paced like this from now on, as it was found out before. */
+void shaping_loop_set_rate(struct shaping_loop *, double rate, int64_t now_ns);
+
 /* May a message go, with so many connections in use? *ret_until_ns (steady; 0: not known) is set
  * when not. *ret_probe: it would be a probe. */
 enum shaping_loop_obstacle shaping_loop_ask(const struct shaping_loop *, int in_use, int64_t now_ns,

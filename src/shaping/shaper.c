@@ -89,10 +89,18 @@ void shaper_close(struct shaper *s)
     table_release(&s->turns);
     table_release(&s->campaigns);
     heap_release(&s->timers);
+    shaper_keep_forget_past(s);
     shaping_limits_close(s->limits);
     chan_close(s->news);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
+}
+
+void shaper_with(struct shaper *s, void (*run)(void *arg), void *arg)
+{
+    shaper_enter(s);
+    run(arg);
+    shaper_exit(s);
 }
 
 void shaper_set_limits(struct shaper *s, const struct shaping_limits *limits)
@@ -330,6 +338,7 @@ void shaper_end(struct shaper_grant *grant, const struct shaper_result *result)
     shaper_enter(s);
     hear_lane(s, grant, result);
     hear_login(s, grant, result);
+    shaper_room_warm(grant, result);
     size_t unused = grant->rcpts > result->accepted ? grant->rcpts - result->accepted : 0;
     shaper_room_give(grant, result->accepted == 0, unused, !result->connected);
     shaper_room_serve(grant);

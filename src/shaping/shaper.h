@@ -43,8 +43,9 @@ struct shaper_options {
 void shaper_open(const struct shaper_options *, struct shaper **ret_shaper);
 /* All seats are closed, shaper_run() has ended. Accepts NULL. */
 void shaper_close(struct shaper *);
-/* What is allowed, from now on; held (limits are counted) until the next. Lanes keep what they
- * have learned. Before the first, nothing is limited but by what sites say. */
+/* What is allowed, from now on (and when there are other warm-up plans); held (limits are counted)
+ * until the next. Lanes keep what they have learned. Before the first, nothing is limited but by
+ * what sites say. */
 void shaper_set_limits(struct shaper *, const struct shaping_limits *);
 
 void shaper_configure(struct shaper *, const struct config *); /* the limits of this one */
@@ -52,6 +53,10 @@ void shaper_configure(struct shaper *, const struct config *); /* the limits of 
 /* A fiber's function, on one loop of the server: calls those whose time has come. Until canceled.
  */
 void shaper_run(void *shaper);
+
+/* Run it with the lock held, for what shares it (warm-up's records): it may neither wait nor call
+ * the shaper. */
+void shaper_with(struct shaper *, void (*run)(void *arg), void *arg);
 
 /* ---- seats -------------------------------------------------------------------------------- */
 
@@ -95,6 +100,7 @@ struct shaper_grant { /* a connection slot and one message; to be ended or retur
     int recipients_max;              /* in one transaction; 0: no limit */
     int messages_per_connection_max; /* 0: no limit */
     void *parts[8];                  /* inside: what else was taken */
+    int32_t warmup_day;              /* inside */
 };
 
 enum shaper_why {              /* what is in the way */
