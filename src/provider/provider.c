@@ -10,7 +10,7 @@ struct provider {
     uint64_t open;   /* connections */
     uint64_t random; /* the state of a small generator, for storms */
     int64_t start_ms;
-    char said[PROVIDER_RULES_SAY_BYTES_MAX + ADDRESS_CHARS * 4];
+    char said[PROVIDER_SAY_BYTES_MAX];
 };
 
 struct question {

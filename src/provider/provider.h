@@ -7,7 +7,11 @@
 #pragma once
 #include "provider/rules.h"
 
-enum { PROVIDER_NAME_BYTES_MAX = 320 }; /* of a sender, a recipient, a login: more is cut */
+enum {
+    PROVIDER_NAME_BYTES_MAX = 320, /* of a sender, a recipient, a login: more is cut */
+    PROVIDER_SAY_BYTES_MAX =
+        PROVIDER_RULES_SAY_BYTES_MAX + 4 * ADDRESS_CHARS, /* braces filled in */
+};
 
 struct provider;
 
