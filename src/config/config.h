@@ -78,6 +78,15 @@ struct config_route {
     str account; /* name in accounts, or empty */
 };
 
+/* How much may be sent through an account; 0: no limit is known. */
+enum config_quota_spread { QUOTA_SPREAD_EVEN, QUOTA_SPREAD_NONE };
+struct config_quota {
+    int per_minute, per_hour, per_day; /* messages */
+    int recipients_per_message, recipients_per_day;
+    enum config_quota_spread spread; /* even: a quarter of an hour has a quarter of its quota */
+    int burst;                       /* so many may go at once beyond that */
+};
+
 struct config_account { /* our login at somebody else's server */
     str name, user;
     str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
@@ -118,6 +127,19 @@ struct config_outbound {
     int messages_per_connection; /* 100 */
     int64_t idle_ms;             /* 10s: a connection is kept for the next message */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
+};
+
+/* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */
+struct config_shaping_rule {
+    str name; /* "default": of those without a rule of their own */
+    int connections, messages_per_connection;
+    int64_t rate; /* messages a day, paced evenly: 20/s is 1,728,000 */
+    int burst;    /* so many may go at once before pacing begins */
+    struct config_quota quota;
+};
+struct config_shaping {
+    struct config_shaping_rule *sites, *egress, *senders, *tenants, *campaigns;
+    size_t site_count, egress_count, sender_count, tenant_count, campaign_count;
 };
 
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
@@ -196,6 +218,7 @@ struct config {
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_outbound outbound;
+    struct config_shaping shaping;
     struct config_dns dns;
     struct config_mailauth mailauth;
     struct config_events events;

@@ -47,6 +47,17 @@ enum event_kind {
     EVENT_ROUTE_PAUSED,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
+    EVENT_SHAPING_SLOWER,
+    EVENT_SHAPING_FASTER,
+    EVENT_SHAPING_FEWER,
+    EVENT_SHAPING_MORE,
+    EVENT_SHAPING_PAUSED,
+    EVENT_SHAPING_PROBING,
+    EVENT_SHAPING_RESUMED,
+    EVENT_LOGIN_PAUSED,
+    EVENT_LOGIN_RESUMED,
+    EVENT_QUOTA_NEAR,
+    EVENT_QUOTA_FULL,
     EVENTS_DROPPED,
     EVENT_KINDS
 };
@@ -75,6 +86,7 @@ struct event {
     str role, peer, helo, login, mechanism; /* login: the account as it was given */
     str tls_version, tls_cipher;
     str remote_host, remote_ip;
+    str site, egress;            /* a provider as shaping sees it; by which of our addresses */
     int64_t code;                /* SMTP reply, 200 to 599 */
     str enhanced, text;          /* of the reply, by us or by the remote server */
     str status;                  /* "5.1.1", for the recipient */
