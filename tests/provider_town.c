@@ -11,7 +11,7 @@ struct connection {
 
 struct letter {
     struct heap_node due; /* when it may be tried again, or when its conversation goes on */
-    uint64_t number;
+    uint64_t number, grant;
     int tries;
     struct connection *conn;
     bool open; /* the connection was greeted */
@@ -27,6 +27,7 @@ struct town {
     struct heap under_way; /* by their next step */
     struct list idle;      /* connections, the one used last in front */
     int64_t now_ms;
+    uint64_t grants;
 };
 
 /* ---- connections ------------------------------------------------------------------------ */
@@ -108,6 +109,7 @@ static struct letter *take_letter(struct town *t)
 static void begin(struct town *t)
 {
     struct letter *l = take_letter(t);
+    l->grant = t->grants++;
     l->tries++;
     if (l->tries > t->result->tries_max)
         t->result->tries_max = l->tries;
@@ -124,7 +126,8 @@ static bool is_final(const struct provider_verdict *v)
 
 static void end(struct town *t, struct letter *l, const struct provider_verdict *v)
 {
-    struct provider_town_outcome outcome = {.accepted = v->why == NULL, .stage = l->stage};
+    struct provider_town_outcome outcome = {
+        .number = l->grant, .accepted = v->why == NULL, .stage = l->stage};
     struct connection *c = l->conn;
     uint64_t code = 0;
     if (v->why)

@@ -16,6 +16,7 @@ enum {
 };
 
 struct provider_town_outcome {
+    uint64_t number; /* of the message that was let go: 0, 1, 2 … in the order of may_send() */
     bool accepted;
     int code;                  /* of the refusal; 0: accepted */
     str text;                  /* the whole refusal, "421 4.7.28 …"; good for the call */
