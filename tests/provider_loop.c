@@ -27,8 +27,8 @@ static bool may_send(void *self, int64_t now_ms, int64_t *ret_when_ms)
         return false;
     }
     shaping_loop_take(&p->loop, probe, ns_of(now_ms));
-    p->probe[p->asked % PROVIDER_LOOP_UNDER_WAY_MAX] = probe;
-    p->taken_ns[p->asked % PROVIDER_LOOP_UNDER_WAY_MAX] = ns_of(now_ms);
+    p->probe[p->asked % PROVIDER_LOOP_RING] = probe;
+    p->taken_ns[p->asked % PROVIDER_LOOP_RING] = ns_of(now_ms);
     p->asked++;
     p->under_way++;
     return true;
@@ -60,8 +60,8 @@ static void told(void *self, int64_t now_ms, const struct provider_town_outcome 
         .code = o->accepted ? 250 : o->code,
         .connected = true,
         .accepted = o->accepted,
-        .probe = p->probe[o->number % PROVIDER_LOOP_UNDER_WAY_MAX],
-        .taken_ns = p->taken_ns[o->number % PROVIDER_LOOP_UNDER_WAY_MAX],
+        .probe = p->probe[o->number % PROVIDER_LOOP_RING],
+        .taken_ns = p->taken_ns[o->number % PROVIDER_LOOP_RING],
         .in_use = p->under_way,
     };
     p->steps[shaping_loop_hear(&p->loop, &reply, ns_of(now_ms), &reason)]++;

@@ -7,7 +7,10 @@
 #include "shaping/loop.h"
 #include "tests/provider_town.h"
 
-enum { PROVIDER_LOOP_UNDER_WAY_MAX = 4096 };
+enum {
+    PROVIDER_LOOP_UNDER_WAY_MAX = 20, /* connections: as the shipped limits have it */
+    PROVIDER_LOOP_RING = 4096,        /* messages that began since the oldest under way did */
+};
 
 struct provider_loop {
     struct shaping_loop loop;
@@ -15,8 +18,8 @@ struct provider_loop {
     int under_way;
     uint64_t steps[SHAPING_LOOP_STEPS];
     uint64_t asked; /* and let go */
-    bool probe[PROVIDER_LOOP_UNDER_WAY_MAX];
-    int64_t taken_ns[PROVIDER_LOOP_UNDER_WAY_MAX];
+    bool probe[PROVIDER_LOOP_RING];
+    int64_t taken_ns[PROVIDER_LOOP_RING];
 };
 
 void provider_loop_init(struct provider_loop *);
