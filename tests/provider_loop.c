@@ -8,7 +8,7 @@
 void provider_loop_init(struct provider_loop *p)
 {
     *p = (struct provider_loop){.arena = arena_open(OUTCOME_REPLY_ARENA_BYTES)};
-    shaping_loop_init(&p->loop);
+    shaping_loop_init(&p->loop, true);
 }
 
 void provider_loop_release(struct provider_loop *p) { arena_close(p->arena); }

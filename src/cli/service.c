@@ -239,6 +239,9 @@ static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->port25 = outbound_port25_open(&s->events);
+    shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
+    shaper_configure(s->shaper, s->config);
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -287,6 +290,8 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_port25_close(s->port25);
+    shaper_close(s->shaper);
     mem_free(s);
 }
 
@@ -448,6 +453,7 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
         return e;
     }
     const struct config *before = put_in_force(s, c, view);
+    shaper_configure(s->shaper, c);
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

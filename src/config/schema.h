@@ -51,10 +51,14 @@ struct config_schema_group {
     size_t size;        /* of an item of a LIST or MAP */
     size_t name_offset; /* MAP: the str that takes the item's name */
     bool name_is_host;  /* MAP: else a name of letters, digits, "._-" */
+    const char *lone;   /* MAP: the key that an item's only value is for; NULL: none */
     const char *doc;
 };
 
 extern const struct config_schema_group config_schema_root;
+extern const struct config_schema_group config_schema_shaping; /* a part of it */
+/* The keys of a struct config_shaping_rule. */
+extern const struct config_schema_group *const config_schema_shaping_rule;
 
 /* NULL: there is no such key. */
 const struct config_schema_key *config_schema_find(const struct config_schema_group *, str name);

@@ -28,6 +28,14 @@ static const struct unit size_units[] = {
     {"B",   1         },
 };
 
+static const struct unit rate_units[] = {
+    {"/s", 86400},
+    {"/m", 1440 },
+    {"/h", 24   },
+    {"/d", 1    },
+};
+
+static const char rate_words[] = "/s, /m, /h or /d";
 static const char time_words[] = "ms, s, m, h or d";
 static const char size_words[] = "B, KiB, MiB, GiB (1024) or KB, MB, GB (1000)";
 
@@ -84,6 +92,17 @@ err config_value_size(str text, int64_t *ret_bytes)
     return read_amount(text, size_units, ARRAY_LEN(size_units), size_words, ret_bytes);
 }
 
+err config_value_rate(str text, int64_t *ret_per_day)
+{
+    int64_t per_day;
+    TRY(read_amount(text, rate_units, ARRAY_LEN(rate_units), rate_words, &per_day));
+    if (per_day == 0 || per_day > CONFIG_VALUE_RATE_MAX * 86400LL)
+        return err_new(ERR_CONFIG, "\"%.*s\" is not between 1/d and %d/s", STR_ARG(clip(text)),
+                       CONFIG_VALUE_RATE_MAX);
+    *ret_per_day = per_day;
+    return NULL;
+}
+
 err config_value_int(str text, int64_t *ret_value)
 {
     uint64_t value;
@@ -111,6 +130,11 @@ static err format_amount(int64_t amount, const struct unit *units, size_t count,
         if (amount && amount % units[i].worth == 0)
             unit = &units[i];
     return buf_addf(out, "%lld%s", (long long)(amount / unit->worth), unit->name);
+}
+
+err config_value_format_rate(int64_t per_day, struct buf *out)
+{
+    return format_amount(per_day, rate_units, ARRAY_LEN(rate_units), out);
 }
 
 err config_value_format_duration(int64_t ms, struct buf *out)
@@ -312,6 +336,31 @@ err config_value_hop(str url, struct arena *arena, struct config_hop *ret_hop)
     return NULL;
 }
 
+err config_value_proxy(str url, struct arena *arena, struct config_proxy *ret_proxy)
+{
+    struct config_proxy proxy = {.kind = PROXY_SOCKS5};
+    str rest = url;
+    if (url.len > CONFIG_VALUE_URL_BYTES_MAX)
+        return err_new(ERR_CONFIG, "a URL of more than %d bytes", CONFIG_VALUE_URL_BYTES_MAX);
+    if (str_find(url, '@') != STR_NONE) /* never repeat it: a password may stand there */
+        return err_new(ERR_CONFIG, "a login does not belong into a URL: name an account instead");
+    if (str_skip(&rest, S("proxy://")))
+        proxy.kind = PROXY_V2;
+    else if (!str_skip(&rest, S("socks5://")))
+        return err_new(ERR_CONFIG, "\"%.*s\" does not start with socks5:// or proxy://",
+                       STR_ARG(clip(url)));
+    err e = address_parse(rest, 0, &proxy.address);
+    if (e || proxy.address.family == ADDRESS_UNIX || proxy.address.port == 0 ||
+        address_is_wildcard(&proxy.address))
+        return err_new(ERR_CONFIG,
+                       "\"%.*s\" is not an IP address with a port, such as 127.0.0.1:1080 or "
+                       "[::1]:1080",
+                       STR_ARG(clip(rest)));
+    proxy.url = arena_str(arena, url);
+    *ret_proxy = proxy;
+    return NULL;
+}
+
 static bool is_variable_name(str s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -372,6 +421,15 @@ err config_value_pattern(str text, struct arena *arena, str *ret_pattern)
         pattern = arena_printf(arena, "%.*s@%.*s", STR_ARG(local), STR_ARG(pattern));
     *ret_pattern = pattern;
     return NULL;
+}
+
+bool config_value_pattern_fits(str pattern, str address, str domain)
+{
+    if (str_eq(pattern, S("*")))
+        return true;
+    if (str_starts(pattern, S("*."))) /* names below it, not itself */
+        return str_ends_nocase(domain, str_from(pattern, 1)) && domain.len > pattern.len - 1;
+    return str_eq_nocase(pattern, str_find(pattern, '@') == STR_NONE ? domain : address);
 }
 
 err config_value_recipient(str text, str domain)

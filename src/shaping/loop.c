@@ -16,6 +16,7 @@
 
 enum {
     STEP_MESSAGES = 8,
+    STARTED_MOST = 10000,
     TROUBLE_FAILURES = 3, /* connections in a row that nobody answered: the site is down */
 };
 static const int64_t step_least_ns = 10 * SECOND_NS;
@@ -31,10 +32,11 @@ const char *const shaping_loop_steps[SHAPING_LOOP_STEPS] = {
     [SHAPING_LOOP_PROBING] = "probing", [SHAPING_LOOP_RESUMED] = "resumed",
 };
 
-void shaping_loop_init(struct shaping_loop *loop)
+void shaping_loop_init(struct shaping_loop *loop, bool careful)
 {
-    *loop = (struct shaping_loop){
-        .climb = CLIMB_FIRST, .hold_ns = hold_first_ns, .started = SHAPING_LOOP_CONNECTIONS_START};
+    *loop = (struct shaping_loop){.climb = CLIMB_FIRST,
+                                  .hold_ns = hold_first_ns,
+                                  .started = careful ? SHAPING_LOOP_CONNECTIONS_START : 0};
 }
 
 static int64_t interval_ns(const struct shaping_loop *loop)
@@ -221,7 +223,7 @@ static enum shaping_loop_step climb(struct shaping_loop *loop, int64_t now_ns,
     if (loop->rate < RATE_FORGET)
         return SHAPING_LOOP_FASTER;
     struct shaping_loop fresh;
-    shaping_loop_init(&fresh);
+    shaping_loop_init(&fresh, false);
     fresh.blocked = loop->blocked, fresh.down = loop->down;
     fresh.connections = loop->connections, fresh.started = loop->started;
     fresh.connections_refused = loop->connections_refused;
@@ -256,7 +258,7 @@ static enum shaping_loop_step one_more(struct shaping_loop *loop, int in_use, in
                                        const char **ret_reason)
 {
     if (loop->connections == 0) {
-        loop->started += loop->started < 10000;
+        loop->started += loop->started > 0 && loop->started < STARTED_MOST;
         return SHAPING_LOOP_NOTHING;
     }
     bool near = loop->connections + 1 >= loop->connections_refused;

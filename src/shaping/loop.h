@@ -37,7 +37,7 @@ extern const char *const shaping_loop_steps[SHAPING_LOOP_STEPS]; /* "slower" */
 
 enum {
     SHAPING_LOOP_SAMPLES = 4,
-    SHAPING_LOOP_CONNECTIONS_START = 4, /* at once to a site nothing is known of */
+    SHAPING_LOOP_CONNECTIONS_START = 4, /* of a careful beginning */
     SHAPING_LOOP_RECENT = 20,           /* replies whose share of refusals is looked at */
 };
 
@@ -74,7 +74,7 @@ struct shaping_loop {
     /* Connections; 0: not limited. */
     int connections, connections_refused;
     int64_t connections_ns; /* when they changed */
-    int started;            /* connections allowed while nothing is known; grows by messages */
+    int started;            /* of a careful beginning: allowed so far */
 
     struct shaping_gate blocked, down;
     int failures;                       /* without any answer, in a row */
@@ -83,7 +83,8 @@ struct shaping_loop {
     int recent_trouble, recent_refused;
 };
 
-void shaping_loop_init(struct shaping_loop *);
+/* careful: few connections at first, one more for each message that goes well. */
+void shaping_loop_init(struct shaping_loop *, bool careful);
 
 /* May a message go, with so many connections in use? *ret_until_ns (steady; 0: not known) is set
  * when not. *ret_probe: it would be a probe. */

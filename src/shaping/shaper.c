@@ -109,6 +109,14 @@ void shaper_set_limits(struct shaper *s, const struct shaping_limits *limits)
     shaping_limits_close(old);
 }
 
+void shaper_configure(struct shaper *s, const struct config *config)
+{
+    struct shaping_limits *limits;
+    shaping_limits_open(config, &limits);
+    shaper_set_limits(s, limits);
+    shaping_limits_close(limits);
+}
+
 void shaper_run(void *shaper)
 {
     struct shaper *s = shaper;

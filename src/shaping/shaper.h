@@ -47,6 +47,8 @@ void shaper_close(struct shaper *);
  * have learned. Before the first, nothing is limited but by what sites say. */
 void shaper_set_limits(struct shaper *, const struct shaping_limits *);
 
+void shaper_configure(struct shaper *, const struct config *); /* the limits of this one */
+
 /* A fiber's function, on one loop of the server: calls those whose time has come. Until canceled.
  */
 void shaper_run(void *shaper);

@@ -137,7 +137,7 @@ struct shaper_lane *shaper_place_lane(struct shaper *s, const struct shaper_way 
         l->provider = str_from((str){l->key, key.len}, l->key_len + 1);
         shaper_line_init_spot(&l->spot);
         l->egress = shaper_place_meter(s, SHAPING_EGRESS, way->egress);
-        shaping_loop_init(&l->loop);
+        shaping_loop_init(&l->loop, l->provider.len > 0);
         limit_lane(s, l);
         table_add(&s->lanes, l);
     } else if (l->uses == 0) {
