@@ -18,12 +18,12 @@ static void run(const struct provider_scene *scene)
     provider_scene_run(scene, arena, &controller, &r);
     size_t from = (size_t)(scene->raised ? scene->raised : scene->resumes);
     printf("# %s\n# %s\n", scene->name, scene->title);
-    printf("# used %.1f %% in all, %.1f %% from minute 10 on; 95 %% found at minute %d",
-           100 * provider_town_share(&r, 0, r.minute_count),
-           100 * provider_town_share(&r, 10, r.minute_count),
-           provider_town_minutes_to(&r, 0, 0.95));
+    printf("# %.1f %% of the allowed rate used from minute %d on (%.1f %% in all), 95 %% found at "
+           "minute %d",
+           100 * provider_town_share(&r, (size_t)scene->settled, r.minute_count), scene->settled,
+           100 * provider_town_share(&r, 0, r.minute_count), provider_town_minutes_to(&r, 0, 0.95));
     if (from)
-        printf(", again %d minutes after minute %zu", provider_town_minutes_to(&r, from, 0.95),
+        printf(" and again %d minutes after minute %zu", provider_town_minutes_to(&r, from, 0.95),
                from);
     printf("; throttled %llu, blocks %llu\n", (unsigned long long)provider_throttled(&r.all),
            (unsigned long long)r.all.blocks);

@@ -9,6 +9,13 @@
 #define ALLOWED_SHARE 0.975 /* how far below the measure we stay */
 #define REFUSED_SHARE 0.85  /* of the pace that was refused, when the measure tells nothing */
 #define RATE_LEAST (1.0 / 120)
+#define LOWERED_SHARE                                                                           \
+    0.5                  /* a measure below it is believed at once: less is allowed than before \
+                          */
+#define AGAIN_SHARE 0.92 /* of the guess before, when it was refused, too */
+#define GAP_WIDE 0.15    /* between the pace that passed and the one refused: try some way up */
+#define GAP_SHARE 0.25
+#define RATE_FIRST 0.5     /* when the first messages of all are refused already */
 #define RATE_FORGET 2000.0 /* a pace above it is no pace */
 #define CLIMB_FIRST 0.03
 #define CLIMB_MOST 1.0
@@ -16,10 +23,11 @@
 
 enum {
     STEP_MESSAGES = 8,
+    MEASURE_MESSAGES = 4, /* fewer that were accepted measure nothing */
     STARTED_MOST = 10000,
     TROUBLE_FAILURES = 3, /* connections in a row that nobody answered: the site is down */
 };
-static const int64_t step_least_ns = 10 * SECOND_NS;
+static const int64_t step_least_ns = 10 * SECOND_NS, step_most_ns = MINUTE_NS;
 static const int64_t hold_first_ns = 30 * SECOND_NS, hold_most_ns = 240 * SECOND_NS;
 static const int64_t backoff_least_ns = SECOND_NS / 4, backoff_most_ns = 5 * MINUTE_NS;
 static const int64_t idle_least_ns = 2 * SECOND_NS;
@@ -142,34 +150,44 @@ static double measure(const struct shaping_loop *loop)
     return seconds > 0 ? loop->accepted / seconds : loop->accepted;
 }
 
-static double best_sample(const struct shaping_loop *loop)
+/* Where we stay now. Was the pace above what is allowed ever since the last episode, then what was
+ * accepted since is the allowance itself, and we stay just below. Did the pace start lower and
+ * climb, then a part of the allowance was left unused: the last step that went well is the better
+ * guess, and when it went well only because a burst was allowed, the next episode follows at once
+ * and measures.
+ */
+static double guess_rate(const struct shaping_loop *loop)
 {
-    double best = 0;
-    for (uint32_t i = 0; i < SHAPING_LOOP_SAMPLES; i++)
-        best = loop->samples[i] > best ? loop->samples[i] : best;
-    return best;
+    double guess = measure(loop) * ALLOWED_SHARE, before = loop->allowed;
+    if (guess > before * LOWERED_SHARE && guess < before * AGAIN_SHARE)
+        guess = before * AGAIN_SHARE; /* a short time measures badly: in small steps then */
+    if (loop->passed <= guess)
+        return guess;
+    double gap = loop->rate - loop->passed;
+    return gap > loop->passed * GAP_WIDE ? loop->passed + gap * GAP_SHARE : loop->passed;
 }
 
-/* The allowance is used up for the second time or later: what was accepted since the first is it.
- * Nothing accepted means that the same episode goes on. */
 static double next_rate(struct shaping_loop *loop)
 {
-    double measured = measure(loop), was = loop->rate;
+    double was = loop->rate, before = loop->allowed;
+    bool known = loop->accepted >= MEASURE_MESSAGES || loop->passed > 0;
     if (loop->episodes == 0)
-        return measured * FIRST_SHARE;
-    loop->samples[loop->episodes % SHAPING_LOOP_SAMPLES] = measured;
-    double best = best_sample(loop), before = loop->allowed;
-    loop->allowed = best;
-    bool same = before > 0 && best > before * 0.9 && best < before * 1.1;
+        return known ? measure(loop) * FIRST_SHARE : RATE_FIRST;
+    if (!known)
+        return was / 2;
+    double guess = guess_rate(loop);
+    bool same = before > 0 && guess > before * 0.9 && guess < before * 1.1;
+    loop->allowed = guess;
     loop->hold_ns = same ? loop->hold_ns * 2 : hold_first_ns;
     if (loop->hold_ns > hold_most_ns)
         loop->hold_ns = hold_most_ns;
-    return best * ALLOWED_SHARE < was ? best * ALLOWED_SHARE : was * REFUSED_SHARE;
+    return guess < was ? guess : was * REFUSED_SHARE;
 }
 
 static void back_off(struct shaping_loop *loop, uint32_t wait_seconds, int64_t now_ns)
 {
     int64_t first_ns = interval_ns(loop) * 3 / 2;
+    first_ns = later(first_ns, loop->episode_lasted_ns / 4);
     first_ns = later(first_ns < MINUTE_NS ? first_ns : MINUTE_NS, backoff_least_ns);
     loop->backoff_ns = loop->backoff_ns == 0 ? first_ns : loop->backoff_ns * 2;
     if (loop->backoff_ns > backoff_most_ns)
@@ -197,6 +215,7 @@ static enum shaping_loop_step throttled(struct shaping_loop *loop,
         loop->busy_ns = 0;
         loop->taken_ns = now_ns;
         loop->climb = CLIMB_FIRST;
+        loop->passed = 0;
         loop->bucket.paid_ns = now_ns;
     }
     back_off(loop, reply->wait_seconds, now_ns);
@@ -209,12 +228,14 @@ static enum shaping_loop_step climb(struct shaping_loop *loop, int64_t now_ns,
 {
     double seconds = (double)(now_ns - loop->step_ns) / (double)SECOND_NS;
     if (now_ns < loop->hold_until_ns || now_ns - loop->step_ns < step_least_ns ||
-        seconds * loop->rate < STEP_MESSAGES)
+        (seconds * loop->rate < STEP_MESSAGES && now_ns - loop->step_ns < step_most_ns))
         return SHAPING_LOOP_NOTHING;
     bool used = loop->step_accepted >= USED_SHARE * seconds * loop->rate;
     double rate = loop->rate;
-    if (used)
+    if (used) {
+        loop->passed = rate;
         rate *= 1 + loop->climb;
+    }
     set_rate(loop, rate, now_ns);
     if (!used)
         return SHAPING_LOOP_NOTHING;
@@ -336,6 +357,7 @@ static enum shaping_loop_step fine(struct shaping_loop *loop,
     if (loop->backoff_ns > 0 && loop->trying) {
         loop->trying = false;
         loop->backoff_ns = 0;
+        loop->episode_lasted_ns = now_ns - loop->episode_ns;
         loop->step_ns = now_ns;
         loop->step_accepted = 0;
     }

@@ -3,13 +3,13 @@
  * Pure: replies go in with their time, limits come out. Plain data; the caller gives the time.
  *
  * Rate. Nothing is paced before the site first says "too fast". Each such *episode* (all refusals
- * of messages that were already on their way count as one) measures what the site allows: both at
- * its begin and at the begin of the one before, the allowance was just used up, so what was
- * accepted in between, over the time it took, is the allowed rate. We go on just below that. After
- * a hold, which grows as long as the measure stays the same, the pace climbs in steps that double,
- * until the next episode: so a raised limit is found within minutes and a steady one is touched
- * seldom. Time in which nobody had anything to send is not counted, and the pace climbs only when
- * it is used.
+ * of messages that were already on their way count as one) tells where the limit is: when the pace
+ * was above it ever since the last episode, what was accepted over the time it took is the allowed
+ * rate; when it climbed there, a part of the allowance was left unused, and the last step that went
+ * well is the better guess. We go on just below. After a hold, which grows as long as the guess
+ * stays the same, the pace climbs in steps that double, until the next episode: so a raised limit
+ * is found within minutes and a steady one is touched seldom. Time in which nobody had anything to
+ * send is not counted, and the pace climbs only when it is used.
  *
  * Connections. Too many: fewer than there were, at once; one more a minute, slower near the number
  * that was refused. A server that refuses the only connection is treated as down.
@@ -36,7 +36,6 @@ enum shaping_loop_step { /* what changed, for the event */
 extern const char *const shaping_loop_steps[SHAPING_LOOP_STEPS]; /* "slower" */
 
 enum {
-    SHAPING_LOOP_SAMPLES = 4,
     SHAPING_LOOP_CONNECTIONS_START = 4, /* of a careful beginning */
     SHAPING_LOOP_RECENT = 20,           /* replies whose share of refusals is looked at */
 };
@@ -57,15 +56,17 @@ struct shaping_loop {
     double allowed; /* the best measure; 0: none yet */
     double ceiling; /* the pace that was refused last */
     struct shaping_bucket bucket;
-    double samples[SHAPING_LOOP_SAMPLES]; /* of the last episodes */
+    double passed; /* the pace before the last step up, which went well; 0: no step since */
     uint32_t episodes;
     int64_t episode_ns; /* its begin; 0: none */
-    int64_t resume_ns;  /* what was taken before does not count any more */
-    int64_t backoff_ns; /* of the next refusal in a row */
-    bool trying;        /* one message finds out whether an episode is over */
-    double accepted;    /* since the begin of the episode, or since the first message */
-    int64_t busy_ns;    /* in which somebody had something to send */
-    int64_t taken_ns;   /* when the last message was taken */
+    int64_t
+        episode_lasted_ns; /* the last one: the first try of the next comes after a part of it */
+    int64_t resume_ns;     /* what was taken before does not count any more */
+    int64_t backoff_ns;    /* of the next refusal in a row */
+    bool trying;           /* one message finds out whether an episode is over */
+    double accepted;       /* since the begin of the episode, or since the first message */
+    int64_t busy_ns;       /* in which somebody had something to send */
+    int64_t taken_ns;      /* when the last message was taken */
     int64_t hold_until_ns, hold_ns;
     double climb;    /* of the next step, as a share */
     int64_t step_ns; /* when the present step began */
