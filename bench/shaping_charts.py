@@ -17,7 +17,7 @@ HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CURVES = os.environ.get("CURVES") or os.path.join(HERE, "build", "shaping-curves")
 OUT = os.environ.get("OUT") or os.path.join(HERE, "docs")
 SHOWN = ("hour", "second", "raised", "storm", "block")
-HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 330, 60, 20, 62, 275
+HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 350, 60, 20, 62, 275
 COLOURS = {"allowed": "#8b949e", "accepted": "#2f81f7", "refused": "#f0603c"}
 
 
@@ -89,7 +89,8 @@ def draw(title, came_to, rows):
         if refused(row):
             x = across(minute + .5)
             parts.append(line(x, up(0), x, up(refused(row)) - 1, f'stroke="{COLOURS["refused"]}" stroke-width="3"'))
-    return document(HEIGHT, f"{title}: {came_to.split(';')[0]}", parts)
+    parts.append(say(10, HEIGHT - 12, came_to, "small"))
+    return document(HEIGHT, title, parts)
 
 
 def main():
