@@ -79,8 +79,8 @@ _smtptool_choose()
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --lmtp --discard --slow --reply --messages --duration --workers '
-        takes+='--listen --addresses --every --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --rules --report --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '

@@ -174,6 +174,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l listen -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l addresses -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l every -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l rules -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l report -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l lmtp
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l discard
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l slow -r

@@ -60,9 +60,13 @@ struct shaping_loop {
     double base;    /* the pace after the last episode: above it we climb */
     double before;  /* the pace before the present step */
     double settled; /* the last one that was measured */
+    int gentle;     /* messages that go a little slower, after an episode */
+    bool proven;    /* the base was good for a whole hold */
+    int shocks;     /* refusals soon after another, in a row */
     double refused; /* the pace that was refused last */
     struct shaping_bucket bucket;
     int64_t episode_ns;    /* the begin of the last; 0: none yet */
+    int64_t lasted_ns;     /* it took so long until a message passed */
     int64_t resume_ns;     /* what was taken before does not count any more */
     int64_t backoff_ns;    /* of the next refusal in a row; 0: the episode is over */
     bool trying;           /* one message finds out whether it is */
