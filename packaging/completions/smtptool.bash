@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain user config warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain user config shaping warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -41,6 +41,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'shaping '*)
+        options+='--dns-zone '
+        takes+='--dns-zone '
         ;;
     'warmup '*)
         options+='--day --cap --pause --resume --done '
@@ -92,6 +96,7 @@ _smtptool_choose()
     'explain ') words='reply bounce' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'shaping ') words='show' ;;
     'warmup ') words='show set' ;;
     'domain ') words='add check plan-change ls rm' ;;
     'spf ') words='eval tree' ;;

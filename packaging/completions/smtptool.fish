@@ -13,6 +13,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with 
 complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a server's reply or a bounce means, and what to do'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
 complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
 complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
@@ -84,6 +85,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -n '__fish_seen_subcommand_from shaping' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from shaping; and not __fish_seen_subcommand_from show' -a 'show'
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l cap -r
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l pause

@@ -11,6 +11,7 @@
  *     {"verb":"warmup"}   "egress" and "site" narrow it down
  *     {"verb":"warmup_set","egress":"out1","change":"day","value":5}   or "cap"; "pause", "resume",
  *     "done" go without a value; "site": only that one
+ *     {"verb":"shaping"}   a line for each lane and each meter; "site": only lanes of that one
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
@@ -20,6 +21,7 @@
 #include "queue/admin.h"
 #include "runtime/net.h"
 #include "shaping/keep.h"
+#include "shaping/shaper.h"
 
 enum {
     CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
@@ -42,6 +44,7 @@ struct cli_admin_actions {
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;
     struct shaping_keep *keep; /* NULL: nothing is warmed up here */
+    struct shaper *shaper;     /* NULL: nothing is limited here */
     int64_t patience_ms;       /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
 };
 
