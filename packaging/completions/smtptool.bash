@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress user config preset warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain egress user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -45,6 +45,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'shaping '*)
+        options+='--dns-zone '
+        takes+='--dns-zone '
         ;;
     'warmup '*)
         options+='--day --cap --pause --resume --done '
@@ -83,8 +87,8 @@ _smtptool_choose()
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --lmtp --discard --slow --reply --messages --duration --workers '
-        takes+='--listen --addresses --every --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --rules --report --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
@@ -98,6 +102,7 @@ _smtptool_choose()
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
+    'shaping ') words='show' ;;
     'warmup ') words='show set' ;;
     'domain ') words='add check plan-change ls rm' ;;
     'spf ') words='eval tree' ;;

@@ -416,6 +416,42 @@ static err run_warmup_set(struct session *s, const struct cli_admin_request *r)
     return g.failed ? say_error(s, err_new(ERR_CONFIG, "%s", g.words)) : say_done(s, g.count);
 }
 
+/* ---- shaping ---------------------------------------------------------------------------- */
+
+enum { SHAPING_SHOWN_MAX = 1000, SHAPING_BYTES_MAX = 8 << 20 };
+
+static err say_each(struct session *s, const json_t *all, const char *list, const char *kind,
+                    size_t *count)
+{
+    const json_t *items = json_object_get(all, list);
+    for (size_t i = 0; i < json_array_size(items); i++) {
+        json_t *line = json_array_get(items, i);
+        json_object_set_new(line, "kind", json_string(kind));
+        ++*count;
+        TRY(say(s, json_incref(line)));
+    }
+    return NULL;
+}
+
+static err run_shaping(struct session *s, const struct cli_admin_request *r)
+{
+    CLEANUP(buf_release) struct buf text;
+    size_t count = 0;
+    buf_init(&text, SHAPING_BYTES_MAX);
+    if (s->admin->actions.shaper == NULL)
+        return say_done(s, 0);
+    err e = shaper_show(s->admin->actions.shaper, r->site, SHAPING_SHOWN_MAX, &text);
+    if (e)
+        return say_error(s, e);
+    json_t *all = json_loadb(text.ptr, text.len, 0, NULL);
+    ASSERT(all);
+    e = say_each(s, all, "lanes", "lane", &count);
+    if (e == NULL)
+        e = say_each(s, all, "meters", "meter", &count);
+    json_decref(all);
+    return e ? e : say_done(s, count);
+}
+
 static err run_request(struct session *s, const struct cli_admin_request *r)
 {
     deadline until = deadline_after(WORK_MS);
@@ -436,6 +472,8 @@ static err run_request(struct session *s, const struct cli_admin_request *r)
         return run_warmup(s, r);
     case CLI_ADMIN_WARMUP_SET:
         return run_warmup_set(s, r);
+    case CLI_ADMIN_SHAPING:
+        return run_shaping(s, r);
     default:
         return run_change(s, r, until);
     }

@@ -13,6 +13,7 @@
  *     "done" go without a value; "site": only that one
  *     {"verb":"transcript","ids":["06CJ2M7T8Q4ZK"]}   what was said in attempts that failed
  *     release, retry, rm: as hold; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
+ *     {"verb":"shaping"}   a line for each lane and each meter; "site": only lanes of that one
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
@@ -24,6 +25,7 @@
 #include "queue/admin.h"
 #include "runtime/net.h"
 #include "shaping/keep.h"
+#include "shaping/shaper.h"
 
 enum {
     CLI_ADMIN_REQUEST_BYTES_MAX = 64 << 10,
@@ -49,6 +51,7 @@ struct cli_admin_actions {
     void (*stop)(void *arg); /* ask the server to end; does not wait. NULL: not here */
     void *arg;
     struct shaping_keep *keep; /* NULL: nothing is warmed up here */
+    struct shaper *shaper;     /* NULL: nothing is limited here */
     int64_t patience_ms;       /* 0: CLI_ADMIN_PATIENCE_MS; tests have less */
 };
 

@@ -12,6 +12,7 @@ static const char *const verb_names[CLI_ADMIN_VERBS] = {
     [CLI_ADMIN_EGRESS] = "egress",   [CLI_ADMIN_TRANSCRIPT] = "transcript",
     [CLI_ADMIN_RELOAD] = "reload",   [CLI_ADMIN_STOP] = "stop",
     [CLI_ADMIN_WARMUP] = "warmup",   [CLI_ADMIN_WARMUP_SET] = "warmup_set",
+    [CLI_ADMIN_SHAPING] = "shaping",
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }
@@ -129,9 +130,10 @@ static err take_member(const char *name, const json_t *value, struct arena *aren
 static err check_warmup(const struct cli_admin_request *r)
 {
     bool shows = r->verb == CLI_ADMIN_WARMUP, sets = r->verb == CLI_ADMIN_WARMUP_SET;
-    bool said = r->egress.len || r->site.len, changes = r->has_change || r->has_value;
+    bool sites = r->verb == CLI_ADMIN_SHAPING && r->egress.len == 0;
+    bool said = r->egress.len || (r->site.len && !sites), changes = r->has_change || r->has_value;
     bool queue = r->to.len || r->from.len || r->rcpt.len || r->id_count || r->held || r->all;
-    if ((shows || sets) ? queue : said || changes)
+    if ((shows || sets) ? queue : said || changes || (sites && queue))
         return err_new(ERR_PROTOCOL, "members that do not go together");
     if (shows && changes)
         return err_new(ERR_PROTOCOL, "\"warmup\" changes nothing");

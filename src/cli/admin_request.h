@@ -21,6 +21,7 @@ enum cli_admin_verb {
     CLI_ADMIN_STOP,
     CLI_ADMIN_WARMUP,
     CLI_ADMIN_WARMUP_SET,
+    CLI_ADMIN_SHAPING,
     CLI_ADMIN_VERBS
 };
 

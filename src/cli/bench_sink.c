@@ -10,10 +10,16 @@
 #include <stdio.h>
 
 enum {
-    IDLE_MS = 5 * 60 * 1000,    /* RFC 5321 section 4.5.3.2.7 */
-    ACCEPT_PAUSE_MS = 100,      /* when descriptors have run out */
-    SINK_RCPTS_MAX = 10 * 1000, /* of one message */
+    IDLE_MS = 5 * 60 * 1000,     /* RFC 5321 section 4.5.3.2.7 */
+    LINGER_MS = 2000,            /* so that the last word is heard */
+    ARENA_BYTES_MAX = 64 * 1024, /* for one command */
+    ACCEPT_PAUSE_MS = 100,       /* when descriptors have run out */
+    SINK_RCPTS_MAX = 10 * 1000,  /* of one message */
 };
+
+#define CAPABILITIES                                     \
+    "250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n" \
+    "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250 SIZE\r\n"
 
 struct sink {
     const struct bench_sink_options *options;
@@ -34,6 +40,8 @@ struct client {
     struct net_conn *conn;
     struct smtp_line_reader lines;
     struct smtp_data_reader data;
+    struct bench_guest guest;
+    struct arena *arena; /* of the command under way, when there are rules */
     bool mail, in_data, quit;
     int rcpts;
 };
@@ -43,6 +51,17 @@ struct client {
 static err say(struct client *c, str reply)
 {
     return net_write(c->conn, reply, deadline_after(IDLE_MS));
+}
+
+/* What the rules say of it, so many times. False: nothing. */
+static err judge(struct client *c, enum provider_stage stage, str what, int times,
+                 bool *ret_refused)
+{
+    bool close;
+    TRY(bench_provider_ask(&c->guest, c->conn, stage, what, times, ret_refused, &close,
+                           deadline_after(IDLE_MS)));
+    c->quit = c->quit || close;
+    return NULL;
 }
 
 /* The reply of this stage, or the one that was asked for. */
@@ -60,33 +79,70 @@ static err answer(struct client *c, enum bench_stage stage, str reply, bool *ret
 
 /* ---- commands --------------------------------------------------------------------------- */
 
-static err take_hello(struct client *c, bool extended)
+static err take_hello(struct client *c, str name, bool extended)
 {
-    bool yes;
+    bool yes, refused;
     c->mail = false;
+    TRY(judge(c, PROVIDER_HELLO, name, 1, &refused));
+    if (refused)
+        return NULL;
     if (!extended)
         return answer(c, BENCH_HELLO, S("250 sink.bench.test\r\n"), &yes);
-    return answer(c, BENCH_HELLO,
-                  S("250-sink.bench.test\r\n250-PIPELINING\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n"
-                    "250-ENHANCEDSTATUSCODES\r\n250-DSN\r\n250 SIZE\r\n"),
-                  &yes);
+    if (c->guest.provider && c->guest.provider->rules.logins)
+        return answer(c, BENCH_HELLO,
+                      S("250-sink.bench.test\r\n250-AUTH PLAIN LOGIN\r\n" CAPABILITIES), &yes);
+    return answer(c, BENCH_HELLO, S("250-sink.bench.test\r\n" CAPABILITIES), &yes);
 }
 
-static err take_mail(struct client *c)
+/* The address of MAIL or RCPT; without rules nobody wants to know. */
+static err read_address(struct client *c, const struct smtp_command *command, str *ret_address,
+                        bool *ret_good)
 {
+    struct smtp_mail mail = {0};
+    struct smtp_rcpt rcpt = {0};
+    *ret_good = true;
+    *ret_address = (str){0};
+    if (c->guest.provider == NULL)
+        return NULL;
+    if (c->arena == NULL)
+        c->arena = arena_open(ARENA_BYTES_MAX);
+    arena_reset(c->arena);
+    smtp_refusal no = command->verb == SMTP_MAIL
+                          ? smtp_command_parse_mail(command->args, c->arena, &mail)
+                          : smtp_command_parse_rcpt(command->args, true, c->arena, &rcpt);
+    *ret_good = no == NULL;
+    *ret_address = command->verb == SMTP_MAIL ? mail.from.text : rcpt.to.text;
+    return no ? say(c, S("501 5.5.4 That is no address\r\n")) : NULL;
+}
+
+static err take_mail(struct client *c, const struct smtp_command *command)
+{
+    str sender;
+    bool good, refused;
     if (c->mail)
         return say(c, S("503 5.5.1 There is a transaction\r\n"));
     c->rcpts = 0;
-    return answer(c, BENCH_MAIL, S("250 2.1.0 Ok\r\n"), &c->mail);
+    TRY(read_address(c, command, &sender, &good));
+    if (!good)
+        return NULL;
+    TRY(judge(c, PROVIDER_MAIL, sender, 1, &refused));
+    return refused ? NULL : answer(c, BENCH_MAIL, S("250 2.1.0 Ok\r\n"), &c->mail);
 }
 
-static err take_rcpt(struct client *c)
+static err take_rcpt(struct client *c, const struct smtp_command *command)
 {
-    bool yes;
+    str recipient;
+    bool yes, good, refused;
     if (!c->mail)
         return say(c, S("503 5.5.1 MAIL first\r\n"));
     if (c->rcpts == SINK_RCPTS_MAX)
         return say(c, S("452 4.5.3 Too many recipients\r\n"));
+    TRY(read_address(c, command, &recipient, &good));
+    if (!good)
+        return NULL;
+    TRY(judge(c, PROVIDER_RCPT, recipient, 1, &refused));
+    if (refused)
+        return NULL;
     TRY(answer(c, BENCH_RCPT, S("250 2.1.5 Ok\r\n"), &yes));
     c->rcpts += yes;
     return NULL;
@@ -94,24 +150,47 @@ static err take_rcpt(struct client *c)
 
 static err take_data(struct client *c)
 {
+    bool refused;
     if (c->rcpts == 0)
         return say(c, S("503 5.5.1 No recipients\r\n"));
     smtp_data_reader_init(&c->data);
-    return answer(c, BENCH_DATA, S("354 Go\r\n"), &c->in_data);
+    TRY(judge(c, PROVIDER_DATA, (str){0}, 1, &refused));
+    return refused ? NULL : answer(c, BENCH_DATA, S("354 Go\r\n"), &c->in_data);
+}
+
+static err take_auth(struct client *c, str args)
+{
+    bool close;
+    TRY(bench_provider_auth(&c->guest, c->conn, args, &close, deadline_after(IDLE_MS)));
+    c->quit = c->quit || close;
+    return NULL;
+}
+
+static err take_auth_line(struct client *c, str line)
+{
+    bool close;
+    TRY(bench_provider_auth_line(&c->guest, c->conn, line, &close, deadline_after(IDLE_MS)));
+    c->quit = c->quit || close;
+    return NULL;
 }
 
 static err take_command(struct client *c, str line)
 {
-    switch (smtp_command_split(line).verb) {
+    struct smtp_command command = smtp_command_split(line);
+    if (c->guest.login)
+        return take_auth_line(c, line);
+    switch (command.verb) {
     case SMTP_EHLO:
     case SMTP_LHLO:
-        return take_hello(c, true);
+        return take_hello(c, command.args, true);
     case SMTP_HELO:
-        return take_hello(c, false);
+        return take_hello(c, command.args, false);
+    case SMTP_AUTH:
+        return take_auth(c, command.args);
     case SMTP_MAIL:
-        return take_mail(c);
+        return take_mail(c, &command);
     case SMTP_RCPT:
-        return take_rcpt(c);
+        return take_rcpt(c, &command);
     case SMTP_DATA:
         return take_data(c);
     case SMTP_RSET:
@@ -170,7 +249,11 @@ static err end_message(struct client *c)
         TRY(net_flush(c->conn, deadline_after(IDLE_MS)));
         TRY(fiber_sleep(deadline_after(c->options->slow_ms)));
     }
-    for (int i = 0; i < (c->options->lmtp ? c->rcpts : 1); i++) {
+    bool refused;
+    int replies = c->options->lmtp ? c->rcpts : 1;
+    TRY(judge(c, PROVIDER_DOT, (str){0}, replies, &refused));
+    yes = yes && !refused;
+    for (int i = 0; !refused && i < replies; i++) {
         if (!good)
             TRY(say(c, S("554 5.6.0 CR and LF belong together, and NUL nowhere\r\n")));
         else
@@ -187,10 +270,12 @@ static err take_content(struct client *c, str *input, bool *ret_more)
 {
     str run;
     enum smtp_data_event event;
+    size_t before = input->len;
     do
         event = smtp_data_read(&c->data, input, &run);
     while (event == SMTP_DATA_RUN);
     *ret_more = event == SMTP_DATA_MORE;
+    TRY(bench_provider_pace(&c->guest, before - input->len));
     return event == SMTP_DATA_END ? end_message(c) : NULL;
 }
 
@@ -198,8 +283,10 @@ static err take_content(struct client *c, str *input, bool *ret_more)
 
 static err converse(struct client *c)
 {
-    bool yes;
-    TRY(answer(c, BENCH_GREETING, S("220 sink.bench.test ESMTP\r\n"), &yes));
+    bool yes, refused;
+    TRY(judge(c, PROVIDER_CONNECT, (str){0}, 1, &refused));
+    if (!refused)
+        TRY(answer(c, BENCH_GREETING, S("220 sink.bench.test ESMTP\r\n"), &yes));
     while (!c->quit) {
         str input = net_input(c->conn), rest = input;
         bool more = false;
@@ -212,7 +299,10 @@ static err converse(struct client *c)
         TRY(net_fill(c->conn, until));
         err_forget();
     }
-    return net_flush(c->conn, deadline_after(IDLE_MS));
+    TRY(net_flush(c->conn, deadline_after(IDLE_MS)));
+    if (c->guest.provider) /* who is refused may be in the middle of a batch */
+        net_linger(c->conn, deadline_after(LINGER_MS));
+    return NULL;
 }
 
 static void run_client(void *arg)
@@ -221,6 +311,8 @@ static void run_client(void *arg)
     err e = converse(c);
     if (e && c->in_data)
         c->worker->tally.lost++;
+    bench_provider_leave(&c->guest);
+    arena_close(c->arena);
     net_close(c->conn);
     bench_worker_done(c->worker);
     mem_free(c);
@@ -243,8 +335,23 @@ static void run_acceptor(void *arg)
             break;
         struct client *c = MEM_NEW(struct client);
         *c = (struct client){.worker = w, .options = sink->options, .conn = conn};
+        c->guest.provider = sink->options->provider;
         w->tally.connections++;
         bench_worker_spawn(w, "sink", run_client, c);
+    }
+    bench_worker_done(w);
+}
+
+/* Tells what a provider did, now and then. */
+static void run_reporter(void *arg)
+{
+    struct bench_worker *w = arg;
+    struct bench_provider *p = ((struct sink *)w->crew->job)->options->provider;
+    for (int64_t at_ms = p->start_ms + p->every_ms;; at_ms += p->every_ms) {
+        err e = fiber_sleep((deadline){at_ms});
+        if (e)
+            break;
+        bench_provider_tell(p);
     }
     bench_worker_done(w);
 }
@@ -260,7 +367,12 @@ static void work(struct bench_worker *w)
         acceptors[i] = (struct acceptor){w, mine[i]};
         bench_worker_spawn(w, "acceptor", run_acceptor, &acceptors[i]);
     }
+    const struct bench_sink_options *o = sink->options;
+    if (o->provider && !o->quiet && o->provider->every_ms)
+        bench_worker_spawn(w, "reporter", run_reporter, w);
     bench_worker_join(w, true);
+    if (o->provider && !o->quiet)
+        bench_provider_tell(o->provider); /* what is left */
     for (int i = 0; i < sink->addresses; i++)
         net_listener_close(mine[i]);
 }
@@ -358,12 +470,14 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     struct sink sink = {.options = o, .at = o->at, .addresses = o->addresses ? o->addresses : 1};
     struct bench_crew crew;
     TRY(check_addresses(o));
-    int most = o->at.family == ADDRESS_UNIX ? 1 : BENCH_WORKERS_MAX;
+    int most = o->provider || o->at.family == ADDRESS_UNIX ? 1 : BENCH_WORKERS_MAX;
     bench_crew_init(&crew, o->workers, most, work, &sink);
     crew.told = look;
     sink.listeners = mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof(void *));
     err e = listen_all(&crew, &sink);
     if (e == NULL) {
+        if (o->provider)
+            bench_provider_start(o->provider);
         tell_ready(&sink);
         bench_crew_run(&crew, o->duration_ms ? deadline_after(o->duration_ms) : DEADLINE_NEVER);
         bench_crew_tally(&crew, ret_tally);

@@ -4,15 +4,17 @@
  * pipelined batch in one write. It listens on this machine's loopback only.
  */
 #pragma once
+#include "cli/bench_provider.h"
 #include "cli/bench_tally.h"
 #include "runtime/address.h"
 
 enum { BENCH_SINK_ADDRESSES_MAX = 100 };
 
 struct bench_sink_options {
-    struct address at; /* port 0: any */
-    int addresses;     /* so many in a row from at on, each with at's port; 0: one */
-    int workers;
+    struct address at;               /* port 0: any */
+    int addresses;                   /* so many in a row from at on, each with at's port; 0: one */
+    int workers;                     /* with a provider: one */
+    struct bench_provider *provider; /* NULL: no rules */
     bool lmtp;
     bool discard;    /* take the content without judging it */
     int64_t slow_ms; /* before the reply to the dot */

@@ -222,6 +222,80 @@ TEST(bench_send_refused)
         run_case(&cases[i]);
 }
 
+struct rules_case {
+    const char *rules;
+    struct send_case send;
+};
+
+static void run_rules_case(const struct rules_case *c)
+{
+    char path[64];
+    struct bench_provider provider = {0};
+    struct send_case send = c->send;
+    snprintf(path, sizeof path, "/tmp/smtptool-rules-test-%d", (int)getpid());
+    FILE *file = fopen(path, "w");
+    fputs(c->rules, file);
+    fclose(file);
+    CHECK_DONE(bench_provider_read(path, &provider), send.label);
+    unlink(path);
+    send.sink.provider = &provider;
+    run_case(&send);
+    bench_provider_release(&provider);
+}
+
+/* Where the rules refuse is where the client hears it; what they let pass is taken. */
+TEST(bench_sink_with_rules)
+{
+    static const struct rules_case cases[] = {
+        {"rules: [{rule: throttle, limit: 0/h, close: false}]",
+         {"MAIL",
+          {.slow_ms = 0},
+          {.connections = 1, .messages = 3},
+          {0},
+          0,
+          3,
+          0,
+          1,
+          BENCH_MAIL,
+          451}},
+        {"rules: [{rule: recipients, reply: unknown}]",
+         {"RCPT",
+          {.slow_ms = 0},
+          {.connections = 1, .messages = 3, .no_pipelining = true},
+          {0},
+          0,
+          3,
+          0,
+          1,
+          BENCH_RCPT,
+          550}},
+        {"rules: [{rule: recipients, local: \"rc*\", reply: spam, stage: dot}]",
+         {"the dot",
+          {.slow_ms = 0},
+          {.connections = 1, .messages = 3},
+          {0},
+          0,
+          3,
+          0,
+          1,
+          BENCH_DOT,
+          550}},
+        {"rules: [{rule: slow, delay: 1ms, body: 100MB}, {rule: throttle, limit: 10/h}]",
+         {"nothing is refused",
+          {.slow_ms = 0},
+          {.connections = 2, .messages = 10},
+          {0},
+          10,
+          0,
+          10,
+          0,
+          0,
+          0}  },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        run_rules_case(&cases[i]);
+}
+
 TEST(bench_idle_holds)
 {
     static const struct send_case none = {.label = "idle"};

@@ -65,6 +65,8 @@ static const char sink_help[] =
     "  --reply [STAGE:]CODE   answer that, such as 451 or rcpt:550; stages: greeting, hello, "
     "mail,\n"
     "                     rcpt, data, dot (dot)\n"
+    "  --rules FILE       behave as a mail provider with these rules (docs/provider.md)\n"
+    "  --report TIME      with rules: what came to it, so often (1m)\n"
     "  --every N          say so when N more were taken\n"
     "  --messages N       end after so many\n"
     "  --duration TIME    end then; else SIGINT ends it\n"
@@ -87,6 +89,7 @@ static const char idle_help[] =
 struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
     const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger, *opening, *every;
+    const char *rules, *report;
     bool no_pipelining, lmtp, discard;
     struct bench_plan_options plan;
 };
@@ -301,6 +304,21 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     return read_reply(g->reply, o);
 }
 
+static err read_provider(const struct given *g, const struct cli *cli,
+                         struct bench_provider *ret_provider)
+{
+    int64_t every_ms = 60 * 1000;
+    TRY(read_time(g->report, "report", &every_ms));
+    if (g->rules == NULL && g->report)
+        return err_new(ERR_CONFIG, "--report needs --rules");
+    if (g->rules == NULL)
+        return NULL;
+    TRY(bench_provider_read(g->rules, ret_provider));
+    ret_provider->every_ms = every_ms;
+    ret_provider->json = cli->json;
+    return NULL;
+}
+
 static int run_sink(struct cli *cli, int argc, char **argv)
 {
     static const struct cli_command me = {"bench sink", NULL, "takes everything, keeps nothing",
@@ -310,6 +328,8 @@ static int run_sink(struct cli *cli, int argc, char **argv)
         {"listen",    0, &g.listen,    NULL,       NULL, NULL},
         {"addresses", 0, &g.addresses, NULL,       NULL, NULL},
         {"every",     0, &g.every,     NULL,       NULL, NULL},
+        {"rules",     0, &g.rules,     NULL,       NULL, NULL},
+        {"report",    0, &g.report,    NULL,       NULL, NULL},
         {"lmtp",      0, NULL,         &g.lmtp,    NULL, NULL},
         {"discard",   0, NULL,         &g.discard, NULL, NULL},
         {"slow",      0, &g.slow,      NULL,       NULL, NULL},
@@ -322,12 +342,18 @@ static int run_sink(struct cli *cli, int argc, char **argv)
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
         return code;
     struct bench_sink_options o = {.json = cli->json, .quiet = cli->quiet};
+    struct bench_provider provider = {0};
     err e = read_sink(&g, &o);
+    if (e == NULL)
+        e = read_provider(&g, cli, &provider);
     if (e)
         return refuse(e);
+    o.provider = g.rules ? &provider : NULL;
     raise_descriptors();
     struct bench_tally *t = MEM_NEW(struct bench_tally);
     e = bench_sink_run(&o, t);
+    if (o.provider)
+        bench_provider_release(&provider);
     if (e == NULL)
         return tell(t, "sink", cli);
     mem_free(t);

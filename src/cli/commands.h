@@ -22,6 +22,7 @@ int cmd_trace(struct cli *, int argc, char **argv);
 int cmd_user(struct cli *, int argc, char **argv);
 int cmd_verify(struct cli *, int argc, char **argv);
 int cmd_warmup(struct cli *, int argc, char **argv);
+int cmd_shaping(struct cli *, int argc, char **argv);
 
 extern const char cmd_arc_help[];
 extern const char cmd_bench_help[];
@@ -43,6 +44,7 @@ extern const char cmd_trace_help[];
 extern const char cmd_user_help[];
 extern const char cmd_verify_help[];
 extern const char cmd_warmup_help[];
+extern const char cmd_shaping_help[];
 
 /* Each ends with a NULL name. */
 extern const struct cli_verb cmd_arc_verbs[];
@@ -60,3 +62,4 @@ extern const struct cli_verb cmd_queue_verbs[];
 extern const struct cli_verb cmd_spf_verbs[];
 extern const struct cli_verb cmd_user_verbs[];
 extern const struct cli_verb cmd_warmup_verbs[];
+extern const struct cli_verb cmd_shaping_verbs[];

@@ -213,6 +213,7 @@ static err open_admin(struct worker *w)
         .stop = s->options.admin_stop,
         .arg = s->options.admin_arg,
         .keep = s->keep,
+        .shaper = s->shaper,
     };
     TRY(cli_admin_open(w->begun_with->admin_socket, &actions, &w->admin));
     fiber_spawn(&w->administration, "admin", cli_admin_run, w->admin);

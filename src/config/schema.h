@@ -56,7 +56,10 @@ struct config_schema_group {
 };
 
 extern const struct config_schema_group config_schema_root;
-extern const struct config_schema_group config_schema_shaping; /* a part of it */
+extern const struct config_schema_group config_schema_shaping; /* parts of it */
+extern const struct config_schema_choice config_schema_overflows[];
+extern const struct config_schema_group config_schema_egress, config_schema_egress_pools,
+    config_schema_egress_watch;
 /* The keys of a struct config_shaping_rule. */
 extern const struct config_schema_group *const config_schema_shaping_rule;
 

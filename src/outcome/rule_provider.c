@@ -19,6 +19,9 @@ static const struct outcome_rule rows[] = {
     {OUTCOME_BLOCKED_IP, PROVIDER_GOOGLE, 0, NULL, "low reputation of the sending ip",
      "550-5.7.1 likely suspicious due to the very low reputation of the sending IP address. - "
      "gsmtp", "Gmail"},
+    {OUTCOME_BLOCKED_IP, PROVIDER_GOOGLE, WHEN_PERMANENT, NULL, "your ip ~ has been blocked",
+     "550-5.7.1 Our system has detected an unusual rate of unsolicited mail originating from your "
+     "IP address. Mail sent from your IP address has been blocked. - gsmtp", "Gmail"},
     {OUTCOME_RATE, PROVIDER_GOOGLE, 0, "7.28", NULL,
      "421-4.7.28 Gmail has detected an unusual rate of unsolicited mail originating from your "
      "IP - gsmtp", "Gmail"},

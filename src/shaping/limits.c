@@ -1,6 +1,8 @@
 #include "shaping/limits.h"
 #include "base/mem.h"
 #include "base/table.h"
+#include "config/value.h"
+#include "events/event.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -210,4 +212,32 @@ int64_t shaping_limits_interval_ns(const struct shaping_resolved *resolved)
 {
     int64_t rate = resolved->value[SHAPING_RATE];
     return rate > 0 ? (DAY_NS + rate - 1) / rate : 0;
+}
+
+static err add_value(enum shaping_key key, int64_t value, struct buf *out)
+{
+    if (key == SHAPING_SPREAD)
+        return buf_add(out, S("\"none\""));
+    if (key != SHAPING_RATE)
+        return buf_add_number(out, value);
+    TRY(buf_add_char(out, '"'));
+    TRY(config_value_format_rate(value, out));
+    return buf_add_char(out, '"');
+}
+
+err shaping_limits_json(const struct shaping_resolved *resolved, struct buf *out)
+{
+    const char *between = "";
+    TRY(buf_add_char(out, '{'));
+    for (int key = 0; key < SHAPING_KEYS; key++) {
+        if (resolved->value[key] == 0)
+            continue;
+        TRY(buf_addf(out, "%s\"%s\":{\"value\":", between, shaping_limits_key_names[key]));
+        TRY(add_value((enum shaping_key)key, resolved->value[key], out));
+        TRY(buf_add(out, S(",\"origin\":")));
+        TRY(event_json_text(str_of(resolved->origin[key]), out));
+        TRY(buf_add_char(out, '}'));
+        between = ",";
+    }
+    return buf_add_char(out, '}');
 }

@@ -64,3 +64,6 @@ void shaping_limits_of(const struct shaping_limits *, enum shaping_scope, str na
 /* Of what was resolved. */
 struct config_quota shaping_limits_quota(const struct shaping_resolved *);
 int64_t shaping_limits_interval_ns(const struct shaping_resolved *); /* 0: not paced */
+/* {"connections":{"value":10,"origin":"shaping.sites.google"}, …}; a rate is a text, "20/s". What
+ * has no limit is left out. */
+must_use err shaping_limits_json(const struct shaping_resolved *, struct buf *out);

@@ -5,22 +5,37 @@
 #define SECOND_NS 1000000000LL
 #define MINUTE_NS (60 * SECOND_NS)
 
-#define ALLOWED_SHARE 0.985 /* how far below the measure we stay */
-#define REFUSED_SHARE 0.97  /* …and below what was refused */
-#define BEFORE_SHARE 0.95   /* of the pace before a climb's last step */
-#define FIRST_SHARE 0.7     /* of what was taken before the first refusal */
-#define FIRST_LEAST 1.0     /* a second: what is too much is soon measured */
+/* Paces, in messages a second. */
+#define FIRST_LEAST 1.0 /* after the first refusal of all: what is too much is soon measured */
 #define RATE_LEAST (1.0 / 120)
 #define RATE_FORGET 2000.0 /* a pace above it is no pace */
+#define FINE_RATE 0.5      /* slower ones take too long to tell a small step */
+
+/* Where to go on, as a share. */
+#define ALLOWED_SHARE 0.985 /* of what was measured */
+#define REFUSED_SHARE 0.97  /* of what was refused, at most */
+#define BEFORE_SHARE 0.95   /* of the pace before a climb's last step, when that was a wide one */
+#define FIRST_SHARE 0.7     /* of what was taken before the first refusal */
+
+/* Steps of a climb. */
+#define CLIMB_LEAST 0.01
 #define CLIMB_FIRST 0.03
 #define CLIMB_MOST 1.0
-#define CLIMB_UNSURE 0.25 /* a step above it tells little of what is allowed */
-#define CLIMBED 1.01      /* times the base: the site's patience may have been saved up */
+#define CLIMB_TINY 0.035 /* up to it the pace before the step is believed … */
+#define CLIMB_SMALL 0.065
+#define CLIMB_WIDE 0.13
+#define CLIMB_UNSURE 0.25 /* … above it, it tells little */
+#define CLIMBED 1.005     /* times the base: the site's patience may have been saved up */
 #define USED_SHARE 0.7    /* of the pace: else it is not the pace that limits us */
-#define SURE 30           /* messages that a measure rests on */
+
+#define GENTLE_SECONDS 1.2
+#define SURE 30 /* messages that a measure rests on */
 
 enum {
     STEP_MESSAGES = 8,
+    MEASURE_MESSAGES = 8,
+    GENTLE_MESSAGES = 12, /* after an episode: new connections are slower, and bunch what follows */
+    SHOCKS_MOST = 2,      /* refusals soon after the last that a proven pace outlives */
     STEP_UNSURE_MESSAGES = 3,
     STARTED_MOST = 10000,
     TROUBLE_FAILURES = 3, /* connections in a row that nobody answered: the site is down */
@@ -28,9 +43,10 @@ enum {
 static const int64_t slot_ns = 2 * SECOND_NS;
 static const int64_t step_ns = 10 * SECOND_NS, step_unsure_ns = 2 * SECOND_NS;
 static const int64_t hold_first_ns = 30 * SECOND_NS, hold_most_ns = 150 * SECOND_NS;
-static const int64_t backoff_least_ns = SECOND_NS / 4, backoff_first_most_ns = 20 * SECOND_NS,
+static const int64_t backoff_least_ns = SECOND_NS, backoff_first_most_ns = 20 * SECOND_NS,
                      backoff_most_ns = 5 * MINUTE_NS;
 static const int64_t window_least_ns = 5 * SECOND_NS, window_most_ns = 30 * SECOND_NS;
+static const int64_t sure_ns = 5 * SECOND_NS;
 static const int64_t idle_least_ns = 2 * SECOND_NS;
 static const int64_t connections_step_ns = MINUTE_NS, connections_hold_ns = 5 * MINUTE_NS;
 
@@ -124,7 +140,12 @@ void shaping_loop_take(struct shaping_loop *loop, bool probe, int64_t now_ns)
         return;
     if (loop->backoff_ns > 0)
         loop->trying = true;
-    shaping_bucket_take(&loop->bucket, interval_ns(loop), now_ns);
+    int64_t gap_ns = interval_ns(loop);
+    if (loop->gentle > 0) {
+        loop->gentle--;
+        gap_ns += gap_ns / 4;
+    }
+    shaping_bucket_take(&loop->bucket, gap_ns, now_ns);
 }
 
 void shaping_loop_give(struct shaping_loop *loop, bool probe)
@@ -149,6 +170,25 @@ static void move_slots(struct shaping_loop *loop, int64_t now_ns)
         loop->recent_accepted[++loop->recent_slot % SHAPING_LOOP_SLOTS] = 0;
 }
 
+static void set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
+{
+    loop->before = loop->rate;
+    loop->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
+    loop->step_ns = now_ns;
+    loop->step_accepted = 0;
+}
+
+void shaping_loop_set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
+{
+    set_rate(loop, rate, now_ns);
+    loop->base = loop->before = loop->settled = loop->rate;
+    loop->episode_ns = now_ns;
+    loop->hold_ns = hold_first_ns;
+    loop->hold_until_ns = now_ns + loop->hold_ns;
+    loop->climb = CLIMB_FIRST;
+    loop->bucket.paid_ns = now_ns;
+}
+
 /* The most that was taken a second, over some stretch that ends now. */
 static double taken_of_late(struct shaping_loop *loop, int64_t now_ns)
 {
@@ -163,32 +203,33 @@ static double taken_of_late(struct shaping_loop *loop, int64_t now_ns)
     return best;
 }
 
-static void set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
-{
-    loop->before = loop->rate;
-    loop->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
-    loop->step_ns = now_ns;
-    loop->step_accepted = 0;
-}
-
 /* Refused after a climb: the pace before the last step was good for a while, the more surely the
- * smaller that step was. In a hurried climb it was not even that. */
-static double back_to_before(struct shaping_loop *loop, double last, int64_t now_ns)
+ * smaller that step was. */
+static double back_to_before(const struct shaping_loop *loop, double last)
 {
-    double share = last <= 0.065 ? ALLOWED_SHARE : last <= 0.13 ? REFUSED_SHARE : BEFORE_SHARE;
-    double before = loop->before * share;
-    double taken = taken_of_late(loop, now_ns) * ALLOWED_SHARE;
-    return loop->hold_ns == step_unsure_ns && taken < before ? taken : before;
+    if (loop->proven && loop->before <= loop->base * CLIMBED)
+        return loop->before; /* it was good for the whole hold */
+    double share = last <= CLIMB_TINY    ? 1
+                   : last <= CLIMB_SMALL ? ALLOWED_SHARE
+                   : last <= CLIMB_WIDE  ? REFUSED_SHARE
+                                         : BEFORE_SHARE;
+    return loop->before * share;
 }
 
-/* Refused though there was no climb: what was taken since the last refusal is what is allowed. */
+/* Refused though there was no climb: what was taken since the last refusal is what is allowed. When
+ * that was little, the pause before it counts, too: it may have been what let them pass. */
 static double measure(struct shaping_loop *loop)
 {
-    double seconds = (double)loop->busy_ns / (double)SECOND_NS;
+    int64_t time_ns = loop->busy_ns;
+    if (loop->accepted < MEASURE_MESSAGES)
+        time_ns += loop->lasted_ns;
+    double seconds = (double)time_ns / (double)SECOND_NS;
     double allowed = seconds > 0 ? loop->accepted / seconds * ALLOWED_SHARE : loop->rate;
     double most = loop->rate * REFUSED_SHARE;
     return allowed < most ? allowed : most;
 }
+
+static double higher(double a, double b) { return a > b ? a : b; }
 
 static void hold_longer(struct shaping_loop *loop, bool same)
 {
@@ -206,7 +247,12 @@ static bool is_settled(const struct shaping_loop *loop, double rate)
 static void settle(struct shaping_loop *loop, int64_t now_ns)
 {
     double rate = measure(loop);
-    bool sure = loop->accepted >= SURE;
+    bool sure = loop->accepted >= SURE && loop->busy_ns >= sure_ns;
+    loop->shocks = sure ? 0 : loop->shocks + 1;
+    if (loop->proven && loop->shocks > 0 && loop->shocks <= SHOCKS_MOST)
+        rate = higher(rate, loop->rate * ALLOWED_SHARE); /* too soon to tell */
+    else
+        loop->proven = false;
     bool same = is_settled(loop, rate);
     hold_longer(loop, same);
     if (!sure && !same)
@@ -220,12 +266,17 @@ static void settle(struct shaping_loop *loop, int64_t now_ns)
 static void step_back(struct shaping_loop *loop, int64_t now_ns)
 {
     double last = loop->rate / loop->before - 1;
-    double rate = back_to_before(loop, last, now_ns);
+    double rate = back_to_before(loop, last);
     if (last > CLIMB_UNSURE)
         loop->hold_ns = step_unsure_ns;
+    else if (last > CLIMB_SMALL)
+        loop->hold_ns = step_ns;
     else
-        hold_longer(loop, true);
-    loop->climb = last / 4 > CLIMB_FIRST ? last / 4 : CLIMB_FIRST;
+        hold_longer(loop, loop->hold_ns > step_ns || is_settled(loop, rate));
+    if (last <= CLIMB_SMALL)
+        loop->settled = rate;
+    bool fine = last <= CLIMB_TINY && loop->rate >= FINE_RATE;
+    loop->climb = last > 4 * CLIMB_FIRST ? last / 4 : fine ? CLIMB_LEAST : CLIMB_FIRST;
     set_rate(loop, rate, now_ns);
 }
 
@@ -297,6 +348,10 @@ static enum shaping_loop_step climb(struct shaping_loop *loop, int64_t now_ns,
         loop->step_ns = now_ns;
         loop->step_accepted = 0;
         return SHAPING_LOOP_NOTHING;
+    }
+    if (sure && loop->rate <= loop->base * CLIMBED && loop->hold_ns > step_ns) {
+        loop->proven = true;
+        loop->shocks = 0;
     }
     set_rate(loop, loop->rate * (1 + loop->climb), now_ns);
     loop->climb = loop->climb * 2 < CLIMB_MOST ? loop->climb * 2 : CLIMB_MOST;
@@ -399,7 +454,7 @@ static enum shaping_loop_step refused(struct shaping_loop *loop, int64_t now_ns,
     double rate = loop->rate > 0
                       ? loop->rate
                       : (double)SHAPING_LOOP_RECENT * (double)SECOND_NS / (double)loop->busy_ns;
-    set_rate(loop, rate / 2, now_ns);
+    shaping_loop_set_rate(loop, rate / 2, now_ns);
     loop->hold_until_ns = now_ns + hold_most_ns;
     *ret_reason = "most of our mail is refused as spam or by a rule";
     return SHAPING_LOOP_SLOWER;
@@ -420,9 +475,13 @@ static void recover(struct shaping_loop *loop, int64_t now_ns)
     int64_t away_ns = now_ns - loop->episode_ns;
     double cycle_s = (double)loop->cycle_ns / (double)SECOND_NS;
     double allowed = cycle_s > 0 ? loop->cycle_accepted / cycle_s * ALLOWED_SHARE : loop->rate;
+    loop->lasted_ns = away_ns;
     bool windows = away_ns > window_least_ns && away_ns > 8 * interval_ns(loop);
     loop->trying = false;
     loop->backoff_ns = 0;
+    loop->gentle = loop->rate * GENTLE_SECONDS < GENTLE_MESSAGES
+                       ? (int)(loop->rate * GENTLE_SECONDS)
+                       : GENTLE_MESSAGES;
     if (windows)
         loop->window_ns = loop->cycle_ns < window_most_ns ? loop->cycle_ns : window_most_ns;
     if (windows && allowed < loop->rate) {

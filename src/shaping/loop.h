@@ -60,9 +60,13 @@ struct shaping_loop {
     double base;    /* the pace after the last episode: above it we climb */
     double before;  /* the pace before the present step */
     double settled; /* the last one that was measured */
+    int gentle;     /* messages that go a little slower, after an episode */
+    bool proven;    /* the base was good for a whole hold */
+    int shocks;     /* refusals soon after another, in a row */
     double refused; /* the pace that was refused last */
     struct shaping_bucket bucket;
     int64_t episode_ns;    /* the begin of the last; 0: none yet */
+    int64_t lasted_ns;     /* it took so long until a message passed */
     int64_t resume_ns;     /* what was taken before does not count any more */
     int64_t backoff_ns;    /* of the next refusal in a row; 0: the episode is over */
     bool trying;           /* one message finds out whether it is */
@@ -93,6 +97,9 @@ struct shaping_loop {
 
 /* careful: few connections at first, one more for each message that goes well. */
 void shaping_loop_init(struct shaping_loop *, bool careful);
+
+/* Paced like this from now on, as it was found out before. */
+void shaping_loop_set_rate(struct shaping_loop *, double rate, int64_t now_ns);
 
 /* May a message go, with so many connections in use? *ret_until_ns (steady; 0: not known) is set
  * when not. *ret_probe: it would be a probe. */

@@ -159,10 +159,11 @@ void shaper_keep_recall_lane(struct shaper *s, struct shaper_lane *l, bool fresh
         fresh ? find(&wanted, r->lanes, r->lane_count, sizeof wanted, by_lane) : NULL;
     if (found == NULL)
         return;
-    l->loop.rate = l->loop.base = (double)found->rate / MICRO;
+    if (found->rate > 0)
+        shaping_loop_set_rate(&l->loop, (double)found->rate / MICRO, s->now_ns);
     l->loop.connections = found->connections > 0 ? found->connections : 0;
     l->loop.connections_refused = found->connections_refused;
-    l->loop.connections_ns = l->loop.step_ns = s->now_ns;
+    l->loop.connections_ns = s->now_ns;
     l->loop.blocked = gate_of(s, found->blocked_level, found->blocked_until_ms);
     l->loop.down = gate_of(s, found->down_level, found->down_until_ms);
     clip_level(&l->loop.blocked, &shaping_gate_blocked);

@@ -11,18 +11,8 @@ static err add_text(struct buf *out, const char *key, str text)
 
 static err add_limits(const struct shaping_resolved *limits, struct buf *out)
 {
-    const char *between = "";
-    TRY(buf_add(out, S(",\"limits\":{")));
-    for (int key = 0; key < SHAPING_KEYS; key++) {
-        if (limits->value[key] == 0)
-            continue;
-        TRY(buf_addf(out, "%s\"%s\":{\"value\":%lld,\"origin\":", between,
-                     shaping_limits_key_names[key], (long long)limits->value[key]));
-        TRY(event_json_text(str_of(limits->origin[key]), out));
-        TRY(buf_add_char(out, '}'));
-        between = ",";
-    }
-    return buf_add_char(out, '}');
+    TRY(buf_add(out, S(",\"limits\":")));
+    return shaping_limits_json(limits, out);
 }
 
 static err add_quota(struct shaper *s, struct shaping_quota *quota, struct buf *out)
