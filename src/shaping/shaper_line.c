@@ -99,13 +99,14 @@ static void join_round(struct list *head, struct list *node, uint64_t *round,
                        uint64_t (*round_of)(const struct list *))
 {
     if (list_empty(head)) {
+        *round = *round ? *round : SHAPER_CREDIT_MAX + 1;
         list_add_first(head, node);
         return;
     }
     uint64_t present = round_of(head->next);
     if (*round + SHAPER_CREDIT_MAX < present)
-        *round = present;
-    struct list *at = head; /* the new one goes before it */
+        *round = present + 1; /* new here: behind all others */
+    struct list *at = head;   /* it goes before that one */
     if (*round <= present)
         at = head->next;
     while (at->prev != head && round_of(at->prev) > *round)
