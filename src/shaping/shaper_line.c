@@ -82,7 +82,8 @@ static void move_last(struct list *head, struct list *node)
 }
 
 /* Rounds: in each one everybody is served once. Who is away for a moment, its one destination being
- * served, does not lose its place in a round; who was away for longer begins with the present one.
+ * served, does not lose its place in a round; who is new or was away for longer begins with
+ * the next one.
  */
 
 static uint64_t turn_round(const struct list *node)
