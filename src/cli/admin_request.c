@@ -9,6 +9,7 @@ static const char *const verb_names[CLI_ADMIN_VERBS] = {
     [CLI_ADMIN_LS] = "ls",           [CLI_ADMIN_HOLD] = "hold",
     [CLI_ADMIN_RELEASE] = "release", [CLI_ADMIN_RETRY] = "retry",
     [CLI_ADMIN_RM] = "rm",           [CLI_ADMIN_STATS] = "stats",
+    [CLI_ADMIN_EGRESS] = "egress",   [CLI_ADMIN_TRANSCRIPT] = "transcript",
     [CLI_ADMIN_RELOAD] = "reload",   [CLI_ADMIN_STOP] = "stop",
     [CLI_ADMIN_WARMUP] = "warmup",   [CLI_ADMIN_WARMUP_SET] = "warmup_set",
     [CLI_ADMIN_SHAPING] = "shaping",
@@ -150,6 +151,8 @@ static err check_aim(const struct cli_admin_request *r)
     bool filtered = r->to.len || r->from.len || r->rcpt.len;
     if (changes && !r->id_count && !filtered && !r->all)
         return err_new(ERR_PROTOCOL, "which messages? ids, a filter, or all");
+    if (r->verb == CLI_ADMIN_TRANSCRIPT && !r->id_count)
+        return err_new(ERR_PROTOCOL, "which messages? ids");
     if (r->all && (r->id_count || filtered))
         return err_new(ERR_PROTOCOL, "\"all\" goes with nothing else");
     return NULL;

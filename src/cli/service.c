@@ -272,6 +272,12 @@ static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->egress_health = outbound_egress_health_open();
+    s->egress_watch = (struct outbound_egress_watch){.config = service_config,
+                                                     .config_arg = s,
+                                                     .resolver = s->resolver,
+                                                     .health = s->egress_health,
+                                                     .events = &s->events};
     s->port25 = outbound_port25_open(&s->events);
     s->reports = chan_open();
     err first = NULL;
@@ -314,6 +320,7 @@ static void release(struct service *s)
     dns_resolver_close(s->resolver);
     dns_transport_close(s->options.dns);
     queue_close(s->queue);
+    outbound_transcript_store_close(s->transcripts);
     keeper_local_close(s->keeper_local);
     tls_client_close(s->tls_client);
     events_writer_close(s->writer);
@@ -322,6 +329,7 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_egress_health_close(s->egress_health);
     outbound_port25_close(s->port25);
     shaper_close(s->shaper);
     warmup_close(s->warmup);
@@ -357,6 +365,9 @@ static err open_all(struct service *s)
     TRY(open_dns(s));
     TRY(open_web(s));
     TRY(open_queue(s));
+    const struct config_outbound *out = &s->config->outbound;
+    TRY(outbound_transcript_store_open(s->state.transcripts, out->transcripts_ms,
+                                       out->transcript_bytes, &s->transcripts));
     open_inbound(s);
     TRY(open_shaping(s));
     TRY(start_workers(s));
@@ -467,6 +478,7 @@ static const struct config *put_in_force(struct service *s, const struct config 
     s->config = config_hold(c);
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
+    shaper_configure(s->shaper, c);
     return before;
 }
 
@@ -490,6 +502,8 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
     err plans = configure_shaping(s, c);
     if (plans)
         log_err(plans, "warmup: the plans of before stay in force");
+    outbound_transcript_store_keep(s->transcripts, c->outbound.transcripts_ms,
+                                   c->outbound.transcript_bytes);
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

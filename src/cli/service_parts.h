@@ -12,6 +12,7 @@
 #include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "outbound/egress_watch.h"
 #include "outbound/outbound.h"
 #include "outbound/port25.h"
 #include "queue/schedule.h"
@@ -95,7 +96,10 @@ struct service {
     struct shaping_keep *keep; /* NULL in the simulation: it has no SQLite */
     bool inbound_ready;
     struct chan *reports;
+    struct outbound_transcript_store *transcripts;
     struct outbound_crew *crew; /* the workers' ways out */
+    struct outbound_egress_health *egress_health;
+    struct outbound_egress_watch egress_watch; /* the first worker's fiber */
     struct outbound_port25 *port25;
     struct shaper *shaper;
     struct worker *workers;

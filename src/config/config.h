@@ -247,7 +247,22 @@ struct config_bounces {
     str feedback_id;    /* our name in Feedback-ID; default: of hostname */
 };
 
+/* Why it was put off, as far as that has waits of its own; the last one is repeated. */
+enum config_retry_class {
+    RETRY_GREYLIST,
+    RETRY_RATE,
+    RETRY_MAILBOX_FULL,
+    RETRY_NETWORK,
+    RETRY_BLOCKED,
+    RETRY_CLASSES
+};
+struct config_waits {
+    int64_t *ms;
+    size_t count; /* 0: as first, factor and longest say */
+};
+
 struct config_retry {
+    struct config_waits classes[RETRY_CLASSES];
     int64_t first_ms, longest_ms, give_up_ms, warn_after_ms; /* 5m, 4h, 5d, 4h */
     int factor;                                              /* 2 */
 };
@@ -267,6 +282,8 @@ struct config_limits {
     int hops;                     /* 100 Received fields */
     int64_t header_bytes;         /* 1MiB */
     int minimum_bytes_per_second; /* of a body: 100 */
+    int priority;                 /* the highest that may be asked for: 9 */
+    int64_t hold_ms;              /* hold: 30d; 0: FUTURERELEASE is not offered */
 };
 
 struct config_timeouts {                               /* RFC 5321 section 4.5.3.2, milliseconds */
@@ -280,6 +297,8 @@ struct config_outbound {
     int connections;             /* 20 for each destination */
     int messages_per_connection; /* 100 */
     int64_t idle_ms;             /* 10s: a connection is kept for the next message */
+    int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
+    int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
 };
 

@@ -56,7 +56,8 @@ struct config_schema_group {
 };
 
 extern const struct config_schema_group config_schema_root;
-extern const struct config_schema_group config_schema_shaping; /* a part of it */
+/* Parts of it. */
+extern const struct config_schema_group config_schema_shaping, config_schema_warmup;
 /* The keys of a struct config_shaping_rule. */
 extern const struct config_schema_group *const config_schema_shaping_rule;
 

@@ -24,6 +24,7 @@ enum event_kind {
     EVENT_LOGIN_OK,
     EVENT_LOGIN_FAILED,
     EVENT_ACCEPTED,
+    EVENT_PRIORITY_CUT,
     EVENT_JUDGED,
     EVENT_REFUSED,
     EVENT_EARLY_DATA,
@@ -105,6 +106,7 @@ struct event {
     str spf, dkim, dmarc, arc;    /* results: "pass" */
     str disposition;              /* what became of it: "none", "quarantine", "reject", "defer" */
     int64_t size, count, delay_ms, attempt;
+    int64_t priority;    /* -9 to 9 */
     int64_t next_due_ms; /* real time */
 };
 

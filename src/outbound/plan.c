@@ -121,6 +121,7 @@ static void take_seat(struct making *m)
 {
     const struct outbound_plan_options *o = m->options;
     struct shaper_seat_options seat = {
+        .destination = m->plan->destination,
         .ways = m->asked,
         .way_count = m->plan->way_count,
         .sender_domain = m->name.sender_domain,

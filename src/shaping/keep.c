@@ -120,8 +120,9 @@ static void run(void *keep)
         struct chan_item *item;
         struct saving s = {.shaper = k->options.shaper};
         err e = chan_receive(k->orders, &item, deadline_after(SHAPING_KEEP_LOOK_MS));
+        bool canceled = e && e->kind == ERR_CANCELED;
         err_forget();
-        if (e && e->kind == ERR_CANCELED)
+        if (canceled)
             return;
         shaping_keep_with(k, look, &s);
         if (s.waiting || (s.changed && clock_steady_ms() - k->saved_ms >= SHAPING_KEEP_SAVE_MS))

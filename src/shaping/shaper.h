@@ -72,6 +72,7 @@ struct shaper_way {
 };
 
 struct shaper_seat_options {
+    str destination;               /* as the queue has it: for shaper_why(); may be empty */
     const struct shaper_way *ways; /* copied with all texts */
     size_t way_count;              /* at least 1 */
     str sender_domain;             /* empty: of various */
@@ -164,6 +165,8 @@ void shaper_login_changed(struct shaper *, str account);
 
 /* Why this destination's mail waits, or that it may go; ERR: none. For `queue why`. */
 bool shaper_seat_state(struct shaper_seat *, struct shaper_wait *ret_wait);
+/* The same by the destination's name; true as well when nobody knows it. */
+bool shaper_why(struct shaper *, str destination, struct shaper_wait *ret_wait);
 /* All that is known about sites whose name or provider is this (empty: all), as JSON:
  * {"lanes": [...], "meters": [...]}, at most so many. For `shaping show` and metrics. */
 must_use err shaper_show(struct shaper *, str site, size_t most, struct buf *out);

@@ -155,6 +155,7 @@ struct shaper_seat {
     struct shaper_timer timer;    /* until it is passed on */
     struct shaper_wait last;      /* why it waits */
     size_t way_count;
+    str destination; /* in the same memory; the table has the newest seat of each name */
     struct shaper_seat_way ways[];
 };
 
@@ -169,7 +170,7 @@ struct shaper {
     bool keeps, quota_waits;
     uint64_t changes, offered_changes, safe_changes;
     struct shaping_limits *limits;
-    struct table lanes, meters, lines, turns, campaigns;
+    struct table lanes, meters, lines, turns, campaigns, seats;
     struct list spare_lanes, spare_meters; /* longest unused first */
     size_t spare_count;
     struct heap timers;

@@ -37,6 +37,19 @@ static int by_lane(const void *left, const void *right)
     return order ? order : str_compare(a->egress, b->egress);
 }
 
+/* An empty list may have no memory, which the library's functions do not take. */
+static void sort(void *list, size_t count, size_t size, int (*order)(const void *, const void *))
+{
+    if (count > 0)
+        qsort(list, count, size, order);
+}
+
+static const void *find(const void *wanted, const void *list, size_t count, size_t size,
+                        int (*order)(const void *, const void *))
+{
+    return count > 0 ? bsearch(wanted, list, count, size, order) : NULL;
+}
+
 void shaper_keep_restore(struct shaper *s, struct arena *arena,
                          const struct shaping_state_rows *rows)
 {
@@ -44,9 +57,9 @@ void shaper_keep_restore(struct shaper *s, struct arena *arena,
     s->past = MEM_NEW(struct shaper_past);
     *s->past = (struct shaper_past){arena, *rows};
     struct shaping_state_rows *r = &s->past->rows;
-    qsort(r->quotas, r->quota_count, sizeof *r->quotas, by_quota);
-    qsort(r->logins, r->login_count, sizeof *r->logins, by_login);
-    qsort(r->lanes, r->lane_count, sizeof *r->lanes, by_lane);
+    sort(r->quotas, r->quota_count, sizeof *r->quotas, by_quota);
+    sort(r->logins, r->login_count, sizeof *r->logins, by_login);
+    sort(r->lanes, r->lane_count, sizeof *r->lanes, by_lane);
     s->keeps = true;
 }
 
@@ -67,7 +80,7 @@ static void recall_quota(struct shaper *s, struct shaping_quota *quota, enum sha
         return;
     shaping_quota_keep(quota);
     const struct shaping_state_quota *found =
-        bsearch(&wanted, r->quotas, r->quota_count, sizeof wanted, by_quota);
+        find(&wanted, r->quotas, r->quota_count, sizeof wanted, by_quota);
     if (found == NULL)
         return;
     while (found > r->quotas && by_quota(found - 1, &wanted) == 0)
@@ -108,7 +121,7 @@ static void recall_login(struct shaper *s, struct shaper_meter *m)
     const struct shaping_state_rows *r = &s->past->rows;
     struct shaping_state_login wanted = {.account = m->name};
     const struct shaping_state_login *found =
-        bsearch(&wanted, r->logins, r->login_count, sizeof wanted, by_login);
+        find(&wanted, r->logins, r->login_count, sizeof wanted, by_login);
     if (found == NULL)
         return;
     int64_t soon_ms = s->now_ms + SHAPER_KEEP_LOGIN_MS, until_ms = found->until_ms;
@@ -143,7 +156,7 @@ void shaper_keep_recall_lane(struct shaper *s, struct shaper_lane *l, bool fresh
     struct shaping_state_lane wanted = {.site = l->site, .egress = l->egress_name};
     const struct shaping_state_rows *r = &s->past->rows;
     const struct shaping_state_lane *found =
-        fresh ? bsearch(&wanted, r->lanes, r->lane_count, sizeof wanted, by_lane) : NULL;
+        fresh ? find(&wanted, r->lanes, r->lane_count, sizeof wanted, by_lane) : NULL;
     if (found == NULL)
         return;
     if (found->rate > 0)

@@ -189,3 +189,27 @@ TEST(shaper_keep_a_blocked_lane)
     CHECK(t.rows.lane_count == 0, "and then no more");
     town_close(&t);
 }
+
+TEST(shaper_keep_a_learned_pace)
+{
+    struct town t;
+    struct shaper_wait wait;
+    struct shaper_result throttled = {
+        .connected = true, .class = OUTCOME_RATE, .code = 421, .text = S("4.7.0 slow down")};
+    town_open(&t);
+    for (int i = 0; i < 40; i++, now_ns += 1000000000) {
+        store(&t, true);
+        CHECK(post(&t, &fine, &wait), "one a second");
+    }
+    CHECK(post(&t, &throttled, &wait), "the site says that it is too much");
+    store(&t, false);
+    CHECK(t.rows.lane_count == 1 && t.rows.lanes[0].rate > 0, "a pace was learned");
+    int64_t rate = t.rows.lanes[0].rate;
+    restart(&t);
+    store(&t, true);
+    CHECK(post(&t, &fine, &wait), "one goes");
+    CHECK(!post(&t, &fine, &wait), "and the next one is paced");
+    store(&t, false);
+    CHECK(t.rows.lanes[0].rate == rate, "at the pace of before");
+    town_close(&t);
+}
