@@ -380,50 +380,6 @@ static const struct config_schema_group retry_classes = {
            "one is repeated. An empty list, and what has none: as `first`, `factor` and `longest` "
            "say. A time that the server names is kept to: 30 s at least, `longest` at most."};
 
-static const struct config_schema_key warmup_site_keys[] = {
-    VALUE(config_warmup_site, plan, name, "plan", .normal_told = "the egress's",
-          .doc = "Another plan for this site; none: it has no caps."),
-    VALUES(config_warmup_site, volumes, volume_count, int, "volumes",
-           BETWEEN(1, CONFIG_WARMUP_CAP_MAX),
-           .doc = "Recipients on the first day, the second, …, instead of the plan's."),
-};
-static const struct config_schema_group warmup_sites = {
-    .name = "warmup.EGRESS.sites.SITE",
-    .keys = warmup_site_keys,
-    .count = ARRAY_LEN(warmup_site_keys),
-    .size = sizeof(struct config_warmup_site),
-    .name_offset = offsetof(struct config_warmup_site, name),
-    .lone = "plan",
-    .doc = "A provider as share/shaping.yaml calls it (google), the name of an MX site, or others: "
-           "all that are not named, together. `google: slow` alone is its plan."};
-
-static const struct config_schema_key warmup_keys[] = {
-    VALUE(config_warmup, plan, name, "plan", .normal = "default",
-          .doc = "A plan from share/warmup.yaml."),
-    VALUE(config_warmup, start_day, date, "start", .normal_told = "the first mail begins it",
-          .doc = "Nothing leaves by this egress before that day."),
-    VALUE(config_warmup, zone_minutes, zone, "zone", .normal = "+00:00",
-          .doc = "Where a day begins at midnight."),
-    VALUE(config_warmup, hours, hours, "hours", .normal = "0-24",
-          .doc = "The hours of the day in which it sends; 22-6 goes over midnight."),
-    VALUE(config_warmup, overflow, choice, "overflow", .choices = config_schema_overflows,
-          .normal = "next",
-          .doc = "Mail above a day's cap. next: it leaves by another egress of the pool, or by the "
-                 "route's "
-                 "next server, and waits if there is none. wait: it does not go on to the next "
-                 "server; in a pool say overflow: wait there, too."),
-    ITEMS(config_warmup, SHAPE_MAP, sites, site_count, "sites", warmup_sites,
-          .normal_told = "as the plan says", .doc = "What is different for single sites."),
-};
-static const struct config_schema_group warmup = {
-    .name = "warmup.EGRESS",
-    .keys = warmup_keys,
-    .count = ARRAY_LEN(warmup_keys),
-    .size = sizeof(struct config_warmup),
-    .name_offset = offsetof(struct config_warmup, egress),
-    .doc = "An egress that nobody knows yet: it may send so many recipients a day to each "
-           "provider, and more every day that goes well (docs/warmup.md)."};
-
 static const struct config_schema_key retry_keys[] = {
     VALUE(config, retry.first_ms, duration, "first", BETWEEN(SECOND, DAY), .normal = "5m",
           .doc = "The wait after the first attempt."),
@@ -672,7 +628,7 @@ static const struct config_schema_key root_keys[] = {
           .doc = "Whose mail this is, beside its sender."),
     GROUP("suppression", suppression),
     GROUP("bounces", bounces),
-    ITEMS(config, SHAPE_MAP, warmup, warmup_count, "warmup", warmup,
+    ITEMS(config, SHAPE_MAP, warmup, warmup_count, "warmup", config_schema_warmup,
           .normal_told = "every egress sends as much as it likes",
           .doc = "Egresses that begin with little mail."),
     GROUP("retry", retry),

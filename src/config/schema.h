@@ -56,10 +56,11 @@ struct config_schema_group {
 };
 
 extern const struct config_schema_group config_schema_root;
-extern const struct config_schema_group config_schema_shaping; /* parts of it */
-extern const struct config_schema_choice config_schema_overflows[];
+/* Parts of it. */
+extern const struct config_schema_group config_schema_shaping, config_schema_warmup;
 extern const struct config_schema_group config_schema_egress, config_schema_egress_pools,
     config_schema_egress_watch;
+extern const struct config_schema_choice config_schema_overflows[]; /* "wait", "next" */
 /* The keys of a struct config_shaping_rule. */
 extern const struct config_schema_group *const config_schema_shaping_rule;
 

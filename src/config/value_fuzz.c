@@ -21,6 +21,13 @@ static void check_measures(str text)
         ASSERT(!config_value_format_size(value, &out));
         ASSERT(!config_value_size(buf_str(&out), &again));
         ASSERT(again == value);
+        buf_clear(&out);
+    }
+    if (config_value_rate(text, &value) == NULL) {
+        ASSERT(value > 0 && value <= CONFIG_VALUE_RATE_MAX * 86400LL);
+        ASSERT(!config_value_format_rate(value, &out));
+        ASSERT(!config_value_rate(buf_str(&out), &again));
+        ASSERT(again == value);
     }
     if (config_value_int(text, &value) == NULL)
         ASSERT(value >= 0);

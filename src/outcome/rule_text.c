@@ -27,8 +27,6 @@ static const struct outcome_rule rows[] = {
             "https://community.mimecast.com/docs/DOC-1369#451", "Mimecast"),
     SAYS_AT(WHEN_TEMPORARY, GREYLIST, "temporary failure please try again later $",
             "451 Temporary failure, please try again later.", "OpenBSD spamd"),
-    {OUTCOME_GREYLIST, PROVIDER_OTHER, WHEN_TEMPORARY, "7.1", "try again later $",
-     "451 4.7.1 Try again later", "rspamd; Plesk, by Postfix's words for a milter that waits"},
     SAYS(TOO_MANY_CONNECTIONS, "too many ~ connections|sessions|connects",
          "421 4.7.0 mx.example.net Error: too many connections from 192.0.2.1", "Postfix"),
     SAYS(TOO_MANY_CONNECTIONS, "concurrent ~ connections|sessions",
@@ -74,6 +72,8 @@ static const struct outcome_rule rows[] = {
          "451 You are sending too fast", "various"),
     SAYS(RATE, "receiving mail|email ~ rate|quickly",
          "450 4.2.1 The user is receiving mail too quickly", "various"),
+    {OUTCOME_GREYLIST, PROVIDER_OTHER, WHEN_TEMPORARY, "7.1", "try again later $",
+     "451 4.7.1 Try again later", "rspamd; Plesk, by Postfix's words for a milter that waits"},
 
     /* the mailbox is full, the message too big */
     SAYS(CONTENT, "header|headers too large|long|big",

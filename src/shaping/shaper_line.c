@@ -82,7 +82,8 @@ static void move_last(struct list *head, struct list *node)
 }
 
 /* Rounds: in each one everybody is served once. Who is away for a moment, its one destination being
- * served, does not lose its place in a round; who was away for longer begins with the present one.
+ * served, does not lose its place in a round; who is new or was away for longer begins with
+ * the next one.
  */
 
 static uint64_t turn_round(const struct list *node)
@@ -99,13 +100,14 @@ static void join_round(struct list *head, struct list *node, uint64_t *round,
                        uint64_t (*round_of)(const struct list *))
 {
     if (list_empty(head)) {
+        *round = *round ? *round : SHAPER_CREDIT_MAX + 1;
         list_add_first(head, node);
         return;
     }
     uint64_t present = round_of(head->next);
     if (*round + SHAPER_CREDIT_MAX < present)
-        *round = present;
-    struct list *at = head; /* the new one goes before it */
+        *round = present + 1; /* new here: behind all others */
+    struct list *at = head;   /* it goes before that one */
     if (*round <= present)
         at = head->next;
     while (at->prev != head && round_of(at->prev) > *round)

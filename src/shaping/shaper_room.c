@@ -28,7 +28,8 @@ static bool quota_blocks(struct shaper *s, struct shaping_quota *quota, size_t r
     if (ready_ms <= s->now_ms)
         return false;
     s->quota_waits |= shaping_quota_waits(quota);
-    *ret_obstacle = (struct obstacle){SHAPER_QUOTA, steady_of(s, ready_ms), kind};
+    *ret_obstacle =
+        (struct obstacle){.why = SHAPER_QUOTA, .until_ns = steady_of(s, ready_ms), .quota = kind};
     return true;
 }
 
@@ -39,7 +40,7 @@ static bool pace_blocks(struct shaper *s, const struct shaping_bucket *bucket, i
     int64_t ready_ns = shaping_bucket_ready(bucket, interval_ns, burst > 0 ? burst : 1);
     if (ready_ns <= s->now_ns)
         return false;
-    *ret_obstacle = (struct obstacle){SHAPER_RATE, ready_ns, 0};
+    *ret_obstacle = (struct obstacle){.why = SHAPER_RATE, .until_ns = ready_ns, .quota = 0};
     return true;
 }
 
@@ -48,12 +49,13 @@ static bool login_blocks(struct shaper *s, const struct shaper_meter *m,
 {
     if (shaping_gate_ask(&m->login.gate, s->now_ns) == SHAPING_GATE_WAIT) {
         bool probing = m->login.gate.state == SHAPING_GATE_PROBING;
-        *ret_obstacle =
-            (struct obstacle){SHAPER_LOGIN, probing ? NEVER : m->login.gate.until_ns, 0};
+        *ret_obstacle = (struct obstacle){
+            .why = SHAPER_LOGIN, .until_ns = probing ? NEVER : m->login.gate.until_ns, .quota = 0};
         return true;
     }
     if (m->login.most > 0 && m->in_use >= m->login.most) {
-        *ret_obstacle = (struct obstacle){SHAPER_LOGIN, m->login.slowed_ns, 0};
+        *ret_obstacle =
+            (struct obstacle){.why = SHAPER_LOGIN, .until_ns = m->login.slowed_ns, .quota = 0};
         return true;
     }
     return false;
@@ -75,7 +77,8 @@ static bool meter_blocks(struct shaper *s, struct shaper_meter *m, size_t rcpts,
         return true;
     bool blocks = false;
     if (most > 0 && m->in_use >= most) {
-        *ret_obstacle = (struct obstacle){scope_whys[m->scope], NEVER, SHAPING_QUOTA_KINDS};
+        *ret_obstacle = (struct obstacle){
+            .why = scope_whys[m->scope], .until_ns = NEVER, .quota = SHAPING_QUOTA_KINDS};
         return true;
     }
     blocks = pace_blocks(s, &m->bucket, m->interval_ns, &m->limits, ret_obstacle) ||
@@ -115,13 +118,14 @@ static bool lane_blocks(struct shaper *s, struct shaper_lane *l, size_t rcpts,
 {
     int64_t most = l->limits.value[SHAPING_CONNECTIONS], until_ns;
     if (most > 0 && l->in_use >= most) {
-        *ret_obstacle = (struct obstacle){SHAPER_CONNECTIONS, NEVER, 0};
+        *ret_obstacle = (struct obstacle){.why = SHAPER_CONNECTIONS, .until_ns = NEVER, .quota = 0};
         return true;
     }
     enum shaping_loop_obstacle o =
         shaping_loop_ask(&l->loop, l->in_use, s->now_ns, &until_ns, ret_probe);
     if (o != SHAPING_LOOP_FREE) {
-        *ret_obstacle = (struct obstacle){loop_why(o), until_ns ? until_ns : NEVER, 0};
+        *ret_obstacle = (struct obstacle){
+            .why = loop_why(o), .until_ns = until_ns ? until_ns : NEVER, .quota = 0};
         return true;
     }
     return pace_blocks(s, &l->bucket, l->interval_ns, &l->limits, ret_obstacle) ||

@@ -170,6 +170,197 @@ TEST(shaper_fair)
     mem_free(guests);
 }
 
+static const struct shaper_result delivered = {.connected = true, .accepted = 1, .code = 250};
+static const struct shaper_result nobody = {.class = OUTCOME_NETWORK};
+
+/* 1,000 tenants with 100 destinations each stand in line for a site that is full: another site goes
+ * on, and a release there looks at few of them. */
+TEST(shaper_sites_apart)
+{
+    enum { TENANTS = 1000, EACH = 100, MANY = TENANTS * EACH };
+    struct town t;
+    struct event_sink sink;
+    struct shaper_wait wait;
+    struct guest *guests = mem_alloc(MANY * sizeof *guests), other;
+    int served[TENANTS] = {0}, uneven = 0;
+    char name[20];
+    town_open(&t, &sink);
+    t.config->outbound.connections = 1;
+    shaper_configure(t.shaper, t.config);
+    for (int i = 0; i < MANY; i++) {
+        snprintf(name, sizeof name, "t%d", i % TENANTS);
+        seat_open(&t, &guests[i], S("full.example"), S("default"), str_of(name), S(""));
+        if (!take(&guests[i], &wait))
+            shaper_wait(guests[i].seat, 1, 0);
+    }
+    seat_open(&t, &other, S("free.example"), S("default"), S("t1"), S(""));
+    for (int i = 0; i < 1000; i++) {
+        CHECK(take(&other, &wait), "another site waits for nobody");
+        end_well(&other);
+    }
+    struct shaper_grant out = guests[0].grant;
+    for (int i = 1; i <= 2 * TENANTS; i++) {
+        shaper_end(&out, &delivered);
+        struct guest *g = next_turn();
+        if (g == NULL || !take(g, &wait)) {
+            CHECK(false, "one is called for each that ends");
+            break;
+        }
+        served[(g - guests) % TENANTS]++;
+        out = g->grant;
+    }
+    for (int i = 0; i < TENANTS; i++)
+        uneven += served[i] < 1 || served[i] > 3;
+    CHECK(uneven == 0, "two rounds: each tenant twice, one more or less at the ends");
+    if (out.lane)
+        shaper_return(&out);
+    for (int i = 0; i < MANY; i++)
+        shaper_seat_close(guests[i].seat);
+    shaper_seat_close(other.seat);
+    town_close(&t);
+    mem_free(guests);
+}
+
+/* A tenant at its own limit holds up nobody but itself, and goes on when it has room again. */
+TEST(shaper_tenant_limit)
+{
+    struct town t;
+    struct event_sink sink;
+    struct shaper_wait wait;
+    struct guest a[3], b;
+    struct config_shaping_rule rule = {.name = S("a"), .connections = 2};
+    town_open(&t, &sink);
+    t.config->shaping.tenants = &rule;
+    t.config->shaping.tenant_count = 1;
+    shaper_configure(t.shaper, t.config);
+    for (int i = 0; i < 3; i++)
+        seat_open(&t, &a[i], i == 0 ? S("one.example") : S("two.example"), S("default"), S("a"),
+                  S(""));
+    seat_open(&t, &b, S("two.example"), S("default"), S("b"), S(""));
+    CHECK(take(&a[0], &wait) && take(&a[1], &wait), "two of it, wherever");
+    CHECK(!take(&a[2], &wait) && wait.why == SHAPER_TENANT, "not a third");
+    shaper_wait(a[2].seat, 1, 0);
+    CHECK(take(&b, &wait), "the other tenant goes");
+    end_well(&a[0]);
+    CHECK(a[2].called == 1 && take(&a[2], &wait), "then it goes, at another site");
+    end_well(&a[1]);
+    end_well(&a[2]);
+    end_well(&b);
+    for (int i = 0; i < 3; i++)
+        shaper_seat_close(a[i].seat);
+    shaper_seat_close(b.seat);
+    town_close(&t);
+}
+
+static void two_hops(struct town *t, struct guest *g, const struct config_quota *quota)
+{
+    struct shaper_way ways[] = {
+        {.number = 1,
+         .weight = 1,
+         .site = S("via a"),
+         .egress = S("default"),
+         .account = S("a"),
+         .quota = quota},
+        {.number = 2,           .rank = 1, .weight = 1, .site = S("via b"), .egress = S("default")},
+    };
+    *g = (struct guest){0};
+    shaper_seat_open(t->shaper,
+                     &(struct shaper_seat_options){
+                         .ways = ways, .way_count = 2, .called = called_in_turn, .arg = g},
+                     &g->seat);
+}
+
+/* The first hop is waited for when it has room soon; with its quota used up, or down, the second is
+ * taken; a message that must go by the first waits. */
+TEST(shaper_fallback)
+{
+    struct town t;
+    struct event_sink sink;
+    struct shaper_wait wait;
+    struct guest g;
+    struct config_quota quota = {.per_hour = 4, .spread = QUOTA_SPREAD_NONE};
+    town_open(&t, &sink);
+    t.config->outbound.connections = 1;
+    shaper_configure(t.shaper, t.config);
+    two_hops(&t, &g, &quota);
+    CHECK(take(&g, &wait) && g.grant.way == 1, "the first");
+    struct shaper_grant held = g.grant;
+    CHECK(!take(&g, &wait) && wait.why == SHAPER_CONNECTIONS, "full for a moment: wait");
+    now_ns += 61 * 1000000000LL;
+    CHECK(take(&g, &wait) && g.grant.way == 2, "full for a minute: the second");
+    end_well(&g);
+    shaper_end(&held, &delivered);
+    for (int i = 0; i < 3; i++) {
+        CHECK(take(&g, &wait) && g.grant.way == 1, "the first again");
+        end_well(&g);
+    }
+    CHECK(t.events[EVENT_QUOTA_NEAR] == 0 && t.events[EVENT_QUOTA_FULL] == 1, "told once");
+    CHECK(take(&g, &wait) && g.grant.way == 2, "its quota is used up");
+    end_well(&g);
+    CHECK(!shaper_take(g.seat, 1, 1, &g.grant, &wait), "this one must go by the first");
+    now_ns += 3600 * 1000000000LL;
+    for (int i = 0; i < 3; i++) {
+        CHECK(take(&g, &wait) && g.grant.way == 1, "an hour later");
+        shaper_end(&g.grant, &nobody);
+    }
+    CHECK(t.events[EVENT_SHAPING_PAUSED] == 1, "down");
+    now_ns += 31 * 1000000000LL;
+    CHECK(take(&g, &wait) && g.grant.way == 1 && g.grant.probe, "a probe");
+    shaper_end(&g.grant, &nobody);
+    shaper_seat_close(g.seat);
+    town_close(&t);
+}
+
+/* One refused login stops all that would log in with that account, whatever the site. */
+TEST(shaper_login_refused)
+{
+    struct town t;
+    struct event_sink sink;
+    struct shaper_wait wait;
+    struct guest g[2];
+    const struct shaper_result refused = {
+        .connected = true, .login_refused = true, .code = 535, .text = S("5.7.8 no")};
+    town_open(&t, &sink);
+    for (int i = 0; i < 2; i++) {
+        struct shaper_way way = {.number = 1,
+                                 .weight = 1,
+                                 .egress = S("default"),
+                                 .site = i ? S("via b") : S("via a"),
+                                 .account = S("acc")};
+        g[i] = (struct guest){0};
+        shaper_seat_open(t.shaper,
+                         &(struct shaper_seat_options){
+                             .ways = &way, .way_count = 1, .called = called_in_turn, .arg = &g[i]},
+                         &g[i].seat);
+    }
+    int64_t pause_ms = SHAPER_LOGIN_PROBE_MS;
+    CHECK(take(&g[0], &wait), "the first");
+    shaper_end(&g[0].grant, &refused);
+    CHECK(t.events[EVENT_LOGIN_PAUSED] == 1, "told");
+    for (int i = 0; i < 7; i++) {
+        CHECK(!take(&g[0], &wait) && !take(&g[1], &wait), "nobody logs in");
+        CHECK(wait.why == SHAPER_LOGIN && wait.until_ms == fake_real() + pause_ms, "until then");
+        now_ns += pause_ms * 1000000;
+        CHECK(take(&g[1], &wait) && g[1].grant.probe, "one finds out");
+        CHECK(!take(&g[0], &wait), "and no other");
+        shaper_end(&g[1].grant, &refused);
+        pause_ms =
+            pause_ms * 2 < SHAPER_LOGIN_PROBE_MS_MAX ? pause_ms * 2 : SHAPER_LOGIN_PROBE_MS_MAX;
+    }
+    shaper_wait(g[0].seat, 1, 0);
+    CHECK(g[0].called == 0, "it waits");
+    shaper_login_changed(t.shaper, S("acc"));
+    CHECK(g[0].called == 1 && take(&g[0], &wait) && g[0].grant.probe, "another secret: at once");
+    end_well(&g[0]);
+    CHECK(t.events[EVENT_LOGIN_RESUMED] == 1, "told");
+    CHECK(take(&g[0], &wait) && take(&g[1], &wait), "all go");
+    end_well(&g[0]);
+    end_well(&g[1]);
+    shaper_seat_close(g[0].seat);
+    shaper_seat_close(g[1].seat);
+    town_close(&t);
+}
+
 /* What one message costs that meets no other; `SHAPER_BENCH=1 build/tests/unit shaper_pair`. */
 TEST(shaper_pair)
 {
