@@ -8,12 +8,14 @@
  *     {"verb":"ls"}   "to", "from", "rcpt", "held" narrow it down; "id" asks for one message
  *     {"verb":"hold","ids":["06CJ2M7T8Q4ZK"]}   or "all":true, "to", "from", "rcpt"
  *     release, retry, rm: the same; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
+ *     {"verb":"suppress"}: the suppression list has changed, look at it
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
 #pragma once
 #include "config/config.h"
 #include "events/event.h"
+#include "feedback/feedback.h"
 #include "queue/admin.h"
 #include "runtime/net.h"
 
@@ -31,6 +33,7 @@ struct cli_admin_actions {
     /* The configuration in force, held: to tell that there is no route. NULL: not known. */
     const struct config *(*config)(void *arg);
     void *config_arg;
+    struct feedback *feedback;       /* NULL: it has no suppression list */
     const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
     /* Read the configuration again, and come back when it is in force or was refused; the mistakes
      * in it go to *ret_told. Tells its own events. NULL: not here. */

@@ -7,7 +7,7 @@
 static const char *const verb_names[CLI_ADMIN_VERBS] = {
     [CLI_ADMIN_LS] = "ls",         [CLI_ADMIN_HOLD] = "hold", [CLI_ADMIN_RELEASE] = "release",
     [CLI_ADMIN_RETRY] = "retry",   [CLI_ADMIN_RM] = "rm",     [CLI_ADMIN_STATS] = "stats",
-    [CLI_ADMIN_RELOAD] = "reload", [CLI_ADMIN_STOP] = "stop",
+    [CLI_ADMIN_RELOAD] = "reload", [CLI_ADMIN_STOP] = "stop", [CLI_ADMIN_SUPPRESS] = "suppress",
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }

@@ -16,6 +16,7 @@ enum cli_admin_verb {
     CLI_ADMIN_STATS,
     CLI_ADMIN_RELOAD,
     CLI_ADMIN_STOP,
+    CLI_ADMIN_SUPPRESS,
     CLI_ADMIN_VERBS
 };
 

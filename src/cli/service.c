@@ -165,6 +165,16 @@ static err open_queue(struct service *s)
                       &s->queue);
 }
 
+static err open_feedback(struct service *s)
+{
+    s->strangers = feedback_strangers_open();
+    return feedback_open(&(struct feedback_options){.folder = s->state.feedback,
+                                                    .config = service_config,
+                                                    .config_arg = s,
+                                                    .events = &s->events},
+                         &s->feedback);
+}
+
 static void open_inbound(struct service *s)
 {
     s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
@@ -182,6 +192,8 @@ static void open_inbound(struct service *s)
     s->inbound.events = &s->events;
     s->inbound.dns = s->resolver;
     s->inbound.recipients = s->recipients;
+    s->inbound.feedback = s->feedback;
+    s->inbound.strangers = s->strangers;
 }
 
 /* ---- workers ---------------------------------------------------------------------------- */
@@ -271,6 +283,8 @@ static err start_workers(struct service *s)
 static void release(struct service *s)
 {
     inbound_report_close(s->inbound_reports);
+    feedback_close(s->feedback);
+    feedback_strangers_close(s->strangers);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
         inbound_release(&s->inbound);
@@ -319,6 +333,7 @@ static err open_all(struct service *s)
     TRY(open_dns(s));
     TRY(open_web(s));
     TRY(open_queue(s));
+    TRY(open_feedback(s));
     open_inbound(s);
     TRY(start_workers(s));
     describe(s);

@@ -6,6 +6,8 @@
 #include "cli/state.h"
 #include "dns/resolver.h"
 #include "events/writer.h"
+#include "feedback/feedback.h"
+#include "feedback/strangers.h"
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
@@ -88,6 +90,8 @@ struct service {
     struct inbound inbound;
     struct inbound_recipients *recipients;
     struct inbound_report *inbound_reports;
+    struct feedback *feedback;
+    struct feedback_strangers *strangers;
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */

@@ -25,6 +25,7 @@ err cli_state_paths(const struct config *c, struct cli_state *ret_state)
     snprintf(ret_state->key, CLI_STATE_PATH_CHARS, "%s/tls.key", folder);
     snprintf(ret_state->reports, CLI_STATE_PATH_CHARS, "%s/reports", folder);
     snprintf(ret_state->accounts, CLI_STATE_PATH_CHARS, "%s/accounts.db", folder);
+    snprintf(ret_state->feedback, CLI_STATE_PATH_CHARS, "%s/feedback", folder);
     snprintf(ret_state->policies, CLI_STATE_PATH_CHARS, "%s/mta-sts", folder);
     return NULL;
 }
@@ -70,6 +71,7 @@ static err give_state(const struct cli_state *s, const struct passwd *to)
         return err_new(ERR_SYSTEM, "give %s to the group of %s", s->folder, to->pw_name);
     TRY(give(s->spool, to));
     TRY(give(s->reports, to));
+    TRY(give(s->feedback, to));
     TRY(give(s->policies, to));
     TRY(give(s->certificate, to));
     return give(s->key, to);
@@ -194,6 +196,7 @@ err cli_state_prepare(const struct config *c, const struct cli_state *s)
     TRY(make_folders(s->folder));
     TRY(folder_make(s->spool));
     TRY(folder_make(s->reports));
+    TRY(folder_make(s->feedback));
     if (c->outbound.mta_sts)
         TRY(folder_make(s->policies));
     TRY(make_certificate(c, s));

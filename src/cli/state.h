@@ -7,6 +7,7 @@
  *     STATE/mta-sts/    the user's: policies of other domains, when outbound.mta_sts is on
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
  *     STATE/reports/    the user's: reports.db, and dry-run/ with reports that were not sent
+ *     STATE/feedback/   the user's: suppress.db, sent.db and verp.keys (feedback/feedback.h)
  *     STATE/admin.sock  the operator's socket
  */
 #pragma once
@@ -18,7 +19,7 @@ struct cli_state {
     char folder[CLI_STATE_PATH_CHARS], spool[CLI_STATE_PATH_CHARS];
     char certificate[CLI_STATE_PATH_CHARS], key[CLI_STATE_PATH_CHARS];
     char accounts[CLI_STATE_PATH_CHARS], reports[CLI_STATE_PATH_CHARS];
-    char policies[CLI_STATE_PATH_CHARS];
+    char policies[CLI_STATE_PATH_CHARS], feedback[CLI_STATE_PATH_CHARS];
 };
 
 /* ERR_CONFIG: the path is too long. */

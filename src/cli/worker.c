@@ -184,6 +184,7 @@ static void open_way_out(struct worker *w)
         .own = w->addresses,
         .own_count = &w->listener_count,
         .crew = s->crew,
+        .feedback = s->feedback,
     };
     outbound_ask_open(&ask, s->resolver, &w->asker);
     outbound_start(&out, &w->outbound);
@@ -200,6 +201,7 @@ static err open_admin(struct worker *w)
         .config = service_config,
         .config_arg = s,
         .events = &s->events,
+        .feedback = s->feedback,
         .reload = s->options.admin_reload,
         .stop = s->options.admin_stop,
         .arg = s->options.admin_arg,
@@ -209,13 +211,14 @@ static err open_admin(struct worker *w)
     return NULL;
 }
 
-/* One fiber for the server's reports, on the first worker. */
+/* One fiber each for the server's reports and for what comes back, on the first worker. */
 static void open_reports(struct worker *w)
 {
     if (w->index != 0)
         return;
     inbound_report_recover(w->service->inbound_reports, deadline_after(RECOVER_MS));
     fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
+    fiber_spawn(&w->administration, "feedback", feedback_run, w->service->feedback);
 }
 
 static err open_parts(struct worker *w)

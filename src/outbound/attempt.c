@@ -201,6 +201,11 @@ err outbound_attempt_run(struct outbound_attempt *a)
     size_t *todo = ARENA_ARRAY(a->arena, size_t, count);
     a->rcpts = ARENA_ARRAY(a->arena, struct outbound_offer_rcpt, count);
     a->tried = false;
+    for (size_t i = 0; a->refused && i < count; i++) {
+        taken[i] = a->refused[i] != NULL;
+        if (taken[i])
+            outbound_offer_set(&a->rcpts[i], a->refused[i], NULL);
+    }
     for (;;) {
         struct way w = {.attempt = a, .todo = todo};
         gather(&w, taken);

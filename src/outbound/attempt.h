@@ -21,6 +21,8 @@ struct outbound_attempt {
     struct outbound_pool *pool;
     uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;
+    /* One for each recipient; NULL, or NULL for one: it is tried. Else that is its verdict. */
+    const struct outbound_verdict *const *refused;
     struct arena *arena; /* results live there */
 
     /* Results, one for each of the mail's recipients; all have been decided unless the fiber was

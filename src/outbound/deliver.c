@@ -1,6 +1,7 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "feedback/feedback.h"
 #include "outcome/reply.h"
 
 enum { PIECE_BYTES = 64 << 10 };
@@ -65,13 +66,13 @@ static void tell_attempt(const struct outbound_deliver *d, const struct outbound
 }
 
 /* What the refusal means. When nobody answered our own words are judged; trouble of our own (4.3.z)
- * has no class. */
-static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
+ * has no class. False: it has none. */
+static bool judge(const struct outbound_offer_rcpt *r, struct outcome *ret_outcome)
 {
     const struct outbound_verdict *v = &r->verdict;
     bool answered = v->reply.code > 0;
     if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
-        return;
+        return false;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
     struct outcome_reply reply = {
         .code = v->reply.code,
@@ -81,10 +82,44 @@ static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
         .stage = v->stage,
         .host = r->peer ? r->peer->host : (str){0},
     };
-    struct outcome o = outcome_reply_judge(&reply, arena);
-    e->class = str_of(outcome_class_of(o.class)->name);
-    e->hardness = o.hard ? S("hard") : S("soft");
-    e->advice = str_of(outcome_class_advice(o.advice));
+    *ret_outcome = outcome_reply_judge(&reply, arena);
+    return true;
+}
+
+static void add_outcome(const struct outcome *o, struct event *e)
+{
+    e->class = str_of(outcome_class_of(o->class)->name);
+    e->hardness = o->hard ? S("hard") : S("soft");
+    e->advice = str_of(outcome_class_advice(o->advice));
+}
+
+/* ---- what it teaches --------------------------------------------------------------------- */
+
+static const struct outbound_verdict *refusal_of(const struct outbound_deliver *d, size_t i)
+{
+    return d->refused ? d->refused[i] : NULL;
+}
+
+/* A refusal by a mailbox store of our own is for its operator to see, not for a list. */
+static void learn(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i,
+                  const struct outcome *outcome)
+{
+    const struct outbound_offer_rcpt *r = &b->rcpts[i];
+    bool done = b->fates[i] == OUTBOUND_BOUNCE_DONE, next_door = r->peer && r->peer->lmtp;
+    if (next_door || (!done && (b->fates[i] != OUTBOUND_BOUNCE_FAILED || outcome == NULL)))
+        return;
+    struct feedback_learned l = {
+        .envelope = b->message->envelope,
+        .queue_id = str_of(b->message->id.text),
+        .recipient = b->message->envelope->rcpts[i].address,
+        .rcpt = b->message->rcpt_indexes[i],
+        .fate = done ? FEEDBACK_ARRIVED : FEEDBACK_FAILED,
+        .answered = r->verdict.reply.code > 0,
+        .text = outbound_verdict_text(&r->verdict, d->arena),
+    };
+    if (outcome)
+        l.outcome = *outcome;
+    feedback_learn(d->options->feedback, &l);
 }
 
 static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i)
@@ -111,11 +146,20 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
-    if (b->fates[i] != OUTBOUND_BOUNCE_DONE)
-        add_outcome(r, &e);
+    struct outcome outcome;
+    bool suppressed = refusal_of(d, i) != NULL;
+    bool judged = b->fates[i] != OUTBOUND_BOUNCE_DONE && !suppressed && judge(r, &outcome);
+    if (judged)
+        add_outcome(&outcome, &e);
+    if (suppressed && b->fates[i] == OUTBOUND_BOUNCE_FAILED) {
+        e.kind = EVENT_SUPPRESSED;
+        e.class = S("suppressed");
+    }
     if (b->fates[i] == OUTBOUND_BOUNCE_WAITS)
         e.next_due_ms = b->settlement.due_ms;
     event_emit(d->options->events, &e);
+    if (!suppressed)
+        learn(d, b, i, judged ? &outcome : NULL);
 }
 
 static void tell_delayed(const struct outbound_deliver *d, const struct outbound_bounce *b)
@@ -202,10 +246,57 @@ static void cut_off(struct outbound_attempt *a)
             outbound_offer_set(&a->rcpts[i], &v, a->rcpts[i].peer);
 }
 
+/* Once more, for an entry may have come since the message did. Not what others wrote and we pass
+ * on, nor what we have to say ourselves. */
+static bool is_looked_up(const struct outbound_deliver *d, const struct envelope *env)
+{
+    return d->config->suppression.on && d->options->feedback && env->origin != ORIGIN_MX &&
+           env->origin != ORIGIN_DSN;
+}
+
+static err look_up(struct outbound_deliver *d, const struct envelope *env, size_t i,
+                   const struct outbound_verdict **ret_refusal)
+{
+    struct feedback_entry entry;
+    bool found = false;
+    err e = feedback_check(d->options->feedback, env->rcpts[i].address, &env->flow, d->arena,
+                           &entry, &found, deadline_after(OUTBOUND_QUEUE_MS));
+    if (e && e->kind == ERR_CANCELED)
+        return e;
+    if (e == NULL && !found)
+        return NULL;
+    struct outbound_verdict *v = ARENA_NEW(d->arena, struct outbound_verdict);
+    if (e)
+        *v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.3.0",
+                                      S("the suppression list cannot be read now"));
+    else
+        *v = outbound_verdict_of_ours(
+            OUTBOUND_FAIL, "5.7.1",
+            arena_printf(d->arena, "it is on the suppression list: %.*s%s%.*s",
+                         STR_ARG(feedback_entry_words(&entry, d->arena)),
+                         entry.source.len ? ": " : "", STR_ARG(entry.source)));
+    *ret_refusal = v;
+    return NULL;
+}
+
+static err look_up_all(struct outbound_deliver *d, const struct envelope *env)
+{
+    if (!is_looked_up(d, env))
+        return NULL;
+    d->refused = ARENA_ARRAY(d->arena, const struct outbound_verdict *, env->rcpt_count);
+    for (size_t i = 0; i < env->rcpt_count; i++)
+        TRY(look_up(d, env, i, &d->refused[i]));
+    return NULL;
+}
+
 static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
+    if (look_up_all(d, b->message->envelope)) { /* canceled */
+        schedule_put_back(o->schedule, &delivery, 0);
+        return;
+    }
     struct outbound_attempt a = {
         .config = d->config,
         .connect = {.hello = d->config->hostname,
@@ -221,6 +312,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .pool = d->pool,
         .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
+        .refused = d->refused,
         .arena = d->arena,
     };
     tell_attempt(d, b);
@@ -259,6 +351,12 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
                                        .read = read_body,
                                        .arg = &body,
                                        .signing = &signing};
+    struct outbound_offer_returns returns = {.feedback = o->feedback,
+                                             .config = d->config,
+                                             .queue_id = str_of(m.id.text),
+                                             .rcpt_indexes = m.rcpt_indexes};
+    if (o->feedback && feedback_path_wanted(d->config, m.envelope))
+        mail.returns = &returns;
     struct outbound_bounce b = {.config = d->config,
                                 .message = &m,
                                 .mail = &mail,

@@ -14,6 +14,8 @@ struct outbound_deliver {
     struct outbound_sign_keys *keys;
     struct arena *arena; /* reset by the caller, between two */
 
+    const struct outbound_verdict **refused; /* made here: see outbound_attempt */
+
     /* Results. */
     bool route_paused; /* our login was refused; text says why */
     bool tried;

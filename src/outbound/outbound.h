@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "dns/resolver.h"
 #include "events/event.h"
+#include "feedback/feedback.h"
 #include "queue/schedule.h"
 #include "runtime/tls.h"
 
@@ -38,6 +39,7 @@ struct outbound_options {
     uint16_t mx_port;                /* 0: 25 */
     const struct address *own;       /* addresses that this server listens on */
     const size_t *own_count;         /* both may change between waits; NULL: none */
+    struct feedback *feedback;       /* NULL: nothing is suppressed or learned */
     struct outbound_crew *crew;      /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
