@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain suppress user config verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -33,6 +33,10 @@ _smtptool_choose()
     'explain '*)
         options+='--stage --host '
         takes+='--stage --host '
+        ;;
+    'suppress '*)
+        options+='--tenant --stream --reason --for --note --limit --format --days '
+        takes+='--tenant --stream --reason --for --note --limit --format --days '
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '
@@ -86,6 +90,7 @@ _smtptool_choose()
     case "$command $verb" in
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'explain ') words='reply bounce' ;;
+    'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
     'domain ') words='add check plan-change ls rm' ;;

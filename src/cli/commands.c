@@ -11,6 +11,8 @@ const struct cli_command cli_commands[] = {
     {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },
     {"explain", cmd_explain, "what a server's reply or a bounce means, and what to do",
      cmd_explain_help, cmd_explain_verbs},
+    {"suppress", cmd_suppress, "addresses that nothing is sent to any more",
+     cmd_suppress_help, cmd_suppress_verbs},
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"verify", cmd_verify, "what a receiver finds out about a message, and why", cmd_verify_help, NULL},

@@ -65,13 +65,25 @@ static err give(const char *path, const struct passwd *to)
     return NULL;
 }
 
+/* A command that root ran before the first start may have made some of them. */
+static err give_feedback(const char *folder, const struct passwd *to)
+{
+    static const char *const names[] = {"suppress.db", "suppress.db-wal", "suppress.db-shm"};
+    char path[CLI_STATE_PATH_CHARS + 32];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        TRY(give(path, to));
+    }
+    return give(folder, to);
+}
+
 static err give_state(const struct cli_state *s, const struct passwd *to)
 {
     if (lchown(s->folder, 0, to->pw_gid) != 0 || chmod(s->folder, 01770) != 0)
         return err_new(ERR_SYSTEM, "give %s to the group of %s", s->folder, to->pw_name);
     TRY(give(s->spool, to));
     TRY(give(s->reports, to));
-    TRY(give(s->feedback, to));
+    TRY(give_feedback(s->feedback, to));
     TRY(give(s->policies, to));
     TRY(give(s->certificate, to));
     return give(s->key, to);
