@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain suppress user config verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain suppress feedback-loops user config verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -37,6 +37,10 @@ _smtptool_choose()
     'suppress '*)
         options+='--tenant --stream --reason --for --note --limit --format --days '
         takes+='--tenant --stream --reason --for --note --limit --format --days '
+        ;;
+    'feedback-loops '*)
+        options+='--all '
+        takes+=''
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '

@@ -12,6 +12,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one me
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a server's reply or a bounce means, and what to do'
 complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that nothing is sent to any more'
+complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
@@ -85,6 +86,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l limit -r
 complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l format -r
 complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l days -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from suppress; and not __fish_seen_subcommand_from add rm check ls import export campaigns' -a 'add rm check ls import export campaigns'
+complete -c smtptool -n '__fish_seen_subcommand_from feedback-loops' -l all
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r

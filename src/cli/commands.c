@@ -13,6 +13,8 @@ const struct cli_command cli_commands[] = {
      cmd_explain_help, cmd_explain_verbs},
     {"suppress", cmd_suppress, "addresses that nothing is sent to any more",
      cmd_suppress_help, cmd_suppress_verbs},
+    {"feedback-loops", cmd_feedback_loops, "who tells us of complaints, and who could",
+     cmd_feedback_loops_help, NULL},
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"verify", cmd_verify, "what a receiver finds out about a message, and why", cmd_verify_help, NULL},

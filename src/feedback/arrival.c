@@ -5,7 +5,8 @@
 struct arriving {
     bool by_path;
     struct feedback_path path;
-    str content;
+    str sender, content;
+    bool to_loops; /* it came to an address of feedback loops */
     struct feedback_arrival result;
 };
 
@@ -125,17 +126,28 @@ static err find_row(struct feedback_work *w, struct arriving *a)
                               &a->result.row, &a->result.matched);
 }
 
+/* So that it can be told which loops work. */
+static err hear(struct feedback *f, const struct arriving *a)
+{
+    size_t at = str_find_last(a->sender, '@');
+    if (!a->to_loops || a->result.kind != NOTICE_COMPLAINT || at == STR_NONE)
+        return NULL;
+    return feedback_list_heard(f->list, str_from(a->sender, at + 1), a->result.matched,
+                               clock_real_ms());
+}
+
 static err run_arrival(struct feedback_work *w)
 {
     struct feedback *f = w->feedback;
     struct arriving *a = w->more;
     TRY(find_row(w, a));
     read_notice(w, a);
-    if (!a->result.matched ||
-        (a->result.kind == NOTICE_COMPLAINT && is_harmless(a->result.feedback_type)))
-        return NULL;
+    bool acts = a->result.matched &&
+                !(a->result.kind == NOTICE_COMPLAINT && is_harmless(a->result.feedback_type));
     pthread_mutex_lock(&f->writing); /* else it would be a part of another's transaction */
-    err e = act(f, &a->result);
+    err e = hear(f, a);
+    if (e == NULL && acts)
+        e = act(f, &a->result);
     pthread_mutex_unlock(&f->writing);
     return e;
 }
@@ -151,16 +163,18 @@ static void copy_result(const struct feedback_arrival *from, struct arena *arena
         *texts[i] = arena_str(arena, *texts[i]);
 }
 
-err feedback_arrival_take(struct feedback *f, const struct feedback_path *path, str content,
+err feedback_arrival_take(struct feedback *f, const struct feedback_arriving *what,
                           struct arena *arena, struct feedback_arrival *ret_arrival, deadline until)
 {
     CLEANUP(feedback_work_cleanup)
     struct feedback_work *w = feedback_work_new(f, run_arrival);
     struct arriving *a = ARENA_NEW(w->arena, struct arriving);
-    a->by_path = path != NULL;
-    if (path)
-        a->path = *path;
-    a->content = arena_str(w->arena, str_slice(content, 0, FEEDBACK_ARRIVAL_BYTES_MAX));
+    a->by_path = what->path != NULL;
+    a->to_loops = what->path == NULL;
+    if (what->path)
+        a->path = *what->path;
+    a->sender = arena_str(w->arena, what->sender);
+    a->content = arena_str(w->arena, str_slice(what->content, 0, FEEDBACK_ARRIVAL_BYTES_MAX));
     w->more = a;
     TRY(feedback_work_do(&w, until));
     copy_result(&a->result, arena, ret_arrival);

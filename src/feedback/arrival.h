@@ -23,8 +23,12 @@ struct feedback_arrival {
 /* Is it one of bounces.complaints? */
 bool feedback_arrival_is_complaints(const struct config *, str address);
 
-/* Read it, match it, and draw the consequences: when this is done they are on the disk. path NULL:
- * it came to an address of feedback loops. Texts live in the arena. Waits for a job. */
-must_use err feedback_arrival_take(struct feedback *, const struct feedback_path *path, str content,
+struct feedback_arriving {
+    const struct feedback_path *path; /* NULL: it came to an address of feedback loops */
+    str sender, content;
+};
+/* Read it, match it, and draw the consequences: when this is done they are on the disk. Texts live
+ * in the arena. Waits for a job. */
+must_use err feedback_arrival_take(struct feedback *, const struct feedback_arriving *,
                                    struct arena *, struct feedback_arrival *ret_arrival,
                                    deadline until);

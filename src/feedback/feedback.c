@@ -382,7 +382,7 @@ static err open_all(struct feedback *f)
     snprintf(path, sizeof path, "%s/suppress.db", folder);
     TRY(feedback_list_open(path, true, &f->list));
     snprintf(path, sizeof path, "%s/sent.db", folder);
-    TRY(feedback_sent_open(path, &f->sent));
+    TRY(feedback_sent_open(path, true, &f->sent));
     return look_for_new(f);
 }
 

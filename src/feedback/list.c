@@ -44,6 +44,12 @@ static const char *const migrations[] = {
     "  kind INTEGER NOT NULL,"
     "  count INTEGER NOT NULL,"
     "  PRIMARY KEY (day, tenant, stream, campaign, kind)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE loops ("
+    "  domain TEXT PRIMARY KEY,"
+    "  last_ms INTEGER NOT NULL,"
+    "  count INTEGER NOT NULL,"
+    "  matched INTEGER NOT NULL"
     ") STRICT, WITHOUT ROWID;",
 };
 
@@ -499,5 +505,42 @@ err feedback_list_campaigns(struct feedback_list *l, int64_t since_day,
         for (int i = 0; i < FEEDBACK_COUNTS; i++)
             c.counts[i] = account_sql_int(&q, 4 + i);
         TRY(each(arg, &c));
+    }
+}
+
+/* ---- feedback loops --------------------------------------------------------------------- */
+
+/* Anybody can send what looks like a report: so many names are kept, and no more. */
+err feedback_list_heard(struct feedback_list *l, str domain, bool matched, int64_t now_ms)
+{
+    LOCK(l);
+    CLEANUP(account_sql_end)
+    struct account_sql q = account_sql_begin(
+        l->db, "INSERT INTO loops SELECT ?1, ?2, 1, ?3"
+               " WHERE (SELECT count(*) FROM loops) < ?4 OR ?1 IN (SELECT domain FROM loops)"
+               " ON CONFLICT DO UPDATE SET last_ms = excluded.last_ms, count = count + 1,"
+               "  matched = matched + excluded.matched");
+    account_sql_bind_str(&q, 1, str_slice(domain, 0, 255));
+    account_sql_bind_int(&q, 2, now_ms);
+    account_sql_bind_int(&q, 3, matched);
+    account_sql_bind_int(&q, 4, FEEDBACK_LIST_LOOPS_MAX);
+    return account_sql_run(&q, NULL);
+}
+
+err feedback_list_loops(struct feedback_list *l,
+                        err (*each)(void *arg, const struct feedback_loop *), void *arg)
+{
+    bool found = false;
+    LOCK(l);
+    CLEANUP(account_sql_end)
+    struct account_sql q = account_sql_begin(
+        l->db, "SELECT domain, last_ms, count, matched FROM loops ORDER BY domain");
+    for (;;) {
+        TRY(account_sql_row(&q, &found));
+        if (!found)
+            return NULL;
+        struct feedback_loop loop = {account_sql_text(&q, 0), account_sql_int(&q, 1),
+                                     account_sql_int(&q, 2), account_sql_int(&q, 3)};
+        TRY(each(arg, &loop));
     }
 }

@@ -19,6 +19,7 @@ enum {
     FEEDBACK_LIST_SOURCE_BYTES_MAX = 500,
     FEEDBACK_LIST_STRIKE_DAYS = 30,
     FEEDBACK_LIST_ADDRESS_CHARS = 512,
+    FEEDBACK_LIST_LOOPS_MAX = 1000, /* domains that reports came from */
     FEEDBACK_LIST_BATCH_MAX = 1000, /* entries of one change */
     FEEDBACK_LIST_COUNT_DAYS = 400, /* counts of campaigns are kept */
 };
@@ -108,6 +109,14 @@ struct feedback_campaign {
 };
 must_use err feedback_list_count(struct feedback_list *, const struct envelope_flow *,
                                  enum feedback_count, int64_t now_ms);
+/* A report came from a feedback loop; domain: of its envelope sender. */
+must_use err feedback_list_heard(struct feedback_list *, str domain, bool matched, int64_t now_ms);
+struct feedback_loop {
+    str domain;
+    int64_t last_ms, count, matched;
+};
+must_use err feedback_list_loops(struct feedback_list *,
+                                 err (*each)(void *arg, const struct feedback_loop *), void *arg);
 /* Sums since that day, the newest campaign first. */
 must_use err feedback_list_campaigns(struct feedback_list *, int64_t since_day,
                                      err (*each)(void *arg, const struct feedback_campaign *),

@@ -163,6 +163,19 @@ static err sum_up(void *arg, const struct feedback_campaign *c)
     return NULL;
 }
 
+struct loops {
+    size_t rows;
+    int64_t count, matched;
+};
+static err see_loop(void *arg, const struct feedback_loop *l)
+{
+    struct loops *s = arg;
+    s->rows++;
+    s->count += l->count;
+    s->matched += l->matched;
+    return NULL;
+}
+
 TEST(feedback_list_changes)
 {
     struct room r;
@@ -193,6 +206,11 @@ TEST(feedback_list_changes)
     CHECK_DONE(feedback_list_count(r.list, &flow, FEEDBACK_COUNT_HARD, NOW - 500 * DAY_MS), "old");
     CHECK_DONE(feedback_list_clean(r.list, NOW), "clean");
     CHECK_DONE(feedback_list_campaigns(r.list, 0, sum_up, &sums), "sums");
+    struct loops loops = {0};
+    for (int i = 0; i < 3; i++)
+        CHECK_DONE(feedback_list_heard(r.list, S("arf.x.example"), i == 1, NOW + i), "heard");
+    CHECK_DONE(feedback_list_loops(r.list, see_loop, &loops), "loops");
+    CHECK(loops.rows == 1 && loops.count == 3 && loops.matched == 1, "of one loop");
     CHECK(sums.rows == 1 && sums.complaints == 2 && sums.hard == 0, "two complaints");
     leave(&r);
 }

@@ -28,10 +28,10 @@ static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
     CLEANUP(unlock) pthread_mutex_t *sent_lock = &(sent)->lock; \
     pthread_mutex_lock(sent_lock)
 
-err feedback_sent_open(const char *path, struct feedback_sent **ret_sent)
+err feedback_sent_open(const char *path, bool make, struct feedback_sent **ret_sent)
 {
     struct account_sql_file f = {.path = path,
-                                 .make = true,
+                                 .make = make,
                                  .bytes_max = FEEDBACK_SENT_BYTES_MAX,
                                  .migrations = migrations,
                                  .migration_count = ARRAY_LEN(migrations)};
@@ -124,4 +124,21 @@ err feedback_sent_drop(struct feedback_sent *s, uint32_t before_day, bool *ret_m
     TRY(account_sql_run(&q, &changed));
     *ret_more = changed == FEEDBACK_SENT_DROP_MAX;
     return NULL;
+}
+
+err feedback_sent_domains(struct feedback_sent *s,
+                          err (*each)(void *arg, str domain, int64_t count), void *arg)
+{
+    bool found = false;
+    LOCK(s);
+    CLEANUP(account_sql_end)
+    struct account_sql q = account_sql_begin(
+        s->db, "SELECT lower(substr(recipient, instr(recipient, '@') + 1)) AS domain, count(*)"
+               " FROM sent GROUP BY domain");
+    for (;;) {
+        TRY(account_sql_row(&q, &found));
+        if (!found)
+            return NULL;
+        TRY(each(arg, account_sql_text(&q, 0), account_sql_int(&q, 1)));
+    }
 }

@@ -23,12 +23,15 @@ struct feedback_sent_row {
 };
 
 struct feedback_sent;
-must_use err feedback_sent_open(const char *path, struct feedback_sent **ret_sent);
+must_use err feedback_sent_open(const char *path, bool make, struct feedback_sent **ret_sent);
 void feedback_sent_close(struct feedback_sent *); /* accepts NULL */
 must_use err feedback_sent_add(struct feedback_sent *, const struct feedback_sent_row *const *rows,
                                size_t count);
 /* Texts live in the arena. */
 must_use err feedback_sent_find(struct feedback_sent *, str queue_id, uint32_t rcpt, struct arena *,
                                 struct feedback_sent_row *ret_row, bool *ret_found);
+/* How many recipients of each domain, all days together. */
+must_use err feedback_sent_domains(struct feedback_sent *,
+                                   err (*each)(void *arg, str domain, int64_t count), void *arg);
 /* Some of what is older goes; *ret_more: there is more of it. */
 must_use err feedback_sent_drop(struct feedback_sent *, uint32_t before_day, bool *ret_more);

@@ -3,6 +3,18 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+struct domains {
+    size_t rows;
+    int64_t count;
+};
+static err see_domain(void *arg, str domain, int64_t count)
+{
+    struct domains *d = arg;
+    d->rows += str_eq(domain, S("x.example"));
+    d->count += count;
+    return NULL;
+}
+
 TEST(feedback_sent)
 {
     static const char *const ends[] = {"", "-wal", "-shm"};
@@ -11,7 +23,7 @@ TEST(feedback_sent)
     struct arena *arena = arena_open(1 << 20);
     CHECK(mkdtemp(folder) != NULL, "folder");
     snprintf(path, sizeof path, "%s/sent.db", folder);
-    CHECK_DONE(feedback_sent_open(path, &s), "open");
+    CHECK_DONE(feedback_sent_open(path, true, &s), "open");
     struct feedback_sent_row rows[] = {
         {S("6DQDPN8000000"),
          0,                     20454,
@@ -32,6 +44,9 @@ TEST(feedback_sent)
     CHECK_STR(row.flow.campaign, "s1", "campaign");
     CHECK_DONE(feedback_sent_find(s, S("6DQDPN8000000"), 2, arena, &row, &found), "find");
     CHECK(!found, "no third recipient");
+    struct domains domains = {0};
+    CHECK_DONE(feedback_sent_domains(s, see_domain, &domains), "domains");
+    CHECK(domains.rows == 1 && domains.count == 3, "three recipients of one domain");
     CHECK_DONE(feedback_sent_drop(s, 20460, &more), "drop");
     CHECK(!more, "all that is old");
     CHECK_DONE(feedback_sent_find(s, S("6DQDPN8000000"), 0, arena, &row, &found), "find");

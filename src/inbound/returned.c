@@ -126,9 +126,10 @@ static err arrive(struct inbound_session *s, struct arena *arena, struct feedbac
     struct buf front;
     buf_init(&front, FEEDBACK_ARRIVAL_BYTES_MAX);
     err e = inbound_intake_front(s->intake, &front, until);
+    struct feedback_arriving what = {s->by_path ? &s->path : NULL, s->envelope.sender,
+                                     buf_str(&front)};
     if (e == NULL)
-        e = feedback_arrival_take(s->in->feedback, s->by_path ? &s->path : NULL, buf_str(&front),
-                                  arena, ret, until);
+        e = feedback_arrival_take(s->in->feedback, &what, arena, ret, until);
     buf_release(&front);
     return e;
 }
