@@ -84,7 +84,8 @@ static err set_up(sqlite3 *db, const struct account_sql_file *f)
     char pragma[80];
     int64_t page = 0;
     TRY(account_sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;"
-                             "PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 8388608;"));
+                             "PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 8388608;"
+                             "PRAGMA temp_store = MEMORY;"));
     TRY(account_sql_exec(db,
                          f->synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
     TRY(migrate(db, f));

@@ -50,19 +50,19 @@ static err run_check(struct feedback_work *w)
                               &w->entry, &w->found);
 }
 
-static bool may_be_listed(struct feedback *f, str address)
+static bool may_have(struct feedback_set *set, str address)
 {
     char chars[FEEDBACK_LIST_ADDRESS_CHARS];
     str folded;
-    return f && feedback_list_fold(address, chars, &folded) &&
-           feedback_set_may_have(f->listed, folded);
+    return !feedback_set_is_empty(set) && feedback_list_fold(address, chars, &folded) &&
+           feedback_set_may_have(set, folded);
 }
 
 err feedback_check(struct feedback *f, str address, const struct envelope_flow *flow,
                    struct arena *arena, struct feedback_entry *ret_entry, bool *ret_found,
                    deadline until)
 {
-    if (!may_be_listed(f, address)) {
+    if (f == NULL || !may_have(f->listed, address)) {
         *ret_found = false;
         return NULL;
     }
@@ -113,14 +113,6 @@ static enum feedback_note_kind kind_of(const struct outcome *o, bool answered)
 
 enum feedback_note_kind feedback_note_of(const struct outcome *o) { return kind_of(o, true); }
 
-static bool has_strikes(struct feedback *f, str recipient)
-{
-    char chars[FEEDBACK_LIST_ADDRESS_CHARS];
-    str folded;
-    return feedback_list_fold(recipient, chars, &folded) &&
-           feedback_set_may_have(f->struck, folded);
-}
-
 void feedback_learn(struct feedback *f, const struct feedback_learned *l)
 {
     if (f == NULL || !is_ours(l->envelope))
@@ -140,7 +132,7 @@ void feedback_learn(struct feedback *f, const struct feedback_learned *l)
         return;
     }
     n.kind = FEEDBACK_NOTE_ARRIVED;
-    if (has_strikes(f, l->recipient))
+    if (may_have(f->struck, l->recipient))
         feedback_note_add(&f->notes, &n);
 }
 
@@ -254,34 +246,58 @@ static err write_sent(struct feedback *f, const struct feedback_note *first, siz
     return e;
 }
 
-static err write_notes(struct feedback *f, const struct feedback_note *first)
+static err write_learned(struct feedback *f, const struct feedback_note *first)
 {
-    size_t sent = 0;
     err worst = NULL;
-    TRY(feedback_list_batch_begin(f->list));
     for (const struct feedback_note *n = first; n; n = n->next) {
-        sent += n->kind == FEEDBACK_NOTE_SENT;
         err e = n->kind == FEEDBACK_NOTE_SENT ? NULL : write_note(f, n);
         if (e && e->kind != ERR_CONFIG) /* an odd address is nobody's trouble */
             worst = e;
     }
     err e = feedback_list_batch_end(f->list);
-    if (e == NULL && sent > 0)
-        e = write_sent(f, first, sent);
     return e ? e : worst;
+}
+
+/* *ret_left: what can be tried again, for nothing of it was done: all, or all but what was sent. */
+enum left { NOTHING, LEARNED, ALL };
+
+static err write_notes(struct feedback *f, const struct feedback_note *first, enum left *ret_left)
+{
+    size_t sent = 0, learned = 0;
+    for (const struct feedback_note *n = first; n; n = n->next) {
+        sent += n->kind == FEEDBACK_NOTE_SENT;
+        learned += n->kind != FEEDBACK_NOTE_SENT;
+    }
+    *ret_left = ALL;
+    if (sent > 0)
+        TRY(write_sent(f, first, sent));
+    *ret_left = LEARNED;
+    if (learned > 0)
+        TRY(feedback_list_batch_begin(f->list));
+    *ret_left = NOTHING;
+    return learned > 0 ? write_learned(f, first) : NULL;
+}
+
+static void put_back(struct feedback *f, struct feedback_note *first, enum left left)
+{
+    struct feedback_note *next;
+    for (struct feedback_note *n = first; n; n = next) {
+        next = n->next;
+        if (left == ALL || (left == LEARNED && n->kind != FEEDBACK_NOTE_SENT))
+            feedback_note_add(&f->notes, n);
+        mem_free(n);
+    }
 }
 
 err feedback_write_pending(struct feedback *f)
 {
     size_t lost;
+    enum left left = NOTHING;
     pthread_mutex_lock(&f->writing); /* whoever comes next finds what we have taken */
-    struct feedback_note *first = feedback_note_take(&f->notes, &lost), *next;
-    err e = first ? write_notes(f, first) : NULL;
+    struct feedback_note *first = feedback_note_take(&f->notes, &lost);
+    err e = first ? write_notes(f, first, &left) : NULL;
+    put_back(f, first, e ? left : NOTHING);
     pthread_mutex_unlock(&f->writing);
-    for (struct feedback_note *n = first; n; n = next) {
-        next = n->next;
-        mem_free(n);
-    }
     if (lost > 0)
         log_warn("feedback: %zu outcomes of deliveries were not kept: the disk is too slow", lost);
     return e;
@@ -342,8 +358,11 @@ static bool has_pending(struct feedback *f)
 static err turn(struct feedback *f)
 {
     TRY(fiber_sleep(deadline_after(FEEDBACK_GATHER_MS)));
-    if (has_pending(f))
+    if (has_pending(f) && deadline_passed(f->write_again)) {
+        f->write_again = deadline_after(FEEDBACK_LOOK_MS); /* when it fails */
         TRY(do_work(f, run_pending));
+        f->write_again = deadline_after(0);
+    }
     if (deadline_passed(f->look_again)) {
         f->look_again = deadline_after(FEEDBACK_LOOK_MS);
         TRY(do_work(f, run_refresh));
@@ -359,12 +378,12 @@ void feedback_run(void *feedback)
 {
     struct feedback *f = feedback;
     f->look_again = deadline_after(FEEDBACK_LOOK_MS);
-    f->clean_again = deadline_after(0);
+    f->clean_again = f->write_again = deadline_after(0);
     for (bool over = false; !over;) {
         err e = turn(f);
         over = e && e->kind == ERR_CANCELED;
         if (e && !over)
-            log_err(e, "feedback: what became of some mail is not kept");
+            log_err(e, "feedback: its databases are tried again in a minute");
         err_forget();
     }
 }

@@ -21,7 +21,7 @@ struct feedback {
     pthread_mutex_t jobs_lock;
     pthread_cond_t jobs_changed;
     int jobs; /* that are under way, left behind or not */
-    deadline look_again, clean_again;
+    deadline look_again, clean_again, write_again;
 };
 
 /* One job: it owns all that it touches but the feedback, which waits for it. */

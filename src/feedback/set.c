@@ -72,6 +72,11 @@ void feedback_set_add(struct feedback_set *s, str address)
     pthread_mutex_unlock(&s->lock);
 }
 
+bool feedback_set_is_empty(struct feedback_set *s)
+{
+    return atomic_load_explicit(&s->len, memory_order_relaxed) == 0;
+}
+
 bool feedback_set_may_have(struct feedback_set *s, str address)
 {
     size_t len = atomic_load_explicit(&s->len, memory_order_relaxed);

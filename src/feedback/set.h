@@ -14,4 +14,5 @@ struct feedback_set *feedback_set_open(void);
 void feedback_set_close(struct feedback_set *); /* accepts NULL */
 /* The address as feedback_list_fold() has it. When the set is full all may be in it. */
 void feedback_set_add(struct feedback_set *, str address);
+bool feedback_set_is_empty(struct feedback_set *);
 bool feedback_set_may_have(struct feedback_set *, str address);

@@ -53,11 +53,24 @@ static struct event event_of(const struct outbound_bounce *b, enum event_kind ki
                           .attempt = (int64_t)m->state.attempts + 1};
 }
 
+static const struct outbound_verdict *refusal_of(const struct outbound_deliver *d, size_t i)
+{
+    return d->refused ? d->refused[i] : NULL;
+}
+
+static bool all_refused(const struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    size_t i = 0, count = b->message->envelope->rcpt_count;
+    while (i < count && refusal_of(d, i))
+        i++;
+    return i == count;
+}
+
 static void tell_attempt(const struct outbound_deliver *d, const struct outbound_bounce *b)
 {
     struct outbound_route route;
     outbound_route_find(d->config, b->message->envelope->rcpts[0].address, &route);
-    if (route.kind == OUTBOUND_ROUTE_NONE) /* it is only looked at */
+    if (route.kind == OUTBOUND_ROUTE_NONE || all_refused(d, b)) /* it is only looked at */
         return;
     struct event e = event_of(b, EVENT_ATTEMPT);
     e.count = (int64_t)b->message->envelope->rcpt_count;
@@ -94,11 +107,6 @@ static void add_outcome(const struct outcome *o, struct event *e)
 }
 
 /* ---- what it teaches --------------------------------------------------------------------- */
-
-static const struct outbound_verdict *refusal_of(const struct outbound_deliver *d, size_t i)
-{
-    return d->refused ? d->refused[i] : NULL;
-}
 
 /* A refusal by a mailbox store of our own is for its operator to see, not for a list. */
 static void learn(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i,
