@@ -27,8 +27,7 @@ TEST(cmd_feedback_loops_table)
     config_errors_init(&errors);
     CHECK(config_share_read(S("feedback-loops"), (str){0}, arena, &errors, &root), "read");
     config_errors_release(&errors);
-    const struct config_yaml_node *list =
-        root ? config_yaml_find(root, S("feedback_loops")) : NULL;
+    const struct config_yaml_node *list = root ? config_yaml_find(root, S("feedback_loops")) : NULL;
     CHECK(list && list->count >= 6, "the well-known ones");
     for (const struct config_yaml_node *n = list ? list->first : NULL; n; n = n->next) {
         const char *label = arena_chars(arena, n->key);
