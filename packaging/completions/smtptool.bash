@@ -15,7 +15,7 @@ _smtptool_choose()
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
         takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
         ;;
     'queue '*)

@@ -42,6 +42,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-notify -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-ret -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envid -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l requiretls
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dry-run
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l ca-file -r

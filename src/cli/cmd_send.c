@@ -32,6 +32,8 @@ const char cmd_send_help[] =
     "  --dsn-notify WORDS      never, or success,failure,delay (RFC 3461)\n"
     "  --dsn-ret full|hdrs     what a delivery report returns\n"
     "  --envid TEXT            what a delivery report names\n"
+    "  --requiretls            verified TLS all the way to the recipient, or it comes back\n"
+    "                          (REQUIRETLS, RFC 8689)\n"
     "  --dry-run               print the message and connect to nobody\n\n"
     "The server:\n"
     "  --server URL            smtp://host[:587]   STARTTLS, a must and verified\n"
@@ -187,6 +189,8 @@ static err read_server(struct send_run *run)
     if (login && o->hop.tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(&o->hop))
         return err_new(ERR_CONFIG, "--server: a login goes over verified TLS only, so without "
                                    "?tls= (except to this machine)");
+    if (run->message.requiretls && o->hop.tls != HOP_TLS_VERIFIED)
+        return err_new(ERR_CONFIG, "--requiretls: needs a server without ?tls=");
     return NULL;
 }
 
@@ -489,6 +493,7 @@ static const struct {
     {"dsn-notify",              OPTION_VALUE, offsetof(struct send_run, message.notify)     },
     {"dsn-ret",                 OPTION_VALUE, offsetof(struct send_run, message.ret)        },
     {"envid",                   OPTION_VALUE, offsetof(struct send_run, message.envid)      },
+    {"requiretls",              OPTION_FLAG,  offsetof(struct send_run, message.requiretls) },
     {"dry-run",                 OPTION_FLAG,  offsetof(struct send_run, dry_run)            },
     {"server",                  OPTION_VALUE, offsetof(struct send_run, server)             },
     {"ca-file",                 OPTION_VALUE, offsetof(struct send_run, ca_file)            },

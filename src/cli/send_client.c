@@ -338,6 +338,7 @@ static err transact(struct worker *w)
     struct smtp_offer o = {
         .envelope = mail->envelope,
         .rcpts = rcpts,
+        .requiretls = mail->envelope->requiretls,
         .size = mail->content.len,
         .found = mail->found,
         .read = read_content,

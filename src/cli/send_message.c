@@ -161,6 +161,7 @@ static err read_dsn(const struct cli_send_message_args *args, struct arena *aren
         return err_new(ERR_CONFIG, "--dsn-ret: full or hdrs, not \"%s\"", args->ret);
     if (args->ret)
         env->ret = strcmp(args->ret, "full") == 0 ? RET_FULL : RET_HDRS;
+    env->requiretls = args->requiretls;
     env->envid = str_of(args->envid);
     if (env->envid.len > ENVELOPE_ENVID_BYTES_MAX)
         return err_new(ERR_CONFIG, "--envid: more than %d bytes", ENVELOPE_ENVID_BYTES_MAX);

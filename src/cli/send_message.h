@@ -28,6 +28,7 @@ struct cli_send_message_args {
     struct cli_send_message_list attachments; /* files */
     struct cli_send_message_list headers;     /* "Name: value" */
     const char *notify, *ret, *envid;         /* RFC 3461; NULL: not given */
+    bool requiretls;                          /* RFC 8689 */
     str hostname;                             /* for the Message-ID */
 };
 

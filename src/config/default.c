@@ -119,5 +119,6 @@ void config_source_fill_defaults(struct config_source *source)
     for (size_t i = 0; i < config->route_count; i++)
         if (config->routes[i].name.len == 0)
             config->routes[i].name = arena_printf(arena, "%zu", i + 1);
+    config_source_fill_egress(source);
     config->no_route_holds = !config_source_given(source, &config->routes);
 }

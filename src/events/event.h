@@ -52,9 +52,25 @@ enum event_kind {
     EVENT_QUARANTINED,
     EVENT_QUEUE_STOPPED,
     EVENT_QUEUE_RESUMED,
-    EVENT_ROUTE_PAUSED,
+    EVENT_PORT25_BLOCKED,
+    EVENT_PORT25_OPEN,
+    EVENT_FROM_DIFFERS,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
+    EVENT_EGRESS_OUT,
+    EVENT_EGRESS_IN,
+    EVENT_EGRESS_ALERT,
+    EVENT_SHAPING_SLOWER,
+    EVENT_SHAPING_FASTER,
+    EVENT_SHAPING_FEWER,
+    EVENT_SHAPING_MORE,
+    EVENT_SHAPING_PAUSED,
+    EVENT_SHAPING_PROBING,
+    EVENT_SHAPING_RESUMED,
+    EVENT_LOGIN_PAUSED,
+    EVENT_LOGIN_RESUMED,
+    EVENT_QUOTA_NEAR,
+    EVENT_QUOTA_FULL,
     EVENTS_DROPPED,
     EVENT_KINDS
 };
@@ -83,6 +99,8 @@ struct event {
     str role, peer, helo, login, mechanism; /* login: the account as it was given */
     str tls_version, tls_cipher;
     str remote_host, remote_ip;
+    str site;                     /* a provider as shaping sees it */
+    str egress, local_ip;         /* by which of our addresses */
     int64_t code;                 /* SMTP reply, 200 to 599 */
     str enhanced, text;           /* of the reply, by us or by the remote server */
     str status;                   /* "5.1.1", for the recipient */

@@ -22,7 +22,7 @@ struct inbound_intake {
     struct inbound_intake_rules rules;
     struct arena *arena;
     struct buf header; /* until it is whole; with the empty line */
-    bool header_done;
+    bool header_done, tls_optional;
     struct inbound_asked asked; /* texts live in the arena */
     str message_id;             /* likewise */
     str trace;                  /* likewise */
@@ -205,6 +205,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     struct buf left;
     buf_init(&left, scan.header_bytes);
     i->bounce = is_bounce(str_slice(whole, 0, scan.header_bytes));
+    i->tls_optional = scan.tls_optional;
     str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
     err e = i->rules.asks ? take_asked(i, &fields, &left, refusal) : NULL;
     if (e || refusal->code != 0) {
@@ -318,6 +319,7 @@ err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
     struct buf prefix;
     queue_id id = queue_draft_id(i->draft);
     env->message_id = i->message_id;
+    env->tls_optional = i->tls_optional && !env->requiretls; /* RFC 8689 section 4.1 */
     received->id = str_of(id.text);
     buf_init(&prefix, PREFIX_BYTES_MAX);
     err e = buf_add(&prefix, i->trace);

@@ -49,7 +49,8 @@ err inbound_report_post_commit(struct inbound_report *r, const struct inbound_re
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct envelope_rcpt rcpt = {.address = p->to,
-                                 .destination = outbound_route_destination(p->config, p->to, arena),
+                                 .destination =
+                                     outbound_route_destination(p->config, p->to, NULL, arena),
                                  .notify = NOTIFY_NEVER};
     struct envelope env = {.origin = ORIGIN_LOCAL, /* ours, and so signed as ours */
                            .message_id = p->message_id,

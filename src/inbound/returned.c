@@ -114,7 +114,7 @@ static bool goes_on(struct inbound_session *s, const struct feedback_arrival *r)
     struct arena *arena = s->smtp.mail_arena;
     struct envelope_rcpt *to = &s->envelope.rcpts[0];
     to->address = arena_str(arena, r->row.sender);
-    to->destination = outbound_route_destination(c, to->address, arena);
+    to->destination = outbound_route_destination(c, to->address, NULL, arena);
     to->orcpt = (str){0};
     to->notify = NOTIFY_NEVER;
     return true;

@@ -164,6 +164,7 @@ static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, stru
         .ret = mail->ret,
         .declared = mail->body,
         .smtputf8 = mail->smtputf8,
+        .requiretls = mail->requiretls,
         .origin = origin_of(s->listener->role),
         .login = smtp->login,
         .peer = str_of(s->peer_ip),
@@ -195,7 +196,7 @@ static void add_rcpt(struct inbound_session *s, const struct smtp_path *to,
     }
     struct envelope_rcpt *r = &env->rcpts[env->rcpt_count++];
     r->address = arena_str(arena, to->text);
-    r->destination = outbound_route_destination(s->view->config, r->address, arena);
+    r->destination = outbound_route_destination(s->view->config, r->address, &s->envelope, arena);
     r->orcpt = arena_str(arena, rcpt->orcpt);
     r->notify = rcpt->notify;
 }
@@ -463,6 +464,15 @@ static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_ref
     return NULL;
 }
 
+/* Whose mail it is was not all known when its recipients came. */
+static void name_destinations(struct inbound_session *s)
+{
+    struct envelope *e = &s->envelope;
+    for (size_t i = 0; i < e->rcpt_count; i++)
+        e->rcpts[i].destination =
+            outbound_route_destination(s->view->config, e->rcpts[i].address, e, s->smtp.mail_arena);
+}
+
 /* False: the answer says what is wrong with the tenant that it names. */
 static bool take_flow(struct inbound_session *s, struct smtp_answer *a)
 {
@@ -474,6 +484,8 @@ static bool take_flow(struct inbound_session *s, struct smtp_answer *a)
         *a = refusal;
         return false;
     }
+    if (asked->any)
+        name_destinations(s);
     if (s->listener->role != ROLE_MX)
         inbound_intake_trace(s->intake,
                              inbound_asked_feedback_id(asked, &s->envelope.flow, s->view->config,

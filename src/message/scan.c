@@ -20,6 +20,11 @@ static str message_id_of(str value)
     return str_is_utf8(id) ? id : (str){0};
 }
 
+static bool says_tls_optional(const struct message_field *f)
+{
+    return str_eq_nocase(f->name, S("TLS-Required")) && str_eq_nocase(str_trim(f->value), S("No"));
+}
+
 static struct message_refusal judge(const struct message_scan *s,
                                     const struct message_scan_limits *limits)
 {
@@ -48,6 +53,7 @@ struct message_refusal message_scan(str message, const struct message_scan_limit
         s.received += str_eq_nocase(f.name, S("Received"));
         if (s.message_id.len == 0 && str_eq_nocase(f.name, S("Message-ID")))
             s.message_id = message_id_of(f.value);
+        s.tls_optional |= says_tls_optional(&f);
         refusal = judge(&s, limits);
     }
     if (refusal.code)

@@ -24,8 +24,9 @@ struct message_scan {
     bool separator;      /* the empty line was there */
     bool has_8bit;       /* octets above 127 in the header */
     size_t fields, received;
-    str message_id; /* "<...>", a view into the header; empty: none, or not of that form */
-    uint8_t flags;  /* all fields' flags together */
+    str message_id;    /* "<...>", a view into the header; empty: none, or not of that form */
+    bool tls_optional; /* "TLS-Required: No" (RFC 8689 section 5) */
+    uint8_t flags;     /* all fields' flags together */
 };
 
 /* Walk the header in front of a message. A first line that begins with a blank is refused: the

@@ -37,6 +37,28 @@ TEST(message_scan)
     }
 }
 
+/* Attack 211: only the RFC's own word counts. */
+TEST(message_scan_tls_required)
+{
+    static const struct {
+        const char *input;
+        bool optional;
+    } cases[] = {
+        {"TLS-Required: No\r\n\r\n",             true },
+        {"tls-required:\r\n no \r\n\r\n",        true },
+        {"A: b\r\nTLS-Required: NO\r\n",         true },
+        {"TLS-Required: Yes\r\n\r\n",            false},
+        {"TLS-Required: No, really\r\n\r\n",     false},
+        {"A: b\r\n\r\nTLS-Required: No\r\n\r\n", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct message_scan scan;
+        struct message_refusal r =
+            message_scan(str_of(cases[i].input), &message_scan_defaults, &scan);
+        CHECK(r.code == 0 && scan.tls_optional == cases[i].optional, cases[i].input);
+    }
+}
+
 TEST(message_scan_hop_limit)
 {
     CLEANUP(buf_release) struct buf b;

@@ -1,4 +1,5 @@
 #include "outbound/host.h"
+#include "outbound/egress.h"
 #include <string.h>
 
 bool outbound_host_is_self(const struct outbound_host_self *self, const struct address *a)
@@ -69,6 +70,24 @@ static void judge_mx(struct outbound_host_walk *w)
             arena_printf(w->arena, "%.*s: no MX record names a usable host", STR_ARG(domain)));
 }
 
+/* Those that our egress has an address for, in their order. */
+static size_t keep_reachable(struct outbound_host_walk *w, struct address *addresses, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (w->egress == NULL || outbound_egress_reaches(w->egress, &addresses[i]))
+            addresses[left++] = addresses[i];
+    return left;
+}
+
+static struct outbound_verdict verdict_unreachable(struct outbound_host_walk *w, str host)
+{
+    return outbound_verdict_of_ours(
+        OUTBOUND_DEFER, "4.4.1",
+        arena_printf(w->arena, "%.*s has no address of a kind that egress %.*s can reach",
+                     STR_ARG(host), STR_ARG(w->egress->name)));
+}
+
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]": the address is the answer. */
 static void begin_literal(struct outbound_host_walk *w)
 {
@@ -81,6 +100,11 @@ static void begin_literal(struct outbound_host_walk *w)
     }
     if (outbound_host_is_self(w->self, a))
         return end(w, OUTBOUND_FAIL, "5.4.6", S("the mail would come back to this host"));
+    if (keep_reachable(w, a, 1) == 0) {
+        w->ended = true;
+        w->verdict = verdict_unreachable(w, text);
+        return;
+    }
     w->group[0] = (struct outbound_host_group){.name = text, .addresses = a, .count = 1};
     w->group_count = 1;
 }
@@ -131,9 +155,14 @@ static err add_host(struct outbound_host_walk *w, str name, enum dns_host_source
     for (size_t i = 0; by_mx && i < host->count; i++)
         if (outbound_host_is_self(w->self, &host->addresses[i]))
             *ret_self = true;
+    size_t count = keep_reachable(w, host->addresses, host->count);
+    if (count == 0) {
+        w->verdict = verdict_unreachable(w, name);
+        return NULL;
+    }
     w->group[w->group_count++] = (struct outbound_host_group){.name = arena_str(w->arena, name),
                                                               .addresses = host->addresses,
-                                                              .count = host->count,
+                                                              .count = count,
                                                               .by_mx = by_mx,
                                                               .host = host};
     return NULL;
@@ -214,26 +243,58 @@ static err ask_dane(struct outbound_host_walk *w, const struct outbound_host_gro
     return tlspolicy_dane_find(w->resolver, w->budget, &hop, w->arena, ret_dane, until);
 }
 
+enum tlspolicy_wish outbound_host_wish(const struct envelope *env)
+{
+    return env->requiretls     ? TLSPOLICY_WISH_REQUIRE
+           : env->tls_optional ? TLSPOLICY_WISH_NO
+                               : TLSPOLICY_WISH_NONE;
+}
+
+/* What holds for this host; into g, too. */
+static err decide(struct outbound_host_walk *w, struct outbound_host_group *g,
+                  struct tlspolicy_decision *ret_decision, deadline until)
+{
+    struct tlspolicy_dane *dane = ARENA_NEW(w->arena, struct tlspolicy_dane);
+    char key[TLSPOLICY_DECIDE_KEY_CHARS];
+    TRY(ask_dane(w, g, dane, until));
+    struct tlspolicy_decide_input in = {
+        .dane = dane,
+        .sts = w->policy,
+        .host = g->name,
+        .named = w->mx.implicit || w->mx.security == DNS_SECURE,
+        .wish = w->wish,
+    };
+    struct tlspolicy_decision d = tlspolicy_decide(&in);
+    tlspolicy_decide_key(&d, dane, key);
+    g->level = d.level;
+    g->dane = dane;
+    g->policy = arena_str(w->arena, str_of(key));
+    *ret_decision = d;
+    return NULL;
+}
+
+static void pass_over(struct outbound_host_walk *w, const struct outbound_host_group *g,
+                      const struct tlspolicy_decision *d)
+{
+    bool never = d->step == TLSPOLICY_NEVER;
+    w->group_next++;
+    w->verdict = outbound_verdict_of_ours(
+        never ? OUTBOUND_FAIL : OUTBOUND_DEFER, never ? "5.7.30" : "4.7.5",
+        arena_printf(w->arena, "%.*s: %.*s", STR_ARG(g->name), STR_ARG(d->reason)));
+}
+
 /* Once for each host, when its turn has come. */
 static err judge_host(struct outbound_host_walk *w, struct outbound_host_group *g, deadline until)
 {
-    struct tlspolicy_dane *dane = ARENA_NEW(w->arena, struct tlspolicy_dane);
+    struct tlspolicy_decision d;
     g->by_mx = false;
-    err e = ask_dane(w, g, dane, until);
+    err e = decide(w, g, &d, until);
     if (e) {
         w->group_next++; /* what is not known of it may be a demand */
         return dns_trouble(w, e);
     }
-    struct tlspolicy_decide_input in = {.dane = dane, .sts = w->policy, .host = g->name};
-    struct tlspolicy_decision d = tlspolicy_decide(&in);
-    g->level = d.level;
-    g->dane = dane;
-    if (d.step == TLSPOLICY_USE)
-        return NULL;
-    w->group_next++;
-    w->verdict = outbound_verdict_of_ours(
-        OUTBOUND_DEFER, "4.7.5",
-        arena_printf(w->arena, "%.*s: %.*s", STR_ARG(g->name), STR_ARG(d.reason)));
+    if (d.step != TLSPOLICY_USE)
+        pass_over(w, g, &d);
     return NULL;
 }
 
@@ -242,22 +303,44 @@ static bool is_unjudged(const struct outbound_host_walk *w)
     return w->group_next < w->group_count && w->group[w->group_next].by_mx;
 }
 
+/* Delivery to a mailbox store beside us ends the mail's way: nothing goes over a network, and
+ * nobody hands it on. */
+static bool is_next_door(const struct outbound_host *h)
+{
+    return h->lmtp && (h->address.family == ADDRESS_UNIX || address_is_loopback(&h->address));
+}
+
+/* REQUIRETLS holds for the operator's hosts as well, whose names are right by his word. */
+static void add_wish(const struct outbound_host_walk *w, struct outbound_host *h)
+{
+    if (w->wish != TLSPOLICY_WISH_REQUIRE || is_next_door(h))
+        return;
+    h->requiretls = true;
+    if (h->level < TLSPOLICY_VERIFY)
+        h->level = TLSPOLICY_VERIFY;
+}
+
 static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
                  struct outbound_host *ret_host)
 {
-    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++]};
-    h.account = w->route->account;
+    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++], .hop = -1};
+    h.egress = w->egress;
     h.address.port = w->self->mx_port;
     h.tls = HOP_TLS_OPPORTUNISTIC;
     h.level = g->level;
     h.dane = g->dane;
+    h.mx = w->route->kind != OUTBOUND_ROUTE_HOPS;
+    h.policy = g->policy;
     if (w->route->kind == OUTBOUND_ROUTE_HOPS) {
         const struct config_hop *hop = &w->route->hops[w->next - 1];
         h.address.port = hop->port;
         h.lmtp = hop->lmtp;
         h.implicit_tls = hop->implicit_tls;
         h.tls = hop->tls;
+        h.account = hop->login;
+        h.hop = (int)(w->next - 1);
     }
+    add_wish(w, &h);
     if (g->next == g->count || g->next == OUTBOUND_HOST_ADDRESSES_MAX)
         w->group_next++;
     w->tries++;
@@ -274,4 +357,41 @@ err outbound_host_next(struct outbound_host_walk *w, bool *ret_found,
     if (*ret_found)
         give(w, &w->group[w->group_next], ret_host);
     return NULL;
+}
+
+static bool is_mx_host(const struct dns_mx *mx, str name)
+{
+    for (size_t i = 0; i < mx->count; i++)
+        if (str_eq_nocase(mx->hosts[i].name, name))
+            return true;
+    return false;
+}
+
+static err judge_again(struct outbound_host_walk *w, str name, str policy, bool *ret_same,
+                       deadline until)
+{
+    struct dns_host *host = ARENA_NEW(w->arena, struct dns_host);
+    struct outbound_host_group g = {.name = name, .host = host};
+    struct tlspolicy_decision d;
+    TRY(dns_host_addresses(w->resolver, w->budget, name, DNS_HOST_OF_MX, w->arena, host, until));
+    if (host->status != DNS_OK)
+        return NULL;
+    TRY(decide(w, &g, &d, until));
+    *ret_same = d.step == TLSPOLICY_USE && str_eq(g.policy, policy);
+    return NULL;
+}
+
+err outbound_host_still(struct outbound_host_walk *w, str name, str policy, bool *ret_same,
+                        deadline until)
+{
+    bool literal = w->route->kind == OUTBOUND_ROUTE_MX && w->route->domain.ptr[0] == '[';
+    *ret_same = w->route->kind == OUTBOUND_ROUTE_HOPS || literal;
+    if (*ret_same)
+        return NULL;
+    if (!w->begun)
+        TRY(fill(w, until));
+    if (w->ended || !is_mx_host(&w->mx, name))
+        return NULL;
+    err e = judge_again(w, name, policy, ret_same, until);
+    return e ? dns_trouble(w, e) : NULL;
 }

@@ -10,6 +10,7 @@
 #pragma once
 #include "dns/host.h"
 #include "dns/mx.h"
+#include "message/envelope.h"
 #include "outbound/route.h"
 #include "outbound/verdict.h"
 #include "tlspolicy/decide.h"
@@ -26,10 +27,15 @@ struct outbound_host {
     struct address address;
     bool lmtp, implicit_tls;
     enum config_hop_tls tls;
-    enum tlspolicy_level level;           /* what the recipient's side demands, beside that */
-    const struct tlspolicy_dane *dane;    /* with TLSPOLICY_DANE */
-    bool clear;                           /* TLS failed here: this once without it */
+    bool mx;                           /* found by MX, on port 25 */
+    enum tlspolicy_level level;        /* what the recipient's side demands, beside that */
+    const struct tlspolicy_dane *dane; /* with TLSPOLICY_DANE */
+    str policy;      /* a word for these two (tlspolicy_decide_key()); empty: of a route's host */
+    bool requiretls; /* the mail demands it: what cannot carry it on is no host for it */
+    bool clear;      /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
+    const struct config_egress *egress;   /* by which it is reached; NULL: the system's choice */
+    int hop;                              /* which of the route's hops; -1: none, it is an MX */
 };
 
 /* Who we are, so that mail is not sent in circles. */
@@ -48,6 +54,7 @@ struct outbound_host_group { /* hosts of one preference, or one hop */
     const struct dns_host *host; /* what is known of it then */
     enum tlspolicy_level level;
     const struct tlspolicy_dane *dane;
+    str policy;
 };
 
 struct outbound_host_walk {
@@ -56,7 +63,9 @@ struct outbound_host_walk {
     struct dns_resolver *resolver;
     struct dns_budget *budget;
     struct arena *arena;
-    struct tlspolicy_sts *sts; /* to be set after begin; NULL: MTA-STS is not asked for */
+    const struct config_egress *egress; /* the same; hosts that it cannot reach are passed over */
+    struct tlspolicy_sts *sts;          /* to be set after begin; NULL: MTA-STS is not asked for */
+    enum tlspolicy_wish wish;           /* of the mail; likewise */
     const struct tlspolicy_sts_found *policy;
     struct dns_mx mx;
     bool begun, ended;
@@ -76,6 +85,15 @@ void outbound_host_begin(struct outbound_host_walk *, const struct outbound_rout
  * the hosts that had no address, or of the domain: FAIL or DEFER. ERR_CANCELED. */
 must_use err outbound_host_next(struct outbound_host_walk *, bool *ret_found,
                                 struct outbound_host *ret_host, deadline until);
+
+/* Does what was true when a connection to this host was made still hold, and is it what the mail
+ * wants? The policy is the host's word for it then; hosts of a route have none, and fit without a
+ * question. May be asked before the first host or between two. ERR_CANCELED. */
+must_use err outbound_host_still(struct outbound_host_walk *, str name, str policy, bool *ret_same,
+                                 deadline until);
+
+/* What a mail asks for. */
+enum tlspolicy_wish outbound_host_wish(const struct envelope *);
 
 /* Is this address one of ours, as seen by mail that goes to an MX host? */
 bool outbound_host_is_self(const struct outbound_host_self *, const struct address *);

@@ -11,6 +11,7 @@
 #include "dns/zone.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "outbound/egress_health.h"
 #include "outbound/outbound.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
@@ -30,6 +31,7 @@ struct town_server {
     const char *every;          /* or this one for all further connections */
     bool repeats;               /* after its last line begin again at the line "again" */
     int connections;            /* that came */
+    struct buf from;            /* a line for each: the address that it came from */
     int open, most_open;        /* at the same time */
     struct buf heard;           /* all lines that came, '\n' behind each; bodies too */
     struct town *town;
@@ -55,7 +57,11 @@ struct town {
     struct tlspolicy_fetcher web; /* says web_answer; no fetch function: MTA-STS is not asked for */
     struct tlspolicy_fetcher_answer web_answer;
     struct tlspolicy_sts *sts;
+    struct outbound_egress_health *egress_health; /* every egress is in, until a test says no */
     struct outbound_crew *crew;
+    struct shaper *shaper;
+    struct outbound_port25 *port25;
+    struct group shaping;
     struct town_worker {
         struct town *town;
         struct schedule *schedule;
@@ -63,7 +69,8 @@ struct town {
         struct event_sink sink;
         int delivered; /* by this one */
     } each[TOWN_WORKERS_MAX];
-    struct buf events; /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
+    struct buf egresses; /* one line for each delivery: "out1 192.0.2.10" */
+    struct buf events;   /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
     struct arena *arena;
     struct group fibers;
 };
@@ -78,6 +85,7 @@ struct town_mail {
     enum envelope_origin origin;
     enum envelope_body declared;
     uint8_t found, notify;
+    bool requiretls, tls_optional;
 };
 /* The power goes; what was synced is found again and everything runs anew. Hosts are not touched.
  */

@@ -122,9 +122,13 @@ smtp_refusal smtp_client_check(const struct smtp_client *c, const struct smtp_of
                                      eight = {554, "5.6.3", "The next hop takes no 8-bit content"},
                                      utf8 = {550, "5.6.7",
                                              "The next hop takes no internationalised addresses"},
-                                     size = {552, "5.3.4", "Bigger than the next hop takes"};
+                                     size = {552, "5.3.4", "Bigger than the next hop takes"},
+                                     requiretls = {550, "5.7.30",
+                                                   "The next hop promises no REQUIRETLS"};
     const struct smtp_capabilities *can = &c->capabilities;
     const struct envelope *env = o->envelope;
+    if (o->requiretls && !(can->requiretls && tls_active(c->conn)))
+        return &requiretls;
     if (o->needs_smtputf8 && !can->smtputf8)
         return &utf8;
     if ((env->declared == BODY_BINARYMIME && (o->found & (FOUND_BINARY | FOUND_LONG_LINES))) ||
@@ -172,6 +176,8 @@ static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
         e = buf_add(&line, S(" BODY=8BITMIME"));
     if (e == NULL && o->needs_smtputf8)
         e = buf_add(&line, S(" SMTPUTF8"));
+    if (e == NULL && o->requiretls)
+        e = buf_add(&line, S(" REQUIRETLS"));
     if (e == NULL && can->dsn && env->ret != RET_NONE)
         e = buf_addf(&line, " RET=%s", env->ret == RET_FULL ? "FULL" : "HDRS");
     if (e == NULL && can->dsn && env->envid.len)

@@ -87,6 +87,7 @@ struct smtp_offer {
     const size_t *rcpts; /* indexes into envelope->rcpts */
     size_t rcpt_count;
     bool needs_smtputf8; /* for these recipients: smtp_client_needs_smtputf8() */
+    bool requiretls;     /* handed on as such (RFC 8689) */
     uint64_t size;       /* of the body */
     uint8_t found;       /* enum envelope_found, of the body with its trace fields */
     /* The next piece of the body, empty at its end. */
@@ -94,7 +95,8 @@ struct smtp_offer {
     void *body;
 };
 
-/* Can this server take it at all? NULL, or 5.6.3, 5.6.7, 5.3.4 (smtp-rules: what a message needs).
+/* Can this server take it at all? NULL, or 5.6.3, 5.6.7, 5.3.4, 5.7.30 (smtp-rules: what a message
+ * needs).
  */
 smtp_refusal smtp_client_check(const struct smtp_client *, const struct smtp_offer *);
 bool smtp_client_needs_smtputf8(const struct envelope *, const struct envelope_rcpt *);

@@ -279,7 +279,8 @@ static void offers(void *arg)
                                .rcpt_count = 2};
         size_t indexes[2] = {0, 1};
         str body = S(".x\r\n\xc3\xa4\r\n");
-        struct smtp_offer o = {&env, indexes, 2, false, body.len, FOUND_8BIT, read_once, &body};
+        struct smtp_offer o = {&env,     indexes,    2,         false, false,
+                               body.len, FOUND_8BIT, read_once, &body};
         struct smtp_verdict verdicts[2];
         struct stage st;
         struct group group;
@@ -325,7 +326,7 @@ static void long_refusals(void *arg)
     CHECK_DONE(buf_add(&script, S("|250 ok\r\n")), "RSET");
     struct envelope env = {.sender = S("a@b.example"), .rcpts = rcpts, .rcpt_count = RCPTS};
     str body = S("x\r\n");
-    struct smtp_offer o = {&env, indexes, RCPTS, false, body.len, 0, read_once, &body};
+    struct smtp_offer o = {&env, indexes, RCPTS, false, false, body.len, 0, read_once, &body};
     struct stage st;
     struct group group;
     struct smtp_client c;

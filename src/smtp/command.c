@@ -161,6 +161,12 @@ static smtp_refusal read_smtputf8(const struct param *p)
     return NULL;
 }
 
+static smtp_refusal read_requiretls(const struct param *p)
+{
+    p->mail->requiretls = true;
+    return NULL;
+}
+
 static smtp_refusal read_ret(const struct param *p)
 {
     bool full = str_eq_nocase(p->value, S("FULL"));
@@ -252,12 +258,13 @@ static smtp_refusal read_orcpt(const struct param *p)
 }
 
 static const struct param_kind mail_params[] = {
-    {"SIZE",     true,  read_size    },
-    {"BODY",     true,  read_body    },
-    {"RET",      true,  read_ret     },
-    {"SMTPUTF8", false, read_smtputf8},
-    {"ENVID",    true,  read_envid   },
-    {"AUTH",     true,  read_auth    },
+    {"SIZE",       true,  read_size      },
+    {"BODY",       true,  read_body      },
+    {"RET",        true,  read_ret       },
+    {"SMTPUTF8",   false, read_smtputf8  },
+    {"ENVID",      true,  read_envid     },
+    {"AUTH",       true,  read_auth      },
+    {"REQUIRETLS", false, read_requiretls},
 };
 static const struct param_kind rcpt_params[] = {
     {"NOTIFY", true, read_notify},

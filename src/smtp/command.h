@@ -52,7 +52,7 @@ must_use smtp_refusal smtp_command_check_args(const struct smtp_command *);
 
 struct smtp_mail {
     struct smtp_path from;
-    bool has_size, has_body, smtputf8;
+    bool has_size, has_body, smtputf8, requiretls;
     bool has_auth;
     uint64_t size; /* above INT64_MAX: INT64_MAX */
     enum envelope_body body;

@@ -120,9 +120,10 @@ static err announce(struct smtp_session *s)
     int n = snprintf(text, sizeof text,
                      "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-                     "250-DSN\r\n%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
+                     "250-DSN\r\n%s%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
                      STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max,
                      o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
+                     tls_active(s->conn) ? "250-REQUIRETLS\r\n" : "",
                      mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
                      mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
     ASSERT(n > 0 && (size_t)n < sizeof text);
@@ -234,6 +235,8 @@ static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadli
     smtp_refusal no = smtp_command_parse_mail(c->args, s->command_arena, &mail);
     if (no)
         return refuse(s, "MAIL", no->code, no->enhanced, no->text);
+    if (mail.requiretls && !tls_active(s->conn)) /* RFC 8689 section 3: nor is it offered */
+        return refuse(s, "MAIL", 530, "5.7.10", "REQUIRETLS needs TLS: STARTTLS first");
     if (mail.has_size && mail.size > o->message_bytes_max) {
         smtp_answer_setf(&a, 552, "5.3.4", "Message too big: the limit is %llu bytes",
                          (unsigned long long)o->message_bytes_max);

@@ -83,7 +83,7 @@ static void offer(struct smtp_client *c, str content, struct smtp_verdict *verdi
     struct envelope env = {.sender = S("alice@example.org"), .rcpts = rcpts, .rcpt_count = 2};
     size_t indexes[2] = {0, 1};
     struct body body = {content, 1000};
-    struct smtp_offer o = {&env, indexes, 2, false, content.len, 0, read_body, &body};
+    struct smtp_offer o = {&env, indexes, 2, false, false, content.len, 0, read_body, &body};
     struct arena *arena = arena_open(1 << 20);
     CHECK_DONE(smtp_client_offer(c, &o, arena, verdicts), "offer");
     for (int i = 0; i < 2; i++)

@@ -60,11 +60,17 @@ static void by_policy(const struct tlspolicy_decide_input *in, struct tlspolicy_
 
 /* RFC 8689 section 4.2.1: the host must be the right one by DNSSEC or MTA-STS, and its certificate
  * verified. */
-static void by_requiretls(struct tlspolicy_decision *d)
+static void by_requiretls(const struct tlspolicy_decide_input *in, struct tlspolicy_decision *d)
 {
+    bool by_sts = in->sts && in->sts->mode != TLSPOLICY_STS_NONE &&
+                  tlspolicy_sts_policy_matches(&in->sts->policy, in->host);
     d->requiretls = true;
     d->testing = false;
     raise_to(d, TLSPOLICY_VERIFY);
+    if (d->step != TLSPOLICY_USE || in->named || by_sts)
+        return;
+    d->step = TLSPOLICY_NEVER;
+    d->reason = S("REQUIRETLS: neither DNSSEC nor MTA-STS says that this is the right host");
 }
 
 struct tlspolicy_decision tlspolicy_decide(const struct tlspolicy_decide_input *in)
@@ -73,7 +79,7 @@ struct tlspolicy_decision tlspolicy_decide(const struct tlspolicy_decide_input *
     if (in->wish != TLSPOLICY_WISH_NO)
         by_policy(in, &d);
     if (in->wish == TLSPOLICY_WISH_REQUIRE)
-        by_requiretls(&d);
+        by_requiretls(in, &d);
     return d;
 }
 

@@ -28,6 +28,8 @@ enum tlspolicy_step { /* what to do with the host */
                       TLSPOLICY_USE,
                       TLSPOLICY_SKIP,  /* the policy does not name it: another one, else later */
                       TLSPOLICY_LATER, /* not to be used now: another one, else later */
+                      TLSPOLICY_NEVER, /* REQUIRETLS cannot be kept there: another one, else it
+                                          comes back (5.7.30) */
 };
 
 enum tlspolicy_source { /* whose word decided; as reports name it (RFC 8460 section 4.4) */
@@ -40,7 +42,8 @@ struct tlspolicy_decide_input {
     const struct tlspolicy_dane *dane;     /* NULL: DANE is off */
     const struct tlspolicy_sts_found *sts; /* NULL: MTA-STS is off, or the host is a route's */
     str host;                              /* as its MX record names it */
-    enum tlspolicy_level least;            /* the operator's demand */
+    bool named; /* the operator or DNSSEC says that this is the host, or it is the domain itself */
+    enum tlspolicy_level least; /* the operator's demand */
     enum tlspolicy_wish wish;
 };
 

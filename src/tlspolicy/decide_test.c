@@ -56,9 +56,13 @@ static const struct {
     {"RFC 8461 2: and testing overrides no DANE", DANE_VERIFY, TESTING, "other.example.com", MAY, NO_WISH, "use dane tlsa success"},
     {"RFC 8461 2: DANE that cannot be found out", DANE_DEFER, ENFORCE, "mx.example.com", MAY, NO_WISH, "later may tlsa dnssec-invalid"},
     {"RFC 8461 2: no DANE: MTA-STS", DANE_NONE, ENFORCE, "mx.example.com", LEAST_ENCRYPT, NO_WISH, "use verify sts success"},
-    {"RFC 8689 4.2.1: REQUIRETLS without a policy", DANE_NONE, ABSENT, "mx.example.com", MAY, REQUIRE, "use verify none success requiretls"},
-    {"RFC 8689 4.2.1: with DANE", DANE_VERIFY, ABSENT, "mx.example.com", MAY, REQUIRE, "use dane tlsa success requiretls"},
-    {"RFC 8689 4.2.1: with records of no use", DANE_ENCRYPT, ABSENT, "mx.example.com", MAY, REQUIRE, "use verify tlsa tlsa-invalid requiretls"},
+    {"RFC 8689 4.2.1: REQUIRETLS, and nobody says that the host is right", DANE_NONE, ABSENT, "mx.example.com", MAY, REQUIRE, "never verify none success requiretls"},
+    {"RFC 8689 4.2.1: DNSSEC says it", DANE_NONE, ABSENT, "named.example.com", MAY, REQUIRE, "use verify none success requiretls"},
+    {"RFC 8689 4.2.1: MTA-STS says it", DANE_NONE, ENFORCE, "mx.example.com", MAY, REQUIRE, "use verify sts success requiretls"},
+    {"RFC 8689 4.2.1: MTA-STS says another", DANE_NONE, ENFORCE, "other.example.com", MAY, REQUIRE, "skip verify sts validation-failure requiretls"},
+    {"RFC 8689 4.2.1: in testing another is no host at all", DANE_NONE, TESTING, "other.example.com", MAY, REQUIRE, "never verify sts validation-failure requiretls"},
+    {"RFC 8689 4.2.1: with DANE", DANE_VERIFY, ABSENT, "named.example.com", MAY, REQUIRE, "use dane tlsa success requiretls"},
+    {"RFC 8689 4.2.1: with records of no use", DANE_ENCRYPT, ABSENT, "named.example.com", MAY, REQUIRE, "use verify tlsa tlsa-invalid requiretls"},
     {"RFC 8689 4.2.1: with testing, which is then no excuse", DANE_NONE, TESTING, "mx.example.com", MAY, REQUIRE, "use verify sts success requiretls"},
     {"RFC 8689 5: TLS-Required: No, and DANE", DANE_VERIFY, ABSENT, "mx.example.com", MAY, WISH_NO, "use may none success"},
     {"RFC 8689 5: and MTA-STS", DANE_NONE, ENFORCE, "other.example.com", MAY, WISH_NO, "use may none success"},
@@ -70,7 +74,7 @@ static const struct {
 /* Attacks 208, 209 and 211. */
 TEST(tlspolicy_decide_table)
 {
-    static const char *const steps[] = {"use", "skip", "later"};
+    static const char *const steps[] = {"use", "skip", "later", "never"};
     static const char *const sources[] = {"none", "tlsa", "sts"};
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct tlspolicy_dane dane = {.reason = S("as the row says")};
@@ -81,6 +85,7 @@ TEST(tlspolicy_decide_table)
             .dane = cases[i].dane == ABSENT ? NULL : &dane,
             .sts = cases[i].sts == ABSENT ? NULL : &sts,
             .host = str_of(cases[i].host),
+            .named = str_starts(str_of(cases[i].host), S("named.")),
             .least = cases[i].least,
             .wish = cases[i].wish,
         };
