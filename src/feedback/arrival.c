@@ -1,6 +1,10 @@
 #include "feedback/arrival.h"
 #include "feedback/own.h"
-#include "outcome/class.h"
+#include <assert.h>
+
+static_assert(OUTCOME_NOTICE_ARENA_BYTES + 2 * FEEDBACK_ARRIVAL_BYTES_MAX <=
+                  FEEDBACK_WORK_ARENA_BYTES,
+              "a notice, read");
 
 struct arriving {
     bool by_path;

@@ -39,6 +39,7 @@ struct inbound {
     struct dns_resolver *dns;              /* NULL: nobody's mail is judged */
     struct inbound_report *reports;        /* NULL: nothing is counted for any */
     struct feedback *feedback;             /* NULL: nothing is suppressed, nothing comes back */
+    atomic_int returning;                  /* bounces and complaints that are being read */
     struct feedback_strangers *strangers;  /* NULL: bounces are not counted */
     struct inbound_recipients *recipients; /* NULL: `ask` cannot be answered (451) */
 };

@@ -120,8 +120,8 @@ static bool goes_on(struct inbound_session *s, const struct feedback_arrival *r)
     return true;
 }
 
-static err arrive(struct inbound_session *s, struct arena *arena, struct feedback_arrival *ret,
-                  deadline until)
+static err read_and_act(struct inbound_session *s, struct arena *arena,
+                        struct feedback_arrival *ret, deadline until)
 {
     struct buf front;
     buf_init(&front, FEEDBACK_ARRIVAL_BYTES_MAX);
@@ -134,12 +134,31 @@ static err arrive(struct inbound_session *s, struct arena *arena, struct feedbac
     return e;
 }
 
+/* Anybody may write to an address of feedback loops, and each mail is held in memory while it is
+ * read. *ret_busy: there are too many now. */
+static err arrive(struct inbound_session *s, struct arena *arena, struct feedback_arrival *ret,
+                  bool *ret_busy, deadline until)
+{
+    err e = NULL;
+    *ret_busy = atomic_fetch_add(&s->in->returning, 1) >= INBOUND_RETURNED_AT_ONCE_MAX;
+    if (!*ret_busy)
+        e = read_and_act(s, arena, ret, until);
+    atomic_fetch_sub(&s->in->returning, 1);
+    return e;
+}
+
 err inbound_returned_done(struct inbound_session *s, struct smtp_answer *a, bool *ret_keep,
                           deadline until)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(ARENA_BYTES);
     struct feedback_arrival r = {0};
-    TRY(arrive(s, arena, &r, until));
+    bool busy = false;
+    *ret_keep = false;
+    TRY(arrive(s, arena, &r, &busy, until));
+    if (busy) {
+        smtp_answer_set(a, 451, "4.3.2", "Too many bounces at once, try again later");
+        return NULL;
+    }
     if (r.matched)
         tell(s, &r);
     else

@@ -7,6 +7,8 @@
 #pragma once
 #include "inbound/session.h"
 
+enum { INBOUND_RETURNED_AT_ONCE_MAX = 64 }; /* in memory; more are told to come again */
+
 enum inbound_returned {
     INBOUND_RETURNED_NOT,   /* an address like any other */
     INBOUND_RETURNED_TAKE,  /* it is, and the session is set for it */
