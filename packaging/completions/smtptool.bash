@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -37,6 +37,14 @@ _smtptool_choose()
     'egress '*)
         options+='--dns-zone '
         takes+='--dns-zone '
+        ;;
+    'suppress '*)
+        options+='--tenant --stream --reason --for --note --limit --format --days '
+        takes+='--tenant --stream --reason --for --note --limit --format --days '
+        ;;
+    'feedback-loops '*)
+        options+='--all '
+        takes+=''
         ;;
     'user '*)
         options+='--senders --password-file --label --scope '
@@ -99,6 +107,7 @@ _smtptool_choose()
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'explain ') words='reply bounce' ;;
     'egress ') words='ls check' ;;
+    'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;

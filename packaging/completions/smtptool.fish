@@ -12,6 +12,8 @@ complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one me
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a server's reply or a bounce means, and what to do'
 complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses that mail leaves by, and how it stands with them'
+complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that nothing is sent to any more'
+complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
@@ -88,6 +90,16 @@ complete -c smtptool -n '__fish_seen_subcommand_from explain' -l host -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from reply bounce' -a 'reply bounce'
 complete -c smtptool -n '__fish_seen_subcommand_from egress' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from egress; and not __fish_seen_subcommand_from ls check' -a 'ls check'
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l tenant -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l stream -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l reason -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l for -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l note -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l limit -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l format -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l days -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from suppress; and not __fish_seen_subcommand_from add rm check ls import export campaigns' -a 'add rm check ls import export campaigns'
+complete -c smtptool -n '__fish_seen_subcommand_from feedback-loops' -l all
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r

@@ -359,6 +359,13 @@ static err run_reload(struct session *s)
     return e ? say_error(s, e) : say_done(s, 1);
 }
 
+static err run_suppress(struct session *s, deadline until)
+{
+    struct feedback *f = s->admin->actions.feedback;
+    err e = f ? feedback_refresh(f, until) : err_new(ERR_CONFIG, "this server has no such list");
+    return e ? say_error(s, e) : say_done(s, 1);
+}
+
 static err run_stop(struct session *s)
 {
     const struct cli_admin_actions *a = &s->admin->actions;
@@ -474,6 +481,8 @@ static err run_request(struct session *s, const struct cli_admin_request *r)
         return run_warmup_set(s, r);
     case CLI_ADMIN_SHAPING:
         return run_shaping(s, r);
+    case CLI_ADMIN_SUPPRESS:
+        return run_suppress(s, until);
     default:
         return run_change(s, r, until);
     }

@@ -14,12 +14,14 @@
  *     {"verb":"transcript","ids":["06CJ2M7T8Q4ZK"]}   what was said in attempts that failed
  *     release, retry, rm: as hold; {"verb":"stats"}, {"verb":"reload"}, {"verb":"stop"}
  *     {"verb":"shaping"}   a line for each lane and each meter; "site": only lanes of that one
+ *     {"verb":"suppress"}: the suppression list has changed, look at it
  *
  * A member that is not known is an error: "rm" with a misspelt filter must not remove everything.
  */
 #pragma once
 #include "config/config.h"
 #include "events/event.h"
+#include "feedback/feedback.h"
 #include "outbound/egress_health.h"
 #include "outbound/why.h"
 #include "queue/admin.h"
@@ -44,6 +46,7 @@ struct cli_admin_actions {
     void *config_arg;
     struct outbound_why why; /* what keeps mail from being tried: for `queue why` */
     struct outbound_egress_health *egress_health; /* NULL: nobody watches */
+    struct feedback *feedback;                    /* NULL: it has no suppression list */
     const struct event_sink *events; /* hold, release and removed are told; NULL: to nobody */
     /* Read the configuration again, and come back when it is in force or was refused; the mistakes
      * in it go to *ret_told. Tells its own events. NULL: not here. */

@@ -12,7 +12,7 @@ static const char *const verb_names[CLI_ADMIN_VERBS] = {
     [CLI_ADMIN_EGRESS] = "egress",   [CLI_ADMIN_TRANSCRIPT] = "transcript",
     [CLI_ADMIN_RELOAD] = "reload",   [CLI_ADMIN_STOP] = "stop",
     [CLI_ADMIN_WARMUP] = "warmup",   [CLI_ADMIN_WARMUP_SET] = "warmup_set",
-    [CLI_ADMIN_SHAPING] = "shaping",
+    [CLI_ADMIN_SHAPING] = "shaping", [CLI_ADMIN_SUPPRESS] = "suppress",
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }

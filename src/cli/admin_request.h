@@ -22,6 +22,7 @@ enum cli_admin_verb {
     CLI_ADMIN_WARMUP,
     CLI_ADMIN_WARMUP_SET,
     CLI_ADMIN_SHAPING,
+    CLI_ADMIN_SUPPRESS,
     CLI_ADMIN_VERBS
 };
 

@@ -151,6 +151,7 @@ static void list_paths(const struct serving *s, struct paths *writable, struct p
     add_path(writable, str_of(s->state.reports));
     add_path(writable, str_of(s->state.shaping));
     add_path(writable, str_of(s->state.transcripts));
+    add_path(writable, str_of(s->state.feedback));
     if (s->config->outbound.mta_sts)
         add_path(writable, str_of(s->state.policies));
     if (c->events.to.len && c->events.to.ptr[0] == '/')

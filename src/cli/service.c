@@ -166,6 +166,16 @@ static err open_queue(struct service *s)
                       &s->queue);
 }
 
+static err open_feedback(struct service *s)
+{
+    s->strangers = feedback_strangers_open();
+    return feedback_open(&(struct feedback_options){.folder = s->state.feedback,
+                                                    .config = service_config,
+                                                    .config_arg = s,
+                                                    .events = &s->events},
+                         &s->feedback);
+}
+
 static void open_inbound(struct service *s)
 {
     s->recipients = inbound_recipients_open(&(struct inbound_recipients_asker){ask_next_hop, s});
@@ -183,6 +193,8 @@ static void open_inbound(struct service *s)
     s->inbound.events = &s->events;
     s->inbound.dns = s->resolver;
     s->inbound.recipients = s->recipients;
+    s->inbound.feedback = s->feedback;
+    s->inbound.strangers = s->strangers;
 }
 
 struct warming {
@@ -312,6 +324,8 @@ static void release(struct service *s)
 {
     shaping_keep_close(s->keep);
     inbound_report_close(s->inbound_reports);
+    feedback_close(s->feedback);
+    feedback_strangers_close(s->strangers);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
         inbound_release(&s->inbound);
@@ -368,6 +382,7 @@ static err open_all(struct service *s)
     const struct config_outbound *out = &s->config->outbound;
     TRY(outbound_transcript_store_open(s->state.transcripts, out->transcripts_ms,
                                        out->transcript_bytes, &s->transcripts));
+    TRY(open_feedback(s));
     open_inbound(s);
     TRY(open_shaping(s));
     TRY(start_workers(s));

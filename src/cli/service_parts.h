@@ -6,6 +6,8 @@
 #include "cli/state.h"
 #include "dns/resolver.h"
 #include "events/writer.h"
+#include "feedback/feedback.h"
+#include "feedback/strangers.h"
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
@@ -94,6 +96,8 @@ struct service {
     struct inbound_report *inbound_reports;
     struct warmup *warmup;     /* what new egresses may send */
     struct shaping_keep *keep; /* NULL in the simulation: it has no SQLite */
+    struct feedback *feedback;
+    struct feedback_strangers *strangers;
     bool inbound_ready;
     struct chan *reports;
     struct outbound_transcript_store *transcripts;

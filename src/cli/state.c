@@ -25,6 +25,7 @@ err cli_state_paths(const struct config *c, struct cli_state *ret_state)
     snprintf(ret_state->key, CLI_STATE_PATH_CHARS, "%s/tls.key", folder);
     snprintf(ret_state->reports, CLI_STATE_PATH_CHARS, "%s/reports", folder);
     snprintf(ret_state->accounts, CLI_STATE_PATH_CHARS, "%s/accounts.db", folder);
+    snprintf(ret_state->feedback, CLI_STATE_PATH_CHARS, "%s/feedback", folder);
     snprintf(ret_state->policies, CLI_STATE_PATH_CHARS, "%s/mta-sts", folder);
     snprintf(ret_state->shaping, CLI_STATE_PATH_CHARS, "%s/shaping", folder);
     snprintf(ret_state->shaping_file, CLI_STATE_PATH_CHARS, "%s/shaping/shaping.db", folder);
@@ -67,12 +68,25 @@ static err give(const char *path, const struct passwd *to)
     return NULL;
 }
 
+/* A command that root ran before the first start may have made some of them. */
+static err give_feedback(const char *folder, const struct passwd *to)
+{
+    static const char *const names[] = {"suppress.db", "suppress.db-wal", "suppress.db-shm"};
+    char path[CLI_STATE_PATH_CHARS + 32];
+    for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        TRY(give(path, to));
+    }
+    return give(folder, to);
+}
+
 static err give_state(const struct cli_state *s, const struct passwd *to)
 {
     if (lchown(s->folder, 0, to->pw_gid) != 0 || chmod(s->folder, 01770) != 0)
         return err_new(ERR_SYSTEM, "give %s to the group of %s", s->folder, to->pw_name);
     TRY(give(s->spool, to));
     TRY(give(s->reports, to));
+    TRY(give_feedback(s->feedback, to));
     TRY(give(s->policies, to));
     TRY(give(s->shaping, to));
     TRY(give(s->transcripts, to));
@@ -201,6 +215,7 @@ err cli_state_prepare(const struct config *c, const struct cli_state *s)
     TRY(folder_make(s->reports));
     TRY(folder_make(s->shaping));
     TRY(folder_make(s->transcripts));
+    TRY(folder_make(s->feedback));
     if (c->outbound.mta_sts)
         TRY(folder_make(s->policies));
     TRY(make_certificate(c, s));

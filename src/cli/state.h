@@ -9,6 +9,7 @@
  *     STATE/reports/    the user's: reports.db, and dry-run/ with reports that were not sent
  *     STATE/shaping/    the user's: shaping.db: warm-up, quotas, what sites have taught us
  *     STATE/transcripts/ the user's: what was said in attempts that failed
+ *     STATE/feedback/   the user's: suppress.db, sent.db and verp.keys (feedback/feedback.h)
  *     STATE/admin.sock  the operator's socket
  */
 #pragma once
@@ -23,6 +24,7 @@ struct cli_state {
     char policies[CLI_STATE_PATH_CHARS], shaping[CLI_STATE_PATH_CHARS];
     char shaping_file[CLI_STATE_PATH_CHARS]; /* in it */
     char transcripts[CLI_STATE_PATH_CHARS];
+    char feedback[CLI_STATE_PATH_CHARS];
 };
 
 /* ERR_CONFIG: the path is too long. */

@@ -188,6 +188,7 @@ static void open_way_out(struct worker *w)
         .port25 = s->port25,
         .shaper = s->shaper,
         .crew = s->crew,
+        .feedback = s->feedback,
     };
     if (w->index == 0)
         fiber_spawn(&w->administration, "shaper", shaper_run, s->shaper);
@@ -209,6 +210,7 @@ static err open_admin(struct worker *w)
         .why = {s->shaper, s->port25},
         .events = &s->events,
         .egress_health = s->egress_health,
+        .feedback = s->feedback,
         .reload = s->options.admin_reload,
         .stop = s->options.admin_stop,
         .arg = s->options.admin_arg,
@@ -220,13 +222,14 @@ static err open_admin(struct worker *w)
     return NULL;
 }
 
-/* One fiber for the server's reports, on the first worker. */
+/* One fiber each for the server's reports and for what comes back, on the first worker. */
 static void open_reports(struct worker *w)
 {
     if (w->index != 0)
         return;
     inbound_report_recover(w->service->inbound_reports, deadline_after(RECOVER_MS));
     fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
+    fiber_spawn(&w->administration, "feedback", feedback_run, w->service->feedback);
 }
 
 /* One fiber looks after our addresses, on the first worker. */

@@ -368,6 +368,9 @@ static void check_tenants(struct config_source *source)
 static void check_bounces(struct config_source *source)
 {
     const struct config_bounces *b = &source->config->bounces;
+    if (b->feedback_id.len > CONFIG_FEEDBACK_ID_BYTES_MAX)
+        config_source_complain(source, place(source, &b->feedback_id),
+                               "Gmail takes at most %d letters", CONFIG_FEEDBACK_ID_BYTES_MAX);
     for (size_t i = 0; i < b->complaint_count; i++)
         if (str_find(b->complaints[i], '@') == STR_NONE)
             config_source_complain(source, place(source, &b->complaints[i]),

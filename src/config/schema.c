@@ -307,8 +307,8 @@ static const struct config_schema_group tenants = {
     .doc = "One whose mail is told apart from that of others."};
 
 static const struct config_schema_key suppression_keys[] = {
-    VALUE(config, suppression.on, choice, "on", .choices = switches, .normal = "on",
-          .doc = "off: nothing is refused for it and nothing is added by itself; the list is "
+    VALUE(config, suppression.on, bool, "on", .normal = "true",
+          .doc = "false: nothing is refused for it and nothing is added by itself; the list is "
                  "kept."),
     VALUE(config, suppression.hard_bounce_ms, duration, "hard_bounce", BETWEEN(0, 3650 * DAY),
           .normal = "180d", .unit = "0s: for ever",

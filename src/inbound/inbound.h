@@ -9,6 +9,8 @@
 #include "config/config.h"
 #include "dns/resolver.h"
 #include "events/event.h"
+#include "feedback/feedback.h"
+#include "feedback/strangers.h"
 #include "inbound/limits.h"
 #include "queue/queue.h"
 #include "smtp/session.h"
@@ -36,6 +38,9 @@ struct inbound {
     pthread_mutex_t throttle_lock;
     struct dns_resolver *dns;              /* NULL: nobody's mail is judged */
     struct inbound_report *reports;        /* NULL: nothing is counted for any */
+    struct feedback *feedback;             /* NULL: nothing is suppressed, nothing comes back */
+    atomic_int returning;                  /* bounces and complaints that are being read */
+    struct feedback_strangers *strangers;  /* NULL: bounces are not counted */
     struct inbound_recipients *recipients; /* NULL: `ask` cannot be answered (451) */
 };
 
@@ -48,7 +53,8 @@ struct inbound_view *inbound_view_hold(struct inbound *);       /* the one in fo
 struct inbound_view *inbound_view_again(struct inbound_view *); /* held once more */
 void inbound_view_replace(struct inbound *, struct inbound_view *); /* takes it over */
 
-/* queue, keeper, events, dns, reports and recipients are filled in by the caller, who keeps them.
+/* queue, keeper, events, dns, reports, feedback, strangers and recipients are filled in by the
+ * caller, who keeps them.
  */
 void inbound_init(struct inbound *, struct inbound_view *);
 void inbound_release(struct inbound *);

@@ -10,6 +10,8 @@
 enum {
     ARENA_BYTES_MAX = 4 << 20,
     PREFIX_BYTES_MAX = 64 * 1024,
+    FIELD_LOOK_BYTES = 300,
+    FRONT_PIECE_BYTES = 64 << 10,
     HEADER_GROWTH_BYTES_MAX = 4096, /* Date, Message-ID and Sender together */
 };
 
@@ -28,6 +30,7 @@ struct inbound_intake {
     struct arena *judging;
     struct mailauth_judge *judge; /* NULL: not judged, or no header yet */
     size_t held;                  /* bytes counted for the header and what is known of it */
+    bool bounce;                  /* the header says that it is a delivery status notification */
     bool full;                    /* there was no room for what the DNS said */
 };
 
@@ -179,6 +182,19 @@ static void let_go(struct inbound_intake *i)
     ASSERT(none == NULL);
 }
 
+static bool is_bounce(str fields)
+{
+    struct message_field f;
+    if (!message_header_find(fields, S("Content-Type"), &f))
+        return false;
+    char value[FIELD_LOOK_BYTES];
+    str head = str_slice(f.value, 0, sizeof value);
+    for (size_t i = 0; i < head.len; i++)
+        value[i] = char_lower(head.ptr[i]);
+    str lower = {value, head.len};
+    return str_contains(lower, S("multipart/report")) && str_contains(lower, S("delivery-status"));
+}
+
 /* *fields becomes what is left of it, in `left`, when there is anything to take out. */
 static err take_asked(struct inbound_intake *i, str *fields, struct buf *left,
                       struct smtp_answer *refusal)
@@ -207,6 +223,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     }
     struct buf left;
     buf_init(&left, scan.header_bytes);
+    i->bounce = is_bounce(str_slice(whole, 0, scan.header_bytes));
     i->tls_optional = scan.tls_optional;
     str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
     err e = i->rules.asks ? take_asked(i, &fields, &left, refusal) : NULL;
@@ -278,6 +295,8 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
     return i->judge;
 }
 
+bool inbound_intake_is_bounce(const struct inbound_intake *i) { return i->bounce; }
+
 const struct inbound_asked *inbound_intake_asked(const struct inbound_intake *i)
 {
     return &i->asked;
@@ -332,3 +351,17 @@ err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
 }
 
 uint64_t inbound_intake_size(const struct inbound_intake *i) { return queue_draft_size(i->draft); }
+
+err inbound_intake_front(struct inbound_intake *i, struct buf *ret_text, deadline until)
+{
+    size_t got = 1;
+    while (got > 0 && ret_text->len < ret_text->max) {
+        size_t left = ret_text->max - ret_text->len;
+        char *room;
+        left = left < FRONT_PIECE_BYTES ? left : FRONT_PIECE_BYTES;
+        TRY(buf_reserve(ret_text, left, &room));
+        TRY(queue_draft_read(i->draft, ret_text->len, room, left, &got, until));
+        ret_text->len += got;
+    }
+    return NULL;
+}

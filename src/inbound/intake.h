@@ -45,6 +45,8 @@ must_use err inbound_intake_write(struct inbound_intake *, str run, struct smtp_
 /* All of it was written: the header ends here if it has not yet. */
 must_use err inbound_intake_finish(struct inbound_intake *, struct smtp_answer *refusal,
                                    deadline until);
+/* Once it is finished: its header says that it is a delivery status notification (RFC 3464). */
+bool inbound_intake_is_bounce(const struct inbound_intake *);
 /* Once it is finished: what it asks of us. Nothing unless rules.asks; good until it is closed. */
 const struct inbound_asked *inbound_intake_asked(const struct inbound_intake *);
 /* Once it is finished: who is to be asked about it, and where the judgement may live. NULL: the
@@ -63,4 +65,6 @@ void inbound_intake_trace(struct inbound_intake *, str fields);
 must_use err inbound_intake_commit(struct inbound_intake *, struct envelope *,
                                    struct message_received *received, queue_id *ret_id,
                                    deadline until);
+/* The front of the content, once it is finished: no more than ret_text takes. */
+must_use err inbound_intake_front(struct inbound_intake *, struct buf *ret_text, deadline until);
 uint64_t inbound_intake_size(const struct inbound_intake *); /* of the content */

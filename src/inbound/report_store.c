@@ -1,19 +1,11 @@
 #include "inbound/report_store.h"
-#include "account/sql.h"
+#include "account/sql_file.h"
 #include "base/mem.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-    BUSY_MS = 5000,
-    VERSION = 1,
     CLEAN_STEPS_MAX = 1000, /* reports removed at once to make room */
 };
 
@@ -24,7 +16,7 @@ struct inbound_report_store {
     int64_t bytes_max;
 };
 
-static const char layout[] =
+static const char *const migrations[] = {
     "CREATE TABLE reports ("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  day INTEGER NOT NULL,"
@@ -65,8 +57,8 @@ static const char layout[] =
     "  PRIMARY KEY (report, recipient)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX mails_by_time ON mails (time_ms);"
-    "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;"
-    "PRAGMA user_version = 1;";
+    "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;",
+};
 
 static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
 #define LOCK(store)                                               \
@@ -75,96 +67,25 @@ static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
 
 /* ---- opening ---- */
 
-static err read_number(sqlite3 *db, const char *text, int64_t *ret_number)
+/* A quarter more than is kept: room to work in. */
+static err open_database(struct inbound_report_store *s, const char *path, bool make)
 {
-    bool found = false;
-    CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, text);
-    TRY(account_sql_row(&q, &found));
-    *ret_number = found ? account_sql_int(&q, 0) : 0;
-    return NULL;
-}
-
-static err rollback(sqlite3 *db, err e)
-{
-    if (e)
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return e;
-}
-
-static err make_layout(sqlite3 *db)
-{
-    int64_t version = 0;
-    TRY(read_number(db, "PRAGMA user_version", &version));
-    if (version > VERSION)
-        return err_new(ERR_CONFIG, "the reports are of version %lld; this program knows %d",
-                       (long long)version, VERSION);
-    return version == VERSION ? NULL : account_sql_exec(db, layout);
-}
-
-static err migrate(sqlite3 *db)
-{
-    int64_t version = 0;
-    TRY(read_number(db, "PRAGMA user_version", &version));
-    if (version == VERSION)
-        return NULL;
-    TRY(account_sql_exec(db, "BEGIN IMMEDIATE"));
-    err e = make_layout(db);
-    if (e == NULL)
-        e = account_sql_exec(db, "COMMIT");
-    return rollback(db, e);
-}
-
-/* The file is made here, for SQLite would make it readable by others. */
-static err make_file(const char *path, bool make)
-{
-    char folder[INBOUND_REPORT_STORE_PATH_CHARS];
-    int flags = O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW;
-    if (!str_to_chars(str_of(path), folder, sizeof folder))
-        return err_new(ERR_CONFIG, "the path of the reports is too long");
-    int fd = open(path, flags, 0600);
-    if (fd < 0 && make && errno == ENOENT && mkdir(dirname(folder), 0700) == 0)
-        fd = open(path, flags, 0600);
-    if (fd < 0)
-        return err_new(ERR_SYSTEM, "open %s", path);
-    close(fd);
-    return NULL;
-}
-
-static err set_up(struct inbound_report_store *s)
-{
-    char pragma[80];
-    int64_t page = 0;
-    TRY(account_sql_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                                "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                                "PRAGMA journal_size_limit = 8388608;"));
-    TRY(migrate(s->db));
-    TRY(read_number(s->db, "PRAGMA page_size", &page));
-    /* A quarter more than is kept: room to work in. */
-    snprintf(pragma, sizeof pragma, "PRAGMA max_page_count = %lld",
-             (long long)(s->bytes_max / (page > 0 ? page : 4096) * 5 / 4));
-    return account_sql_exec(s->db, pragma);
-}
-
-static err open_database(struct inbound_report_store *s, const char *path)
-{
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
-    int code = sqlite3_open_v2(path, &s->db, flags, NULL);
-    if (code != SQLITE_OK)
-        return account_sql_err(s->db, code, path);
-    sqlite3_extended_result_codes(s->db, 1);
-    sqlite3_busy_timeout(s->db, BUSY_MS);
-    return set_up(s);
+    struct account_sql_file f = {.path = path,
+                                 .make = make,
+                                 .bytes_max = s->bytes_max / 4 * 5,
+                                 .migrations = migrations,
+                                 .migration_count = ARRAY_LEN(migrations)};
+    return account_sql_file_open(&f, &s->db);
 }
 
 err inbound_report_store_open(const char *path, bool make, int64_t bytes_max,
                               struct inbound_report_store **ret_store)
 {
-    TRY(make_file(path, make));
     struct inbound_report_store *s = MEM_NEW(struct inbound_report_store);
     pthread_mutex_init(&s->lock, NULL);
     atomic_init(&s->holders, 1);
     s->bytes_max = bytes_max ? bytes_max : INBOUND_REPORT_STORE_BYTES_MAX;
-    err e = open_database(s, path);
+    err e = open_database(s, path, make);
     if (e)
         inbound_report_store_close(s);
     else
@@ -304,9 +225,9 @@ static err change(sqlite3 *db, const char *text, int64_t first, int64_t second, 
 static err is_too_much(struct inbound_report_store *s, bool *ret_too_much)
 {
     int64_t pages = 0, free = 0, size = 0;
-    TRY(read_number(s->db, "PRAGMA page_count", &pages));
-    TRY(read_number(s->db, "PRAGMA freelist_count", &free));
-    TRY(read_number(s->db, "PRAGMA page_size", &size));
+    TRY(account_sql_file_number(s->db, "PRAGMA page_count", &pages));
+    TRY(account_sql_file_number(s->db, "PRAGMA freelist_count", &free));
+    TRY(account_sql_file_number(s->db, "PRAGMA page_size", &size));
     *ret_too_much = (pages - free) * size > s->bytes_max;
     return NULL;
 }
@@ -342,7 +263,7 @@ err inbound_report_store_add(struct inbound_report_store *s,
     struct inbound_report_added added = {0};
     struct adding a;
     LOCK(s);
-    TRY(account_sql_exec(s->db, "BEGIN IMMEDIATE"));
+    TRY(account_sql_file_begin(s->db));
     begin_adding(&a, s->db);
     err e = NULL;
     for (size_t i = 0; i < count && e == NULL; i++) {
@@ -352,9 +273,7 @@ err inbound_report_store_add(struct inbound_report_store *s,
         added.left_out += left;
     }
     end_adding(&a);
-    if (e == NULL)
-        e = account_sql_exec(s->db, "COMMIT");
-    TRY(rollback(s->db, e));
+    TRY(account_sql_file_end(s->db, e));
     TRY(drop_oldest(s, &added.dropped));
     *ret_added = added;
     return NULL;
@@ -609,11 +528,10 @@ err inbound_report_store_note(struct inbound_report_store *s, str report_id,
                               const struct inbound_report_mail *m)
 {
     LOCK(s);
-    TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"));
-    err e = write_note(s->db, report_id, m);
+    TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL"));
+    err e = account_sql_file_begin(s->db);
     if (e == NULL)
-        e = account_sql_exec(s->db, "COMMIT");
-    e = rollback(s->db, e);
+        e = account_sql_file_end(s->db, write_note(s->db, report_id, m));
     sqlite3_exec(s->db, "PRAGMA synchronous = NORMAL", NULL, NULL, NULL);
     return e;
 }

@@ -6,6 +6,7 @@
 #include "inbound/proxy.h"
 #include "inbound/recipients.h"
 #include "inbound/report.h"
+#include "inbound/returned.h"
 #include "outbound/from.h"
 #include "outbound/route.h"
 #include "smtp/server.h"
@@ -322,6 +323,35 @@ static void take_rcpt(struct inbound_session *s, const struct smtp_path *to,
                         "Another policy than the recipients before: send it on its own");
 }
 
+/* At submission and relay: nobody writes to whom it is known that he wants none, or is not there.
+ * Our own mailboxes are asked themselves. */
+static err refuse_suppressed(struct inbound_session *s, enum inbound_relay verdict, str address,
+                             struct smtp_answer *a, deadline until)
+{
+    struct feedback_entry entry;
+    bool found = false;
+    struct arena *arena = s->smtp.command_arena;
+    if (verdict != INBOUND_RELAY_AWAY || !s->view->config->suppression.on)
+        return NULL;
+    TRY(feedback_check(s->in->feedback, address, &s->envelope.flow, arena, &entry, &found, until));
+    if (found)
+        smtp_answer_setf(a, 550, "5.7.1",
+                         "On this server's suppression list: %.*s. Its operator can lift it: "
+                         "smtptool suppress rm ADDRESS",
+                         STR_ARG(feedback_entry_words(&entry, arena)));
+    return NULL;
+}
+
+/* Bounces are sent to whom the mail seemed to come from: at an address that nobody has, it was not
+ * ours. */
+static void count_stranger(struct inbound_session *s, enum inbound_relay verdict,
+                           const struct smtp_path *to)
+{
+    if (verdict == INBOUND_RELAY_UNKNOWN && s->envelope.sender.len == 0 &&
+        s->listener->role == ROLE_MX)
+        inbound_returned_stranger(s, to->domain);
+}
+
 static err on_rcpt(struct smtp_session *smtp, const struct smtp_rcpt *rcpt, struct smtp_answer *a,
                    deadline until)
 {
@@ -329,11 +359,18 @@ static err on_rcpt(struct smtp_session *smtp, const struct smtp_rcpt *rcpt, stru
     struct smtp_path to = rcpt->to;
     if (to.postmaster_bare)
         to = postmaster_of(s, &rcpt->to);
+    enum inbound_returned returned = inbound_returned_rcpt(s, to.text, a);
+    if (returned == INBOUND_RETURNED_TAKE)
+        add_rcpt(s, &to, rcpt);
+    if (returned != INBOUND_RETURNED_NOT)
+        return NULL;
     enum inbound_relay verdict = inbound_relay_judge(s->view->config, &s->peer, &to);
     if (rcpt->to.postmaster_bare && verdict == INBOUND_RELAY_DENIED)
         verdict = INBOUND_RELAY_OWN; /* RFC 5321 section 4.5.1: it must be taken */
     if (verdict == INBOUND_RELAY_ASK)
         TRY(ask_next_hop(s, &to, &verdict, a, until));
+    count_stranger(s, verdict, &to);
+    TRY(refuse_suppressed(s, verdict, to.text, a, until));
     if (verdict == INBOUND_RELAY_DENIED)
         smtp_answer_set(a, 554, "5.7.1", "Relaying denied");
     else if (verdict == INBOUND_RELAY_UNKNOWN)
@@ -349,7 +386,7 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
 {
     (void)until;
     struct inbound_session *s = session_of(smtp);
-    if (s->in->dns)
+    if (s->in->dns && !s->returning) /* a signature of ours says more than who it is from */
         s->judging = inbound_verdict_judging(s->view->config, &s->peer, &s->envelope);
     struct inbound_intake_rules rules = {
         .submission = s->listener->role == ROLE_SUBMISSION,
@@ -530,13 +567,44 @@ static bool take_flow(struct inbound_session *s, struct smtp_answer *a)
     return true;
 }
 
+/* The same for all that is kept: the queue has it, then the client hears so. */
+static err keep(struct inbound_session *s, const struct smtp_scan *scan, struct smtp_answer *a,
+                deadline until)
+{
+    struct tls_facts facts;
+    queue_id id;
+    s->envelope.found = smtp_scan_found(scan);
+    s->envelope.accepted_at_ms = clock_real_ms();
+    struct message_received received = trace_of(s, &facts);
+    int64_t size = (int64_t)inbound_intake_size(s->intake);
+    TRY(inbound_intake_commit(s->intake, &s->envelope, &received, &id, until));
+    smtp_answer_set(a, 250, "2.0.0", id.text);
+    if (s->judgement) {
+        tell_judged(s, &id);
+        count_judged(s);
+    }
+    tell_accepted(s, &id, size);
+    feedback_strangers_sent(s->in->strangers, s->smtp.login, (uint32_t)s->envelope.rcpt_count,
+                            s->envelope.accepted_at_ms);
+    return NULL;
+}
+
+/* A bounce that came to a person: mail of ours leaves with a return path, so it is of another's. */
+static void count_bounce(struct inbound_session *s)
+{
+    const struct config *c = s->view->config;
+    str to = s->envelope.rcpts[0].address;
+    if (s->listener->role == ROLE_MX && s->envelope.sender.len == 0 && !s->peer.trusted &&
+        c->bounces.domain.len > 0 && c->bounces.verp && inbound_intake_is_bounce(s->intake))
+        inbound_returned_stranger(s, str_from(to, str_find_last(to, '@') + 1));
+}
+
 static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, struct smtp_answer *a,
                    deadline until)
 {
     struct inbound_session *s = session_of(smtp);
     struct smtp_answer refusal = {0};
-    bool refused = false;
-    struct tls_facts facts;
+    bool refused = false, goes_on = true;
     TRY(inbound_intake_finish(s->intake, &refusal, until));
     if (refusal.code == 0)
         take_wishes(s, &refusal);
@@ -549,22 +617,14 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
                          SMTP_SCAN_LINE_BYTES_MAX);
         return NULL;
     }
-    TRY(judge(s, a, &refused, until));
-    if (refused || !take_flow(s, a))
+    if (s->returning)
+        TRY(inbound_returned_done(s, a, &goes_on, until));
+    else
+        count_bounce(s);
+    if (!goes_on)
         return NULL;
-    s->envelope.found = smtp_scan_found(scan);
-    s->envelope.accepted_at_ms = clock_real_ms();
-    struct message_received received = trace_of(s, &facts);
-    int64_t size = (int64_t)inbound_intake_size(s->intake);
-    queue_id id;
-    TRY(inbound_intake_commit(s->intake, &s->envelope, &received, &id, until));
-    smtp_answer_set(a, 250, "2.0.0", id.text);
-    if (s->judgement) {
-        tell_judged(s, &id);
-        count_judged(s);
-    }
-    tell_accepted(s, &id, size);
-    return NULL;
+    TRY(judge(s, a, &refused, until));
+    return refused || !take_flow(s, a) ? NULL : keep(s, scan, a, until);
 }
 
 static void on_reset(struct smtp_session *smtp)
@@ -574,6 +634,7 @@ static void on_reset(struct smtp_session *smtp)
     s->intake = NULL;
     s->envelope = (struct envelope){0};
     s->tenant = (str){0};
+    s->returning = s->by_path = false;
     s->judging = JUDGING_NONE;
     s->judgement = NULL;
     s->rcpt_cap = 0;

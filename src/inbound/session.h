@@ -21,6 +21,9 @@ struct inbound_session {
     str *senders; /* what the login may use; in smtp.arena */
     size_t sender_count;
     int unknown_recipients;
+    bool returning; /* this mail goes to a return path, or to who hears complaints */
+    bool by_path;   /* likewise: to `path` */
+    struct feedback_path path;
 
     str tenant;               /* of the mail, as far as the client cannot choose it */
     struct envelope envelope; /* of the mail; texts in smtp.mail_arena */

@@ -411,6 +411,11 @@ static err go_all(struct outbound_attempt *a)
     bool *taken = ARENA_ARRAY(a->arena, bool, count);
     size_t *all = ARENA_ARRAY(a->arena, size_t, count);
     size_t *todo = ARENA_ARRAY(a->arena, size_t, count);
+    for (size_t i = 0; a->refused && i < count; i++) {
+        taken[i] = a->refused[i] != NULL;
+        if (taken[i])
+            outbound_offer_set(&a->rcpts[i], a->refused[i], NULL);
+    }
     for (;;) {
         struct way w = {.attempt = a, .all = all, .todo = todo};
         gather(&w, taken);

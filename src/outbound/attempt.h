@@ -33,6 +33,8 @@ struct outbound_attempt {
     struct outbound_pool *pool;
     uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;
+    /* One for each recipient; NULL, or NULL for one: it is tried. Else that is its verdict. */
+    const struct outbound_verdict *const *refused;
     const struct outbound_plan *plan; /* NULL: every recipient's whole route is tried, unshaped */
     struct shaper_grant grant;        /* of its seat, taken over; lane NULL: none */
     struct arena *arena;              /* results live there */

@@ -1,6 +1,7 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "feedback/feedback.h"
 #include "outbound/judge.h"
 
 enum { PIECE_BYTES = 64 << 10 };
@@ -52,11 +53,24 @@ static struct event event_of(const struct outbound_bounce *b, enum event_kind ki
                           .attempt = (int64_t)m->state.attempts + 1};
 }
 
+static const struct outbound_verdict *refusal_of(const struct outbound_deliver *d, size_t i)
+{
+    return d->refused ? d->refused[i] : NULL;
+}
+
+static bool all_refused(const struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    size_t i = 0, count = b->message->envelope->rcpt_count;
+    while (i < count && refusal_of(d, i))
+        i++;
+    return i == count;
+}
+
 static void tell_attempt(const struct outbound_deliver *d, const struct outbound_bounce *b)
 {
     struct outbound_route route;
     outbound_route_find(d->config, b->message->envelope->rcpts[0].address, &route);
-    if (route.kind == OUTBOUND_ROUTE_NONE) /* it is only looked at */
+    if (route.kind == OUTBOUND_ROUTE_NONE || all_refused(d, b)) /* it is only looked at */
         return;
     struct event e = event_of(b, EVENT_ATTEMPT);
     e.count = (int64_t)b->message->envelope->rcpt_count;
@@ -69,6 +83,30 @@ static void add_outcome(const struct outcome *o, struct event *e)
     e->class = str_of(outcome_class_of(o->class)->name);
     e->hardness = o->hard ? S("hard") : S("soft");
     e->advice = str_of(outcome_class_advice(o->advice));
+}
+
+/* ---- what it teaches --------------------------------------------------------------------- */
+
+/* A refusal by a mailbox store of our own is for its operator to see, not for a list. */
+static void learn(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i,
+                  const struct outcome *outcome)
+{
+    const struct outbound_offer_rcpt *r = &b->rcpts[i];
+    bool done = b->fates[i] == OUTBOUND_BOUNCE_DONE, next_door = r->peer && r->peer->lmtp;
+    if (next_door || (!done && (b->fates[i] != OUTBOUND_BOUNCE_FAILED || outcome == NULL)))
+        return;
+    struct feedback_learned l = {
+        .envelope = b->message->envelope,
+        .queue_id = str_of(b->message->id.text),
+        .recipient = b->message->envelope->rcpts[i].address,
+        .rcpt = b->message->rcpt_indexes[i],
+        .fate = done ? FEEDBACK_ARRIVED : FEEDBACK_FAILED,
+        .answered = r->verdict.reply.code > 0,
+        .text = outbound_verdict_text(&r->verdict, d->arena),
+    };
+    if (outcome)
+        l.outcome = *outcome;
+    feedback_learn(d->options->feedback, &l);
 }
 
 /* Once for each author: it is the same with every mail of theirs. */
@@ -113,11 +151,19 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
-    if (b->outcomes[i])
-        add_outcome(b->outcomes[i], &e);
+    bool suppressed = refusal_of(d, i) != NULL;
+    const struct outcome *outcome = suppressed ? NULL : b->outcomes[i];
+    if (outcome)
+        add_outcome(outcome, &e);
+    if (suppressed && b->fates[i] == OUTBOUND_BOUNCE_FAILED) {
+        e.kind = EVENT_SUPPRESSED;
+        e.class = S("suppressed");
+    }
     if (b->fates[i] == OUTBOUND_BOUNCE_WAITS)
         e.next_due_ms = b->settlement.due_ms;
     event_emit(d->options->events, &e);
+    if (!suppressed)
+        learn(d, b, i, outcome);
 }
 
 static void tell_delayed(const struct outbound_deliver *d, const struct outbound_bounce *b)
@@ -218,6 +264,49 @@ static void cut_off(struct outbound_attempt *a)
             outbound_offer_set(&a->rcpts[i], &v, a->rcpts[i].peer);
 }
 
+/* Once more, for an entry may have come since the message did. Not what others wrote and we pass
+ * on, nor what we have to say ourselves. */
+static bool is_looked_up(const struct outbound_deliver *d, const struct envelope *env)
+{
+    return d->config->suppression.on && d->options->feedback && env->origin != ORIGIN_MX &&
+           env->origin != ORIGIN_DSN;
+}
+
+static err look_up(struct outbound_deliver *d, const struct envelope *env, size_t i,
+                   const struct outbound_verdict **ret_refusal)
+{
+    struct feedback_entry entry;
+    bool found = false;
+    err e = feedback_check(d->options->feedback, env->rcpts[i].address, &env->flow, d->arena,
+                           &entry, &found, deadline_after(OUTBOUND_QUEUE_MS));
+    if (e && e->kind == ERR_CANCELED)
+        return e;
+    if (e == NULL && !found)
+        return NULL;
+    struct outbound_verdict *v = ARENA_NEW(d->arena, struct outbound_verdict);
+    if (e)
+        *v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.3.0",
+                                      S("the suppression list cannot be read now"));
+    else
+        *v = outbound_verdict_of_ours(
+            OUTBOUND_FAIL, "5.7.1",
+            arena_printf(d->arena, "it is on the suppression list: %.*s%s%.*s",
+                         STR_ARG(feedback_entry_words(&entry, d->arena)),
+                         entry.source.len ? ": " : "", STR_ARG(entry.source)));
+    *ret_refusal = v;
+    return NULL;
+}
+
+static err look_up_all(struct outbound_deliver *d, const struct envelope *env)
+{
+    if (!is_looked_up(d, env))
+        return NULL;
+    d->refused = ARENA_ARRAY(d->arena, const struct outbound_verdict *, env->rcpt_count);
+    for (size_t i = 0; i < env->rcpt_count; i++)
+        TRY(look_up(d, env, i, &d->refused[i]));
+    return NULL;
+}
+
 /* It may have arrived, or is remembered by the address that it came from. */
 static bool is_bound(const struct outbound_attempt *a)
 {
@@ -233,6 +322,10 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
+    if (look_up_all(d, b->message->envelope)) { /* canceled */
+        schedule_put_back(o->schedule, &delivery, 0);
+        return;
+    }
     struct outbound_attempt a = {
         .config = d->config,
         .connect = {.hello = d->config->hostname,
@@ -252,6 +345,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .pool = d->pool,
         .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
+        .refused = d->refused,
         .plan = d->plan,
         .grant = d->grant,
         .arena = d->arena,
@@ -296,6 +390,7 @@ struct looked {
     struct queue_message message;
     struct body body;
     struct outbound_offer_signing signing;
+    struct outbound_offer_returns returns;
     struct outbound_offer_mail mail;
     struct outbound_bounce bounce;
 };
@@ -322,6 +417,12 @@ static struct looked *look_at(struct outbound_deliver *d, struct queue_delivery 
                                            .read = read_body,
                                            .arg = &l->body,
                                            .signing = &l->signing};
+    l->returns = (struct outbound_offer_returns){.feedback = o->feedback,
+                                                 .config = d->config,
+                                                 .queue_id = str_of(l->message.id.text),
+                                                 .rcpt_indexes = l->message.rcpt_indexes};
+    if (o->feedback && feedback_path_wanted(d->config, l->message.envelope))
+        l->mail.returns = &l->returns;
     l->bounce = (struct outbound_bounce){.config = d->config,
                                          .message = &l->message,
                                          .mail = &l->mail,

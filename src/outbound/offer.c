@@ -51,6 +51,13 @@ static const struct envelope_rcpt *rcpt_at(const struct outbound_offer *o, size_
     return &o->mail->envelope->rcpts[i];
 }
 
+/* A mailbox store of our own needs none: it has refused at RCPT whom it does not know. A provider
+ * that we log in at takes the senders that it knows, and keeps bounces to itself. */
+static bool has_returns(const struct outbound_offer *o)
+{
+    return o->mail->returns && !o->connection->client.options.lmtp && o->sender == NULL;
+}
+
 /* The first of todo and those behind it with the same need, up to the host's limits. They move to
  * the front, in order. */
 static void choose(struct window *w, size_t *others)
@@ -63,6 +70,8 @@ static void choose(struct window *w, size_t *others)
         max = (size_t)o->rcpts_max;
     if (can->rcpt_max > 0 && can->rcpt_max < max)
         max = (size_t)can->rcpt_max;
+    if (has_returns(o))
+        max = 1;
     str domain = {0};
     w->needs_smtputf8 = smtp_client_needs_smtputf8(env, rcpt_at(o, o->todo[0]));
     for (size_t i = 0; i < o->todo_count; i++) {
@@ -376,12 +385,32 @@ static void set_unready(struct window *w, const char *what, err e)
         outbound_offer_set(&w->offer->rcpts[w->rcpts[i]], &v, NULL);
 }
 
+/* The envelope under which this recipient's mail leaves: its sender is our return path. */
+static err return_envelope(struct window *w, struct envelope *ret_envelope)
+{
+    struct outbound_offer *o = w->offer;
+    const struct outbound_offer_returns *r = o->mail->returns;
+    *ret_envelope = *o->mail->envelope;
+    if (!has_returns(o))
+        return NULL;
+    ASSERT(w->count == 1);
+    struct feedback_leaving l = {o->mail->envelope, r->queue_id, rcpt_at(o, w->rcpts[0])->address,
+                                 r->rcpt_indexes[w->rcpts[0]]};
+    return feedback_path_write(r->feedback, r->config, &l, o->arena, &ret_envelope->sender);
+}
+
 static err transact(struct window *w, size_t *left, size_t *left_count)
 {
     struct outbound_offer *o = w->offer;
+    struct envelope envelope;
+    err nowhere = return_envelope(w, &envelope);
+    if (nowhere) {
+        set_unready(w, "sent", nowhere);
+        return NULL;
+    }
     struct smtp_client *c = &o->connection->client;
     CLEANUP(outbound_convert_cleanup) struct outbound_convert *convert = NULL;
-    struct smtp_offer offer = {.envelope = o->mail->envelope,
+    struct smtp_offer offer = {.envelope = &envelope,
                                .rcpts = w->rcpts,
                                .rcpt_count = w->count,
                                .needs_smtputf8 = w->needs_smtputf8,

@@ -5,6 +5,7 @@
  * is set as soon as it is known, and an err that follows changes only those that have none.
  */
 #pragma once
+#include "feedback/feedback.h"
 #include "outbound/connect.h"
 #include "outbound/from.h"
 
@@ -22,6 +23,15 @@ struct outbound_offer_signing {
     struct outbound_sign_result result; /* of the mail as it stands */
 };
 
+/* A return path for each recipient (feedback/feedback.h): then each is a transaction of its own. */
+struct outbound_offer_returns {
+    struct feedback *feedback;
+    const struct config *config;
+    str queue_id;
+    const uint16_t
+        *rcpt_indexes; /* beside the envelope's recipients: their places in the message */
+};
+
 /* What is to be sent. Its recipients are those that still wait. */
 struct outbound_offer_mail {
     const struct envelope *envelope;
@@ -30,7 +40,8 @@ struct outbound_offer_mail {
      * read now, which is no fault of the host's. */
     err (*read)(void *arg, uint64_t offset, str *ret_piece, deadline);
     void *arg;
-    struct outbound_offer_signing *signing; /* NULL: it is not signed */
+    struct outbound_offer_signing *signing;       /* NULL: it is not signed */
+    const struct outbound_offer_returns *returns; /* NULL: the sender stands as it is */
 };
 
 /* Who answered. */

@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "dns/resolver.h"
 #include "events/event.h"
+#include "feedback/feedback.h"
 #include "outbound/transcript_store.h"
 #include "queue/schedule.h"
 #include "runtime/tls.h"
@@ -49,6 +50,7 @@ struct outbound_options {
     struct outbound_egress_health *egress_health;  /* of all workers; NULL: nobody watches */
     struct outbound_port25 *port25;                /* of the server; NULL: nobody keeps account */
     struct shaper *shaper;      /* of all workers: who may send now, and by which way */
+    struct feedback *feedback;  /* NULL: nothing is suppressed or learned */
     struct outbound_crew *crew; /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
