@@ -135,11 +135,9 @@ static void come_when_called(struct loop_note *note)
     atomic_store(&s->called, false);
     s->waiting = false;
     gate_wake_all(&o->changed);
-    if (s->plan == NULL || s->plan->seat == NULL)
-        return;
-    if (!o->stopping && schedule_ready(o->options.schedule, str_of(s->name)) > 0)
-        set_full(o, s, false);
-    else
+    set_full(o, s, s->planning || s->barred);
+    bool ready = schedule_ready(o->options.schedule, str_of(s->name)) > 0;
+    if (s->plan && s->plan->seat && (o->stopping || !ready))
         shaper_leave(s->plan->seat);
     forget_if_idle(o, s);
 }
@@ -525,9 +523,9 @@ static bool is_over(struct outbound *o, const struct site *s)
 static void dispatch_to(struct outbound *o, struct site *s, struct queue_delivery *d)
 {
     struct hand h = {.delivery = d};
-    if (!s->planning && is_stale(o, s))
+    if (!s->planning && !s->waiting && is_stale(o, s))
         start_planning(o, s);
-    if (s->planning || is_over(o, s)) {
+    if (s->planning || s->waiting || is_over(o, s)) {
         schedule_put_back(o->options.schedule, &h.delivery, 0);
         set_full(o, s, true);
         return;
@@ -626,6 +624,17 @@ static void expire_waiting(struct outbound *o, struct site *s, const struct conf
     }
 }
 
+/* It was called long ago, or is in no line: nobody may wait for ever for a call that was missed. */
+static void resume_forgotten(struct outbound *o, struct site *s)
+{
+    struct shaper_wait ignored;
+    if (!s->waiting || atomic_load(&s->called) || s->plan == NULL || s->plan->seat == NULL ||
+        !shaper_seat_state(s->plan->seat, &ignored))
+        return;
+    s->waiting = false;
+    set_full(o, s, s->planning || s->barred);
+}
+
 /* Those in line lose what is too old; those without mail are forgotten. Sites may go while one of
  * them is looked at, so the walk begins anew where it was. */
 static void care_for_sites(struct outbound *o)
@@ -634,6 +643,7 @@ static void care_for_sites(struct outbound *o)
     size_t position = 0;
     struct site *s;
     while (!fiber_canceled() && (s = table_next(&o->sites, &position)) != NULL) {
+        resume_forgotten(o, s);
         expire_waiting(o, s, config);
         forget_if_idle(o, s);
     }

@@ -133,7 +133,8 @@ struct shaper_wait {
 bool shaper_take(struct shaper_seat *, size_t rcpts, uint8_t only, struct shaper_grant *ret_grant,
                  struct shaper_wait *ret_wait);
 
-/* Stand in line for what shaper_take() has just refused. Once in line, again does nothing. */
+/* Stand in line for what shaper_take() has just refused. Once in line, again does nothing; who has
+ * been called meanwhile, and has not taken yet, is called again. */
 void shaper_wait(struct shaper_seat *, size_t rcpts, uint8_t only);
 void shaper_leave(
     struct shaper_seat *); /* nothing is to be sent: leave the line, pass on the turn */

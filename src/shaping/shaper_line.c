@@ -282,7 +282,9 @@ void shaper_wait(struct shaper_seat *seat, size_t rcpts, uint8_t only)
 {
     struct shaper *s = seat->shaper;
     shaper_enter(s);
-    if (!list_linked(&seat->node) && seat->reserved.lane == NULL) {
+    if (seat->reserved.lane) { /* made before it asked to wait, and it would hear of nothing more */
+        seat->called(seat->arg);
+    } else if (!list_linked(&seat->node)) {
         seat->rcpts = rcpts;
         seat->only = only;
         join(seat);

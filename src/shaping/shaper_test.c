@@ -130,6 +130,39 @@ TEST(shaper_connections)
 }
 
 /* 10,000 destinations of one tenant and one of another get the same share of a site. */
+/* Refused, called, and only then does its owner come to ask for a place in line: what is kept for
+ * it would run out unnoticed. */
+TEST(shaper_called_before_it_waits)
+{
+    struct town t;
+    struct event_sink sink;
+    struct guest first, second;
+    struct shaper_wait wait;
+    town_open(&t, &sink);
+    shaper_configure(t.shaper, t.config);
+    seat_open(&t, &first, S("one.example"), S("default"), S(""), S(""));
+    seat_open(&t, &second, S("one.example"), S("default"), S(""), S(""));
+    struct shaper_grant grants[100];
+    int count = 0;
+    while (count < 100 && shaper_take(first.seat, 1, 0, &grants[count], &wait))
+        count++;
+    CHECK(count > 0 && count < 100, "its connections are bounded");
+    CHECK(!take(&second, &wait), "full");
+    shaper_wait(second.seat, 1, 0);
+    CHECK(second.called == 0, "in line");
+    shaper_return(&grants[--count]);
+    CHECK(second.called == 1, "called");
+    shaper_wait(second.seat, 1, 0);
+    CHECK(second.called == 2, "called again");
+    CHECK(take(&second, &wait), "its turn");
+    end_well(&second);
+    while (count > 0)
+        shaper_return(&grants[--count]);
+    shaper_seat_close(first.seat);
+    shaper_seat_close(second.seat);
+    town_close(&t);
+}
+
 TEST(shaper_fair)
 {
     enum { MANY = 10000, MESSAGES = 4000 };
