@@ -1,5 +1,10 @@
 #include "account/sql.h"
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 err account_sql_err(sqlite3 *db, int code, const char *doing)
 {
@@ -110,4 +115,103 @@ str account_sql_text(const struct account_sql *q, int column)
 int64_t account_sql_int(const struct account_sql *q, int column)
 {
     return sqlite3_column_int64(q->statement, column);
+}
+
+/* ---- a database of ours ------------------------------------------------------------------- */
+
+enum { BUSY_MS = 5000, PATH_CHARS = 600, PAGE_BYTES = 4096 };
+
+void account_sql_unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
+
+err account_sql_number(sqlite3 *db, const char *text, int64_t *ret_number)
+{
+    bool found = false;
+    CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, text);
+    TRY(account_sql_row(&q, &found));
+    *ret_number = found ? account_sql_int(&q, 0) : 0;
+    return NULL;
+}
+
+err account_sql_together(sqlite3 *db, err (*run)(void *arg), void *arg)
+{
+    TRY(account_sql_exec(db, "BEGIN IMMEDIATE"));
+    err e = run(arg);
+    if (e == NULL)
+        e = account_sql_exec(db, "COMMIT");
+    if (e)
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return e;
+}
+
+struct making {
+    sqlite3 *db;
+    const struct account_sql_file *file;
+};
+
+static err make_layout(void *arg)
+{
+    const struct making *m = arg;
+    int64_t version = 0;
+    TRY(account_sql_number(m->db, "PRAGMA user_version", &version));
+    if (version > m->file->version)
+        return err_new(ERR_CONFIG, "%s are of version %lld; this program knows %d", m->file->what,
+                       (long long)version, m->file->version);
+    return version == m->file->version ? NULL : account_sql_exec(m->db, m->file->layout);
+}
+
+static err migrate_file(sqlite3 *db, const struct account_sql_file *file)
+{
+    int64_t version = 0;
+    struct making making = {db, file};
+    TRY(account_sql_number(db, "PRAGMA user_version", &version));
+    return version == file->version ? NULL : account_sql_together(db, make_layout, &making);
+}
+
+/* The file is made here, for SQLite would make it readable by others. */
+static err make_file(const char *path, const struct account_sql_file *file)
+{
+    char folder[PATH_CHARS];
+    int flags = O_RDWR | (file->make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW;
+    if (!str_to_chars(str_of(path), folder, sizeof folder))
+        return err_new(ERR_CONFIG, "the path of %s is too long", file->what);
+    int fd = open(path, flags, 0600);
+    if (fd < 0 && file->make && errno == ENOENT && mkdir(dirname(folder), 0700) == 0)
+        fd = open(path, flags, 0600);
+    if (fd < 0)
+        return err_new(ERR_SYSTEM, "open %s", path);
+    close(fd);
+    return NULL;
+}
+
+static err set_up(sqlite3 *db, const struct account_sql_file *file)
+{
+    char pragma[80];
+    int64_t page = 0;
+    TRY(account_sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
+                             "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
+                             "PRAGMA journal_size_limit = 8388608;"));
+    TRY(migrate_file(db, file));
+    TRY(account_sql_number(db, "PRAGMA page_size", &page));
+    snprintf(pragma, sizeof pragma, "PRAGMA max_page_count = %lld",
+             (long long)(file->bytes_max / (page > 0 ? page : PAGE_BYTES) * 5 / 4));
+    return account_sql_exec(db, pragma);
+}
+
+err account_sql_open(const char *path, const struct account_sql_file *file, sqlite3 **ret_db)
+{
+    sqlite3 *db = NULL;
+    TRY(make_file(path, file));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
+    int code = sqlite3_open_v2(path, &db, flags, NULL);
+    err e = code == SQLITE_OK ? NULL : account_sql_err(db, code, path);
+    if (e == NULL) {
+        sqlite3_extended_result_codes(db, 1);
+        sqlite3_busy_timeout(db, BUSY_MS);
+        e = set_up(db, file);
+    }
+    if (e)
+        sqlite3_close_v2(db);
+    else
+        *ret_db = db;
+    return e;
 }

@@ -13,6 +13,7 @@
 #include "outbound/ask.h"
 #include "outbound/crew.h"
 #include "outbound/outbound.h"
+#include "outbound/tlsrpt.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
@@ -88,6 +89,7 @@ struct service {
     struct inbound inbound;
     struct inbound_recipients *recipients;
     struct inbound_report *inbound_reports;
+    struct outbound_tlsrpt *tls_reports;
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */

@@ -434,6 +434,33 @@ static const struct config_schema_group mailauth = {
     .doc = "Who wrote it: mail that arrives on mx listeners from hosts that are not in "
            "relay.trusted."};
 
+static const struct config_schema_key tls_reports_keys[] = {
+    VALUE(config, tls_reports.send, choice, "send", .choices = reportings, .normal = "off",
+          .doc = "A report a day to each domain that asks for it (_smtp._tls). off: nothing is "
+                 "counted. dry-run: what would be sent is written into reports/dry-run in state, "
+                 "and nothing is sent. on: it is sent."),
+    VALUE(config, tls_reports.from, text, "from", .most = 320,
+          .normal_told = "tls-reports@hostname",
+          .doc = "From whom reports are. Its domain needs a signing key (`smtptool domain add`), "
+                 "or nobody believes them; the envelope sender is always null."),
+    VALUE(config, tls_reports.org, text, "org", .most = 200, .normal_told = "hostname",
+          .doc = "Our name in reports."),
+    VALUE(config, tls_reports.contact, text, "contact", .most = 500, .normal_told = "from",
+          .doc = "Whom to ask about a report: an address."),
+    VALUES(config, tls_reports.exclude, tls_reports.exclude_count, host, "exclude",
+           .doc = "Domains that get no reports, with all below them."),
+    VALUE(config, tls_reports.per_day, int, "per_day", BETWEEN(1, 100000), .normal = "1000",
+          .doc = "Reports sent in one day (UTC), at most; the rest waits for the next."),
+    VALUE(config, tls_reports.receive, text, "receive", .most = 320, .normal_told = "none is kept",
+          .doc = "Mail to this address, the rua of our own domains, is also kept in reports/tls in "
+                 "state, for `smtptool tls-reports read`."),
+};
+static const struct config_schema_group tls_reports = {
+    .name = "tls_reports",
+    .keys = tls_reports_keys,
+    .count = ARRAY_LEN(tls_reports_keys),
+    .doc = "What the owners of domains are told about TLS on the way to them (RFC 8460)."};
+
 static const struct config_schema_key events_keys[] = {
     VALUE(config, events.to, sink, "to", .most = 4000,
           .normal_told = "events/events.jsonl in state",
@@ -490,6 +517,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("outbound", outbound),
     GROUP("dns", dns),
     GROUP("mailauth", mailauth),
+    GROUP("tls_reports", tls_reports),
     GROUP("events", events),
     GROUP("sasl", sasl),
 };

@@ -28,6 +28,7 @@ enum event_kind {
     EVENT_REFUSED,
     EVENT_EARLY_DATA,
     EVENT_ATTEMPT,
+    EVENT_TLS_SESSION,
     EVENT_DELIVERED,
     EVENT_DEFERRED,
     EVENT_BOUNCED,
@@ -80,6 +81,7 @@ struct event {
     str status;                  /* "5.1.1", for the recipient */
     str reason;                  /* in our own words */
     str class, hardness, advice; /* what it means: outcome/reply.h */
+    str tls_policy, tls_result;  /* of a session: tlspolicy/report.h, tlspolicy/result.h */
     str spf, dkim, dmarc, arc;   /* results: "pass" */
     str disposition;             /* what became of it: "none", "quarantine", "reject", "defer" */
     int64_t size, count, delay_ms, attempt;

@@ -1,18 +1,12 @@
 #include "inbound/report_store.h"
 #include "account/sql.h"
 #include "base/mem.h"
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
-    BUSY_MS = 5000,
     VERSION = 1,
     CLEAN_STEPS_MAX = 1000, /* reports removed at once to make room */
 };
@@ -68,22 +62,6 @@ static const char layout[] =
     "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;"
     "PRAGMA user_version = 1;";
 
-static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-#define LOCK(store)                                               \
-    CLEANUP(unlock) pthread_mutex_t *store_lock = &(store)->lock; \
-    pthread_mutex_lock(store_lock)
-
-/* ---- opening ---- */
-
-static err read_number(sqlite3 *db, const char *text, int64_t *ret_number)
-{
-    bool found = false;
-    CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, text);
-    TRY(account_sql_row(&q, &found));
-    *ret_number = found ? account_sql_int(&q, 0) : 0;
-    return NULL;
-}
-
 static err rollback(sqlite3 *db, err e)
 {
     if (e)
@@ -91,85 +69,27 @@ static err rollback(sqlite3 *db, err e)
     return e;
 }
 
-static err make_layout(sqlite3 *db)
-{
-    int64_t version = 0;
-    TRY(read_number(db, "PRAGMA user_version", &version));
-    if (version > VERSION)
-        return err_new(ERR_CONFIG, "the reports are of version %lld; this program knows %d",
-                       (long long)version, VERSION);
-    return version == VERSION ? NULL : account_sql_exec(db, layout);
-}
-
-static err migrate(sqlite3 *db)
-{
-    int64_t version = 0;
-    TRY(read_number(db, "PRAGMA user_version", &version));
-    if (version == VERSION)
-        return NULL;
-    TRY(account_sql_exec(db, "BEGIN IMMEDIATE"));
-    err e = make_layout(db);
-    if (e == NULL)
-        e = account_sql_exec(db, "COMMIT");
-    return rollback(db, e);
-}
-
-/* The file is made here, for SQLite would make it readable by others. */
-static err make_file(const char *path, bool make)
-{
-    char folder[INBOUND_REPORT_STORE_PATH_CHARS];
-    int flags = O_RDWR | (make ? O_CREAT : 0) | O_CLOEXEC | O_NOFOLLOW;
-    if (!str_to_chars(str_of(path), folder, sizeof folder))
-        return err_new(ERR_CONFIG, "the path of the reports is too long");
-    int fd = open(path, flags, 0600);
-    if (fd < 0 && make && errno == ENOENT && mkdir(dirname(folder), 0700) == 0)
-        fd = open(path, flags, 0600);
-    if (fd < 0)
-        return err_new(ERR_SYSTEM, "open %s", path);
-    close(fd);
-    return NULL;
-}
-
-static err set_up(struct inbound_report_store *s)
-{
-    char pragma[80];
-    int64_t page = 0;
-    TRY(account_sql_exec(s->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;"
-                                "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                                "PRAGMA journal_size_limit = 8388608;"));
-    TRY(migrate(s->db));
-    TRY(read_number(s->db, "PRAGMA page_size", &page));
-    /* A quarter more than is kept: room to work in. */
-    snprintf(pragma, sizeof pragma, "PRAGMA max_page_count = %lld",
-             (long long)(s->bytes_max / (page > 0 ? page : 4096) * 5 / 4));
-    return account_sql_exec(s->db, pragma);
-}
-
-static err open_database(struct inbound_report_store *s, const char *path)
-{
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
-    int code = sqlite3_open_v2(path, &s->db, flags, NULL);
-    if (code != SQLITE_OK)
-        return account_sql_err(s->db, code, path);
-    sqlite3_extended_result_codes(s->db, 1);
-    sqlite3_busy_timeout(s->db, BUSY_MS);
-    return set_up(s);
-}
+/* ---- opening ---- */
 
 err inbound_report_store_open(const char *path, bool make, int64_t bytes_max,
                               struct inbound_report_store **ret_store)
 {
-    TRY(make_file(path, make));
+    struct account_sql_file file = {
+        .what = "the reports",
+        .layout = layout,
+        .version = VERSION,
+        .make = make,
+        .bytes_max = bytes_max ? bytes_max : INBOUND_REPORT_STORE_BYTES_MAX,
+    };
+    sqlite3 *db;
+    TRY(account_sql_open(path, &file, &db));
     struct inbound_report_store *s = MEM_NEW(struct inbound_report_store);
     pthread_mutex_init(&s->lock, NULL);
     atomic_init(&s->holders, 1);
-    s->bytes_max = bytes_max ? bytes_max : INBOUND_REPORT_STORE_BYTES_MAX;
-    err e = open_database(s, path);
-    if (e)
-        inbound_report_store_close(s);
-    else
-        *ret_store = s;
-    return e;
+    s->db = db;
+    s->bytes_max = file.bytes_max;
+    *ret_store = s;
+    return NULL;
 }
 
 struct inbound_report_store *inbound_report_store_hold(struct inbound_report_store *s)
@@ -304,9 +224,9 @@ static err change(sqlite3 *db, const char *text, int64_t first, int64_t second, 
 static err is_too_much(struct inbound_report_store *s, bool *ret_too_much)
 {
     int64_t pages = 0, free = 0, size = 0;
-    TRY(read_number(s->db, "PRAGMA page_count", &pages));
-    TRY(read_number(s->db, "PRAGMA freelist_count", &free));
-    TRY(read_number(s->db, "PRAGMA page_size", &size));
+    TRY(account_sql_number(s->db, "PRAGMA page_count", &pages));
+    TRY(account_sql_number(s->db, "PRAGMA freelist_count", &free));
+    TRY(account_sql_number(s->db, "PRAGMA page_size", &size));
     *ret_too_much = (pages - free) * size > s->bytes_max;
     return NULL;
 }
@@ -341,7 +261,7 @@ err inbound_report_store_add(struct inbound_report_store *s,
 {
     struct inbound_report_added added = {0};
     struct adding a;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_exec(s->db, "BEGIN IMMEDIATE"));
     begin_adding(&a, s->db);
     err e = NULL;
@@ -366,7 +286,7 @@ err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, s
 {
     int64_t today = now_ms / INBOUND_REPORT_DAY_MS;
     int late = 0;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(change(s->db, "DELETE FROM reports WHERE day < ?1", today - INBOUND_REPORT_STORE_KEEP_DAYS,
                0, NULL));
     /* One that may be in the queue already is looked after whatever the time. */
@@ -412,7 +332,7 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
     struct inbound_report_head *list = ARENA_ARRAY(arena, struct inbound_report_head, r->most);
     size_t count = 0;
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, r->due ? HEAD
@@ -469,7 +389,7 @@ static err read_mails(sqlite3 *db, const char *text, int64_t key, size_t most, s
 err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, struct arena *arena,
                                struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return read_mails(s->db, MAIL "report = ?1 ORDER BY recipient LIMIT ?2", report,
                       4 * INBOUND_REPORT_STORE_MAILS_MAX, arena, ret_list, ret_count);
 }
@@ -477,7 +397,7 @@ err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, s
 err inbound_report_store_claimed(struct inbound_report_store *s, size_t most, struct arena *arena,
                                  struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return read_mails(s->db, MAIL "state = ?1 ORDER BY time_ms LIMIT ?2",
                       INBOUND_REPORT_MAIL_CLAIMED, most, arena, ret_list, ret_count);
 }
@@ -558,7 +478,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct mailauth_dmarc_row *row = ARENA_NEW(arena, struct mailauth_dmarc_row);
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, "SELECT source, disposition, aligned, header_from, envelope_from, spf, dkim,"
@@ -577,7 +497,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
 
 err inbound_report_store_postpone(struct inbound_report_store *s, int64_t report, int64_t due_ms)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return change(s->db, "UPDATE reports SET due_ms = ?2 WHERE id = ?1", report, due_ms, NULL);
 }
 
@@ -608,7 +528,7 @@ static err write_note(sqlite3 *db, str report_id, const struct inbound_report_ma
 err inbound_report_store_note(struct inbound_report_store *s, str report_id,
                               const struct inbound_report_mail *m)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL; BEGIN IMMEDIATE"));
     err e = write_note(s->db, report_id, m);
     if (e == NULL)
@@ -620,7 +540,7 @@ err inbound_report_store_note(struct inbound_report_store *s, str report_id,
 
 err inbound_report_store_finish(struct inbound_report_store *s, int64_t report)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return change(s->db, "UPDATE reports SET state = ?2 WHERE id = ?1", report, INBOUND_REPORT_DONE,
                   NULL);
 }
@@ -628,7 +548,7 @@ err inbound_report_store_finish(struct inbound_report_store *s, int64_t report)
 err inbound_report_store_sent(struct inbound_report_store *s, int64_t since_ms, int64_t *ret_count)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(s->db, "SELECT count(*) FROM mails WHERE time_ms >= ?1 AND state <> ?2");

@@ -17,7 +17,8 @@ struct outbound_attempt {
     struct outbound_connect_options connect;
     struct outbound_host_self self;
     struct dns_resolver *resolver;
-    struct tlspolicy_sts *sts; /* NULL: MTA-STS is not asked for */
+    struct tlspolicy_sts *sts;              /* NULL: MTA-STS is not asked for */
+    const struct outbound_privacy *privacy; /* whom to tell of TLS; NULL: nobody */
     struct outbound_pool *pool;
     uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;

@@ -7,6 +7,7 @@
 #pragma once
 #include "account/keeper.h"
 #include "outbound/host.h"
+#include "outbound/privacy.h"
 
 /* What all connections of a worker share. All of it must outlive the call. */
 struct outbound_connect_options {
@@ -14,6 +15,8 @@ struct outbound_connect_options {
     const struct config_timeouts *timeouts;
     struct tls_client *tls;
     const struct keeper *keeper; /* NULL: no secrets can be had */
+    /* What was seen of TLS in the last opening is put here; NULL: nobody asks. */
+    struct outbound_privacy_seen *seen;
 };
 
 struct outbound_connection {

@@ -1,6 +1,7 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "outbound/tlsrpt.h"
 #include "outcome/reply.h"
 
 enum { PIECE_BYTES = 64 << 10 };
@@ -203,6 +204,10 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     struct queue_delivery *delivery)
 {
     const struct outbound_options *o = d->options;
+    const struct outbound_privacy privacy = {.events = o->events,
+                                             .reports = o->tls_reports,
+                                             .config = d->config,
+                                             .queue_id = str_of(b->message->id.text)};
     struct outbound_attempt a = {
         .config = d->config,
         .connect = {.hello = d->config->hostname,
@@ -215,6 +220,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     .mx_port = o->mx_port ? o->mx_port : 25},
         .resolver = o->resolver,
         .sts = o->sts,
+        .privacy = &privacy,
         .pool = d->pool,
         .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
@@ -234,6 +240,39 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         return;
     }
     settle(d, b, delivery);
+}
+
+/* ---- others' TLS reports ----------------------------------------------------------------- */
+
+static bool is_report(const struct outbound_deliver *d, const struct queue_message *m)
+{
+    str to = d->config->tls_reports.receive;
+    for (size_t i = 0; to.len > 0 && m->state.attempts == 0 && i < m->envelope->rcpt_count; i++)
+        if (str_eq_nocase(m->envelope->rcpts[i].address, to))
+            return true;
+    return false;
+}
+
+/* A copy before the first attempt; one that is too large is only delivered. */
+static void keep_report(const struct outbound_deliver *d, const struct queue_message *m,
+                        const struct outbound_offer_mail *mail)
+{
+    struct buf content;
+    str piece = {0};
+    deadline until = deadline_after(OUTBOUND_QUEUE_MS);
+    if (!is_report(d, m) || mail->size > TLSPOLICY_REPORT_BYTES_MAX)
+        return;
+    buf_init(&content, TLSPOLICY_REPORT_BYTES_MAX);
+    err e = NULL;
+    do {
+        e = mail->read(mail->arg, content.len, &piece, until);
+        if (e == NULL)
+            e = buf_add(&content, piece);
+    } while (e == NULL && piece.len > 0);
+    if (e == NULL)
+        outbound_tlsrpt_keep(d->options->tls_reports, str_of(m->id.text), buf_str(&content), until);
+    buf_release(&content);
+    err_forget();
 }
 
 void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
@@ -261,6 +300,7 @@ void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *del
                                 .mail = &mail,
                                 .now_ms = clock_real_ms(),
                                 .arena = d->arena};
+    keep_report(d, &m, &mail);
     attempt(d, &b, delivery);
     queue_message_close(&m);
 }

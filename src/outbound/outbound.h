@@ -34,11 +34,12 @@ struct outbound_options {
     struct tlspolicy_sts *sts;   /* this worker's; NULL: MTA-STS is not asked for */
     const struct keeper *keeper; /* NULL: no secrets can be had */
     struct tls_client *tls;
-    const struct event_sink *events; /* may be NULL */
-    uint16_t mx_port;                /* 0: 25 */
-    const struct address *own;       /* addresses that this server listens on */
-    const size_t *own_count;         /* both may change between waits; NULL: none */
-    struct outbound_crew *crew;      /* of all workers: outbound/crew.h; NULL: nobody helps */
+    const struct event_sink *events;     /* may be NULL */
+    struct outbound_tlsrpt *tls_reports; /* of all workers; NULL: nothing is counted */
+    uint16_t mx_port;                    /* 0: 25 */
+    const struct address *own;           /* addresses that this server listens on */
+    const size_t *own_count;             /* both may change between waits; NULL: none */
+    struct outbound_crew *crew;          /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
 /* On the worker's loop. */

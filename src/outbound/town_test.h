@@ -12,6 +12,7 @@
 #include "outbound/ask.h"
 #include "outbound/crew.h"
 #include "outbound/outbound.h"
+#include "outbound/tlsrpt.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
 #include "tests/test.h"
@@ -65,7 +66,9 @@ struct town {
     } each[TOWN_WORKERS_MAX];
     struct buf events; /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
     struct arena *arena;
-    struct group fibers;
+    const char *reports; /* folder, in the real file system, of TLS reports; NULL: none */
+    struct outbound_tlsrpt *tls_reports;
+    struct group fibers, reporting;
 };
 
 /* Run body in the simulation, with everything running. */
