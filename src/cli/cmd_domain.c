@@ -105,10 +105,10 @@ static str spf_policy(struct domain_run *run)
     buf_init(&text, DOMAIN_RECORD_BYTES_MAX);
     err e = buf_addf(&text, "v=spf1 a:%.*s", STR_ARG(c->hostname));
     for (size_t i = 0; i < c->route_count; i++)
-        for (size_t j = 0; e == NULL && j < c->routes[i].via_count; j++)
-            if (!c->routes[i].via[j].lmtp && dns_name_is_host(c->routes[i].via[j].host) &&
-                !str_contains(buf_str(&text), c->routes[i].via[j].host))
-                e = buf_addf(&text, " a:%.*s", STR_ARG(c->routes[i].via[j].host));
+        for (size_t j = 0; e == NULL && j < c->routes[i].hop_count; j++)
+            if (!c->routes[i].hops[j].lmtp && dns_name_is_host(c->routes[i].hops[j].host) &&
+                !str_contains(buf_str(&text), c->routes[i].hops[j].host))
+                e = buf_addf(&text, " a:%.*s", STR_ARG(c->routes[i].hops[j].host));
     if (e == NULL)
         e = buf_add(&text, S(" ~all"));
     err_forget(); /* what does not fit is for the operator to write */

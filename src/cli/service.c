@@ -244,11 +244,23 @@ static void join_workers(struct service *s)
         thread_join(s->workers[i].thread);
 }
 
+/* What is allowed to whom on the way out. */
+static void set_limits(struct service *s, const struct config *c)
+{
+    struct shaping_limits *limits;
+    shaping_limits_open(c, &limits);
+    shaper_set_limits(s->shaper, limits);
+    shaping_limits_close(limits);
+}
+
 /* Each reports once when it has started; those that fail report once more when they end. */
 static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->port25 = outbound_port25_open(&s->events);
+    shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
+    set_limits(s, s->config);
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -298,6 +310,8 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_port25_close(s->port25);
+    shaper_close(s->shaper);
     mem_free(s);
 }
 
@@ -442,6 +456,7 @@ static const struct config *put_in_force(struct service *s, const struct config 
     s->config = config_hold(c);
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
+    set_limits(s, c);
     return before;
 }
 

@@ -13,10 +13,12 @@
 #include "outbound/ask.h"
 #include "outbound/crew.h"
 #include "outbound/outbound.h"
+#include "outbound/port25.h"
 #include "outbound/tlsrpt.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "shaping/shaper.h"
 #include "tlspolicy/sts.h"
 
 enum {
@@ -93,6 +95,8 @@ struct service {
     bool inbound_ready;
     struct chan *reports;
     struct outbound_crew *crew; /* the workers' ways out */
+    struct outbound_port25 *port25;
+    struct shaper *shaper;
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;

@@ -187,8 +187,12 @@ static void open_way_out(struct worker *w)
         .mx_port = s->options.mx_port,
         .own = w->addresses,
         .own_count = &w->listener_count,
+        .port25 = s->port25,
+        .shaper = s->shaper,
         .crew = s->crew,
     };
+    if (w->index == 0)
+        fiber_spawn(&w->administration, "shaper", shaper_run, s->shaper);
     outbound_ask_open(&ask, s->resolver, &w->asker);
     outbound_start(&out, &w->outbound);
 }

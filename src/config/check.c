@@ -190,10 +190,15 @@ static void check_login(struct config_source *source, const struct config_route 
     if (route->kind == ROUTE_MX)
         config_source_complain(source, place(source, &route->account),
                                "a login is for servers named in via, not for the recipient's MX");
-    for (size_t i = 0; i < route->via_count; i++) {
-        const struct config_hop *hop = &route->via[i];
-        if (hop->tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(hop))
-            config_source_complain(source, place(source, hop),
+}
+
+/* Each hop has its own login, or none. */
+static void check_hops(struct config_source *source, const struct config_route *route)
+{
+    for (size_t i = 0; i < route->hop_count; i++) {
+        const struct config_hop *hop = &route->hops[i];
+        if (hop->login && hop->tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(hop))
+            config_source_complain(source, place(source, &route->via[hop->way]),
                                    "the login would go to a server that is not verified: leave "
                                    "?tls= out, or leave account out");
     }
@@ -216,6 +221,7 @@ static void check_routes(struct config_source *source, const struct table *accou
                                    "another route is called %.*s already", STR_ARG(route->name));
         else
             table_add(&names, &route->name);
+        check_hops(source, route);
         if (route->account.len == 0)
             continue;
         if (table_find(accounts, route->account) == NULL)
@@ -227,14 +233,41 @@ static void check_routes(struct config_source *source, const struct table *accou
     table_release(&names);
 }
 
+static bool has_address(const struct config_account *account)
+{
+    bool found = str_find(account->user, '@') != STR_NONE;
+    for (size_t i = 0; i < account->alias_count; i++)
+        found |= str_find(account->aliases[i], '@') != STR_NONE;
+    return found;
+}
+
+static void check_account(struct config_source *source, const struct config_account *account)
+{
+    const struct config_yaml_node *whole =
+        config_yaml_find(place(source, &source->config->accounts), account->name);
+    if (!account->no_login && account->user.len == 0)
+        config_source_complain(source, whole, "\"user\" is missing: a text is wanted");
+    if ((!account->no_login || account->user.len > 0) && account->secret.len == 0)
+        config_source_complain(
+            source, whole, "\"secret\" is missing: file:/path, env:NAME or command:… is wanted");
+    if (account->licence.len > 0 && account->preset.len == 0)
+        config_source_complain(source, place(source, &account->licence),
+                               "a licence is of a preset: give preset: as well");
+    if (account->from_policy == FROM_POLICY_REWRITE && !has_address(account))
+        config_source_complain(source, place(source, &account->from_policy),
+                               "rewrite to what? Neither user nor aliases has an address");
+}
+
 static void check_accounts(struct config_source *source)
 {
     struct config *config = source->config;
     struct table accounts;
     table_init(&accounts, name_of_account);
-    for (size_t i = 0; i < config->account_count; i++)
+    for (size_t i = 0; i < config->account_count; i++) {
+        check_account(source, &config->accounts[i]);
         if (table_find(&accounts, config->accounts[i].name) == NULL)
             table_add(&accounts, &config->accounts[i]);
+    }
     check_routes(source, &accounts);
     table_release(&accounts);
 }
@@ -327,6 +360,28 @@ static void check_reports(struct config_source *source)
         check_from(source, &c->tls_reports.receive, "tls-reports");
 }
 
+/* They become a part of events and of Feedback-ID. */
+static void check_tenants(struct config_source *source)
+{
+    const struct config *config = source->config;
+    for (size_t i = 0; i < config->tenant_count; i++) {
+        const struct config_tenant *t = &config->tenants[i];
+        if (t->name.len > CONFIG_TENANT_BYTES_MAX)
+            config_source_complain(source, place(source, &config->tenants),
+                                   "a tenant's name has at most %d letters",
+                                   CONFIG_TENANT_BYTES_MAX);
+    }
+}
+
+static void check_bounces(struct config_source *source)
+{
+    const struct config_bounces *b = &source->config->bounces;
+    for (size_t i = 0; i < b->complaint_count; i++)
+        if (str_find(b->complaints[i], '@') == STR_NONE)
+            config_source_complain(source, place(source, &b->complaints[i]),
+                                   "a whole address is wanted, such as fbl@example.com");
+}
+
 void config_source_check(struct config_source *source)
 {
     struct config *config = source->config;
@@ -341,4 +396,7 @@ void config_source_check(struct config_source *source)
     check_retry(source);
     check_events(source);
     check_reports(source);
+    config_source_check_egress(source);
+    check_tenants(source);
+    check_bounces(source);
 }

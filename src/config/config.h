@@ -41,6 +41,14 @@ struct config_hop {
     uint16_t port;
     bool lmtp, unix_socket, implicit_tls;
     enum config_hop_tls tls;
+    str account; /* in a route's via: the name in "account:NAME"; the rest is empty then */
+    const struct config_account *login;  /* in a route's hops: what to log in as; NULL: no login */
+    const struct config_account *sender; /* …whose rules hold for From, and whose quota */
+    int way;                             /* in a route's hops: which item of via it is of, from 0 */
+};
+enum {
+    CONFIG_ACCOUNT_SERVERS_MAX = 8, /* of one account */
+    CONFIG_ROUTE_WAYS_MAX = 15,     /* items of one via */
 };
 
 /* What becomes of mail from outside when it is known who wrote it: the order is that of strictness.
@@ -73,15 +81,135 @@ struct config_route {
     str name; /* given, or "1", "2", … by place; unique */
     str to;   /* "*", "example.com", "*.example.com", "user@example.com" */
     enum config_route_kind kind;
-    struct config_hop *via; /* tried in order */
+    struct config_hop *via; /* as written */
     size_t via_count;
-    str account; /* name in accounts, or empty */
+    struct config_hop *hops; /* what to try, in order: of an account, each of its servers */
+    size_t hop_count;
+    str account; /* name in accounts of the login at the URLs in via, or empty */
+    str egress;  /* name of an egress or of a pool, or empty: "default" */
+};
+
+/* By which address of ours mail leaves, and under which name. */
+enum config_proxy_kind { PROXY_SOCKS5, PROXY_V2 };
+struct config_proxy { /* "socks5://192.0.2.1:1080", "proxy://…": an IP address and a port */
+    str url;
+    enum config_proxy_kind kind;
+    struct address address;
+};
+
+enum config_on_listed { ON_LISTED_PAUSE, ON_LISTED_ALERT };
+struct config_egress {
+    str name;
+    struct address *addresses; /* at most one of each family, no ports; none: the system's choice */
+    size_t address_count;
+    str hello;                          /* in EHLO; default: hostname */
+    struct config_proxy *via;           /* NULL: nobody between */
+    str account;                        /* the login at a SOCKS5 proxy, or empty */
+    const struct config_account *login; /* that one; NULL: none */
+    str *tenants, *streams, *senders;   /* dedicated_to: all that are given must fit */
+    size_t tenant_count, stream_count, sender_count;
+    enum config_on_listed on_listed;
+};
+
+enum config_overflow { OVERFLOW_WAIT, OVERFLOW_NEXT };
+struct config_egress_member {
+    str egress;
+    int weight; /* 1; 0: nothing new leaves by it */
+};
+struct config_egress_pool {
+    str name;
+    struct config_egress_member *members;
+    size_t member_count;
+    enum config_overflow overflow; /* the one whose turn it is has reached a limit: wait, or next */
+};
+enum {
+    CONFIG_EGRESS_MAX = 1000,
+    CONFIG_EGRESS_MEMBERS_MAX = 15, /* of a pool: a way is kept in four bits */
+    CONFIG_EGRESS_WEIGHT_MAX = 100,
+    CONFIG_EGRESS_DNSBL_MAX = 20,
+};
+
+/* Who looks whether our addresses still have a good name. */
+struct config_egress_watch {
+    str *dnsbl; /* zones: zen.example.org */
+    size_t dnsbl_count;
+    int64_t every_ms; /* 6h */
+};
+
+/* How much may be sent through an account; 0: no limit is known. */
+enum config_quota_spread { QUOTA_SPREAD_EVEN, QUOTA_SPREAD_NONE };
+struct config_quota {
+    int per_minute, per_hour, per_day; /* messages */
+    int recipients_per_message, recipients_per_day;
+    enum config_quota_spread spread; /* even: a quarter of an hour has a quarter of its quota */
+    int burst;                       /* so many may go at once beyond that */
+};
+
+/* What a provider does to mail whose From is not the account. */
+enum config_from_rule {
+    FROM_RULE_UNKNOWN,
+    FROM_RULE_REWRITES,
+    FROM_RULE_REFUSES,
+    FROM_RULE_VERIFIED,
+    FROM_RULE_FREE
+};
+/* What we do about it before it is sent: the order is that of strictness. */
+enum config_from_policy {
+    FROM_POLICY_OFF,
+    FROM_POLICY_WARN,
+    FROM_POLICY_REWRITE,
+    FROM_POLICY_REFUSE
 };
 
 struct config_account { /* our login at somebody else's server */
-    str name, user;
+    str name, user;     /* user empty: its server wants no login */
     str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
-    str mechanism; /* empty: the best offered */
+    str mechanism;       /* empty: the best offered */
+    str preset, licence; /* names in share/presets.yaml, or empty */
+    str host;            /* for a preset whose servers are the customer's own; may be empty */
+    struct config_hop *servers; /* as written; none: the preset's */
+    size_t server_count;
+    struct config_hop *hops; /* where it is reached, in order; none: only the URLs of routes */
+    size_t hop_count;
+    str *aliases; /* patterns: what may be in From beside user */
+    size_t alias_count;
+    enum config_from_policy from_policy; /* default: warn when the preset's rule asks for care */
+    enum config_from_rule from_rule;     /* of the preset; unknown without one */
+    bool no_login;                       /* the preset's servers want none */
+    str provider, from_note;             /* of the preset: "Gmail", and words about its rule */
+    struct config_quota quota;           /* own keys, else the preset's licence */
+};
+
+/* One whose mail is told apart from others': by limits, the suppression list and reports. */
+struct config_tenant {
+    str name;
+    str *logins;
+    size_t login_count;
+    struct network *networks;
+    size_t network_count;
+    str *senders; /* domains: A-labels, lower case */
+    size_t sender_count;
+};
+enum { CONFIG_TENANT_BYTES_MAX = 48, CONFIG_FEEDBACK_ID_BYTES_MAX = 15 };
+
+/* Addresses that nothing is sent to any more; how long an entry of each reason stays, 0: for ever.
+ */
+struct config_suppression {
+    bool on;
+    int64_t hard_bounce_ms, complaint_ms, unsubscribe_ms, manual_ms;
+    int again; /* so many refusals that are not quite certain make one: 3 */
+};
+
+/* Where bounces and complaints about our mail come back to. */
+struct config_bounces {
+    str domain; /* of signed return paths; empty: there are none */
+    bool verp;
+    bool forward;    /* what came back goes on to the sender of the mail */
+    str *complaints; /* addresses that feedback loops report to */
+    size_t complaint_count;
+    int64_t keep_ms;    /* how long a bounce may take */
+    int alert_per_hour; /* bounces of mail that we never sent, to one domain */
+    str feedback_id;    /* our name in Feedback-ID; default: of hostname */
 };
 
 struct config_retry {
@@ -118,6 +246,19 @@ struct config_outbound {
     int messages_per_connection; /* 100 */
     int64_t idle_ms;             /* 10s: a connection is kept for the next message */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
+};
+
+/* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */
+struct config_shaping_rule {
+    str name; /* "default": of those without a rule of their own */
+    int connections, messages_per_connection;
+    int64_t rate; /* messages a day, paced evenly: 20/s is 1,728,000 */
+    int burst;    /* so many may go at once before pacing begins */
+    struct config_quota quota;
+};
+struct config_shaping {
+    struct config_shaping_rule *sites, *egress, *senders, *tenants, *campaigns;
+    size_t site_count, egress_count, sender_count, tenant_count, campaign_count;
 };
 
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
@@ -185,6 +326,7 @@ struct config_sasl {
 struct config {
     str hostname;
     str state;            /* folder */
+    str share;            /* folder of own files read over what ships; default: state/share */
     str user;             /* to become after binding; empty: stay */
     str certificate, key; /* paths; empty: self-signed, made at first start in state */
     struct config_sni *sni;
@@ -204,10 +346,22 @@ struct config {
     bool no_route_holds; /* no routes key at all: mail for elsewhere waits, "no route" */
     struct config_account *accounts;
     size_t account_count;
+    struct config_egress *egress;
+    size_t egress_count;
+    struct config_egress_pool *egress_pools;
+    size_t egress_pool_count;
+    struct config_egress_watch egress_watch;
+    const struct config_egress *egress_default; /* the one of that name; never NULL */
+    const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
+    struct config_tenant *tenants;
+    size_t tenant_count;
+    struct config_suppression suppression;
+    struct config_bounces bounces;
     struct config_retry retry;
     struct config_limits limits;
     struct config_timeouts timeouts;
     struct config_outbound outbound;
+    struct config_shaping shaping;
     struct config_dns dns;
     struct config_mailauth mailauth;
     struct config_tls_reports tls_reports;
@@ -227,6 +381,11 @@ config_listener_profile(const struct config *config, const struct config_listene
 {
     return config->tls_minimum_13 ? TLS_PROFILE_MODERN : listener->profile;
 }
+
+/* The egress of that name; NULL: there is none. "default" is always there. */
+const struct config_egress *config_egress_find(const struct config *, str name);
+const struct config_egress_pool *config_egress_pool_find(const struct config *, str name);
+bool config_egress_is_dedicated(const struct config_egress *);
 
 /* Read a file. An empty path: the first of $SMTPTOOL_CONFIG, $XDG_CONFIG_HOME/smtptool/
  * smtptool.yaml and /etc/smtptool/smtptool.yaml that there is, else the defaults.

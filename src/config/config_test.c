@@ -425,11 +425,105 @@ TEST(config_show_round_trip)
         "accounts: {\"null\": {user: \"\\u00e9 x\", secret: \"command:pass show 'a: # b'\"}}\n",
         "routes: [{to: a.example, via: [\"smtp://[::1]:25\"], account: no}]\n"
         "accounts: {no: {user: 'no', secret: 'env:X', mechanism: PLAIN}}\n",
+        "accounts: {g: {user: a@gmail.com, secret: 'env:X', preset: gmail, aliases: [b.example, "
+        "\"*.c.example\"], from_policy: rewrite, quota: {per_hour: 20, burst: 5}}}\n"
+        "routes: [{to: '*', via: ['account:g', 'smtp://b.example']}]\n",
         "retry: {give_up: 2h, first: 90s, longest: 3661s}\nlimits: {message: 1000001B}\ndns: "
         "{servers: root}\n",
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         check_round_trip(texts[i], texts[i]);
+}
+
+TEST(config_account_preset)
+{
+    static const char text[] =
+        "accounts:\n"
+        "  g: {user: a@gmail.com, secret: 'env:X', preset: gmail}\n"
+        "  m: {user: m@b.example, secret: 'env:X', preset: microsoft365, licence: enterprise,\n"
+        "      quota: {per_day: 800, per_minute: 0, spread: none}, from_policy: off}\n"
+        "  c: {preset: microsoft365-connector, host: b-example.mail.protection.outlook.com}\n"
+        "  s: {user: u, secret: 'env:X', servers: ['smtps://one.example', 'smtp://two.example']}\n"
+        "  old: {user: u, secret: 'env:X'}\n"
+        "routes:\n"
+        "  - {to: '*', via: ['account:g', 'smtp://relay.example', 'account:c', 'account:s'],\n"
+        "     account: old}\n";
+    static const struct {
+        const char *url, *login;
+        int way;
+    } hops[] = {
+        {"smtp://smtp.gmail.com:587",                       "g",   0},
+        {"smtps://smtp.gmail.com:465",                      "g",   0},
+        {"smtp://relay.example",                            "old", 1},
+        {"smtp://b-example.mail.protection.outlook.com:25", "",    2},
+        {"smtps://one.example",                             "s",   3},
+        {"smtp://two.example",                              "s",   3},
+    };
+    CLEANUP(buf_release) struct buf errors;
+    struct config *config = NULL;
+    buf_init(&errors, TEXT_BYTES_MAX);
+    load(text, &config, &errors);
+    CHECK_STR(buf_str(&errors), "", "loads");
+    if (config == NULL)
+        return;
+    const struct config_account *a = config->accounts;
+    CHECK(a[0].quota.per_day == 500 && a[0].quota.recipients_per_message == 100, "of the preset");
+    CHECK(a[0].from_rule == FROM_RULE_REWRITES && a[0].from_policy == FROM_POLICY_WARN, "warns");
+    CHECK_STR(a[0].provider, "Gmail", "its name");
+    CHECK(a[1].quota.per_day == 800 && a[1].quota.per_minute == 0, "own keys win, 0 as well");
+    CHECK(a[1].quota.recipients_per_day == 10000, "the licence's");
+    CHECK(a[1].quota.spread == QUOTA_SPREAD_NONE && a[0].quota.spread == QUOTA_SPREAD_EVEN, "even");
+    CHECK(a[1].from_policy == FROM_POLICY_OFF && a[3].from_policy == FROM_POLICY_OFF, "off");
+    const struct config_route *route = &config->routes[0];
+    CHECK(route->hop_count == ARRAY_LEN(hops), "every server of every account");
+    for (size_t i = 0; i < ARRAY_LEN(hops) && i < route->hop_count; i++) {
+        const struct config_hop *hop = &route->hops[i];
+        CHECK_STR(hop->url, hops[i].url, hops[i].url);
+        CHECK_STR(hop->login ? hop->login->name : (str){0}, hops[i].login, hops[i].url);
+        CHECK(hop->way == hops[i].way, hops[i].url);
+    }
+    config_close(config);
+}
+
+TEST(config_account_mistakes)
+{
+    static const struct {
+        const char *text, *error;
+    } cases[] = {
+        {"accounts: {a: {user: u, secret: 'env:X', preset: gmial}}\n",
+         "t:1:50: accounts.a.preset: there is no such preset: `smtptool preset ls` shows them all "
+         "(did you mean \"gmail\"?)\n"                                                                                                            },
+        {"accounts: {a: {user: u, secret: 'env:X', preset: microsoft365, licence: enterprize}}\n",
+         "t:1:73: accounts.a.licence: Microsoft 365 (SMTP AUTH) has no such licence: `smtptool "
+         "preset show microsoft365` (did you mean \"enterprise\"?)\n"                                                                             },
+        {"accounts: {a: {user: u, secret: 'env:X', preset: tuta}}\n",
+         "t:1:50: accounts.a.preset: Tuta: Tuta has no SMTP: mail leaves only through its own "
+         "programs\n"                                                                                                                             },
+        {"accounts: {a: {user: u, secret: 'env:X', preset: webhostmost}}\n",
+         "t:1:50: accounts.a.preset: host: is wanted beside it: the mail server that the control "
+         "panel shows\n"                                                                                                                          },
+        {"accounts: {a: {user: u, secret: 'env:X', licence: paid}}\n",
+         "t:1:51: accounts.a.licence: a licence is of a preset: give preset: as well\n"                                                           },
+        {"accounts: {a: {user: u, secret: 'env:X', from_policy: rewrite}}\n",
+         "t:1:55: accounts.a.from_policy: rewrite to what? Neither user nor aliases has an "
+         "address\n"                                                                                                                              },
+        {"accounts: {a: {user: u}}\n",
+         "t:1:15: accounts.a: \"secret\" is missing: file:/path, env:NAME or command:… is "
+         "wanted\n"                                                                                                                               },
+        {"routes: [{to: '*', via: 'account:b'}]\naccounts: {a: {user: u, secret: 'env:X'}}\n",
+         "t:1:25: routes[0].via: there is no such account: add it to accounts\n"                                                                  },
+        {"routes: [{to: '*', via: 'account:a'}]\naccounts: {a: {user: u, secret: 'env:X'}}\n",
+         "t:1:25: routes[0].via: account a names no server: give it a preset: or servers:\n"                                                      },
+        {"routes: [{to: '*', via: 'account:a'}]\n"
+         "accounts: {a: {user: u, secret: 'env:X', servers: 'smtp://b.example?tls=none'}}\n", "t:1:25: routes[0].via: the login would go to a server that is not verified: leave "
+         "?tls= out, or leave account out\n"},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(buf_release) struct buf errors;
+        buf_init(&errors, TEXT_BYTES_MAX);
+        load(cases[i].text, NULL, &errors);
+        CHECK_STR(buf_str(&errors), cases[i].error, cases[i].text);
+    }
 }
 
 TEST(config_holders)

@@ -75,6 +75,17 @@ static void fill_listener(struct config_source *source, struct config_listener *
             listener->role == ROLE_MX ? TLS_PROFILE_OPPORTUNISTIC : source->config->tls_profile;
 }
 
+/* Gmail wants 5 to 15 characters, always the same. */
+static str feedback_id(struct arena *arena, str hostname)
+{
+    char *chars = arena_alloc(arena, CONFIG_FEEDBACK_ID_BYTES_MAX + 1);
+    size_t len = 0;
+    for (size_t i = 0; i < hostname.len && len < CONFIG_FEEDBACK_ID_BYTES_MAX; i++)
+        if (char_is_alnum(hostname.ptr[i]))
+            chars[len++] = hostname.ptr[i];
+    return (str){chars, len};
+}
+
 void config_source_fill_defaults(struct config_source *source)
 {
     struct config *config = source->config;
@@ -83,6 +94,8 @@ void config_source_fill_defaults(struct config_source *source)
         config->hostname = machine_name(arena);
     if (config->state.len == 0)
         config->state = state_folder(arena);
+    if (config->share.len == 0)
+        config->share = arena_printf(arena, "%.*s/share", STR_ARG(config->state));
     if (config->admin_socket.len == 0)
         config->admin_socket = arena_printf(arena, "%.*s/admin.sock", STR_ARG(config->state));
     if (config->mailauth.id.len == 0)
@@ -99,6 +112,8 @@ void config_source_fill_defaults(struct config_source *source)
         reports->from = arena_printf(arena, "dmarc-reports@%.*s", STR_ARG(config->hostname));
     if (reports->org.len == 0)
         reports->org = config->hostname;
+    if (config->bounces.feedback_id.len == 0)
+        config->bounces.feedback_id = feedback_id(arena, config->hostname);
     for (size_t i = 0; i < config->domain_count; i++)
         if (!config_source_given(source, &config->domains[i].judging))
             config->domains[i].judging = config->mailauth.policy;
@@ -111,5 +126,6 @@ void config_source_fill_defaults(struct config_source *source)
     for (size_t i = 0; i < config->route_count; i++)
         if (config->routes[i].name.len == 0)
             config->routes[i].name = arena_printf(arena, "%zu", i + 1);
+    config_source_fill_egress(source);
     config->no_route_holds = !config_source_given(source, &config->routes);
 }

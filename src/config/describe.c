@@ -65,6 +65,10 @@ static json_t *group_schema(const struct config_schema_group *group)
 
 static json_t *items_schema(const struct config_schema_key *key, json_t *item)
 {
+    if (key->shape == SHAPE_MAP && key->group->lone)
+        return json_pack(
+            "{s:[s,s],s:{s:[O,o]}}", "type", "object", "null", "additionalProperties", "anyOf",
+            item, value_schema(config_schema_find(key->group, str_of(key->group->lone)), false));
     if (key->shape == SHAPE_MAP)
         return json_pack("{s:[s,s],s:O}", "type", "object", "null", "additionalProperties", item);
     json_t *list = json_pack("{s:s,s:O}", "type", "array", "items", item);

@@ -5,17 +5,22 @@
 #include <sys/stat.h>
 
 enum {
-    ARENA_BYTES_MAX = 256 << 20,
+    ARENA_BYTES_MAX = 288 << 20,
     RECIPIENTS_BYTES = (64 << 20) + (1 << 24), /* files, and a str for each line */
     VALUE_BYTES = 512,                         /* the largest struct that one node can ask for */
 };
 
 static_assert(RECIPIENTS_BYTES + CONFIG_YAML_NODES_MAX * (VALUE_BYTES + 2 * 64) +
+                      CONFIG_YAML_NODES_MAX * CONFIG_ACCOUNT_SERVERS_MAX *
+                          sizeof(struct config_hop) +
                       16 * CONFIG_YAML_BYTES_MAX <
                   ARENA_BYTES_MAX,
               "the largest configuration fits its arena");
 static_assert(sizeof(struct config_listener) < VALUE_BYTES, "one node, one struct");
+static_assert(sizeof(struct config_egress) < VALUE_BYTES, "same");
+static_assert(sizeof(struct address) + sizeof(struct config_proxy) < VALUE_BYTES, "same");
 static_assert(sizeof(struct config_hop) + sizeof(struct config_route) < VALUE_BYTES, "same");
+static_assert(sizeof(struct config_account) < VALUE_BYTES, "same");
 static_assert(sizeof(struct network) + sizeof(struct config_domain) < VALUE_BYTES, "same");
 
 /* The steps, in order. The tree in scratch lives until the last error was told. */
@@ -30,6 +35,7 @@ static void load_text(struct config_source *source, str text)
     config_source_read(source, root);
     config_source_sort(source);
     config_source_fill_defaults(source);
+    config_source_fill_accounts(source);
     config_source_fill_recipients(source);
     config_source_check(source);
     config_source_keep_origins(source);

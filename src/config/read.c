@@ -241,31 +241,6 @@ static bool read_item_name(struct config_source *source, const struct config_sch
     return true;
 }
 
-static void read_map(struct reader *r, const struct config_schema_key *key,
-                     const struct config_yaml_node *node, char *base)
-{
-    struct config_source *source = r->source;
-    size_t count = 0;
-    if (config_yaml_is_null(node) || node->kind == YAML_KIND_REFUSED)
-        return;
-    if (node->kind != YAML_KIND_MAP) {
-        config_source_complain(source, node, "names with keys are wanted, not %s", kind_name(node));
-        return;
-    }
-    if (too_many(source, node))
-        return;
-    char *items = arena_alloc(source->config->arena, key->group->size * node->count);
-    for (const struct config_yaml_node *each = node->first; each; each = each->next) {
-        char *item = items + count * key->group->size;
-        if (!read_item_name(source, key->group, each, item))
-            continue;
-        push(r, key->group, each, item);
-        count++;
-    }
-    set_items(key, base, items, count);
-    config_source_note(source, base + key->offset, node);
-}
-
 /* Defaults are texts of our own: one that cannot be read is a bug. */
 static void read_default(struct config_source *source, const struct config_schema_key *key,
                          char *base)
@@ -292,6 +267,46 @@ static void read_default(struct config_source *source, const struct config_schem
         ASSERT(e == NULL);
     }
     set_items(key, base, items, count);
+}
+
+/* `NAME: value` where the group has one key that is meant then. */
+static void read_lone_item(struct config_source *source, const struct config_schema_group *group,
+                           const struct config_yaml_node *node, char *item)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        const struct config_schema_key *key = &group->keys[i];
+        bool meant = str_eq(str_of(key->name), str_of(group->lone));
+        if (!meant || !read_value(source, key, node, item + key->offset))
+            read_default(source, key, item);
+    }
+}
+
+static void read_map(struct reader *r, const struct config_schema_key *key,
+                     const struct config_yaml_node *node, char *base)
+{
+    struct config_source *source = r->source;
+    size_t count = 0;
+    if (config_yaml_is_null(node) || node->kind == YAML_KIND_REFUSED)
+        return;
+    if (node->kind != YAML_KIND_MAP) {
+        config_source_complain(source, node, "names with keys are wanted, not %s", kind_name(node));
+        return;
+    }
+    if (too_many(source, node))
+        return;
+    char *items = arena_alloc(source->config->arena, key->group->size * node->count);
+    for (const struct config_yaml_node *each = node->first; each; each = each->next) {
+        char *item = items + count * key->group->size;
+        if (!read_item_name(source, key->group, each, item))
+            continue;
+        if (key->group->lone && each->kind == YAML_KIND_TEXT && !config_yaml_is_null(each))
+            read_lone_item(source, key->group, each, item);
+        else
+            push(r, key->group, each, item);
+        count++;
+    }
+    set_items(key, base, items, count);
+    config_source_note(source, base + key->offset, node);
 }
 
 static void read_key(struct reader *r, const struct task *task, const struct config_schema_key *key)

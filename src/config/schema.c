@@ -69,6 +69,18 @@ static const struct config_schema_choice vias[] = {
     {"mx", ROUTE_MX},
     {0   }
 };
+static const struct config_schema_choice from_policies[] = {
+    {"off",             FROM_POLICY_OFF},
+    {"warn",                 FROM_POLICY_WARN},
+    {"rewrite",FROM_POLICY_REWRITE},
+    {"refuse",         FROM_POLICY_REFUSE},
+    {0                }
+};
+static const struct config_schema_choice spreads[] = {
+    {"even",             QUOTA_SPREAD_EVEN},
+    {"none",                  QUOTA_SPREAD_NONE},
+    {0}
+};
 static const struct config_schema_choice mechanisms[] = {
     {"PLAIN",         0},
     {"LOGIN",               0},
@@ -108,6 +120,22 @@ static const struct config_schema_choice reportings[] = {
     {"dry-run",                  REPORTING_DRY_RUN},
     {"on",REPORTING_ON},
     {0              }
+};
+
+static const struct config_schema_choice on_listeds[] = {
+    {"pause",          ON_LISTED_PAUSE},
+    {"alert",                ON_LISTED_ALERT},
+    {0},
+};
+static const struct config_schema_choice overflows[] = {
+    {"wait",         OVERFLOW_WAIT},
+    {"next",              OVERFLOW_NEXT},
+    {0},
+};
+static const struct config_schema_choice switches[] = {
+    {"on",   true},
+    {"off",      false},
+    {0}
 };
 
 static const struct config_schema_key sni_keys[] = {
@@ -233,10 +261,14 @@ static const struct config_schema_key route_keys[] = {
           .doc = "What queue listings call it."),
     VALUE(config_route, to, pattern, "to", .required = true,
           .doc = "Which recipients: \"*\", example.com, \"*.example.com\", user@example.com."),
-    VALUES(config_route, via, via_count, hop, "via", .choices = vias, .required = true,
+    VALUES(config_route, via, via_count, way, "via", .choices = vias, .required = true,
            .word_offset = offsetof(struct config_route, kind), .word_list = ROUTE_VIA,
-           .doc = "Servers, tried in order; or mx: the recipient's own."),
-    VALUE(config_route, account, name, "account", .doc = "The login to use there, from accounts."),
+           .doc = "What is tried, in order: servers' URLs, or account:NAME for the servers of an "
+                  "account, each with its own login; or mx: the recipient's own. At most 15."),
+    VALUE(config_route, account, name, "account",
+          .doc = "The login to use at the URLs in via, from accounts."),
+    VALUE(config_route, egress, name, "egress", .normal_told = "default",
+          .doc = "By which of our addresses it leaves: a name from egress or from egress_pools."),
 };
 static const struct config_schema_group routes = {
     .name = "routes[]",
@@ -246,13 +278,52 @@ static const struct config_schema_group routes = {
     .doc = "Where mail for elsewhere goes: the first match wins; no match: the recipient's MX. "
            "`routes: mx` alone stands for one route to \"*\" via mx."};
 
+#define QUOTA(field, text)                                                                 \
+    VALUE(config_account, quota.field, int, #field, BETWEEN(0, 2000000000), .normal = "0", \
+          .normal_told = "of the preset", .unit = "0: no limit", .doc = text)
+static const struct config_schema_key quota_keys[] = {
+    QUOTA(per_minute, "Messages in a minute."),
+    QUOTA(per_hour, "Messages in an hour."),
+    QUOTA(per_day, "Messages in a day."),
+    QUOTA(recipients_per_message, "Recipients of one message."),
+    QUOTA(recipients_per_day, "Recipients in a day, all messages together."),
+    VALUE(config_account, quota.spread, choice, "spread", .choices = spreads, .normal = "even",
+          .doc = "even: a quarter of an hour has no more than a quarter of an hour's quota. none: "
+                 "the quota may be used up at once."),
+    VALUE(config_account, quota.burst, int, "burst", BETWEEN(0, 2000000000), .normal = "0",
+          .doc = "So many messages may go at once before they are spread."),
+};
+static const struct config_schema_group quota = {
+    .name = "accounts.NAME.quota",
+    .keys = quota_keys,
+    .count = ARRAY_LEN(quota_keys),
+    .doc = "How much may be sent through the account, where that differs from its preset."};
+
 static const struct config_schema_key account_keys[] = {
-    VALUE(config_account, user, text, "user", .required = true, .most = 320,
-          .doc = "The login's name."),
-    VALUE(config_account, secret, secret, "secret", .required = true,
+    VALUE(config_account, user, text, "user", .most = 320,
+          .normal_told = "needed wherever there is a login", .doc = "The login's name."),
+    VALUE(config_account, secret, secret, "secret",
+          .normal_told = "needed wherever there is a login",
           .doc = "Where its password or token is found: file:/path, env:NAME or command:…"),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
+    VALUE(config_account, preset, name, "preset",
+          .doc = "The provider, for its servers, quotas and rules: `smtptool preset ls` and "
+                 "docs/presets.md."),
+    VALUE(config_account, licence, name, "licence", .normal_told = "the preset's first",
+          .doc = "What was bought there: it decides the quotas."),
+    VALUE(config_account, host, host, "host",
+          .doc = "The server's name, for presets that leave it to you."),
+    VALUES(config_account, servers, server_count, hop, "servers", .normal_told = "the preset's",
+           .doc = "Where the account is, in the order to try: URLs as in a route's via."),
+    VALUES(config_account, aliases, alias_count, pattern, "aliases",
+           .doc = "What else the account may have in From: addresses, domains, \"*.domain\"."),
+    VALUE(config_account, from_policy, choice, "from_policy", .choices = from_policies,
+          .normal_told = "warn where the preset rewrites, refuses or verifies From, else off",
+          .doc = "When From is neither user nor in aliases: refuse: the mail comes back with the "
+                 "provider's rule. rewrite: From becomes the account and Reply-To the old From, "
+                 "before it is signed. warn: it is told once for each sender."),
+    GROUP("quota", quota),
 };
 static const struct config_schema_group accounts = {
     .name = "accounts.NAME",
@@ -261,6 +332,160 @@ static const struct config_schema_group accounts = {
     .size = sizeof(struct config_account),
     .name_offset = offsetof(struct config_account, name),
     .doc = "One login of ours at somebody else's server."};
+
+static const struct config_schema_key dedicated_keys[] = {
+    VALUES(config_egress, tenants, tenant_count, name, "tenants",
+           .doc = "Mail of one of these tenants."),
+    VALUES(config_egress, streams, stream_count, name, "streams",
+           .doc = "Mail of one of these streams."),
+    VALUES(config_egress, senders, sender_count, host, "senders",
+           .doc = "Mail whose envelope sender is in one of these domains."),
+};
+static const struct config_schema_group dedicated = {
+    .name = "egress.NAME.dedicated_to",
+    .keys = dedicated_keys,
+    .count = ARRAY_LEN(dedicated_keys),
+    .doc = "Whose alone it is: mail that fits every list given here. Such mail leaves by nothing "
+           "else on routes via mx and on routes that name an egress, and no other mail leaves by "
+           "it. The narrower dedication wins: two lists before one."};
+
+static const struct config_schema_key egress_keys[] = {
+    VALUES(config_egress, addresses, address_count, ip, "address",
+           .doc = "One IPv4 address, one IPv6 address, or both. With one alone only hosts that "
+                  "have an address of its kind are tried. With via: what the world sees."),
+    VALUE(config_egress, hello, host, "hello", .normal_told = "hostname",
+          .doc = "The name in EHLO; the name in the DNS of each address should be the same."),
+    VALUE(config_egress, via, proxy_ref, "via", .normal_told = "no proxy",
+          .doc = "A SOCKS5 proxy, or one that takes a PROXY v2 header (proxy://) and connects "
+                 "from the address named there."),
+    VALUE(config_egress, account, name, "account",
+          .doc = "The login at the SOCKS5 proxy, from accounts. It travels in clear, so the proxy "
+                 "must have a loopback or private address."),
+    GROUP("dedicated_to", dedicated),
+    VALUE(config_egress, on_listed, choice, "on_listed", .choices = on_listeds, .normal = "pause",
+          .doc = "When an address is on a block list or its name in the DNS no longer agrees. "
+                 "pause: it is taken out until two checks in a row are clean. alert: only an "
+                 "event tells of it."),
+};
+static const struct config_schema_group egress = {
+    .name = "egress.NAME",
+    .keys = egress_keys,
+    .count = ARRAY_LEN(egress_keys),
+    .size = sizeof(struct config_egress),
+    .name_offset = offsetof(struct config_egress, name),
+    .doc = "Addresses of ours that mail leaves by. The one called default is for all mail that "
+           "nothing else is said of; without it the system chooses the address."};
+
+static const struct config_schema_key member_keys[] = {
+    VALUE(config_egress_member, weight, int, "weight", BETWEEN(0, CONFIG_EGRESS_WEIGHT_MAX),
+          .normal = "1", .doc = "Its share of the mail, against the others'; 0: nothing new."),
+};
+static const struct config_schema_group members = {
+    .name = "egress_pools.NAME.members.EGRESS",
+    .keys = member_keys,
+    .count = ARRAY_LEN(member_keys),
+    .size = sizeof(struct config_egress_member),
+    .name_offset = offsetof(struct config_egress_member, egress),
+    .lone = "weight",
+    .doc = "One egress of the pool. `EGRESS: 3` alone is its weight."};
+
+static const struct config_schema_key pool_keys[] = {
+    ITEMS(config_egress_pool, SHAPE_MAP, members, member_count, "members", members,
+          .doc = "Up to 15 names from egress, each with its weight."),
+    VALUE(config_egress_pool, overflow, choice, "overflow", .choices = overflows, .normal = "wait",
+          .doc = "When the egress whose turn it is has reached a limit: wait for it, or take the "
+                 "next."),
+};
+static const struct config_schema_group pools = {
+    .name = "egress_pools.NAME",
+    .keys = pool_keys,
+    .count = ARRAY_LEN(pool_keys),
+    .size = sizeof(struct config_egress_pool),
+    .name_offset = offsetof(struct config_egress_pool, name),
+    .doc = "Egresses that share mail. A message stays with the one that it left by first, as long "
+           "as that one can be used."};
+
+static const struct config_schema_key egress_watch_keys[] = {
+    VALUES(config, egress_watch.dnsbl, egress_watch.dnsbl_count, host, "dnsbl",
+           .doc = "Block lists in the DNS that are asked for each public address of an egress."),
+    VALUE(config, egress_watch.every_ms, duration, "every", BETWEEN(10 * MINUTE, 7 * DAY),
+          .normal = "6h",
+          .doc = "How often. The addresses' names in the DNS are looked at daily; an egress that "
+                 "is out is looked at every hour, or sooner."),
+};
+static const struct config_schema_group egress_watch = {
+    .name = "egress_watch",
+    .keys = egress_watch_keys,
+    .count = ARRAY_LEN(egress_watch_keys),
+    .doc = "What is found out about our own addresses while the server runs."};
+static const struct config_schema_key tenant_keys[] = {
+    VALUES(config_tenant, logins, login_count, text, "logins", .most = 320,
+           .doc = "Who logs in as one of these is this tenant."),
+    VALUES(config_tenant, networks, network_count, network, "networks",
+           .doc = "Relay clients in these networks are this tenant; they need relay.trusted as "
+                  "well."),
+    VALUES(config_tenant, senders, sender_count, host, "senders",
+           .doc = "Domains of envelope senders; looked at when neither login nor network decide."),
+};
+static const struct config_schema_group tenants = {
+    .name = "tenants.NAME",
+    .keys = tenant_keys,
+    .count = ARRAY_LEN(tenant_keys),
+    .size = sizeof(struct config_tenant),
+    .name_offset = offsetof(struct config_tenant, name),
+    .doc = "One whose mail is told apart from that of others."};
+
+static const struct config_schema_key suppression_keys[] = {
+    VALUE(config, suppression.on, choice, "on", .choices = switches, .normal = "on",
+          .doc = "off: nothing is refused for it and nothing is added by itself; the list is "
+                 "kept."),
+    VALUE(config, suppression.hard_bounce_ms, duration, "hard_bounce", BETWEEN(0, 3650 * DAY),
+          .normal = "180d", .unit = "0s: for ever",
+          .doc = "How long an address stays that does not exist."),
+    VALUE(config, suppression.complaint_ms, duration, "complaint", BETWEEN(0, 3650 * DAY),
+          .normal = "0s", .unit = "0s: for ever", .doc = "…that complained of spam."),
+    VALUE(config, suppression.unsubscribe_ms, duration, "unsubscribe", BETWEEN(0, 3650 * DAY),
+          .normal = "0s", .unit = "0s: for ever", .doc = "…that wants no more mail of a stream."),
+    VALUE(config, suppression.manual_ms, duration, "manual", BETWEEN(0, 3650 * DAY), .normal = "0s",
+          .unit = "0s: for ever", .doc = "…that the operator named, unless he said for how long."),
+    VALUE(config, suppression.again, int, "again", BETWEEN(2, 100), .normal = "3",
+          .doc = "Refusals for good that do not prove that the address is gone (a mailbox switched "
+                 "off, unknown only behind the content) add it when so many messages met them "
+                 "within 30 days and none arrived between."),
+};
+static const struct config_schema_group suppression = {
+    .name = "suppression",
+    .keys = suppression_keys,
+    .count = ARRAY_LEN(suppression_keys),
+    .doc = "Addresses that nothing is sent to any more: `smtptool suppress`."};
+
+static const struct config_schema_key bounces_keys[] = {
+    VALUE(config, bounces.domain, host, "domain", .normal_told = "no return path of ours",
+          .doc = "What bounces come back to: a domain whose MX is an mx listener of ours. It needs "
+                 "no entry in domains."),
+    VALUE(config, bounces.verp, choice, "verp", .choices = switches, .normal = "on",
+          .doc = "With a domain: mail for elsewhere leaves with a signed return path for each "
+                 "recipient, so a bounce names its message and nobody can make one up."),
+    VALUE(config, bounces.forward, bool, "forward", .normal = "true",
+          .doc = "What came back is also sent to the sender of the message that it is about."),
+    VALUES(config, bounces.complaints, bounces.complaint_count, recipient, "complaints",
+           .doc = "Addresses that feedback loops send their reports to (ARF, RFC 5965), at any "
+                  "domain whose MX we are. A report counts when it holds a return path of ours."),
+    VALUE(config, bounces.keep_ms, duration, "keep", BETWEEN(DAY, 90 * DAY), .normal = "10d",
+          .doc = "How long after a message its bounces and complaints are believed."),
+    VALUE(config, bounces.alert_per_hour, int, "alert", BETWEEN(1, 1000000), .normal = "50",
+          .unit = "per hour",
+          .doc = "So many bounces, to one domain, of mail that we never sent raise an event."),
+    VALUE(config, bounces.feedback_id, name, "feedback_id", .most = 15,
+          .normal_told = "letters and digits of hostname, the first 15",
+          .doc = "The sender's name at the end of Feedback-ID, which mail with a tenant, stream or "
+                 "campaign gets: 5 to 15 characters."),
+};
+static const struct config_schema_group bounces = {
+    .name = "bounces",
+    .keys = bounces_keys,
+    .count = ARRAY_LEN(bounces_keys),
+    .doc = "Bounces and complaints about mail that we sent."};
 
 static const struct config_schema_key retry_keys[] = {
     VALUE(config, retry.first_ms, duration, "first", BETWEEN(SECOND, DAY), .normal = "5m",
@@ -494,6 +719,9 @@ static const struct config_schema_key root_keys[] = {
     VALUE(config, state, path, "state", .most = 4000,
           .normal_told = "$XDG_STATE_HOME/smtptool, else ~/.local/state/smtptool",
           .doc = "The folder for spool, database and keys."),
+    VALUE(config, share, path, "share", .most = 4000, .normal_told = "share in state",
+          .doc = "The folder of your own files over the data that ships (`share/*.yaml`): an entry "
+                 "of the same name replaces ours, others are added; in lists yours come first."),
     VALUE(config, user, name, "user", .normal_told = "stay who we are",
           .doc = "The user to become after binding, when started as root."),
     VALUE(config, workers, int, "workers", BETWEEN(0, 256), .normal = "0",
@@ -511,6 +739,15 @@ static const struct config_schema_key root_keys[] = {
           .normal_told = "none: mail for elsewhere waits", .doc = "Where mail for elsewhere goes."),
     ITEMS(config, SHAPE_MAP, accounts, account_count, "accounts", accounts,
           .doc = "Our logins at other servers."),
+    ITEMS(config, SHAPE_MAP, egress, egress_count, "egress", egress,
+          .normal_told = "the system chooses", .doc = "The addresses that mail leaves by."),
+    ITEMS(config, SHAPE_MAP, egress_pools, egress_pool_count, "egress_pools", pools,
+          .doc = "Several of them, by weight."),
+    GROUP("egress_watch", egress_watch),
+    ITEMS(config, SHAPE_MAP, tenants, tenant_count, "tenants", tenants,
+          .doc = "Whose mail this is, beside its sender."),
+    GROUP("suppression", suppression),
+    GROUP("bounces", bounces),
     GROUP("retry", retry),
     GROUP("limits", limits),
     GROUP("timeouts", timeouts),

@@ -51,6 +51,7 @@ struct config_schema_group {
     size_t size;        /* of an item of a LIST or MAP */
     size_t name_offset; /* MAP: the str that takes the item's name */
     bool name_is_host;  /* MAP: else a name of letters, digits, "._-" */
+    const char *lone;   /* MAP: the key that an item's only value is for; NULL: none */
     const char *doc;
 };
 

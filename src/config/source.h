@@ -58,10 +58,15 @@ int config_source_line(const struct config *, const void *field);
 void config_source_read(struct config_source *, const struct config_yaml_node *root);
 /* The defaults that depend on the machine or on other values. */
 void config_source_fill_defaults(struct config_source *);
+/* What accounts have from their presets, and routes from accounts. Reads presets. */
+void config_source_fill_accounts(struct config_source *);
 /* The files that domains name for their recipients. */
 void config_source_fill_recipients(struct config_source *);
+/* The names that were not given, and the egress called default. */
+void config_source_fill_egress(struct config_source *);
 /* What no single value shows: contradictions and dangers. */
 void config_source_check(struct config_source *);
+void config_source_check_egress(struct config_source *);
 
 /* A whole regular file of at most max bytes. */
 must_use err config_source_read_file(str path, size_t max, struct arena *, str *ret_text);

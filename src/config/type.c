@@ -280,6 +280,19 @@ static err write_hop(const struct config_schema_key *key, const void *field, str
     return config_type_write_text(((const struct config_hop *)field)->url, out);
 }
 
+/* In a route: a URL, or an account that knows its own servers. */
+static err read_way(const struct config_schema_key *key, str text, struct arena *arena,
+                    void *ret_field)
+{
+    str name = text;
+    if (!str_skip(&name, S("account:")))
+        return read_hop(key, text, arena, ret_field);
+    struct config_hop hop = {.url = arena_str(arena, text)};
+    TRY(read_name(key, name, arena, &hop.account));
+    *(struct config_hop *)ret_field = hop;
+    return NULL;
+}
+
 static err read_hop_ref(const struct config_schema_key *key, str text, struct arena *arena,
                         void *ret_field)
 {
@@ -317,6 +330,49 @@ static err write_address(const struct config_schema_key *key, const void *field,
     (void)key;
     address_format(field, text);
     return config_type_write_text(str_of(text), out);
+}
+
+/* One that a socket can be bound to. */
+static err read_ip(const struct config_schema_key *key, str text, struct arena *arena,
+                   void *ret_field)
+{
+    (void)key, (void)arena;
+    struct address address;
+    err e = address_parse_ip(text, &address);
+    if (e || address_is_wildcard(&address))
+        return err_new(ERR_CONFIG, "\"%.*s\" is not an IP address such as 192.0.2.10",
+                       STR_ARG(clip(text)));
+    *(struct address *)ret_field = address;
+    return NULL;
+}
+
+static err write_ip(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    char text[ADDRESS_CHARS];
+    (void)key;
+    address_format_ip(field, text);
+    return config_type_write_text(str_of(text), out);
+}
+
+static bool proxy_is_empty(const void *field)
+{
+    return *(const struct config_proxy *const *)field == NULL;
+}
+
+static err read_proxy_ref(const struct config_schema_key *key, str text, struct arena *arena,
+                          void *ret_field)
+{
+    (void)key;
+    struct config_proxy *proxy = ARENA_NEW(arena, struct config_proxy);
+    TRY(config_value_proxy(text, arena, proxy));
+    *(struct config_proxy **)ret_field = proxy;
+    return NULL;
+}
+
+static err write_proxy_ref(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_type_write_text((*(const struct config_proxy *const *)field)->url, out);
 }
 
 static err read_network(const struct config_schema_key *key, str text, struct arena *arena,
@@ -421,6 +477,11 @@ const struct config_type config_type_hop = {
     .json = "{\"type\":\"string\",\"pattern\":\"^(smtps?|lmtp|lmtp\\\\+unix)://\"}",
     .read = read_hop,
     .write = write_hop};
+const struct config_type config_type_way = {
+    .noun = "a URL such as smtp://mail.example.net:587, or account:NAME",
+    .json = "{\"type\":\"string\",\"pattern\":\"^((smtps?|lmtp|lmtp\\\\+unix)://|account:)\"}",
+    .read = read_way,
+    .write = write_hop};
 const struct config_type config_type_hop_ref = {
     .noun = "a URL such as lmtp://127.0.0.1:24",
     .json = "{\"type\":\"string\",\"pattern\":\"^(smtps?|lmtp|lmtp\\\\+unix)://\"}",
@@ -436,3 +497,11 @@ const struct config_type config_type_network = {.noun = "a network such as 192.0
                                                 .json = JSON_TEXT,
                                                 .read = read_network,
                                                 .write = write_network};
+const struct config_type config_type_ip = {
+    .noun = "an IP address", .json = JSON_TEXT, .read = read_ip, .write = write_ip};
+const struct config_type config_type_proxy_ref = {
+    .noun = "a URL such as socks5://127.0.0.1:1080",
+    .json = "{\"type\":\"string\",\"pattern\":\"^(socks5|proxy)://\"}",
+    .empty = proxy_is_empty,
+    .read = read_proxy_ref,
+    .write = write_proxy_ref};

@@ -35,9 +35,12 @@ extern const struct config_type config_type_recipient; /* str */
 extern const struct config_type config_type_secret;    /* str */
 extern const struct config_type config_type_server;    /* str, an IP address with or without port */
 extern const struct config_type config_type_hop;       /* struct config_hop */
+extern const struct config_type config_type_way;       /* struct config_hop, or account:NAME */
 extern const struct config_type config_type_hop_ref;   /* struct config_hop * */
 extern const struct config_type config_type_address;   /* struct address */
 extern const struct config_type config_type_network;   /* struct network */
+extern const struct config_type config_type_ip;        /* struct address, without a port */
+extern const struct config_type config_type_proxy_ref; /* struct config_proxy * */
 
 /* A text as YAML: in quotes unless it is harmless without. */
 must_use err config_type_write_text(str text, struct buf *out);

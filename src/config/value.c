@@ -312,6 +312,31 @@ err config_value_hop(str url, struct arena *arena, struct config_hop *ret_hop)
     return NULL;
 }
 
+err config_value_proxy(str url, struct arena *arena, struct config_proxy *ret_proxy)
+{
+    struct config_proxy proxy = {.kind = PROXY_SOCKS5};
+    str rest = url;
+    if (url.len > CONFIG_VALUE_URL_BYTES_MAX)
+        return err_new(ERR_CONFIG, "a URL of more than %d bytes", CONFIG_VALUE_URL_BYTES_MAX);
+    if (str_find(url, '@') != STR_NONE) /* never repeat it: a password may stand there */
+        return err_new(ERR_CONFIG, "a login does not belong into a URL: name an account instead");
+    if (str_skip(&rest, S("proxy://")))
+        proxy.kind = PROXY_V2;
+    else if (!str_skip(&rest, S("socks5://")))
+        return err_new(ERR_CONFIG, "\"%.*s\" does not start with socks5:// or proxy://",
+                       STR_ARG(clip(url)));
+    err e = address_parse(rest, 0, &proxy.address);
+    if (e || proxy.address.family == ADDRESS_UNIX || proxy.address.port == 0 ||
+        address_is_wildcard(&proxy.address))
+        return err_new(ERR_CONFIG,
+                       "\"%.*s\" is not an IP address with a port, such as 127.0.0.1:1080 or "
+                       "[::1]:1080",
+                       STR_ARG(clip(rest)));
+    proxy.url = arena_str(arena, url);
+    *ret_proxy = proxy;
+    return NULL;
+}
+
 static bool is_variable_name(str s)
 {
     for (size_t i = 0; i < s.len; i++)
@@ -372,6 +397,15 @@ err config_value_pattern(str text, struct arena *arena, str *ret_pattern)
         pattern = arena_printf(arena, "%.*s@%.*s", STR_ARG(local), STR_ARG(pattern));
     *ret_pattern = pattern;
     return NULL;
+}
+
+bool config_value_pattern_fits(str pattern, str address, str domain)
+{
+    if (str_eq(pattern, S("*")))
+        return true;
+    if (str_starts(pattern, S("*."))) /* names below it, not itself */
+        return str_ends_nocase(domain, str_from(pattern, 1)) && domain.len > pattern.len - 1;
+    return str_eq_nocase(pattern, str_find(pattern, '@') == STR_NONE ? domain : address);
 }
 
 err config_value_recipient(str text, str domain)

@@ -33,11 +33,17 @@ must_use err config_value_host(str text, struct arena *, str *ret_host);
 must_use err config_value_hop(str url, struct arena *, struct config_hop *ret_hop);
 bool config_value_hop_is_local(const struct config_hop *); /* loopback, "localhost" or a socket */
 
+/* "socks5://192.0.2.1:1080", "proxy://[2001:db8::1]:2626": an address, so that no DNS is asked for
+ * the way to it. */
+must_use err config_value_proxy(str url, struct arena *, struct config_proxy *ret_proxy);
+
 /* "file:/path", "env:NAME", "command:…" */
 must_use err config_value_secret(str text);
 
 /* "*", "example.com", "*.example.com", "user@example.com" */
 must_use err config_value_pattern(str text, struct arena *, str *ret_pattern);
+/* Is the address, or its domain, what the pattern says? Case does not matter. */
+bool config_value_pattern_fits(str pattern, str address, str domain);
 
 /* A local part, or a whole address in that domain. */
 must_use err config_value_recipient(str text, str domain);

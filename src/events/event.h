@@ -45,9 +45,25 @@ enum event_kind {
     EVENT_QUARANTINED,
     EVENT_QUEUE_STOPPED,
     EVENT_QUEUE_RESUMED,
-    EVENT_ROUTE_PAUSED,
+    EVENT_PORT25_BLOCKED,
+    EVENT_PORT25_OPEN,
+    EVENT_FROM_DIFFERS,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
+    EVENT_EGRESS_OUT,
+    EVENT_EGRESS_IN,
+    EVENT_EGRESS_ALERT,
+    EVENT_SHAPING_SLOWER,
+    EVENT_SHAPING_FASTER,
+    EVENT_SHAPING_FEWER,
+    EVENT_SHAPING_MORE,
+    EVENT_SHAPING_PAUSED,
+    EVENT_SHAPING_PROBING,
+    EVENT_SHAPING_RESUMED,
+    EVENT_LOGIN_PAUSED,
+    EVENT_LOGIN_RESUMED,
+    EVENT_QUOTA_NEAR,
+    EVENT_QUOTA_FULL,
     EVENTS_DROPPED,
     EVENT_KINDS
 };
@@ -76,14 +92,17 @@ struct event {
     str role, peer, helo, login, mechanism; /* login: the account as it was given */
     str tls_version, tls_cipher;
     str remote_host, remote_ip;
-    int64_t code;                /* SMTP reply, 200 to 599 */
-    str enhanced, text;          /* of the reply, by us or by the remote server */
-    str status;                  /* "5.1.1", for the recipient */
-    str reason;                  /* in our own words */
-    str class, hardness, advice; /* what it means: outcome/reply.h */
-    str tls_policy, tls_result;  /* of a session: tlspolicy/report.h, tlspolicy/result.h */
-    str spf, dkim, dmarc, arc;   /* results: "pass" */
-    str disposition;             /* what became of it: "none", "quarantine", "reject", "defer" */
+    str site;                     /* a provider as shaping sees it */
+    str egress, local_ip;         /* by which of our addresses */
+    int64_t code;                 /* SMTP reply, 200 to 599 */
+    str enhanced, text;           /* of the reply, by us or by the remote server */
+    str status;                   /* "5.1.1", for the recipient */
+    str reason;                   /* in our own words */
+    str class, hardness, advice;  /* what it means: outcome/reply.h */
+    str tenant, stream, campaign; /* whose mail it is: envelope_flow */
+    str tls_policy, tls_result;   /* of a session: tlspolicy/report.h, tlspolicy/result.h */
+    str spf, dkim, dmarc, arc;    /* results: "pass" */
+    str disposition;              /* what became of it: "none", "quarantine", "reject", "defer" */
     int64_t size, count, delay_ms, attempt;
     int64_t next_due_ms; /* real time */
 };

@@ -21,8 +21,9 @@ struct inbound_intake {
     struct arena *arena;
     struct buf header; /* until it is whole; with the empty line */
     bool header_done, tls_optional;
-    str message_id; /* lives in the arena */
-    str trace;      /* likewise */
+    struct inbound_asked asked; /* texts live in the arena */
+    str message_id;             /* likewise */
+    str trace;                  /* likewise */
     struct arena *judging;
     struct mailauth_judge *judge; /* NULL: not judged, or no header yet */
     size_t held;                  /* bytes counted for the header and what is known of it */
@@ -159,6 +160,18 @@ static void let_go(struct inbound_intake *i)
     ASSERT(none == NULL);
 }
 
+/* *fields becomes what is left of it, in `left`, when there is anything to take out. */
+static err take_asked(struct inbound_intake *i, str *fields, struct buf *left,
+                      struct smtp_answer *refusal)
+{
+    inbound_asked_read(*fields, i->arena, &i->asked, refusal);
+    if (refusal->code != 0 || !i->asked.any)
+        return NULL;
+    TRY(inbound_asked_strip(*fields, left));
+    *fields = buf_str(left);
+    return NULL;
+}
+
 /* The header is whole: look at it, store it, and let go of it unless it is judged later. */
 static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, deadline until)
 {
@@ -173,10 +186,14 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
         refuse(refusal, &no);
         return NULL;
     }
+    struct buf left;
+    buf_init(&left, scan.header_bytes);
     i->tls_optional = scan.tls_optional;
     str fields = str_slice(whole, 0, scan.header_bytes), rest = str_from(whole, scan.header_bytes);
-    err e;
-    if (i->rules.submission) {
+    err e = i->rules.asks ? take_asked(i, &fields, &left, refusal) : NULL;
+    if (e || refusal->code != 0) {
+        /* said already */
+    } else if (i->rules.submission) {
         e = mend(i, fields, &scan, refusal, until);
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
@@ -185,6 +202,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     }
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);
+    buf_release(&left);
     if (i->judge == NULL)
         let_go(i);
     return e;
@@ -241,6 +259,11 @@ struct mailauth_judge *inbound_intake_judge(struct inbound_intake *i, struct are
     return i->judge;
 }
 
+const struct inbound_asked *inbound_intake_asked(const struct inbound_intake *i)
+{
+    return &i->asked;
+}
+
 str inbound_intake_header(const struct inbound_intake *i) { return buf_str(&i->header); }
 
 /* For struct dns_budget: what the DNS says of a message counts with the drafts as well. */
@@ -268,7 +291,7 @@ bool inbound_intake_is_full(const struct inbound_intake *i, struct smtp_answer *
 void inbound_intake_trace(struct inbound_intake *i, str fields)
 {
     ASSERT(fields.len <= INBOUND_INTAKE_TRACE_BYTES_MAX);
-    i->trace = arena_str(i->arena, fields);
+    i->trace = arena_printf(i->arena, "%.*s%.*s", STR_ARG(i->trace), STR_ARG(fields));
 }
 
 err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,

@@ -7,6 +7,7 @@
  */
 #pragma once
 #include "config/config.h"
+#include "inbound/asked.h"
 #include "mailauth/judge.h"
 #include "message/received.h"
 #include "queue/queue.h"
@@ -23,6 +24,7 @@ struct inbound_intake_rules {
     bool submission; /* fix-ups, and From must be the login's */
     size_t hops_max, header_bytes_max;
     str login, hostname; /* must outlive the intake */
+    bool asks;           /* fields that speak to us are read and taken out: inbound/asked.h */
     bool judged;         /* the header is kept, and both go to a mailauth_judge */
     str id;              /* our authserv-id: fields from outside in its name are left out */
     /* May this login use this From address? */
@@ -41,6 +43,8 @@ must_use err inbound_intake_write(struct inbound_intake *, str run, struct smtp_
 /* All of it was written: the header ends here if it has not yet. */
 must_use err inbound_intake_finish(struct inbound_intake *, struct smtp_answer *refusal,
                                    deadline until);
+/* Once it is finished: what it asks of us. Nothing unless rules.asks; good until it is closed. */
+const struct inbound_asked *inbound_intake_asked(const struct inbound_intake *);
 /* Once it is finished: who is to be asked about it, and where the judgement may live. NULL: the
  * message is not judged. */
 struct mailauth_judge *inbound_intake_judge(struct inbound_intake *, struct arena **ret_arena);

@@ -71,6 +71,9 @@ static void tell_accepted(struct inbound_session *s, const queue_id *id, int64_t
     e.queue_id = str_of(id->text);
     e.message_id = s->envelope.message_id;
     e.sender = s->envelope.sender;
+    e.tenant = s->envelope.flow.tenant;
+    e.stream = s->envelope.flow.stream;
+    e.campaign = s->envelope.flow.campaign;
     e.size = size;
     e.count = (int64_t)s->envelope.rcpt_count;
     for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
@@ -167,6 +170,12 @@ static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, stru
         .helo = str_of(smtp->hello),
     };
     s->rcpt_cap = 0;
+    s->tenant = (str){0};
+    if (s->listener->role != ROLE_MX) {
+        struct address peer = net_peer(smtp->conn);
+        s->tenant = inbound_asked_tenant(s->view->config, smtp->login, &peer, mail->from.text);
+    }
+    s->envelope.flow.tenant = s->tenant;
     return NULL;
 }
 
@@ -186,7 +195,7 @@ static void add_rcpt(struct inbound_session *s, const struct smtp_path *to,
     }
     struct envelope_rcpt *r = &env->rcpts[env->rcpt_count++];
     r->address = arena_str(arena, to->text);
-    r->destination = outbound_route_destination(s->view->config, r->address, arena);
+    r->destination = outbound_route_destination(s->view->config, r->address, &s->envelope, arena);
     r->orcpt = arena_str(arena, rcpt->orcpt);
     r->notify = rcpt->notify;
 }
@@ -288,6 +297,7 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
         .header_bytes_max = (size_t)s->view->config->limits.header_bytes,
         .login = smtp->login,
         .hostname = s->view->config->hostname,
+        .asks = s->listener->role != ROLE_MX,
         .judged = s->judging != JUDGING_NONE,
         .id = s->view->config->mailauth.id,
         .may_use = inbound_session_may_use,
@@ -417,6 +427,35 @@ static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_ref
     return NULL;
 }
 
+/* Whose mail it is was not all known when its recipients came. */
+static void name_destinations(struct inbound_session *s)
+{
+    struct envelope *e = &s->envelope;
+    for (size_t i = 0; i < e->rcpt_count; i++)
+        e->rcpts[i].destination =
+            outbound_route_destination(s->view->config, e->rcpts[i].address, e, s->smtp.mail_arena);
+}
+
+/* False: the answer says what is wrong with the tenant that it names. */
+static bool take_flow(struct inbound_session *s, struct smtp_answer *a)
+{
+    bool may_name = s->listener->role == ROLE_RELAY && s->peer.trusted;
+    const struct inbound_asked *asked = inbound_intake_asked(s->intake);
+    struct smtp_answer refusal = {0};
+    s->envelope.flow = inbound_asked_flow(asked, s->tenant, may_name, &refusal);
+    if (refusal.code != 0) {
+        *a = refusal;
+        return false;
+    }
+    if (asked->any)
+        name_destinations(s);
+    if (s->listener->role != ROLE_MX)
+        inbound_intake_trace(s->intake,
+                             inbound_asked_feedback_id(asked, &s->envelope.flow, s->view->config,
+                                                       s->smtp.mail_arena));
+    return true;
+}
+
 static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, struct smtp_answer *a,
                    deadline until)
 {
@@ -435,7 +474,7 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
         return NULL;
     }
     TRY(judge(s, a, &refused, until));
-    if (refused)
+    if (refused || !take_flow(s, a))
         return NULL;
     s->envelope.found = smtp_scan_found(scan);
     s->envelope.accepted_at_ms = clock_real_ms();
@@ -458,6 +497,7 @@ static void on_reset(struct smtp_session *smtp)
     inbound_intake_close(s->intake);
     s->intake = NULL;
     s->envelope = (struct envelope){0};
+    s->tenant = (str){0};
     s->judging = JUDGING_NONE;
     s->judgement = NULL;
     s->rcpt_cap = 0;

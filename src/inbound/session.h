@@ -22,6 +22,7 @@ struct inbound_session {
     size_t sender_count;
     int unknown_recipients;
 
+    str tenant;               /* of the mail, as far as the client cannot choose it */
     struct envelope envelope; /* of the mail; texts in smtp.mail_arena */
     size_t rcpt_cap;
     enum config_judging judging;

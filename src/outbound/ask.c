@@ -102,7 +102,7 @@ err outbound_ask_recipient(struct outbound_asker *a, const struct config_hop *ho
                            struct arena *arena, struct smtp_reply *ret_reply, deadline until)
 {
     struct outbound_route route = {.kind = OUTBOUND_ROUTE_HOPS, .hops = hop, .hop_count = 1};
-    str key = outbound_pool_key(&route, TLSPOLICY_WISH_NONE, arena);
+    str key = outbound_pool_key(&route, S(""), NULL, arena);
     struct outbound_connection *c;
     while ((c = outbound_pool_take(&a->pool, key)) != NULL) {
         err e = ask_over(a, c, address, arena, ret_reply, until);

@@ -1,16 +1,22 @@
 #include "outbound/attempt.h"
 #include "outbound/convert.h"
+#include "outbound/egress.h"
+#include "outbound/judge.h"
 #include <string.h>
 
 /* The recipients that go the same way. */
 struct way {
     struct outbound_attempt *attempt;
     struct outbound_route route;
+    const struct config_egress *egress;
     str key;
     size_t *todo; /* that have no final verdict yet */
     size_t todo_count;
-    str tried_ip; /* of the idle connection that was used: not tried again */
-    bool convert; /* no host takes 8-bit content: offer them seven */
+    size_t *all; /* those that began */
+    size_t all_count;
+    const struct shaper_grant *grant; /* NULL: nobody counts */
+    str tried_ip;                     /* of the idle connection that was used: not tried again */
+    bool convert;                     /* no host takes 8-bit content: offer them seven */
     struct dns_budget budget;
     struct outbound_host_walk walk;
     struct outbound_privacy privacy;
@@ -42,15 +48,21 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
                                .mail = w->attempt->mail,
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
+                               .rcpts_max = w->grant ? w->grant->recipients_max : 0,
+                               .sender = c->hop >= 0 ? w->route.hops[c->hop].sender : NULL,
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
     err e = outbound_offer_run(&o);
     w->todo_count = o.todo_count;
+    if (o.from.act != FROM_POLICY_OFF)
+        w->attempt->from = (struct outbound_attempt_from){o.sender, o.from};
     if (!o.stale)
         w->attempt->tried = true;
     *ret_offer = o;
     c->site = w->attempt->site;
+    c->lane = w->grant ? w->grant->lane : NULL;
+    c->messages_max = w->grant ? w->grant->messages_per_connection_max : 0;
     if (e)
         outbound_connect_close(c);
     else
@@ -103,7 +115,20 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
     address_format_ip(&h->address, ip);
     p->host = h->name;
     p->ip = arena_str(w->attempt->arena, str_of(ip));
+    p->egress = h->egress ? h->egress->name : (str){0};
     return p;
+}
+
+/* With ours the lane would have a connection too many while others lie idle. */
+static err make_room(struct way *w)
+{
+    deadline until = deadline_after(OUTBOUND_ATTEMPT_ROOM_MS);
+    if (w->grant == NULL || w->grant->lane == NULL)
+        return NULL;
+    while (shaper_is_crowded(w->grant->lane) && !deadline_passed(until))
+        if (!outbound_pool_drop_of(w->attempt->pool, w->grant->lane))
+            TRY(fiber_sleep(deadline_after(OUTBOUND_POOL_LOOK_MS)));
+    return NULL;
 }
 
 /* All that this host may tell: several connections when it limits the mails of one. */
@@ -115,6 +140,7 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         struct outbound_connection *c = NULL;
         struct outbound_verdict v = {0};
         struct outbound_privacy_seen seen;
+        TRY(make_room(w));
         a->connect.seen = &seen;
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
@@ -123,9 +149,9 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
             if (v.action == OUTBOUND_FAIL)
                 pass_todo(w, &v, name_host(w, host));
             else
-                decide_todo(w, &v, name_host(w, host));
+                decide_todo(w, &v, v.ours ? NULL : name_host(w, host));
             *ret_stop = v.action == OUTBOUND_PAUSE_ROUTE || v.action == OUTBOUND_DEFER;
-            a->tried = a->tried || v.action != OUTBOUND_PAUSE_ROUTE;
+            a->tried = a->tried || (v.action != OUTBOUND_PAUSE_ROUTE && !v.ours);
             return NULL;
         }
         c->key = arena_str(c->arena, w->key);
@@ -190,6 +216,7 @@ static void begin_walk(struct way *w)
     struct outbound_attempt *a = w->attempt;
     outbound_host_begin(&w->walk, &w->route, &a->self, a->resolver, &w->budget, a->arena);
     w->walk.sts = a->sts;
+    w->walk.egress = w->egress;
     w->walk.wish = outbound_host_wish(a->mail->envelope);
     if (a->privacy)
         w->privacy = *a->privacy;
@@ -199,20 +226,145 @@ static void begin_walk(struct way *w)
     w->walk.privacy = &w->privacy;
 }
 
-/* The idle connection, then host after host; once more with converted content where all hosts lack
- * 8BITMIME: as it stands is better, for it may be signed by means that we do not know. */
-static err visit(struct way *w)
+/* The idle connection, then host after host. */
+static err visit_as(struct way *w, bool convert)
 {
-    begin_walk(w);
-    TRY(use_idle(w));
-    TRY(walk_hosts(w));
-    if (!is_left_for_eight_bits(w))
-        return NULL;
-    w->convert = true;
+    w->convert = convert;
     w->tried_ip = (str){0};
     begin_walk(w);
     TRY(use_idle(w));
     return w->todo_count > 0 ? walk_hosts(w) : NULL;
+}
+
+/* Once more with converted content where all hosts lack 8BITMIME: as it stands is better, for it
+ * may be signed by means that we do not know. */
+static err visit(struct way *w)
+{
+    TRY(visit_as(w, false));
+    return is_left_for_eight_bits(w) ? visit_as(w, true) : NULL;
+}
+
+/* ---- ways ---------------------------------------------------------------------------------- */
+
+/* The recipients that another way might still take: a login that is refused there is not here. */
+static void reopen(struct way *w)
+{
+    w->todo_count = 0;
+    for (size_t i = 0; i < w->all_count; i++) {
+        struct outbound_offer_rcpt *r = &w->attempt->rcpts[w->all[i]];
+        if (r->decided && r->verdict.action != OUTBOUND_PAUSE_ROUTE)
+            continue;
+        r->decided = false;
+        w->todo[w->todo_count++] = w->all[i];
+    }
+}
+
+static void end_grant(struct way *w, size_t todo_before, const size_t *before)
+{
+    struct outbound_attempt *a = w->attempt;
+    struct shaper_result r = outbound_judge_all(a->rcpts, before, todo_before);
+    bool heard = false;
+    for (size_t i = 0; i < todo_before; i++) {
+        heard = heard || a->rcpts[before[i]].heard;
+        a->unsure = a->unsure || a->rcpts[before[i]].verdict.unsure;
+    }
+    if (heard)
+        shaper_end(&a->grant, &r);
+    else
+        shaper_return(&a->grant);
+}
+
+static err go_one(struct way *w, bool convert)
+{
+    struct outbound_attempt *a = w->attempt;
+    const struct outbound_way *one = outbound_plan_find(a->plan, a->grant.way);
+    size_t *before = ARENA_ARRAY(a->arena, size_t, w->todo_count);
+    size_t count = w->todo_count;
+    memcpy(before, w->todo, count * sizeof *before);
+    w->route = one->route;
+    w->key = outbound_pool_key_for(one->key, outbound_host_wish(a->mail->envelope), a->arena);
+    w->egress = one->egress;
+    w->grant = &a->grant;
+    a->way = one->number;
+    err e = a->plan->way_count == 1 ? visit(w) : visit_as(w, convert);
+    end_grant(w, count, before);
+    w->grant = NULL;
+    return e;
+}
+
+/* The next hop of a route that has not been tried yet and has room. To the MX hosts of a domain
+ * there is one way at a time: what they say does not depend on who asks again at once. */
+static bool take_next(struct way *w, unsigned tried)
+{
+    struct outbound_attempt *a = w->attempt;
+    struct shaper_wait ignored;
+    if (w->todo_count == 0 || deadline_passed(w->until) || a->unsure ||
+        a->plan->route.kind != OUTBOUND_ROUTE_HOPS)
+        return false;
+    for (size_t i = 0; i < a->plan->way_count; i++) {
+        uint8_t number = a->plan->ways[i].number;
+        if (!(tried & 1u << number) &&
+            shaper_take(a->plan->seat, w->todo_count, number, &a->grant, &ignored))
+            return true;
+    }
+    return false;
+}
+
+static err go_each(struct way *w, bool convert)
+{
+    unsigned tried = 0;
+    do {
+        tried |= 1u << w->attempt->grant.way;
+        TRY(go_one(w, convert));
+        if (w->attempt->plan->way_count > 1)
+            reopen(w);
+    } while (take_next(w, tried));
+    return NULL;
+}
+
+static err go_by_plan(struct way *w)
+{
+    TRY(go_each(w, false));
+    if (is_left_for_eight_bits(w) && take_next(w, 0))
+        TRY(go_each(w, true));
+    close_todo(w);
+    return NULL;
+}
+
+/* False: nothing can be used now, and the mail waits. */
+static bool choose_egress(struct way *w)
+{
+    struct outbound_attempt *a = w->attempt;
+    const struct envelope *env = a->mail->envelope;
+    size_t at = str_find_last(env->sender, '@');
+    struct outbound_egress_mail mail = {
+        .route = &w->route,
+        .flow = &env->flow,
+        .sender_domain = at == STR_NONE ? (str){0} : str_from(env->sender, at + 1),
+        .key = a->mail_key,
+    };
+    struct outbound_egress_choice choice;
+    outbound_egress_choose(a->config, &mail, a->egress_health, &choice);
+    w->egress = choice.count ? choice.list[0].egress : NULL;
+    if (choice.count > 0)
+        return true;
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.1", arena_str(a->arena, str_of(choice.why)));
+    v.ours = true;
+    decide_todo(w, &v, NULL);
+    return false;
+}
+
+static err go_unplanned(struct way *w)
+{
+    struct outbound_attempt *a = w->attempt;
+    if (!choose_egress(w))
+        return NULL;
+    w->key = outbound_pool_key_for(outbound_pool_key(&w->route, S(""), w->egress, a->arena),
+                                   outbound_host_wish(a->mail->envelope), a->arena);
+    TRY(visit(w));
+    close_todo(w);
+    return NULL;
 }
 
 static err go(struct way *w)
@@ -224,12 +376,10 @@ static err go(struct way *w)
         decide_todo(w, &v, NULL);
         return NULL;
     }
-    w->key = outbound_pool_key(&w->route, outbound_host_wish(a->mail->envelope), a->arena);
     w->until = deadline_after(OUTBOUND_ATTEMPT_HOSTS_MS);
     dns_budget_init(&w->budget, a->config->dns.queries_per_message, OUTBOUND_ATTEMPT_HOSTS_MS);
-    TRY(visit(w));
-    close_todo(w);
-    return NULL;
+    bool planned = a->grant.lane && outbound_route_same(&w->route, &a->plan->route);
+    return planned ? go_by_plan(w) : go_unplanned(w);
 }
 
 /* All that are not in a way yet and go the same one as the first of them. */
@@ -242,26 +392,38 @@ static void gather(struct way *w, bool *taken)
         if (taken[i])
             continue;
         outbound_route_find(a->config, env->rcpts[i].address, &route);
-        if (w->todo_count == 0)
+        if (w->all_count == 0)
             w->route = route;
         taken[i] = outbound_route_same(&w->route, &route);
         if (taken[i])
-            w->todo[w->todo_count++] = i;
+            w->all[w->all_count++] = i;
     }
+    memcpy(w->todo, w->all, w->all_count * sizeof *w->todo);
+    w->todo_count = w->all_count;
 }
 
-err outbound_attempt_run(struct outbound_attempt *a)
+static err go_all(struct outbound_attempt *a)
 {
     size_t count = a->mail->envelope->rcpt_count;
     bool *taken = ARENA_ARRAY(a->arena, bool, count);
+    size_t *all = ARENA_ARRAY(a->arena, size_t, count);
     size_t *todo = ARENA_ARRAY(a->arena, size_t, count);
-    a->rcpts = ARENA_ARRAY(a->arena, struct outbound_offer_rcpt, count);
-    a->tried = false;
     for (;;) {
-        struct way w = {.attempt = a, .todo = todo};
+        struct way w = {.attempt = a, .all = all, .todo = todo};
         gather(&w, taken);
         if (w.todo_count == 0)
             return NULL;
         TRY(go(&w));
     }
+}
+
+err outbound_attempt_run(struct outbound_attempt *a)
+{
+    a->rcpts = ARENA_ARRAY(a->arena, struct outbound_offer_rcpt, a->mail->envelope->rcpt_count);
+    a->tried = a->unsure = false;
+    a->way = 0;
+    err e = go_all(a);
+    if (a->grant.lane) /* nobody goes the way that it was for */
+        shaper_return(&a->grant);
+    return e;
 }

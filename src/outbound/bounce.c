@@ -20,11 +20,15 @@ int64_t outbound_bounce_due_ms(const struct config_retry *r, uint32_t attempts, 
 
 /* ---- fates --------------------------------------------------------------------------------- */
 
+bool outbound_bounce_is_late(const struct config *c, const struct queue_message *m, int64_t now_ms)
+{
+    return now_ms - m->envelope->accepted_at_ms >= c->retry.give_up_ms;
+}
+
 /* Only a try that has just failed may be the last one: a date that jumps loses no mail. */
 static bool is_over(const struct outbound_bounce *b)
 {
-    return b->tried &&
-           b->now_ms - b->message->envelope->accepted_at_ms >= b->config->retry.give_up_ms;
+    return b->tried && outbound_bounce_is_late(b->config, b->message, b->now_ms);
 }
 
 static enum outbound_bounce_fate fate_of(const struct outbound_bounce *b,
@@ -70,6 +74,7 @@ static void fill_settlement(struct outbound_bounce *b)
     s->outcomes = outcomes;
     s->outcome_count = ended;
     s->tried = b->tried;
+    s->way = b->way;
     s->due_ms = outbound_bounce_due_ms(&b->config->retry, b->message->state.attempts,
                                        b->message->envelope->accepted_at_ms, b->now_ms);
     s->warned = warns_now(b);
@@ -173,7 +178,7 @@ static struct envelope *make_envelope(const struct outbound_bounce *b, uint8_t f
     e->rcpts = ARENA_NEW(b->arena, struct envelope_rcpt);
     e->rcpt_count = 1;
     e->rcpts[0].address = env->sender;
-    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, b->arena);
+    e->rcpts[0].destination = outbound_route_destination(b->config, env->sender, NULL, b->arena);
     e->rcpts[0].notify = NOTIFY_NEVER; /* nothing ever answers it */
     return e;
 }

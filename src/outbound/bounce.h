@@ -23,6 +23,7 @@ struct outbound_bounce {
     const struct outbound_offer_mail *mail;
     const struct outbound_offer_rcpt *rcpts; /* what the attempt said, beside the envelope's */
     bool tried;
+    uint8_t way; /* that the next try must go; 0: any */
     int64_t now_ms;
     struct arena *arena;
 
@@ -36,6 +37,9 @@ struct outbound_bounce {
 /* Always comes to an end, canceled or not: what an attempt has learned must be kept. A notification
  * whose original cannot be read goes without it. */
 void outbound_bounce_decide(struct outbound_bounce *, deadline until);
+
+/* Is the time over in which it is tried, if it is not delivered now? */
+bool outbound_bounce_is_late(const struct config *, const struct queue_message *, int64_t now_ms);
 
 /* When to try again after so many attempts; never beyond the time to give up, so that the last try
  * is made then. */

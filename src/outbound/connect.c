@@ -1,6 +1,8 @@
 #include "outbound/connect.h"
 #include "account/secret.h"
 #include "base/mem.h"
+#include "outbound/egress_connect.h"
+#include <errno.h>
 #include <openssl/x509_vfy.h>
 
 enum { CONNECTION_ARENA_BYTES_MAX = 64 << 10, SECRET_MS = 30 * 1000 };
@@ -97,7 +99,8 @@ static struct smtp_client_options client_options(const struct opening *o)
 {
     const struct config_timeouts *t = o->options->timeouts;
     return (struct smtp_client_options){
-        .hello = arena_str(o->connection->arena, o->options->hello),
+        .hello = arena_str(o->connection->arena,
+                           o->host->egress ? o->host->egress->hello : o->options->hello),
         .lmtp = o->host->lmtp,
         .timeouts = {.greeting = t->greeting_ms,
                      .command = t->mail_ms,
@@ -114,14 +117,80 @@ static enum tls_verify verify_of(const struct outbound_host *h)
     return verified ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
 }
 
+/* A refusal is an answer: somebody let us through. */
+static void note_port25(const struct opening *o, err e)
+{
+    if (!o->host->mx)
+        return;
+    if (e == NULL || err_number(e) == ECONNREFUSED)
+        outbound_port25_answered(o->options->port25, &o->host->address);
+    else if (e->kind == ERR_TIMEOUT)
+        outbound_port25_silent(o->options->port25, &o->host->address);
+}
+
+/* Our side of the way is broken: this host is told nothing of it, and with a proxy that is away
+ * the next one would fare no better. */
+static err failed_by_us(struct opening *o, enum outbound_egress_fault fault, err e)
+{
+    char why[240];
+    if (e->kind == ERR_CANCELED)
+        return e;
+    err_describe(e, why, sizeof why);
+    o->lost = true;
+    decide(o, outbound_verdict_of_ours(
+                  fault == EGRESS_FAULT_PROXY ? OUTBOUND_NEXT_HOST : OUTBOUND_DEFER, "4.4.1",
+                  arena_str(o->arena, outbound_verdict_without_place(str_of(why)))));
+    o->verdict.ours = true;
+    return NULL;
+}
+
+static err connect_egress(struct opening *o, const struct socks_login *login,
+                          struct net_conn **ret_conn)
+{
+    char ip[ADDRESS_CHARS];
+    struct outbound_egress_connected c;
+    enum outbound_egress_fault fault = EGRESS_FAULT_THEIRS;
+    const struct config_egress *egress = o->host->egress;
+    deadline until = deadline_sooner(deadline_after(o->options->timeouts->connect_ms), o->until);
+    err e = outbound_egress_connect(egress, &o->host->address, login, &c, &fault, until);
+    if (fault == EGRESS_FAULT_THEIRS)
+        note_port25(o, e);
+    if (e)
+        return fault == EGRESS_FAULT_THEIRS ? failed(o, e) : failed_by_us(o, fault, e);
+    o->connection->egress = arena_str(o->connection->arena, egress ? egress->name : (str){0});
+    if (c.local.family == ADDRESS_IP4 || c.local.family == ADDRESS_IP6) {
+        address_format_ip(&c.local, ip);
+        o->connection->local_ip = arena_str(o->connection->arena, str_of(ip));
+    }
+    *ret_conn = c.conn;
+    return NULL;
+}
+
+/* The password for a proxy lives only as long as it is needed. */
+static err connect_with_login(struct opening *o, const struct config_account *login,
+                              struct net_conn **ret_conn)
+{
+    struct buf secret;
+    if (o->options->keeper == NULL)
+        return failed_by_us(o, EGRESS_FAULT_OURS,
+                            err_new(ERR_CONFIG, "nobody keeps the proxy's secret here"));
+    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    err e = keeper_secret(o->options->keeper, login->secret, &secret,
+                          deadline_sooner(deadline_after(SECRET_MS), o->until));
+    struct socks_login words = {login->user, buf_str(&secret)};
+    e = e ? failed_by_us(o, EGRESS_FAULT_OURS, e) : connect_egress(o, &words, ret_conn);
+    account_secret_wipe(&secret);
+    return e;
+}
+
 static err connect_socket(struct opening *o)
 {
     struct net_conn *conn;
-    deadline until = deadline_sooner(deadline_after(o->options->timeouts->connect_ms), o->until);
+    const struct config_account *login = o->host->egress ? o->host->egress->login : NULL;
     o->connection->client.stage = SMTP_STAGE_CONNECT;
-    err e = net_connect(&o->host->address, NULL, &conn, until);
-    if (e)
-        return failed(o, e);
+    err e = login ? connect_with_login(o, login, &conn) : connect_egress(o, NULL, &conn);
+    if (e || o->decided)
+        return e;
     struct smtp_client_options options = client_options(o);
     smtp_client_init(&o->connection->client, conn, &options);
     o->connection->client.until = o->until;
@@ -202,7 +271,9 @@ static bool may_login(const struct opening *o)
 {
     struct tls_facts facts;
     bool tls = tls_get_facts(o->connection->client.conn, &facts);
-    return (tls && facts.verified) || address_is_loopback(&o->host->address);
+    const struct config_proxy *via = o->host->egress ? o->host->egress->via : NULL;
+    bool here = via == NULL && address_is_loopback(&o->host->address); /* a proxy's "here" is not */
+    return (tls && facts.verified) || here;
 }
 
 static bool is_token(str mechanism)
@@ -288,6 +359,7 @@ static err open_once(struct opening *o)
     c->host = arena_str(c->arena, o->host->name);
     c->policy = arena_str(c->arena, o->host->policy);
     c->requiretls = o->host->requiretls;
+    c->hop = o->host->hop;
     address_format_ip(&o->host->address, ip);
     c->ip = arena_str(c->arena, str_of(ip));
     o->connection = c;

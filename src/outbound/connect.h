@@ -7,6 +7,7 @@
 #pragma once
 #include "account/keeper.h"
 #include "outbound/host.h"
+#include "outbound/port25.h"
 #include "outbound/privacy.h"
 
 /* What all connections of a worker share. All of it must outlive the call. */
@@ -14,20 +15,27 @@ struct outbound_connect_options {
     str hello;
     const struct config_timeouts *timeouts;
     struct tls_client *tls;
-    const struct keeper *keeper; /* NULL: no secrets can be had */
+    const struct keeper *keeper;    /* NULL: no secrets can be had */
+    struct outbound_port25 *port25; /* NULL: nobody keeps account */
     /* What was seen of TLS in the last opening is put here; NULL: nobody asks. */
     struct outbound_privacy_seen *seen;
 };
 
+struct shaper_lane;
 struct outbound_connection {
     struct list node; /* while idle, in the pool */
     struct arena *arena;
     struct smtp_client client;
-    str key;       /* what it may be used for: see pool.h */
-    str policy;    /* what held when it was made: as outbound_host.policy */
-    uint64_t site; /* whom it served last: table_hash() of the destination */
-    str host;      /* as outbound_host.name */
+    str key;                  /* what it may be used for: see pool.h */
+    struct shaper_lane *lane; /* whose connection it is; NULL: nobody counts it */
+    int messages_max;         /* of the lane; 0: no limit */
+    uint64_t site;            /* whom it served last: table_hash() of the destination */
+    str host;                 /* as outbound_host.name */
+    int hop;                  /* as outbound_host.hop: what shares a key has the same hops */
+    str policy;               /* what held when it was made: as outbound_host.policy */
     str ip;
+    str egress;   /* its name, or empty */
+    str local_ip; /* what the host sees of us, as far as we know; or empty */
     bool tls_active, tls_verified;
     bool requiretls; /* made for mail that demands it: what cannot be handed on so is refused */
     str tls_version, tls_cipher;

@@ -1,8 +1,8 @@
 #include "outbound/deliver.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "outbound/judge.h"
 #include "outbound/tlsrpt.h"
-#include "outcome/reply.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -47,6 +47,9 @@ static struct event event_of(const struct outbound_bounce *b, enum event_kind ki
                           .message_id = env->message_id,
                           .sender = env->sender,
                           .destination = env->rcpts[0].destination,
+                          .tenant = env->flow.tenant,
+                          .stream = env->flow.stream,
+                          .campaign = env->flow.campaign,
                           .attempt = (int64_t)m->state.attempts + 1};
 }
 
@@ -62,27 +65,30 @@ static void tell_attempt(const struct outbound_deliver *d, const struct outbound
     event_emit(d->options->events, &e);
 }
 
-/* What the refusal means. When nobody answered our own words are judged; trouble of our own (4.3.z)
- * has no class. */
 static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
 {
-    const struct outbound_verdict *v = &r->verdict;
-    bool answered = v->reply.code > 0;
-    if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
+    struct outcome o;
+    if (!outbound_judge(r, &o))
         return;
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
-    struct outcome_reply reply = {
-        .code = v->reply.code,
-        .enhanced = answered ? v->reply.enhanced : str_of(v->status),
-        .text = answered ? v->reply.text : v->reason,
-        .stage_known = answered,
-        .stage = v->stage,
-        .host = r->peer ? r->peer->host : (str){0},
-    };
-    struct outcome o = outcome_reply_judge(&reply, arena);
     e->class = str_of(outcome_class_of(o.class)->name);
     e->hardness = o.hard ? S("hard") : S("soft");
     e->advice = str_of(outcome_class_advice(o.advice));
+}
+
+/* Once for each author: it is the same with every mail of theirs. */
+static void tell_from(const struct outbound_deliver *d, const struct outbound_bounce *b,
+                      const struct outbound_attempt_from *from)
+{
+    if (from->account == NULL ||
+        !outbound_from_told_first(d->told, from->account->name, from->found.from))
+        return;
+    struct event e = event_of(b, EVENT_FROM_DIFFERS);
+    e.reason = from->found.text;
+    e.disposition = str_of(from->found.act == FROM_POLICY_WARN      ? "none"
+                           : from->found.act == FROM_POLICY_REWRITE ? "rewrite"
+                                                                    : "refuse");
+    log_warn("%.*s", STR_ARG(from->found.text));
+    event_emit(d->options->events, &e);
 }
 
 static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bounce *b, size_t i)
@@ -106,6 +112,8 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
     if (r->peer) {
         e.remote_host = r->peer->host;
         e.remote_ip = r->peer->ip;
+        e.egress = r->peer->egress;
+        e.local_ip = r->peer->local_ip;
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
@@ -180,14 +188,9 @@ static bool is_known_already(const struct outbound_bounce *b)
 static void note_result(struct outbound_deliver *d, const struct outbound_bounce *b)
 {
     d->tried = b->tried;
-    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++) {
-        const struct outbound_verdict *v = &b->rcpts[i].verdict;
-        if (v->action != OUTBOUND_PAUSE_ROUTE || !b->rcpts[i].decided)
-            continue;
-        d->route_paused = true;
-        d->text = outbound_verdict_text(v, d->arena);
-        return;
-    }
+    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++)
+        d->login_refused = d->login_refused || (b->rcpts[i].decided &&
+                                                b->rcpts[i].verdict.action == OUTBOUND_PAUSE_ROUTE);
 }
 
 /* We are being closed in the middle of it: what has no verdict waits. */
@@ -198,6 +201,17 @@ static void cut_off(struct outbound_attempt *a)
     for (size_t i = 0; i < a->mail->envelope->rcpt_count; i++)
         if (!a->rcpts[i].decided)
             outbound_offer_set(&a->rcpts[i], &v, a->rcpts[i].peer);
+}
+
+/* It may have arrived, or is remembered by the address that it came from. */
+static bool is_bound(const struct outbound_attempt *a)
+{
+    struct outcome o;
+    for (size_t i = 0; !a->unsure && i < a->mail->envelope->rcpt_count; i++)
+        if (a->rcpts[i].verdict.action == OUTBOUND_DEFER && outbound_judge(&a->rcpts[i], &o) &&
+            o.class == OUTCOME_GREYLIST)
+            return true;
+    return a->unsure;
 }
 
 static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
@@ -213,7 +227,8 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .connect = {.hello = d->config->hostname,
                     .timeouts = &d->config->timeouts,
                     .tls = o->tls,
-                    .keeper = o->keeper                    },
+                    .keeper = o->keeper,
+                    .port25 = o->port25},
         .self = {.hostname = d->config->hostname,
                     .addresses = o->own,
                     .address_count = o->own_count ? *o->own_count : 0,
@@ -221,25 +236,74 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .resolver = o->resolver,
         .sts = o->sts,
         .privacy = &privacy,
+        .egress_health = o->egress_health,
+        .mail_key = str_of(b->message->id.text),
         .pool = d->pool,
         .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
+        .plan = d->plan,
+        .grant = d->grant,
         .arena = d->arena,
     };
     tell_attempt(d, b);
+    d->grant.lane = NULL; /* the attempt's from here on */
     err e = outbound_attempt_run(&a);
     if (e)
         cut_off(&a);
     b->rcpts = a.rcpts;
     b->tried = a.tried;
+    b->way = is_bound(&a) ? a.way : 0;
     note_result(d, b);
+    tell_from(d, b, &a.from);
     bool canceled = e != NULL;
     if ((canceled && !a.tried) || is_known_already(b)) {
         int64_t due = canceled ? 0 : clock_real_ms() + OUTBOUND_NO_ROUTE_MS;
-        schedule_put_back(o->schedule, &delivery, d->route_paused ? 0 : due);
+        bool line = d->login_refused && a.way > 0; /* the shaper knows when to try again */
+        schedule_put_back(o->schedule, &delivery, line ? 0 : due);
         return;
     }
     settle(d, b, delivery);
+}
+
+/* ---- from the queue and back ------------------------------------------------------------- */
+
+/* All that belongs to one delivery that is being looked at. */
+struct looked {
+    struct queue_message message;
+    struct body body;
+    struct outbound_offer_signing signing;
+    struct outbound_offer_mail mail;
+    struct outbound_bounce bounce;
+};
+
+/* NULL: it cannot be read now, and was put back. */
+static struct looked *look_at(struct outbound_deliver *d, struct queue_delivery *delivery)
+{
+    const struct outbound_options *o = d->options;
+    struct looked *l = ARENA_NEW(d->arena, struct looked);
+    err e = queue_message_open(o->queue, delivery, d->arena, &l->message,
+                               deadline_after(OUTBOUND_QUEUE_MS));
+    if (e) {
+        bool known = e->kind == ERR_DAMAGED || e->kind == ERR_CLOSED || e->kind == ERR_CANCELED;
+        if (!known)
+            log_err(e, "queue: a message cannot be read just now");
+        schedule_put_back(o->schedule, &delivery, known ? 0 : clock_real_ms() + OUTBOUND_QUEUE_MS);
+        err_forget();
+        return NULL;
+    }
+    l->body = (struct body){.message = &l->message, .arena = d->arena};
+    l->signing = (struct outbound_offer_signing){.keys = d->keys, .config = d->config};
+    l->mail = (struct outbound_offer_mail){.envelope = l->message.envelope,
+                                           .size = l->message.prefix.len + l->message.size,
+                                           .read = read_body,
+                                           .arg = &l->body,
+                                           .signing = &l->signing};
+    l->bounce = (struct outbound_bounce){.config = d->config,
+                                         .message = &l->message,
+                                         .mail = &l->mail,
+                                         .now_ms = clock_real_ms(),
+                                         .arena = d->arena};
+    return l;
 }
 
 /* ---- others' TLS reports ----------------------------------------------------------------- */
@@ -277,30 +341,34 @@ static void keep_report(const struct outbound_deliver *d, const struct queue_mes
 
 void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
-    const struct outbound_options *o = d->options;
-    struct queue_message m;
-    err e = queue_message_open(o->queue, delivery, d->arena, &m, deadline_after(OUTBOUND_QUEUE_MS));
-    if (e) {
-        bool known = e->kind == ERR_DAMAGED || e->kind == ERR_CLOSED || e->kind == ERR_CANCELED;
-        if (!known)
-            log_err(e, "queue: a message cannot be read just now");
-        schedule_put_back(o->schedule, &delivery, known ? 0 : clock_real_ms() + OUTBOUND_QUEUE_MS);
-        err_forget();
-        return;
+    struct looked *l = look_at(d, delivery);
+    if (l) {
+        keep_report(d, &l->message, &l->mail);
+        attempt(d, &l->bounce, delivery);
+        queue_message_close(&l->message);
     }
-    struct body body = {.message = &m, .arena = d->arena};
-    struct outbound_offer_signing signing = {.keys = d->keys, .config = d->config};
-    struct outbound_offer_mail mail = {.envelope = m.envelope,
-                                       .size = m.prefix.len + m.size,
-                                       .read = read_body,
-                                       .arg = &body,
-                                       .signing = &signing};
-    struct outbound_bounce b = {.config = d->config,
-                                .message = &m,
-                                .mail = &mail,
-                                .now_ms = clock_real_ms(),
-                                .arena = d->arena};
-    keep_report(d, &m, &mail);
-    attempt(d, &b, delivery);
-    queue_message_close(&m);
+    if (d->grant.lane)
+        shaper_return(&d->grant);
+}
+
+void outbound_deliver_expire(struct outbound_deliver *d, struct queue_delivery *delivery,
+                             str reason)
+{
+    struct looked *l = look_at(d, delivery);
+    if (l == NULL)
+        return;
+    if (outbound_bounce_is_late(d->config, &l->message, l->bounce.now_ms)) {
+        size_t count = l->message.envelope->rcpt_count;
+        struct outbound_offer_rcpt *rcpts =
+            ARENA_ARRAY(d->arena, struct outbound_offer_rcpt, count);
+        struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.7", reason);
+        for (size_t i = 0; i < count; i++)
+            outbound_offer_set(&rcpts[i], &v, NULL);
+        l->bounce.rcpts = rcpts;
+        l->bounce.tried = true;
+        settle(d, &l->bounce, delivery);
+    } else {
+        schedule_put_back(d->options->schedule, &delivery, 0);
+    }
+    queue_message_close(&l->message);
 }

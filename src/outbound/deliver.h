@@ -12,12 +12,18 @@ struct outbound_deliver {
     const struct config *config; /* held by the caller */
     struct outbound_pool *pool;
     struct outbound_sign_keys *keys;
-    struct arena *arena; /* reset by the caller, between two */
+    struct arena *arena;        /* reset by the caller, between two */
+    struct outbound_plan *plan; /* held by the caller */
+    struct shaper_grant grant;  /* of its seat, taken over; lane NULL: none */
+    struct outbound_from_told *told;
 
     /* Results. */
-    bool route_paused; /* our login was refused; text says why */
+    bool login_refused;
     bool tried;
-    str text;
 };
+
+/* Not tried, because it stands in line for that reason: given up if its time is over, else put
+ * back. */
+void outbound_deliver_expire(struct outbound_deliver *, struct queue_delivery *, str reason);
 
 void outbound_deliver_run(struct outbound_deliver *, struct queue_delivery *);

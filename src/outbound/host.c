@@ -1,4 +1,5 @@
 #include "outbound/host.h"
+#include "outbound/egress.h"
 #include "outbound/privacy.h"
 #include <string.h>
 
@@ -70,6 +71,24 @@ static void judge_mx(struct outbound_host_walk *w)
             arena_printf(w->arena, "%.*s: no MX record names a usable host", STR_ARG(domain)));
 }
 
+/* Those that our egress has an address for, in their order. */
+static size_t keep_reachable(struct outbound_host_walk *w, struct address *addresses, size_t count)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (w->egress == NULL || outbound_egress_reaches(w->egress, &addresses[i]))
+            addresses[left++] = addresses[i];
+    return left;
+}
+
+static struct outbound_verdict verdict_unreachable(struct outbound_host_walk *w, str host)
+{
+    return outbound_verdict_of_ours(
+        OUTBOUND_DEFER, "4.4.1",
+        arena_printf(w->arena, "%.*s has no address of a kind that egress %.*s can reach",
+                     STR_ARG(host), STR_ARG(w->egress->name)));
+}
+
 /* "[192.0.2.1]", "[IPv6:2001:db8::1]": the address is the answer. */
 static void begin_literal(struct outbound_host_walk *w)
 {
@@ -82,6 +101,11 @@ static void begin_literal(struct outbound_host_walk *w)
     }
     if (outbound_host_is_self(w->self, a))
         return end(w, OUTBOUND_FAIL, "5.4.6", S("the mail would come back to this host"));
+    if (keep_reachable(w, a, 1) == 0) {
+        w->ended = true;
+        w->verdict = verdict_unreachable(w, text);
+        return;
+    }
     w->group[0] = (struct outbound_host_group){.name = text, .addresses = a, .count = 1};
     w->group_count = 1;
 }
@@ -132,9 +156,14 @@ static err add_host(struct outbound_host_walk *w, str name, enum dns_host_source
     for (size_t i = 0; by_mx && i < host->count; i++)
         if (outbound_host_is_self(w->self, &host->addresses[i]))
             *ret_self = true;
+    size_t count = keep_reachable(w, host->addresses, host->count);
+    if (count == 0) {
+        w->verdict = verdict_unreachable(w, name);
+        return NULL;
+    }
     w->group[w->group_count++] = (struct outbound_host_group){.name = arena_str(w->arena, name),
                                                               .addresses = host->addresses,
-                                                              .count = host->count,
+                                                              .count = count,
                                                               .by_mx = by_mx,
                                                               .host = host};
     return NULL;
@@ -296,12 +325,13 @@ static void add_wish(const struct outbound_host_walk *w, struct outbound_host *h
 static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
                  struct outbound_host *ret_host)
 {
-    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++]};
-    h.account = w->route->account;
+    struct outbound_host h = {.name = g->name, .address = g->addresses[g->next++], .hop = -1};
+    h.egress = w->egress;
     h.address.port = w->self->mx_port;
     h.tls = HOP_TLS_OPPORTUNISTIC;
     h.level = g->level;
     h.dane = g->dane;
+    h.mx = w->route->kind != OUTBOUND_ROUTE_HOPS;
     h.policy = g->policy;
     h.decision = g->decision;
     if (w->route->kind == OUTBOUND_ROUTE_HOPS) {
@@ -310,6 +340,8 @@ static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
         h.lmtp = hop->lmtp;
         h.implicit_tls = hop->implicit_tls;
         h.tls = hop->tls;
+        h.account = hop->login;
+        h.hop = (int)(w->next - 1);
     }
     add_wish(w, &h);
     if (g->next == g->count || g->next == OUTBOUND_HOST_ADDRESSES_MAX)

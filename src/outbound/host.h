@@ -29,6 +29,7 @@ struct outbound_host {
     struct address address;
     bool lmtp, implicit_tls;
     enum config_hop_tls tls;
+    bool mx;                           /* found by MX, on port 25 */
     enum tlspolicy_level level;        /* what the recipient's side demands, beside that */
     const struct tlspolicy_dane *dane; /* with TLSPOLICY_DANE */
     str policy; /* a word for these two (tlspolicy_decide_key()); empty: of a route's host */
@@ -36,6 +37,8 @@ struct outbound_host {
     bool requiretls; /* the mail demands it: what cannot carry it on is no host for it */
     bool clear;      /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
+    const struct config_egress *egress;   /* by which it is reached; NULL: the system's choice */
+    int hop;                              /* which of the route's hops; -1: none, it is an MX */
 };
 
 /* Who we are, so that mail is not sent in circles. */
@@ -64,8 +67,9 @@ struct outbound_host_walk {
     struct dns_resolver *resolver;
     struct dns_budget *budget;
     struct arena *arena;
-    struct tlspolicy_sts *sts; /* to be set after begin; NULL: MTA-STS is not asked for */
-    enum tlspolicy_wish wish;  /* of the mail; likewise */
+    const struct config_egress *egress; /* the same; hosts that it cannot reach are passed over */
+    struct tlspolicy_sts *sts;          /* to be set after begin; NULL: MTA-STS is not asked for */
+    enum tlspolicy_wish wish;           /* of the mail; likewise */
     const struct outbound_privacy *privacy; /* who is told of hosts that are passed over; likewise.
                                              * NULL: nobody */
     const struct tlspolicy_sts_found *policy;

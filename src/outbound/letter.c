@@ -34,7 +34,8 @@ err outbound_letter_commit(struct queue *queue, const struct outbound_letter *l,
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct envelope_rcpt rcpt = {.address = l->to,
-                                 .destination = outbound_route_destination(l->config, l->to, arena),
+                                 .destination =
+                                     outbound_route_destination(l->config, l->to, NULL, arena),
                                  .notify = NOTIFY_NEVER};
     struct envelope env = {.origin = ORIGIN_LOCAL, /* ours, and so signed as ours */
                            .tls_optional = l->tls_optional,

@@ -1,10 +1,15 @@
 #include "outbound/offer.h"
 #include "base/log.h"
+#include "base/mem.h"
+#include "message/header.h"
 #include "outbound/convert.h"
 #include <assert.h>
 #include <string.h>
 
-enum { WINDOW_ARENA_BYTES = (OUTBOUND_OFFER_RCPTS_MAX + 8) * 2 * SMTP_VERDICT_TEXT_BYTES_MAX };
+enum {
+    WINDOW_ARENA_BYTES = (OUTBOUND_OFFER_RCPTS_MAX + 8) * 2 * SMTP_VERDICT_TEXT_BYTES_MAX,
+    FROM_ARENA_BYTES_MAX = 32 << 20, /* a header, its authors, and another header */
+};
 static_assert(WINDOW_ARENA_BYTES <= 4 << 20, "memory of one transaction's replies");
 static_assert((int)OUTBOUND_OFFER_TEXT_BYTES_MAX <= SMTP_VERDICT_TEXT_BYTES_MAX, "what is kept");
 
@@ -19,6 +24,8 @@ struct window {
     struct arena *scratch; /* replies, cut */
     uint64_t read_offset;
     struct outbound_sign_source source;     /* what goes out below our signatures */
+    struct outbound_from_stream from;       /* that, when From had to be another */
+    struct arena *from_arena;               /* NULL: not looked at */
     str fields;                             /* those, as far as they are not yet sent */
     struct smtp_reply last_kept, last_full; /* one reply is often many recipients' */
 };
@@ -52,6 +59,8 @@ static void choose(struct window *w, size_t *others)
     const struct smtp_capabilities *can = &o->connection->client.capabilities;
     const struct envelope *env = o->mail->envelope;
     size_t max = OUTBOUND_OFFER_RCPTS_MAX, other_count = 0, domains = 0;
+    if (o->rcpts_max > 0 && (size_t)o->rcpts_max < max)
+        max = (size_t)o->rcpts_max;
     if (can->rcpt_max > 0 && can->rcpt_max < max)
         max = (size_t)can->rcpt_max;
     str domain = {0};
@@ -227,6 +236,67 @@ static err convert_content(struct window *w, struct smtp_offer *offer,
     return NULL;
 }
 
+/* Empty: it is longer than anybody reads, so nobody's From is known. */
+static err read_header(struct window *w, struct buf *head, str *ret_header)
+{
+    size_t length = STR_NONE;
+    str piece = S(" ");
+    while (length == STR_NONE && piece.len > 0 && head->len < MESSAGE_HEADER_BYTES_MAX) {
+        size_t before = head->len;
+        TRY(w->source.read(w->source.arg, &piece, deadline_after(OUTBOUND_SIGN_MS)));
+        TRY(buf_add(head, str_slice(piece, 0, MESSAGE_HEADER_BYTES_MAX - head->len)));
+        length = message_header_length(buf_str(head), before);
+    }
+    w->source.rewind(w->source.arg);
+    if (length == STR_NONE)
+        length = piece.len == 0 ? head->len : 0; /* a header alone is a message, too */
+    *ret_header = str_slice(buf_str(head), 0, length);
+    return NULL;
+}
+
+static smtp_refusal refuse_from(struct outbound_offer *o)
+{
+    struct smtp_refusal *refusal = ARENA_NEW(o->arena, struct smtp_refusal);
+    *refusal = (struct smtp_refusal){550, "5.7.1", arena_chars(o->arena, o->from.text)};
+    return refusal;
+}
+
+/* Ours, about mail of others: were it refused, nobody would hear of it. */
+static bool is_notice(const struct outbound_offer *o)
+{
+    return o->mail->envelope->origin == ORIGIN_DSN;
+}
+
+/* What the account may not write as is refused, changed or only noticed. */
+static err fit_from(struct window *w, struct smtp_offer *offer, smtp_refusal *ret_refusal)
+{
+    struct outbound_offer *o = w->offer;
+    str header;
+    if (o->sender == NULL || o->sender->from_policy == FROM_POLICY_OFF)
+        return NULL;
+    w->from_arena = arena_open(FROM_ARENA_BYTES_MAX);
+    CLEANUP(buf_release) struct buf head;
+    buf_init(&head, MESSAGE_HEADER_BYTES_MAX);
+    TRY(read_header(w, &head, &header));
+    outbound_from_judge(o->sender, header, w->from_arena, &o->from);
+    o->from.from = arena_str(o->arena, o->from.from);
+    o->from.text = arena_str(o->arena, o->from.text);
+    if (is_notice(o) && outbound_from_address(o->sender).len > 0)
+        o->from.act = o->from.act == FROM_POLICY_REFUSE ? FROM_POLICY_REWRITE : o->from.act;
+    if (o->from.act == FROM_POLICY_REFUSE)
+        *ret_refusal = refuse_from(o);
+    if (o->from.act != FROM_POLICY_REWRITE)
+        return NULL;
+    str other = outbound_from_rewrite(o->sender, header, w->from_arena);
+    outbound_from_stream_init(&w->from, &w->source, other, header.len);
+    w->source = (struct outbound_sign_source){outbound_from_stream_rewind,
+                                              outbound_from_stream_read, &w->from};
+    offer->size = offer->size - header.len + other.len;
+    offer->read = outbound_from_stream_read;
+    offer->body = &w->from;
+    return NULL;
+}
+
 /* Once for all hosts and recipients of an attempt, unless something changed it for this host. */
 static err find_signatures(struct window *w, struct outbound_sign_result *ret_result)
 {
@@ -274,11 +344,11 @@ static err sign_content(struct window *w, struct smtp_offer *offer)
 }
 
 /* Our trouble, so no other host is asked and the connection stays good. */
-static void set_unsigned(struct window *w, err e)
+static void set_unready(struct window *w, const char *what, err e)
 {
     char why[OUTBOUND_OFFER_TEXT_BYTES_MAX];
     err_words(e, why, sizeof why);
-    str reason = arena_printf(w->offer->arena, "it cannot be signed now: %s", why);
+    str reason = arena_printf(w->offer->arena, "it cannot be %s now: %s", what, why);
     struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.7.5", reason);
     for (size_t i = 0; i < w->count; i++)
         outbound_offer_set(&w->offer->rcpts[w->rcpts[i]], &v, NULL);
@@ -301,11 +371,16 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
     w->source = (struct outbound_sign_source){rewind_pieces, read_piece, w};
     TRY(convert_content(w, &offer, &convert));
     smtp_refusal refusal = smtp_client_check(c, &offer);
-    err not_signed = refusal ? NULL : sign_content(w, &offer);
-    if (not_signed && not_signed->kind == ERR_CANCELED)
-        return not_signed;
-    if (not_signed) {
-        set_unsigned(w, not_signed);
+    const char *what = "looked at";
+    err unready = refusal ? NULL : fit_from(w, &offer, &refusal);
+    if (unready == NULL && refusal == NULL) {
+        what = "signed";
+        unready = sign_content(w, &offer);
+    }
+    if (unready && unready->kind == ERR_CANCELED)
+        return unready;
+    if (unready) {
+        set_unready(w, what, unready);
         return NULL;
     }
     if (refusal == NULL)
@@ -333,6 +408,8 @@ static struct outbound_offer_peer *describe_peer(const struct outbound_offer *o)
     struct outbound_offer_peer *p = ARENA_NEW(o->arena, struct outbound_offer_peer);
     *p = (struct outbound_offer_peer){.host = arena_str(o->arena, c->host),
                                       .ip = arena_str(o->arena, c->ip),
+                                      .egress = arena_str(o->arena, c->egress),
+                                      .local_ip = arena_str(o->arena, c->local_ip),
                                       .tls_version = arena_str(o->arena, c->tls_version),
                                       .tls_cipher = arena_str(o->arena, c->tls_cipher),
                                       .lmtp = c->client.options.lmtp,
@@ -376,6 +453,8 @@ err outbound_offer_run(struct outbound_offer *o)
         w.last_full = (struct smtp_reply){0};
         choose(&w, others);
         e = transact(&w, left, &left_count);
+        arena_close(w.from_arena);
+        w.from_arena = NULL;
         arena_reset(scratch);
     }
     o->full = e == NULL && o->todo_count > 0;

@@ -6,7 +6,7 @@
  */
 #pragma once
 #include "outbound/connect.h"
-#include "outbound/sign.h"
+#include "outbound/from.h"
 
 enum {
     OUTBOUND_OFFER_RCPTS_MAX = 1000,       /* in one transaction, when the host names no limit */
@@ -36,6 +36,7 @@ struct outbound_offer_mail {
 /* Who answered. */
 struct outbound_offer_peer {
     str host, ip;
+    str egress, local_ip;        /* by which of our addresses; may be empty */
     str tls_version, tls_cipher; /* empty: no TLS */
     bool lmtp;                   /* a 250 is the final delivery */
     bool dsn;                    /* it sends its own notifications */
@@ -52,14 +53,17 @@ struct outbound_offer_rcpt {
 struct outbound_offer {
     struct outbound_connection *connection;
     const struct outbound_offer_mail *mail;
-    struct outbound_offer_rcpt *rcpts; /* beside mail->envelope->rcpts */
-    bool convert;                      /* send seven bits where the host knows no 8BITMIME */
-    struct arena *arena;               /* for verdicts' texts */
+    struct outbound_offer_rcpt *rcpts;   /* beside mail->envelope->rcpts */
+    int rcpts_max;                       /* in one transaction; 0: as the host says */
+    bool convert;                        /* send seven bits where the host knows no 8BITMIME */
+    const struct config_account *sender; /* whose rules for From hold there; NULL: nobody's */
+    struct arena *arena;                 /* for verdicts' texts */
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */
     size_t *todo;
     size_t todo_count;
     bool full;  /* set when the host takes no more mails on this connection: it may on another */
     bool stale; /* set when a connection that had been idle turned out dead: nothing was learned */
+    struct outbound_from from; /* what was found about From, and done about it */
 };
 
 /* ERR_CANCELED only. The connection is good for more unless net_broken() says otherwise. */

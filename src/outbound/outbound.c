@@ -3,46 +3,57 @@
 #include "base/table.h"
 #include "outbound/crew.h"
 #include "outbound/deliver.h"
+#include "outbound/plan.h"
+#include "outbound/port25.h"
 #include "outbound/route.h"
 #include <string.h>
 
-/* A destination that is being served, or whose login was refused. */
+/* A destination that is being served, or whose mail stands in line. */
 struct site {
+    struct outbound *outbound;
     char name[OUTBOUND_ROUTE_DESTINATION_BYTES_MAX + 1];
-    uint64_t hash; /* of the name */
+    uint64_t hash;              /* of the name */
+    struct outbound_plan *plan; /* NULL: nobody has made one yet */
     int runners;
     int starting; /* of them; each takes an idle connection, if there is one */
     bool full;    /* the schedule passes it over */
-    bool paused;
-    int64_t pause_ms; /* of the last pause; 0: our login works, or none is needed */
+    bool planning;
+    bool waiting; /* in the shaper's line */
+    bool barred;  /* port 25 is blocked, and its mail goes there */
+    struct loop_note call;
+    atomic_bool called; /* the note is under way */
 };
 
 struct outbound {
     struct outbound_options options;
+    struct loop *home;
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
     struct outbound_sign_keys *keys;
+    struct outbound_from_told told;
     struct table sites;
     struct gate changed;
     int running; /* here, our own and what was lent to us */
     int lent;    /* runners of ours, elsewhere */
     int place;   /* in the crew */
+    size_t port25_probes;
     bool stopping;
+};
+
+/* What a runner has in hand. */
+struct hand {
+    struct queue_delivery *delivery;
+    struct outbound_plan *plan; /* held */
+    struct shaper_grant grant;  /* lane NULL: none is needed */
 };
 
 struct runner {
     struct outbound *outbound;
     struct site *site;
-    struct queue_delivery *delivery;
+    struct hand hand;
 };
 
-enum { LOAN_MAX = 8, LOAN_WHY_BYTES = 600, KEPT_HERE = 2 };
-
-/* What a delivery came to, as far as its destination is concerned. */
-struct result {
-    bool paused, tried;
-    char why[LOAN_WHY_BYTES];
-};
+enum { LOAN_MAX = 8, KEPT_HERE = 2, BOUND_LOOK_MS = 10 * 1000 };
 
 /* A runner of ours on another worker's loop, with some deliveries at a time: it goes there and
  * back, and belongs to who has it. */
@@ -53,14 +64,18 @@ struct loan {
     struct site *site; /* for its owner only, where it stays */
     uint64_t hash;     /* of the site's name */
     int place;         /* of the helper */
+    struct outbound_plan *plan;
+    struct shaper_grant grant; /* for the first of them */
     struct queue_delivery *deliveries[LOAN_MAX];
     size_t count, done;
-    struct result result;
+    bool refused; /* the shaper has no room for the rest */
 };
 
 /* ---- destinations ------------------------------------------------------------------------ */
 
 static str site_key(const void *object) { return str_of(((const struct site *)object)->name); }
+
+static void come_when_called(struct loop_note *note);
 
 static struct site *find_site(struct outbound *o, str name)
 {
@@ -70,15 +85,11 @@ static struct site *find_site(struct outbound *o, str name)
     s = MEM_NEW(struct site);
     bool fits = str_to_chars(name, s->name, sizeof s->name);
     ASSERT(fits); /* the queue keeps no longer names */
+    s->outbound = o;
     s->hash = table_hash(name);
+    s->call.run = come_when_called;
     table_add(&o->sites, s);
     return s;
-}
-
-/* After a pause one delivery finds out whether the login works again, not many at once. */
-static bool has_room(const struct site *s, int connections)
-{
-    return !s->paused && s->runners < (s->pause_ms > 0 ? 1 : connections);
 }
 
 static void set_full(struct outbound *o, struct site *s, bool full)
@@ -90,80 +101,117 @@ static void set_full(struct outbound *o, struct site *s, bool full)
     s->full = full;
 }
 
-static void forget_if_idle(struct outbound *o, struct site *s)
+static void drop_site(struct outbound *o, struct site *s)
 {
-    if (s->runners > 0 || s->pause_ms > 0 || s->paused)
-        return;
-    set_full(o, s, false);
+    outbound_plan_drop(s->plan);
     table_remove(&o->sites, str_of(s->name));
     mem_free(s);
 }
 
-struct pause {
-    struct outbound *outbound;
-    struct site *site; /* it stays while it is paused */
-};
-
-static void wait_out(void *arg)
+/* A plan is kept as long as mail may come back to it. */
+static void forget_if_idle(struct outbound *o, struct site *s)
 {
-    struct pause p = *(struct pause *)arg;
-    mem_free(arg);
-    if (fiber_sleep(deadline_after(p.site->pause_ms)))
+    if (s->runners > 0 || s->waiting || s->planning || s->barred || atomic_load(&s->called))
         return;
-    p.site->paused = false;
-    set_full(p.outbound, p.site, false);
-    forget_if_idle(p.outbound, p.site);
+    set_full(o, s, false);
+    if (s->plan == NULL || deadline_passed(s->plan->until) || o->sites.len > OUTBOUND_SITES_MAX)
+        drop_site(o, s);
 }
 
-static void pause_site(struct outbound *o, struct site *s, str why, const struct config *c)
+/* ---- the shaper's line ------------------------------------------------------------------- */
+
+/* On any thread, with the shaper's lock held. */
+static void call(void *arg)
 {
-    if (s->paused)
+    struct site *s = arg;
+    if (!atomic_exchange(&s->called, true))
+        loop_post(s->outbound->home, &s->call);
+}
+
+static void come_when_called(struct loop_note *note)
+{
+    struct site *s = CONTAINER_OF(note, struct site, call);
+    struct outbound *o = s->outbound;
+    atomic_store(&s->called, false);
+    s->waiting = false;
+    gate_wake_all(&o->changed);
+    if (s->plan == NULL || s->plan->seat == NULL)
         return;
-    int64_t longer = s->pause_ms > 0 ? s->pause_ms * 2 : c->retry.first_ms;
-    s->pause_ms = longer < OUTBOUND_PAUSE_MS_MAX ? longer : OUTBOUND_PAUSE_MS_MAX;
-    s->paused = true;
+    if (!o->stopping && schedule_ready(o->options.schedule, str_of(s->name)) > 0)
+        set_full(o, s, false);
+    else
+        shaper_leave(s->plan->seat);
+    forget_if_idle(o, s);
+}
+
+static void stand_in_line(struct outbound *o, struct site *s)
+{
     set_full(o, s, true);
-    struct pause *p = MEM_NEW(struct pause);
-    *p = (struct pause){o, s};
-    fiber_spawn(&o->keeping, "paused route", wait_out, p);
-    event_emit(o->options.events, &(struct event){.kind = EVENT_ROUTE_PAUSED,
-                                                  .destination = str_of(s->name),
-                                                  .reason = why,
-                                                  .next_due_ms = clock_real_ms() + s->pause_ms});
+    s->waiting = true;
+    shaper_wait(s->plan->seat, 1, 0);
+}
+
+/* The way that it must go, if its last attempt by that one may have arrived. */
+static uint8_t bound_way(struct outbound *o, const struct outbound_plan *p,
+                         const struct queue_delivery *d)
+{
+    struct queue_state state = queue_delivery_state(o->options.queue, d);
+    bool bound =
+        state.attempts <= OUTBOUND_PLAN_STICKY_ATTEMPTS && outbound_plan_find(p, state.way) != NULL;
+    if (bound)
+        return state.way;
+    return p->bound_to_egress ? outbound_plan_bound_way(p, str_of(queue_delivery_id(d).text)) : 0;
+}
+
+enum taken { TAKEN, REFUSED, REFUSED_ALONE };
+
+/* REFUSED_ALONE: only this mail, which is bound to a way that has no room. */
+static enum taken take_grant(struct outbound *o, struct hand *h, struct shaper_wait *ret_wait)
+{
+    if (h->plan->seat == NULL)
+        return TAKEN;
+    uint8_t only = bound_way(o, h->plan, h->delivery);
+    size_t rcpts = queue_delivery_rcpts(h->delivery);
+    if (shaper_take(h->plan->seat, rcpts, only, &h->grant, ret_wait))
+        return TAKEN;
+    return only ? REFUSED_ALONE : REFUSED;
+}
+
+/* False: it was put back, and the destination stands in line where that is needed. */
+static bool take_or_put_back(struct outbound *o, struct site *s, struct hand *h)
+{
+    struct shaper_wait wait;
+    enum taken taken = take_grant(o, h, &wait);
+    if (taken == TAKEN)
+        return true;
+    int64_t soon = clock_real_ms() + BOUND_LOOK_MS;
+    int64_t due = wait.until_ms > soon ? wait.until_ms : soon;
+    schedule_put_back(o->options.schedule, &h->delivery, taken == REFUSED_ALONE ? due : 0);
+    if (taken == REFUSED)
+        stand_in_line(o, s);
+    return false;
 }
 
 /* ---- running ----------------------------------------------------------------------------- */
 
-static struct result run_one(struct outbound *o, struct queue_delivery *delivery,
-                             struct arena *arena)
+static void run_one(struct outbound *o, struct hand *h, struct arena *arena)
 {
     const struct config *config = o->options.config(o->options.config_arg);
     struct outbound_deliver d = {.options = &o->options,
                                  .config = config,
                                  .pool = &o->pool,
                                  .keys = o->keys,
-                                 .arena = arena};
-    struct result r = {0};
+                                 .told = &o->told,
+                                 .arena = arena,
+                                 .plan = h->plan,
+                                 .grant = h->grant};
+    h->grant.lane = NULL;
     outbound_pool_set_limits(&o->pool, &config->outbound);
-    outbound_deliver_run(&d, delivery);
-    r.paused = d.route_paused;
-    r.tried = d.tried;
-    (void)str_to_chars(str_slice(d.text, 0, sizeof r.why - 1), r.why, sizeof r.why);
+    outbound_deliver_run(&d, h->delivery);
+    h->delivery = NULL;
     config_close(config);
     arena_reset(arena);
     err_forget();
-    return r;
-}
-
-/* On the loop of the destination's own worker. */
-static void note_result(struct outbound *o, struct site *s, const struct result *r)
-{
-    const struct config *config = o->options.config(o->options.config_arg);
-    if (r->paused)
-        pause_site(o, s, str_of(r->why), config);
-    else if (r->tried)
-        s->pause_ms = 0;
-    config_close(config);
 }
 
 static void count_running(struct outbound *o, int count)
@@ -176,10 +224,30 @@ static void count_running(struct outbound *o, int count)
 static void end_runner(struct outbound *o, struct site *s)
 {
     s->runners--;
-    if (!s->paused)
+    if (!s->waiting && !s->planning && !s->barred)
         set_full(o, s, false);
     forget_if_idle(o, s);
     gate_wake_all(&o->changed);
+}
+
+static bool is_stale(struct outbound *o, const struct site *s)
+{
+    const struct config *config = o->options.config(o->options.config_arg);
+    bool stale = s->plan == NULL || outbound_plan_is_stale(s->plan, config);
+    config_close(config);
+    return stale;
+}
+
+static bool goes_by_mx(const struct outbound_plan *p) { return p->route.kind == OUTBOUND_ROUTE_MX; }
+
+/* Before the next one of the same destination goes. */
+static bool take_next(struct outbound *o, struct site *s, struct hand *h)
+{
+    if (o->stopping || fiber_canceled() || s->waiting || s->planning || is_stale(o, s) ||
+        (goes_by_mx(s->plan) && !outbound_port25_is_open(o->options.port25)))
+        return false;
+    h->delivery = schedule_next_for(o->options.schedule, str_of(s->name));
+    return h->delivery && take_or_put_back(o, s, h);
 }
 
 static void run(void *arg)
@@ -188,24 +256,21 @@ static void run(void *arg)
     struct outbound *o = r->outbound;
     struct site *s = r->site;
     struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
-    struct queue_delivery *d = r->delivery;
-    mem_free(r);
     s->starting--;
-    while (d) {
-        struct result result = run_one(o, d, arena);
-        note_result(o, s, &result);
-        bool go_on = !o->stopping && !fiber_canceled() && !s->paused;
-        d = go_on ? schedule_next_for(o->options.schedule, str_of(s->name)) : NULL;
-    }
+    do
+        run_one(o, &r->hand, arena);
+    while (take_next(o, s, &r->hand));
     arena_close(arena);
+    outbound_plan_drop(r->hand.plan);
+    mem_free(r);
     count_running(o, -1);
     end_runner(o, s);
 }
 
-static void start_runner(struct outbound *o, struct site *s, struct queue_delivery *d)
+static void start_runner(struct outbound *o, struct site *s, const struct hand *h)
 {
     struct runner *r = MEM_NEW(struct runner);
-    *r = (struct runner){o, s, d};
+    *r = (struct runner){o, s, *h};
     s->runners++;
     s->starting++;
     count_running(o, 1);
@@ -217,17 +282,29 @@ static void start_runner(struct outbound *o, struct site *s, struct queue_delive
 static void come_back(struct loop_note *note);
 static void end_loan(struct loop_note *note);
 
+static bool lend_a_hand(struct outbound *o, struct loan *l, struct arena *arena)
+{
+    struct hand h = {l->deliveries[l->done], l->plan, l->grant};
+    struct shaper_wait ignored;
+    l->grant.lane = NULL;
+    if (h.grant.lane == NULL && take_grant(o, &h, &ignored) != TAKEN) {
+        l->refused = true;
+        return false;
+    }
+    l->done++;
+    run_one(o, &h, arena);
+    return true;
+}
+
 /* On the helper's loop: try what was lent, and give the rest back. */
 static void help(void *arg)
 {
     struct loan *l = arg;
     struct outbound *o = l->helper;
     struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
-    while (l->done < l->count && !o->stopping && !fiber_canceled() && !l->result.paused) {
-        struct result r = run_one(o, l->deliveries[l->done++], arena);
-        r.tried = r.tried || l->result.tried;
-        l->result = r;
-    }
+    bool more = true;
+    while (more && l->done < l->count && !o->stopping && !fiber_canceled())
+        more = lend_a_hand(o, l, arena);
     arena_close(arena);
     count_running(o, -1);
     l->note.run = come_back;
@@ -270,6 +347,8 @@ static void fill(struct loan *l)
 
 static void give_back(struct loan *l)
 {
+    if (l->grant.lane)
+        shaper_return(&l->grant);
     for (; l->done < l->count; l->done++)
         schedule_put_back(l->owner->options.schedule, &l->deliveries[l->done], 0);
     l->count = l->done = 0;
@@ -292,29 +371,43 @@ static void end_loan(struct loop_note *note)
 {
     struct loan *l = CONTAINER_OF(note, struct loan, note);
     l->owner->lent--;
+    outbound_plan_drop(l->plan);
     end_runner(l->owner, l->site);
     mem_free(l);
+}
+
+static bool may_go_on(const struct loan *l)
+{
+    return !l->owner->stopping && !l->site->waiting && !l->site->planning &&
+           l->plan == l->site->plan && !is_stale(l->owner, l->site);
 }
 
 static void come_back(struct loop_note *note)
 {
     struct loan *l = CONTAINER_OF(note, struct loan, note);
     struct outbound *o = l->owner;
-    note_result(o, l->site, &l->result); /* first: what goes back is not tried meanwhile */
+    if (l->refused && l->plan == l->site->plan && !l->site->waiting)
+        stand_in_line(o, l->site); /* first: what goes back is not tried meanwhile */
+    l->refused = false;
     give_back(l);
-    if (!o->stopping && !l->site->paused && lend(l))
+    if (may_go_on(l) && lend(l))
         return;
     give_back(l);
     if (!post(l, part))
         end_loan(&l->note);
 }
 
-static void lend_runner(struct outbound *o, struct site *s, int place, struct queue_delivery *d)
+static void lend_runner(struct outbound *o, struct site *s, int place, const struct hand *h)
 {
     struct loan *l = MEM_NEW(struct loan);
-    *l = (struct loan){
-        .owner = o, .home = loop_current(), .site = s, .hash = s->hash, .place = place};
-    l->deliveries[l->count++] = d;
+    *l = (struct loan){.owner = o,
+                       .home = o->home,
+                       .site = s,
+                       .hash = s->hash,
+                       .place = place,
+                       .plan = h->plan,
+                       .grant = h->grant};
+    l->deliveries[l->count++] = h->delivery;
     s->runners++;
     o->lent++;
     if (lend(l))
@@ -328,18 +421,80 @@ static void lend_runner(struct outbound *o, struct site *s, int place, struct qu
  * would be more than the destination may have. */
 static bool is_better_here(const struct outbound *o, const struct site *s)
 {
-    return s->runners < KEPT_HERE || s->pause_ms > 0 ||
+    return s->runners < KEPT_HERE || s->plan->seat == NULL ||
            outbound_pool_count(&o->pool, s->hash) > (size_t)s->starting;
 }
 
-static void place_runner(struct outbound *o, struct site *s, struct queue_delivery *d)
+static void place_runner(struct outbound *o, struct site *s, const struct hand *h)
 {
     int place = is_better_here(o, s) ? OUTBOUND_CREW_NOBODY
                                      : outbound_crew_find_helper(o->options.crew, o->place);
     if (place == OUTBOUND_CREW_NOBODY)
-        start_runner(o, s, d);
+        start_runner(o, s, h);
     else
-        lend_runner(o, s, place, d);
+        lend_runner(o, s, place, h);
+}
+
+/* ---- planning ---------------------------------------------------------------------------- */
+
+struct planner {
+    struct outbound *outbound;
+    struct site *site;
+};
+
+/* What was learned under the old plan stays with the lanes. */
+static void replace_plan(struct site *s, struct outbound_plan *plan)
+{
+    outbound_plan_drop(s->plan);
+    s->plan = plan;
+}
+
+static void make_plan(struct outbound *o, struct site *s)
+{
+    struct outbound_plan *made = NULL;
+    const struct config *config = o->options.config(o->options.config_arg);
+    struct outbound_plan_options options = {.shaper = o->options.shaper,
+                                            .config = config,
+                                            .resolver = o->options.resolver,
+                                            .egress_health = o->options.egress_health,
+                                            .called = call,
+                                            .arg = s};
+    err e = outbound_plan_make(&options, str_of(s->name), &made);
+    if (e == NULL)
+        replace_plan(s, made);
+    config_close(config);
+    err_forget();
+}
+
+static void plan(void *arg)
+{
+    struct planner p = *(struct planner *)arg;
+    mem_free(arg);
+    make_plan(p.outbound, p.site);
+    p.site->planning = false;
+    set_full(p.outbound, p.site, false);
+    forget_if_idle(p.outbound, p.site);
+}
+
+static bool needs_dns(struct outbound *o, const struct site *s)
+{
+    const struct config *config = o->options.config(o->options.config_arg);
+    bool needed = outbound_plan_needs_dns(config, str_of(s->name));
+    config_close(config);
+    return needed;
+}
+
+static void start_planning(struct outbound *o, struct site *s)
+{
+    if (!needs_dns(o, s)) {
+        make_plan(o, s);
+        return;
+    }
+    struct planner *p = MEM_NEW(struct planner);
+    *p = (struct planner){o, s};
+    s->planning = true;
+    set_full(o, s, true);
+    fiber_spawn(&o->keeping, "plan", plan, p);
 }
 
 /* ---- dispatching ------------------------------------------------------------------------- */
@@ -360,6 +515,35 @@ static bool has_no_way(struct outbound *o, const struct queue_delivery *d)
     return none;
 }
 
+/* Where the shaper has no say, as with domains whose DNS is broken, this is the bound. */
+static bool is_over(struct outbound *o, const struct site *s)
+{
+    return s->plan->seat == NULL && s->runners >= connections_max(o);
+}
+
+static void dispatch_to(struct outbound *o, struct site *s, struct queue_delivery *d)
+{
+    struct hand h = {.delivery = d};
+    if (!s->planning && is_stale(o, s))
+        start_planning(o, s);
+    if (s->planning || is_over(o, s)) {
+        schedule_put_back(o->options.schedule, &h.delivery, 0);
+        set_full(o, s, true);
+        return;
+    }
+    h.plan = s->plan;
+    if (goes_by_mx(h.plan) && !outbound_port25_may_try(o->options.port25)) {
+        schedule_put_back(o->options.schedule, &h.delivery, 0);
+        set_full(o, s, true);
+        s->barred = true;
+        return;
+    }
+    if (!take_or_put_back(o, s, &h))
+        return;
+    outbound_plan_hold(h.plan);
+    place_runner(o, s, &h);
+}
+
 static err dispatch_one(struct outbound *o)
 {
     struct queue_delivery *d;
@@ -370,15 +554,98 @@ static err dispatch_one(struct outbound *o)
         schedule_strand(o->options.schedule, &d);
         return NULL;
     }
-    struct site *s = find_site(o, queue_delivery_destination(d));
-    int max = connections_max(o);
-    if (has_room(s, max))
-        place_runner(o, s, d);
-    else
-        schedule_put_back(o->options.schedule, &d, 0);
-    if (!has_room(s, max))
-        set_full(o, s, true);
+    dispatch_to(o, find_site(o, queue_delivery_destination(d)), d);
     return NULL;
+}
+
+static void unbar(struct outbound *o, struct site *s)
+{
+    s->barred = false;
+    set_full(o, s, s->waiting || s->planning);
+    forget_if_idle(o, s);
+}
+
+/* All of them; or one, each time another, which finds out whether it is open again. */
+static void unbar_some(struct outbound *o, bool all)
+{
+    size_t position = 0, barred = 0, at = 0;
+    struct site *s;
+    while ((s = table_next(&o->sites, &position)) != NULL)
+        barred += s->barred;
+    size_t chosen = barred ? o->port25_probes++ % barred : 0;
+    position = 0;
+    while ((s = table_next(&o->sites, &position)) != NULL)
+        if (s->barred && (all || at++ == chosen))
+            unbar(o, s);
+}
+
+static void look_at_port25(void *arg)
+{
+    struct outbound *o = arg;
+    while (fiber_sleep(deadline_after(OUTBOUND_PORT25_LOOK_MS)) == NULL)
+        if (outbound_port25_is_open(o->options.port25))
+            unbar_some(o, outbound_port25_next_ms(o->options.port25) == 0);
+}
+
+/* Mail that waits in line is not tried, but its time runs out all the same; only a refused login is
+ * ours to mend, and then nothing is given up. */
+static void expire_one(struct outbound *o, struct site *s, struct queue_delivery *d, str reason)
+{
+    struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
+    const struct config *config = o->options.config(o->options.config_arg);
+    struct outbound_deliver out = {.options = &o->options,
+                                   .config = config,
+                                   .pool = &o->pool,
+                                   .keys = o->keys,
+                                   .arena = arena,
+                                   .plan = s->plan};
+    outbound_deliver_expire(&out, d, reason);
+    config_close(config);
+    arena_close(arena);
+    err_forget();
+}
+
+static void expire_waiting(struct outbound *o, struct site *s, const struct config *config)
+{
+    struct shaper_wait wait;
+    struct outbound_plan *plan = s->plan;
+    if (!s->waiting || plan == NULL || plan->seat == NULL)
+        return;
+    if (shaper_seat_state(plan->seat, &wait) || wait.why == SHAPER_LOGIN)
+        return;
+    struct queue_delivery *d;
+    int64_t before = clock_real_ms() - config->retry.give_up_ms;
+    for (int i = 0; i < OUTBOUND_EXPIRE_AT_ONCE && s->waiting; i++) {
+        d = schedule_next_old(o->options.schedule, str_of(s->name), before);
+        if (d == NULL)
+            break;
+        s->runners++; /* it stays */
+        expire_one(o, s, d, str_of(wait.reason));
+        s->runners--;
+    }
+}
+
+/* Those in line lose what is too old; those without mail are forgotten. Sites may go while one of
+ * them is looked at, so the walk begins anew where it was. */
+static void care_for_sites(struct outbound *o)
+{
+    const struct config *config = o->options.config(o->options.config_arg);
+    size_t position = 0;
+    struct site *s;
+    while (!fiber_canceled() && (s = table_next(&o->sites, &position)) != NULL) {
+        expire_waiting(o, s, config);
+        forget_if_idle(o, s);
+    }
+    config_close(config);
+}
+
+static void keep_sites(void *arg)
+{
+    struct outbound *o = arg;
+    while (fiber_sleep(deadline_after(OUTBOUND_SITES_LOOK_MS)) == NULL) {
+        care_for_sites(o);
+        err_forget();
+    }
 }
 
 /* Another configuration may have a route for what waits for one. */
@@ -412,6 +679,7 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
 {
     struct outbound *o = MEM_NEW(struct outbound);
     o->options = *options;
+    o->home = loop_current();
     group_init(&o->dispatcher);
     group_init(&o->runners);
     group_init(&o->keeping);
@@ -422,6 +690,8 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     o->place = outbound_crew_join(options->crew, o);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
+    fiber_spawn(&o->keeping, "port 25", look_at_port25, o);
+    fiber_spawn(&o->keeping, "destinations", keep_sites, o);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;
 }
@@ -446,6 +716,27 @@ static void await_loans(struct outbound *o)
     }
 }
 
+/* Nobody is called any more; those who were have come. */
+static void forget_sites(struct outbound *o)
+{
+    size_t position = 0;
+    struct site *s;
+    while ((s = table_next(&o->sites, &position)) != NULL)
+        replace_plan(s, NULL);
+    while (o->sites.len > 0) {
+        position = 0;
+        while ((s = table_next(&o->sites, &position)) != NULL && atomic_load(&s->called))
+            continue;
+        if (s == NULL) {
+            err e = fiber_yield();
+            (void)e; /* the notes come */
+        } else {
+            drop_site(o, s);
+        }
+    }
+    table_release(&o->sites);
+}
+
 void outbound_stop(struct outbound *o, int64_t grace_ms)
 {
     if (o == NULL)
@@ -460,12 +751,6 @@ void outbound_stop(struct outbound *o, int64_t grace_ms)
     group_close(&o->keeping);
     outbound_pool_release(&o->pool);
     outbound_sign_keys_close(o->keys);
-    size_t position = 0;
-    struct site *s;
-    while ((s = table_next(&o->sites, &position)) != NULL) {
-        table_remove(&o->sites, str_of(s->name));
-        mem_free(s);
-    }
-    table_release(&o->sites);
+    forget_sites(o);
     mem_free(o);
 }

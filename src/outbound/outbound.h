@@ -17,12 +17,18 @@ enum {
     OUTBOUND_RUNNERS_MAX = 400,           /* attempts at the same time, of one worker */
     OUTBOUND_NO_ROUTE_MS = 5 * 60 * 1000, /* until recipients without a route are looked at again */
     OUTBOUND_ROUTES_LOOK_MS = 5000,       /* how soon a new configuration is seen by mail without */
-    OUTBOUND_PAUSE_MS_MAX = 60 * 60 * 1000, /* of a route whose login is refused */
-    OUTBOUND_QUEUE_MS = 60 * 1000,          /* for reading and settling */
+    OUTBOUND_PORT25_LOOK_MS = 5000,       /* how soon it is seen that port 25 is open again */
+    OUTBOUND_SITES_MAX = 2000,            /* destinations beyond which none without mail is kept */
+    OUTBOUND_SITES_LOOK_MS = 60 * 1000,   /* so often those are looked for, and old mail in line */
+    OUTBOUND_EXPIRE_AT_ONCE = 100,        /* of one destination, at one look */
+    OUTBOUND_QUEUE_MS = 60 * 1000,        /* for reading and settling */
 };
 
 struct outbound;
 struct outbound_crew;
+struct outbound_port25;
+struct shaper;
+struct outbound_egress_health;
 
 /* All of it must outlive the outbound. */
 struct outbound_options {
@@ -34,12 +40,15 @@ struct outbound_options {
     struct tlspolicy_sts *sts;   /* this worker's; NULL: MTA-STS is not asked for */
     const struct keeper *keeper; /* NULL: no secrets can be had */
     struct tls_client *tls;
-    const struct event_sink *events;     /* may be NULL */
-    struct outbound_tlsrpt *tls_reports; /* of all workers; NULL: nothing is counted */
-    uint16_t mx_port;                    /* 0: 25 */
-    const struct address *own;           /* addresses that this server listens on */
-    const size_t *own_count;             /* both may change between waits; NULL: none */
-    struct outbound_crew *crew;          /* of all workers: outbound/crew.h; NULL: nobody helps */
+    const struct event_sink *events;              /* may be NULL */
+    uint16_t mx_port;                             /* 0: 25 */
+    const struct address *own;                    /* addresses that this server listens on */
+    const size_t *own_count;                      /* both may change between waits; NULL: none */
+    struct outbound_egress_health *egress_health; /* of all workers; NULL: nobody watches */
+    struct outbound_tlsrpt *tls_reports;          /* of all workers; NULL: nothing is counted */
+    struct outbound_port25 *port25;               /* of the server; NULL: nobody keeps account */
+    struct shaper *shaper;      /* of all workers: who may send now, and by which way */
+    struct outbound_crew *crew; /* of all workers: outbound/crew.h; NULL: nobody helps */
 };
 
 /* On the worker's loop. */

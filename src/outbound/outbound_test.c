@@ -358,7 +358,8 @@ static void crowd(struct town *t)
         town_send(t, &(struct town_mail){.from = "", .to = "b@example.net"});
     town_send(t, &(struct town_mail){.from = "", .to = "c@x.example"});
     town_wait(t, 4 * MINUTE);
-    CHECK(t->servers[0].connections == 20, "twenty at a time");
+    CHECK(t->servers[0].connections <= 20, "twenty at a time, or fewer while nothing is known");
+    CHECK(t->servers[0].connections > 1, "more than one");
     CHECK(town_count(t, "delivered c@x.example") == 1, "others go on");
 }
 

@@ -1,4 +1,5 @@
 #include "outbound/pool.h"
+#include "shaping/shaper.h"
 
 void outbound_pool_init(struct outbound_pool *p)
 {
@@ -23,6 +24,8 @@ static void take_out(struct outbound_pool *p, struct outbound_connection *c)
 {
     list_remove(&c->node);
     p->count--;
+    if (c->lane)
+        shaper_count_idle(c->lane, -1);
 }
 
 static struct outbound_connection *take_leaving(struct outbound_pool *p)
@@ -54,16 +57,41 @@ static str add_login(str key, const struct config_account *a, struct arena *aren
                         STR_ARG(a->secret), STR_ARG(a->mechanism));
 }
 
-str outbound_pool_key(const struct outbound_route *r, enum tlspolicy_wish wish, struct arena *arena)
+/* All of it: after a reload the name alone may mean another address. */
+static str add_egress(str key, const struct config_egress *e, struct arena *arena)
 {
-    const char *asked = wish == TLSPOLICY_WISH_REQUIRE ? "requiretls " : "";
+    if (e == NULL)
+        return key;
+    key = arena_printf(arena, "%.*s by %.*s %.*s %.*s", STR_ARG(key), STR_ARG(e->name),
+                       STR_ARG(e->hello), STR_ARG(e->via ? e->via->url : (str){0}));
+    for (size_t i = 0; i < e->address_count; i++) {
+        char ip[ADDRESS_CHARS];
+        address_format_ip(&e->addresses[i], ip);
+        key = arena_printf(arena, "%.*s %s", STR_ARG(key), ip);
+    }
+    return add_login(key, e->login, arena);
+}
+
+str outbound_pool_key_for(str key, enum tlspolicy_wish wish, struct arena *arena)
+{
+    if (wish == TLSPOLICY_WISH_NONE)
+        return key;
+    return arena_printf(arena, "%s %.*s",
+                        wish == TLSPOLICY_WISH_REQUIRE ? "requiretls" : "optional", STR_ARG(key));
+}
+
+str outbound_pool_key(const struct outbound_route *r, str hosts, const struct config_egress *egress,
+                      struct arena *arena)
+{
+    str mx = hosts.len ? hosts : r->domain;
     if (r->kind != OUTBOUND_ROUTE_HOPS)
-        return arena_printf(arena, "%s%smx %.*s", asked,
-                            wish == TLSPOLICY_WISH_NO ? "optional " : "", STR_ARG(r->domain));
-    str key = arena_printf(arena, "%svia", asked);
-    for (size_t i = 0; i < r->hop_count; i++) /* a URL says host, port and TLS */
+        return add_egress(arena_printf(arena, "mx %.*s", STR_ARG(mx)), egress, arena);
+    str key = S("via");
+    for (size_t i = 0; i < r->hop_count; i++) { /* a URL says host, port and TLS */
         key = arena_printf(arena, "%.*s %.*s", STR_ARG(key), STR_ARG(r->hops[i].url));
-    return add_login(key, r->account, arena);
+        key = add_login(key, r->hops[i].login, arena);
+    }
+    return add_egress(key, egress, arena);
 }
 
 struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
@@ -85,6 +113,7 @@ bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound
     uint64_t mails = (uint64_t)c->client.mails, told = c->client.capabilities.mail_max;
     return !c->lost && !net_broken(c->client.conn) &&
            (p->messages_max == 0 || mails < (uint64_t)p->messages_max) &&
+           (c->messages_max == 0 || mails < (uint64_t)c->messages_max) &&
            (told == 0 || mails < told);
 }
 
@@ -121,6 +150,32 @@ void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
     }
 }
 
+bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *lane)
+{
+    LIST_EACH(&p->idle, node)
+    {
+        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (c->lane != lane)
+            continue;
+        take_out(p, c);
+        outbound_pool_let_go(p, c);
+        return true;
+    }
+    return false;
+}
+
+/* An idle connection takes up the place of one that somebody needs, perhaps on another worker. */
+static struct outbound_connection *find_crowded(struct outbound_pool *p)
+{
+    LIST_EACH(&p->idle, node)
+    {
+        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (c->lane && shaper_is_crowded(c->lane))
+            return c;
+    }
+    return NULL;
+}
+
 void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
 {
     if (!outbound_pool_reusable(p, c) || p->idle_ms == 0) {
@@ -130,6 +185,8 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     c->used = true;
     c->idle_until = deadline_after(p->idle_ms);
     list_add_last(&p->idle, &c->node);
+    if (c->lane)
+        shaper_count_idle(c->lane, 1);
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
         struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
@@ -138,18 +195,27 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     gate_wake_all(&p->changed);
 }
 
+static deadline next_look(struct outbound_pool *p)
+{
+    struct outbound_connection *c = first(&p->idle);
+    return c ? deadline_sooner(c->idle_until, deadline_after(OUTBOUND_POOL_LOOK_MS))
+             : DEADLINE_NEVER;
+}
+
 void outbound_pool_run(void *arg)
 {
     struct outbound_pool *p = arg;
     while (!fiber_canceled()) {
         struct outbound_connection *leaving = take_leaving(p), *c = first(&p->idle);
-        if (leaving == NULL && c && deadline_passed(c->idle_until)) {
+        if (leaving == NULL && c && !deadline_passed(c->idle_until))
+            c = find_crowded(p);
+        if (leaving == NULL && c) {
             take_out(p, c);
             leaving = c;
         }
         if (leaving)
             outbound_connect_quit(leaving);
-        else if (gate_wait(&p->changed, c ? c->idle_until : DEADLINE_NEVER))
+        else if (gate_wait(&p->changed, next_look(p)))
             err_forget(); /* the time has come, or the end */
     }
 }

@@ -1,3 +1,4 @@
+#include "outbound/pool.h"
 #include "outbound/route.h"
 #include "tests/test.h"
 
@@ -49,11 +50,34 @@ TEST(outbound_route_find)
         struct outbound_route r;
         outbound_route_find(c, str_of(cases[i].address), &r);
         CHECK(r.kind == cases[i].kind, cases[i].address);
-        CHECK_STR(outbound_route_destination(c, str_of(cases[i].address), arena),
+        CHECK_STR(outbound_route_destination(c, str_of(cases[i].address), NULL, arena),
                   cases[i].destination, cases[i].address);
         CHECK_STR(r.hop_count ? r.hops[0].url : (str){0}, cases[i].hop, cases[i].address);
-        CHECK_STR(r.account ? r.account->name : (str){0}, cases[i].account, cases[i].address);
+        const struct config_account *login = r.hop_count ? r.hops[0].login : NULL;
+        CHECK_STR(login ? login->name : (str){0}, cases[i].account, cases[i].address);
     }
+    config_close(c);
+}
+
+/* Two providers of one route, each with its own login: a connection of one is not the other's. */
+TEST(outbound_route_of_accounts)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+    const struct config *c = load("hostname: mail.example.com\n"
+                                  "accounts:\n"
+                                  "  g: { user: a@gmail.com, secret: \"env:G\", preset: gmail }\n"
+                                  "  s: { user: apikey, secret: \"env:S\", preset: sendgrid }\n"
+                                  "routes:\n"
+                                  "  - { to: \"*\", via: [\"account:g\", \"account:s\"] }\n");
+    struct outbound_route r;
+    outbound_route_find(c, S("bob@example.net"), &r);
+    CHECK(r.hop_count == 5, "two ports and three");
+    CHECK_STR(r.hops[1].url, "smtps://smtp.gmail.com:465", "in order");
+    CHECK_STR(r.hops[2].login->name, "s", "its own login");
+    CHECK(r.hops[1].way == 0 && r.hops[2].way == 1, "ways as written");
+    str key = outbound_pool_key(&r, S(""), NULL, arena);
+    CHECK(str_contains(key, S("smtp://smtp.gmail.com:587 as a@gmail.com env:G")), "the one");
+    CHECK(str_contains(key, S("smtp://smtp.sendgrid.net:587 as apikey env:S")), "the other");
     config_close(c);
 }
 

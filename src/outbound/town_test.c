@@ -2,6 +2,7 @@
 #include "base/codec.h"
 #include "outbound/route.h"
 #include "runtime/tls_inside.h"
+#include "shaping/shaper.h"
 #include <openssl/pem.h>
 
 static const char zone[] = "$ORIGIN .\n"
@@ -122,6 +123,14 @@ static void play(void *arg)
     v.server->open--;
 }
 
+static void note_peer(struct town_server *s, const struct net_conn *conn)
+{
+    char ip[ADDRESS_CHARS];
+    struct address peer = net_peer(conn);
+    address_format_ip(&peer, ip);
+    CHECK_DONE(buf_addf(&s->from, "%s\n", ip), s->at);
+}
+
 static void serve(void *arg)
 {
     struct town_server *s = arg;
@@ -130,6 +139,7 @@ static void serve(void *arg)
     while (net_accept(s->listener, &conn, DEADLINE_NEVER) == NULL) {
         const char *script = s->scripts ? s->scripts[next] : NULL;
         s->connections++;
+        note_peer(s, conn);
         if (script)
             next++;
         script = script ? script : s->every;
@@ -151,6 +161,7 @@ static void open_servers(struct town *t)
         struct address a;
         s->town = t;
         buf_init(&s->heard, TOWN_EVENT_BYTES_MAX);
+        buf_init(&s->from, TOWN_EVENT_BYTES_MAX);
         CHECK_DONE(address_parse(str_of(s->at), 0, &a), s->at);
         CHECK_DONE(net_listen(&a, &s->listener), s->at);
         fiber_spawn(&t->fibers, "listener", serve, s);
@@ -164,6 +175,9 @@ static void note_event(void *arg, const struct event *e)
     struct town_worker *w = arg;
     struct town *t = w->town;
     w->delivered += e->kind == EVENT_DELIVERED;
+    if (e->kind == EVENT_DELIVERED)
+        CHECK_DONE(buf_addf(&t->egresses, "%.*s %.*s\n", STR_ARG(e->egress), STR_ARG(e->local_ip)),
+                   t->label);
     err failed = buf_addf(&t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s%.*s%s%.*s\n",
                           STR_ARG(event_kind_name(e->kind)), STR_ARG(e->recipient),
                           e->recipient.len ? " " : "", (long long)e->code, STR_ARG(e->status),
@@ -254,6 +268,9 @@ static void start_worker(struct town *t, int index)
                                  .tls_reports = t->tls_reports,
                                  .own = a,
                                  .own_count = &one,
+                                 .shaper = t->shaper,
+                                 .port25 = t->port25,
+                                 .egress_health = t->egress_health,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
 }
@@ -293,6 +310,14 @@ static void open_all(struct town *t)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
     open_tls_reports(t);
+    shaper_open(&(struct shaper_options){.events = &t->each[0].sink}, &t->shaper);
+    struct shaping_limits *limits;
+    shaping_limits_open(t->config, &limits);
+    shaper_set_limits(t->shaper, limits);
+    shaping_limits_close(limits);
+    t->port25 = outbound_port25_open(&t->each[0].sink);
+    group_init(&t->shaping);
+    fiber_spawn(&t->shaping, "shaper", shaper_run, t->shaper);
     for (int i = 0; i < workers; i++)
         start_worker(t, i);
 }
@@ -333,6 +358,9 @@ static void close_all(struct town *t, int64_t grace_ms)
         t->each[i].schedule = NULL;
     }
     outbound_crew_close(t->crew);
+    group_close(&t->shaping);
+    shaper_close(t->shaper);
+    outbound_port25_close(t->port25);
     queue_close(t->queue);
     tlspolicy_sts_close(t->sts);
     t->sts = NULL;
@@ -356,6 +384,8 @@ static void entry(void *arg)
     sim_fs_use(t->fs);
     t->arena = arena_open(256 << 20);
     buf_init(&t->events, TOWN_EVENT_BYTES_MAX);
+    buf_init(&t->egresses, TOWN_EVENT_BYTES_MAX);
+    t->egress_health = outbound_egress_health_open();
     group_init(&t->fibers);
     group_init(&t->reporting);
     load(t);
@@ -368,12 +398,15 @@ static void entry(void *arg)
     for (size_t i = 0; i < TOWN_SERVERS_MAX && t->servers[i].at; i++) {
         net_listener_close(t->servers[i].listener);
         buf_release(&t->servers[i].heard);
+        buf_release(&t->servers[i].from);
     }
     CHECK(sim_net_open_count() == 0, t->label); /* no socket is left */
     tls_server_close(t->tls_server);
     tls_client_close(t->tls);
     config_close(t->config);
     buf_release(&t->events);
+    buf_release(&t->egresses);
+    outbound_egress_health_close(t->egress_health);
     arena_close(t->arena);
     sim_fs_close(t->fs);
 }
@@ -388,7 +421,7 @@ static void fill_envelope(struct town *t, const struct town_mail *m, struct enve
         str_split(rest, ' ', &one, &rest);
         env->rcpts[env->rcpt_count++] = (struct envelope_rcpt){
             .address = one,
-            .destination = outbound_route_destination(t->config, one, t->arena),
+            .destination = outbound_route_destination(t->config, one, env, t->arena),
             .notify = m->notify};
     }
 }

@@ -11,6 +11,7 @@
 #include "dns/zone.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "outbound/egress_health.h"
 #include "outbound/outbound.h"
 #include "outbound/tlsrpt.h"
 #include "runtime/sim.h"
@@ -31,6 +32,7 @@ struct town_server {
     const char *every;          /* or this one for all further connections */
     bool repeats;               /* after its last line begin again at the line "again" */
     int connections;            /* that came */
+    struct buf from;            /* a line for each: the address that it came from */
     int open, most_open;        /* at the same time */
     struct buf heard;           /* all lines that came, '\n' behind each; bodies too */
     struct town *town;
@@ -56,7 +58,11 @@ struct town {
     struct tlspolicy_fetcher web; /* says web_answer; no fetch function: MTA-STS is not asked for */
     struct tlspolicy_fetcher_answer web_answer;
     struct tlspolicy_sts *sts;
+    struct outbound_egress_health *egress_health; /* every egress is in, until a test says no */
     struct outbound_crew *crew;
+    struct shaper *shaper;
+    struct outbound_port25 *port25;
+    struct group shaping;
     struct town_worker {
         struct town *town;
         struct schedule *schedule;
@@ -64,7 +70,8 @@ struct town {
         struct event_sink sink;
         int delivered; /* by this one */
     } each[TOWN_WORKERS_MAX];
-    struct buf events; /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
+    struct buf egresses; /* one line for each delivery: "out1 192.0.2.10" */
+    struct buf events;   /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
     struct arena *arena;
     const char *reports; /* folder, in the real file system, of TLS reports; NULL: none */
     struct outbound_tlsrpt *tls_reports;

@@ -119,8 +119,7 @@ struct outbound_verdict outbound_verdict_of_reply(const struct outbound_verdict_
     return v;
 }
 
-/* Senders read it: where in the source it was found is not for them. */
-static str without_place(str text)
+str outbound_verdict_without_place(str text)
 {
     size_t at = str_find_last(text, '[');
     bool place = at != STR_NONE && at > 0 && text.ptr[text.len - 1] == ']';
@@ -136,8 +135,12 @@ struct outbound_verdict outbound_verdict_of_err(const struct outbound_verdict_fa
            (row->kinds && !(row->kinds & 1u << e->kind)) || !holds(row->when, f, NULL))
         row++; /* the last row fits everything */
     err_describe(e, text, sizeof text);
-    str reason = without_place(str_of(text));
-    return outbound_verdict_of_ours(row->action, row->status, arena_str(arena, reason));
+    str reason = outbound_verdict_without_place(str_of(text));
+    struct outbound_verdict v =
+        outbound_verdict_of_ours(row->action, row->status, arena_str(arena, reason));
+    v.stage = f->stage;
+    v.unsure = f->after_dot;
+    return v;
 }
 
 struct outbound_verdict outbound_verdict_of_ours(enum outbound_verdict_action action,

@@ -24,6 +24,8 @@ struct outbound_verdict {
     struct smtp_reply reply;                    /* code 0: nobody answered */
     enum smtp_stage stage;                      /* which command that reply was to */
     str reason;                                 /* then: our own words */
+    bool unsure; /* the content was sent whole and is unanswered: it may have arrived */
+    bool ours;   /* our address or our proxy failed: no host is to blame, and none is named */
 };
 
 /* In what situation it happened. */
@@ -43,6 +45,9 @@ struct outbound_verdict outbound_verdict_of_err(const struct outbound_verdict_fa
 /* Of what we found out ourselves: the text is borrowed. */
 struct outbound_verdict outbound_verdict_of_ours(enum outbound_verdict_action, const char *status,
                                                  str reason);
+
+/* An err's description without the place in the source: senders read it. */
+str outbound_verdict_without_place(str text);
 
 /* "550 5.1.1 No such user", or the reason; in the arena. */
 str outbound_verdict_text(const struct outbound_verdict *, struct arena *);

@@ -284,6 +284,8 @@ str queue_delivery_destination(const struct queue_delivery *d)
     return (str){d->destination->name, d->destination->name_len};
 }
 
+size_t queue_delivery_rcpts(const struct queue_delivery *d) { return d->rcpt_count; }
+
 struct queue_state queue_delivery_state(struct queue *q, const struct queue_delivery *d)
 {
     pthread_mutex_lock(&q->lock);

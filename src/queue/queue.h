@@ -68,6 +68,7 @@ must_use err queue_commit(struct queue *, struct queue_draft **, const struct en
 /* A delivery that schedule_next() handed out. Good until it is settled or put back. */
 queue_id queue_delivery_id(const struct queue_delivery *);
 str queue_delivery_destination(const struct queue_delivery *);
+size_t queue_delivery_rcpts(const struct queue_delivery *); /* those that ended count, too */
 struct queue_state queue_delivery_state(struct queue *, const struct queue_delivery *);
 
 struct queue_rcpt {

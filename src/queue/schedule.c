@@ -189,16 +189,20 @@ static void wake_due(struct schedule *s)
     }
 }
 
-/* The first of this destination, unless it changed meanwhile (then its note is under way). */
-static struct queue_delivery *take_from(struct schedule *s, struct queue_destination *at)
+/* NULL: it changed meanwhile, and its note is under way. */
+static struct queue_delivery *take_this(struct schedule *s, struct queue_delivery *d)
 {
-    struct queue_delivery *d = LIST_OF(at->ready.next, struct queue_delivery, ready);
     pthread_mutex_lock(&s->queue->lock);
     unplace(s, d);
     bool good = !d->gone && !d->taken && !d->damaged && !(d->flags & (QUEUE_FINISHED | QUEUE_HELD));
     d->taken = d->taken || good;
     pthread_mutex_unlock(&s->queue->lock);
     return good ? d : NULL;
+}
+
+static struct queue_delivery *take_from(struct schedule *s, struct queue_destination *at)
+{
+    return take_this(s, LIST_OF(at->ready.next, struct queue_delivery, ready));
 }
 
 static struct queue_delivery *take(struct schedule *s)
@@ -264,6 +268,31 @@ struct queue_delivery *schedule_next_for(struct schedule *s, str name)
             d = take_from(s, at);
     }
     return d;
+}
+
+static struct queue_delivery *find_old(struct queue_destination *at, int64_t accepted_before_ms)
+{
+    int looks = 0;
+    LIST_EACH(&at->ready, node)
+    {
+        struct queue_delivery *d = LIST_OF(node, struct queue_delivery, ready);
+        if (queue_entry_of(d)->accepted_ms < accepted_before_ms)
+            return d;
+        if (++looks == SCHEDULE_OLD_LOOKS_MAX)
+            break;
+    }
+    return NULL;
+}
+
+struct queue_delivery *schedule_next_old(struct schedule *s, str name, int64_t accepted_before_ms)
+{
+    (void)look(s);
+    wake_due(s);
+    pthread_mutex_lock(&s->queue->lock);
+    struct queue_destination *at = find(s, name);
+    struct queue_delivery *d = at && at->ready_count > 0 ? find_old(at, accepted_before_ms) : NULL;
+    pthread_mutex_unlock(&s->queue->lock);
+    return d ? take_this(s, d) : NULL;
 }
 
 size_t schedule_ready(struct schedule *s, str name)

@@ -19,6 +19,11 @@ void schedule_close(struct schedule *); /* before the loop ends; accepts NULL */
 must_use err schedule_next(struct schedule *, struct queue_delivery **ret_delivery, deadline until);
 /* The next for this destination that is due now, paused or not; NULL: none. Does not wait. */
 struct queue_delivery *schedule_next_for(struct schedule *, str destination);
+/* One of this destination that is due and was accepted before that time (real), of those that have
+ * been due longest; NULL: none of them. Does not wait. */
+enum { SCHEDULE_OLD_LOOKS_MAX = 1000 };
+struct queue_delivery *schedule_next_old(struct schedule *, str destination,
+                                         int64_t accepted_before_ms);
 size_t schedule_ready(struct schedule *, str destination); /* how many are due */
 
 /* Leave this destination out of schedule_next until resumed (its connections are all in use). */

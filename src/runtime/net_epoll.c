@@ -293,6 +293,8 @@ static err epoll_connect(struct net_driver *net, const struct address *to,
     err e = NULL;
     if (from) {
         socklen_t from_len = address_to_kernel(from, &where);
+        int on = 1; /* the port is chosen by connect(): one may serve many destinations at a time */
+        (void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
         if (bind(fd, (struct sockaddr *)&where, from_len) != 0)
             e = err_new(ERR_SYSTEM, "bind the outgoing address");
     }

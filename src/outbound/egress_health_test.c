@@ -1,0 +1,64 @@
+#include "outbound/egress_health.h"
+#include "tests/test.h"
+
+/* One check a letter: "." clean, "n" a wrong name, "l" listed, "?" the DNS could not say. Behind
+ * each stands what the egress is then: c(lean), u(ncertain), t(ainted), o(ut), b(ack soon). */
+TEST(outbound_egress_health_after)
+{
+    static const struct {
+        const char *label, *checks, *standings;
+        enum config_on_listed on_listed;
+    } cases[] = {
+        {"nothing wrong",                   "...",   "ccc",   ON_LISTED_PAUSE},
+        {"the DNS is away",                 ".?.",   "cuc",   ON_LISTED_PAUSE},
+        {"a name that never was right",     "nn.",   "ttc",   ON_LISTED_PAUSE},
+        {"a name that was right",           ".n",    "co",    ON_LISTED_PAUSE},
+        {"back after two clean checks",     ".n..",  "cobc",  ON_LISTED_PAUSE},
+        {"listed",                          "l..",   "obc",   ON_LISTED_PAUSE},
+        {"listed again in between",         "l.l..", "obobc", ON_LISTED_PAUSE},
+        {"not known is not clean",          "l?.?.", "oobbc", ON_LISTED_PAUSE},
+        {"the second time a name is wrong", "n.n",   "tco",   ON_LISTED_PAUSE},
+        {"only told",                       ".ln.",  "cttc",  ON_LISTED_ALERT},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct outbound_egress_state state = {0};
+        for (size_t k = 0; cases[i].checks[k]; k++) {
+            char check = cases[i].checks[k];
+            struct outbound_egress_finding f = {.wrong_name = check == 'n',
+                                                .listed = check == 'l',
+                                                .uncertain = check == '?',
+                                                .reason = "why"};
+            if (check == '.')
+                f.reason[0] = '\0';
+            state = outbound_egress_health_after(&state, &f, cases[i].on_listed, (int64_t)k + 1);
+            const char *name = outbound_egress_health_name(state.standing);
+            CHECK(name[0] == cases[i].standings[k], cases[i].label);
+            CHECK(state.out == (name[0] == 'o' || name[0] == 'b'), cases[i].label);
+            CHECK(!state.out || state.reason[0], "whoever is out has a reason");
+            CHECK(state.checked_ms == (int64_t)k + 1, cases[i].label);
+        }
+    }
+}
+
+TEST(outbound_egress_health_table)
+{
+    struct config *config = NULL;
+    struct config_errors errors;
+    config_errors_init(&errors);
+    CHECK_DONE(
+        config_from_text(S("egress: { a: { address: 192.0.2.1 } }"), S("t"), &config, &errors),
+        "config");
+    struct outbound_egress_health *h = outbound_egress_health_open();
+    struct outbound_egress_state out = {.standing = EGRESS_OUT, .out = true, .since_ms = 7};
+    CHECK(!outbound_egress_health_get(h, S("a")).out, "nobody has spoken");
+    CHECK(!outbound_egress_health_get(NULL, S("a")).out, "there is nobody who could");
+    outbound_egress_health_set(h, S("a"), &out);
+    outbound_egress_health_set(h, S("gone"), &out);
+    CHECK(outbound_egress_health_get(h, S("a")).since_ms == 7, "it is kept");
+    outbound_egress_health_keep(h, config);
+    CHECK(outbound_egress_health_get(h, S("a")).out, "the configuration has it");
+    CHECK(!outbound_egress_health_get(h, S("gone")).out, "the configuration has it no more");
+    outbound_egress_health_close(h);
+    config_errors_release(&errors);
+    config_close(config);
+}

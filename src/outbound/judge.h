@@ -1,0 +1,15 @@
+/* outbound/judge.h -- what the verdict on a recipient means, in the words of outcome/
+ *
+ * For events, retries and the shaper. When nobody answered our own words are judged.
+ */
+#pragma once
+#include "outbound/offer.h"
+#include "outcome/reply.h"
+#include "shaping/shaper.h"
+
+/* False: it has no class, as trouble of our own (4.3.z) or what has no words. */
+bool outbound_judge(const struct outbound_offer_rcpt *, struct outcome *ret_outcome);
+
+/* What an attempt by one way came to, of these recipients. The text points into a verdict. */
+struct shaper_result outbound_judge_all(const struct outbound_offer_rcpt *rcpts,
+                                        const size_t *indexes, size_t count);

@@ -1,0 +1,417 @@
+#include "shaping/loop.h"
+#include "base/assert.h"
+#include "base/str.h"
+
+#define SECOND_NS 1000000000LL
+#define MINUTE_NS (60 * SECOND_NS)
+
+#define FIRST_SHARE 0.5     /* of what was accepted, when the burst before it is not known */
+#define ALLOWED_SHARE 0.975 /* how far below the measure we stay */
+#define REFUSED_SHARE 0.85  /* of the pace that was refused, when the measure tells nothing */
+#define RATE_LEAST (1.0 / 120)
+#define RATE_FORGET 2000.0 /* a pace above it is no pace */
+#define CLIMB_FIRST 0.03
+#define CLIMB_MOST 1.0
+#define USED_SHARE 0.7 /* of the pace: else it is not the pace that limits us */
+
+enum {
+    STEP_MESSAGES = 8,
+    TROUBLE_FAILURES = 3, /* connections in a row that nobody answered: the site is down */
+};
+static const int64_t step_least_ns = 10 * SECOND_NS;
+static const int64_t hold_first_ns = 30 * SECOND_NS, hold_most_ns = 240 * SECOND_NS;
+static const int64_t backoff_least_ns = SECOND_NS / 4, backoff_most_ns = 5 * MINUTE_NS;
+static const int64_t idle_least_ns = 2 * SECOND_NS;
+static const int64_t connections_step_ns = MINUTE_NS, connections_hold_ns = 5 * MINUTE_NS;
+
+const char *const shaping_loop_steps[SHAPING_LOOP_STEPS] = {
+    [SHAPING_LOOP_NOTHING] = "nothing", [SHAPING_LOOP_SLOWER] = "slower",
+    [SHAPING_LOOP_FASTER] = "faster",   [SHAPING_LOOP_FEWER] = "fewer",
+    [SHAPING_LOOP_MORE] = "more",       [SHAPING_LOOP_PAUSED] = "paused",
+    [SHAPING_LOOP_PROBING] = "probing", [SHAPING_LOOP_RESUMED] = "resumed",
+};
+
+void shaping_loop_init(struct shaping_loop *loop)
+{
+    *loop = (struct shaping_loop){
+        .climb = CLIMB_FIRST, .hold_ns = hold_first_ns, .started = SHAPING_LOOP_CONNECTIONS_START};
+}
+
+static int64_t interval_ns(const struct shaping_loop *loop)
+{
+    return loop->rate > 0 ? (int64_t)((double)SECOND_NS / loop->rate) : 0;
+}
+
+/* ---- may one go? ---------------------------------------------------------------------------- */
+
+static int64_t later(int64_t a, int64_t b) { return a > b ? a : b; }
+
+int shaping_loop_connections_max(const struct shaping_loop *loop)
+{
+    return loop->connections > 0 ? loop->connections : loop->started;
+}
+
+static bool gate_allows(const struct shaping_gate *gate, int64_t now_ns, int64_t *ret_until_ns,
+                        bool *ret_probe)
+{
+    enum shaping_gate_answer answer = shaping_gate_ask(gate, now_ns);
+    if (answer == SHAPING_GATE_WAIT) {
+        *ret_until_ns = gate->state == SHAPING_GATE_PROBING ? 0 : gate->until_ns;
+        return false;
+    }
+    *ret_probe |= answer == SHAPING_GATE_PROBE;
+    return true;
+}
+
+enum shaping_loop_obstacle shaping_loop_ask(const struct shaping_loop *loop, int in_use,
+                                            int64_t now_ns, int64_t *ret_until_ns, bool *ret_probe)
+{
+    *ret_probe = false;
+    *ret_until_ns = 0;
+    if (!gate_allows(&loop->blocked, now_ns, ret_until_ns, ret_probe))
+        return SHAPING_LOOP_BLOCKED;
+    if (!gate_allows(&loop->down, now_ns, ret_until_ns, ret_probe))
+        return SHAPING_LOOP_DOWN;
+    int most = shaping_loop_connections_max(loop);
+    if (most > 0 && in_use >= most)
+        return SHAPING_LOOP_CONNECTIONS;
+    if (loop->rate == 0)
+        return SHAPING_LOOP_FREE;
+    if (loop->trying || now_ns < loop->resume_ns) {
+        *ret_until_ns = now_ns < loop->resume_ns ? loop->resume_ns : 0;
+        return SHAPING_LOOP_TOLD;
+    }
+    int64_t ready_ns = shaping_bucket_ready(&loop->bucket, interval_ns(loop), 1);
+    if (ready_ns <= now_ns)
+        return SHAPING_LOOP_FREE;
+    *ret_until_ns = ready_ns;
+    return SHAPING_LOOP_PACE;
+}
+
+/* Gaps in which nobody came are not the site's doing. Pauses of ours are. */
+static void count_busy(struct shaping_loop *loop, int64_t now_ns)
+{
+    int64_t from_ns = loop->taken_ns;
+    if (from_ns == 0)
+        return;
+    int64_t allowed_ns = later(idle_least_ns, 3 * interval_ns(loop));
+    int64_t end_ns = later(from_ns, loop->resume_ns) + allowed_ns;
+    loop->busy_ns += (now_ns < end_ns ? now_ns : end_ns) - from_ns;
+}
+
+void shaping_loop_take(struct shaping_loop *loop, bool probe, int64_t now_ns)
+{
+    if (probe && loop->blocked.state == SHAPING_GATE_SHUT)
+        shaping_gate_probe(&loop->blocked);
+    if (probe && loop->down.state == SHAPING_GATE_SHUT)
+        shaping_gate_probe(&loop->down);
+    count_busy(loop, now_ns);
+    loop->taken_ns = now_ns;
+    if (loop->rate == 0)
+        return;
+    if (loop->backoff_ns > 0)
+        loop->trying = true;
+    shaping_bucket_take(&loop->bucket, interval_ns(loop), now_ns);
+}
+
+void shaping_loop_give(struct shaping_loop *loop, bool probe)
+{
+    if (probe) {
+        shaping_gate_unprobe(&loop->blocked);
+        shaping_gate_unprobe(&loop->down);
+    }
+    loop->trying = false;
+    if (loop->rate > 0)
+        shaping_bucket_give(&loop->bucket, interval_ns(loop));
+}
+
+/* ---- rate ------------------------------------------------------------------------------------ */
+
+static void set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
+{
+    loop->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
+    loop->step_ns = now_ns;
+    loop->step_accepted = 0;
+}
+
+static double measure(const struct shaping_loop *loop)
+{
+    double seconds = (double)loop->busy_ns / (double)SECOND_NS;
+    return seconds > 0 ? loop->accepted / seconds : loop->accepted;
+}
+
+static double best_sample(const struct shaping_loop *loop)
+{
+    double best = 0;
+    for (uint32_t i = 0; i < SHAPING_LOOP_SAMPLES; i++)
+        best = loop->samples[i] > best ? loop->samples[i] : best;
+    return best;
+}
+
+/* The allowance is used up for the second time or later: what was accepted since the first is it.
+ * Nothing accepted means that the same episode goes on. */
+static double next_rate(struct shaping_loop *loop)
+{
+    double measured = measure(loop), was = loop->rate;
+    if (loop->episodes == 0)
+        return measured * FIRST_SHARE;
+    loop->samples[loop->episodes % SHAPING_LOOP_SAMPLES] = measured;
+    double best = best_sample(loop), before = loop->allowed;
+    loop->allowed = best;
+    bool same = before > 0 && best > before * 0.9 && best < before * 1.1;
+    loop->hold_ns = same ? loop->hold_ns * 2 : hold_first_ns;
+    if (loop->hold_ns > hold_most_ns)
+        loop->hold_ns = hold_most_ns;
+    return best * ALLOWED_SHARE < was ? best * ALLOWED_SHARE : was * REFUSED_SHARE;
+}
+
+static void back_off(struct shaping_loop *loop, uint32_t wait_seconds, int64_t now_ns)
+{
+    int64_t first_ns = interval_ns(loop) * 3 / 2;
+    first_ns = later(first_ns < MINUTE_NS ? first_ns : MINUTE_NS, backoff_least_ns);
+    loop->backoff_ns = loop->backoff_ns == 0 ? first_ns : loop->backoff_ns * 2;
+    if (loop->backoff_ns > backoff_most_ns)
+        loop->backoff_ns = backoff_most_ns;
+    loop->resume_ns = now_ns + later(loop->backoff_ns, wait_seconds * SECOND_NS);
+    loop->hold_until_ns = loop->resume_ns + loop->hold_ns;
+}
+
+static enum shaping_loop_step throttled(struct shaping_loop *loop,
+                                        const struct shaping_loop_reply *reply, int64_t now_ns,
+                                        const char **ret_reason)
+{
+    if (loop->rate > 0 && reply->taken_ns < loop->resume_ns && !loop->trying)
+        return SHAPING_LOOP_NOTHING; /* it was on its way when the episode began */
+    *ret_reason = "the site says that it is too much or too fast";
+    loop->trying = false;
+    bool goes_on = loop->backoff_ns > 0;
+    if (!goes_on) {
+        count_busy(loop, now_ns);
+        loop->ceiling = loop->rate > 0 ? loop->rate : measure(loop);
+        set_rate(loop, next_rate(loop), now_ns);
+        loop->episodes++;
+        loop->episode_ns = now_ns;
+        loop->accepted = 0;
+        loop->busy_ns = 0;
+        loop->taken_ns = now_ns;
+        loop->climb = CLIMB_FIRST;
+        loop->bucket.paid_ns = now_ns;
+    }
+    back_off(loop, reply->wait_seconds, now_ns);
+    return SHAPING_LOOP_SLOWER;
+}
+
+/* All went well for a step at this pace: the next one. */
+static enum shaping_loop_step climb(struct shaping_loop *loop, int64_t now_ns,
+                                    const char **ret_reason)
+{
+    double seconds = (double)(now_ns - loop->step_ns) / (double)SECOND_NS;
+    if (now_ns < loop->hold_until_ns || now_ns - loop->step_ns < step_least_ns ||
+        seconds * loop->rate < STEP_MESSAGES)
+        return SHAPING_LOOP_NOTHING;
+    bool used = loop->step_accepted >= USED_SHARE * seconds * loop->rate;
+    double rate = loop->rate;
+    if (used)
+        rate *= 1 + loop->climb;
+    set_rate(loop, rate, now_ns);
+    if (!used)
+        return SHAPING_LOOP_NOTHING;
+    loop->climb = loop->climb * 2 < CLIMB_MOST ? loop->climb * 2 : CLIMB_MOST;
+    *ret_reason = "all went well at the pace before";
+    if (loop->rate < RATE_FORGET)
+        return SHAPING_LOOP_FASTER;
+    struct shaping_loop fresh;
+    shaping_loop_init(&fresh);
+    fresh.blocked = loop->blocked, fresh.down = loop->down;
+    fresh.connections = loop->connections, fresh.started = loop->started;
+    fresh.connections_refused = loop->connections_refused;
+    fresh.connections_ns = loop->connections_ns;
+    fresh.taken_ns = now_ns;
+    *loop = fresh;
+    return SHAPING_LOOP_FASTER;
+}
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+static enum shaping_loop_step too_many(struct shaping_loop *loop,
+                                       const struct shaping_loop_reply *reply, int64_t now_ns,
+                                       const char **ret_reason)
+{
+    if (reply->taken_ns < loop->connections_ns && loop->connections > 0)
+        return SHAPING_LOOP_NOTHING; /* opened before we took back */
+    int was = reply->in_use;
+    *ret_reason = "the site refuses so many connections";
+    loop->connections_refused = was;
+    loop->connections = was > 4 ? was * 3 / 4 : was > 1 ? was - 1 : 1;
+    loop->connections_ns = now_ns;
+    if (was > 1)
+        return SHAPING_LOOP_FEWER;
+    *ret_reason = "the site refuses even one connection";
+    shaping_gate_shut(&loop->down, &shaping_gate_down, now_ns,
+                      now_ns + reply->wait_seconds * SECOND_NS);
+    return SHAPING_LOOP_PAUSED;
+}
+
+static enum shaping_loop_step one_more(struct shaping_loop *loop, int in_use, int64_t now_ns,
+                                       const char **ret_reason)
+{
+    if (loop->connections == 0) {
+        loop->started += loop->started < 10000;
+        return SHAPING_LOOP_NOTHING;
+    }
+    bool near = loop->connections + 1 >= loop->connections_refused;
+    int64_t wait_ns = near ? connections_hold_ns : connections_step_ns;
+    if (in_use < loop->connections || now_ns - loop->connections_ns < wait_ns)
+        return SHAPING_LOOP_NOTHING;
+    *ret_reason = "all went well over the connections before";
+    loop->connections++;
+    loop->connections_ns = now_ns;
+    return SHAPING_LOOP_MORE;
+}
+
+/* ---- what became of a message ---------------------------------------------------------------- */
+
+static enum shaping_loop_step pause(struct shaping_loop *loop, struct shaping_gate *gate,
+                                    const struct shaping_gate_plan *plan,
+                                    const struct shaping_loop_reply *reply, int64_t now_ns)
+{
+    (void)loop;
+    bool news = gate->state != SHAPING_GATE_SHUT;
+    shaping_gate_shut(gate, plan, now_ns, now_ns + reply->wait_seconds * SECOND_NS);
+    return news ? SHAPING_LOOP_PAUSED : SHAPING_LOOP_NOTHING;
+}
+
+enum recent_kind { RECENT_FINE, RECENT_TROUBLE, RECENT_REFUSED };
+
+static void remember(struct shaping_loop *loop, enum recent_kind kind)
+{
+    int8_t *slot = &loop->recent[loop->heard++ % SHAPING_LOOP_RECENT];
+    loop->recent_trouble += (kind == RECENT_TROUBLE) - (*slot == RECENT_TROUBLE);
+    loop->recent_refused += (kind == RECENT_REFUSED) - (*slot == RECENT_REFUSED);
+    *slot = (int8_t)kind;
+}
+
+static enum shaping_loop_step trouble(struct shaping_loop *loop,
+                                      const struct shaping_loop_reply *reply, int64_t now_ns,
+                                      const char **ret_reason)
+{
+    remember(loop, RECENT_TROUBLE);
+    loop->failures += !reply->connected;
+    bool down = loop->failures >= TROUBLE_FAILURES || reply->probe ||
+                loop->recent_trouble > SHAPING_LOOP_RECENT / 2;
+    if (!down)
+        return SHAPING_LOOP_NOTHING;
+    *ret_reason =
+        reply->connected ? "most mail meets trouble on their side" : "nobody answers there";
+    return pause(loop, &loop->down, &shaping_gate_down, reply, now_ns);
+}
+
+/* Much of our mail is refused as spam or by a rule: half as fast, at most once in twenty replies.
+ */
+static enum shaping_loop_step refused(struct shaping_loop *loop, int64_t now_ns,
+                                      const char **ret_reason)
+{
+    remember(loop, RECENT_REFUSED);
+    if (loop->recent_refused <= SHAPING_LOOP_RECENT / 2 || loop->busy_ns == 0)
+        return SHAPING_LOOP_NOTHING;
+    for (int i = 0; i < SHAPING_LOOP_RECENT; i++)
+        loop->recent[i] = RECENT_FINE;
+    loop->recent_refused = loop->recent_trouble = 0;
+    double rate = loop->rate > 0
+                      ? loop->rate
+                      : (double)SHAPING_LOOP_RECENT * (double)SECOND_NS / (double)loop->busy_ns;
+    set_rate(loop, rate / 2, now_ns);
+    loop->hold_until_ns = now_ns + hold_most_ns;
+    *ret_reason = "most of our mail is refused as spam or by a rule";
+    return SHAPING_LOOP_SLOWER;
+}
+
+static enum shaping_loop_step fine(struct shaping_loop *loop,
+                                   const struct shaping_loop_reply *reply, int64_t now_ns,
+                                   const char **ret_reason)
+{
+    remember(loop, RECENT_FINE);
+    if (loop->backoff_ns > 0 && loop->trying) {
+        loop->trying = false;
+        loop->backoff_ns = 0;
+        loop->step_ns = now_ns;
+        loop->step_accepted = 0;
+    }
+    if (reply->accepted) {
+        loop->accepted++;
+        loop->step_accepted++;
+    }
+    enum shaping_loop_step step = SHAPING_LOOP_NOTHING;
+    if (loop->rate > 0 && loop->backoff_ns == 0)
+        step = climb(loop, now_ns, ret_reason);
+    return step ? step : one_more(loop, reply->in_use, now_ns, ret_reason);
+}
+
+/* Somebody answered, and it was not "go away". */
+static bool resume(struct shaping_loop *loop, const struct shaping_loop_reply *reply,
+                   int64_t now_ns, const char **ret_reason)
+{
+    loop->failures = 0;
+    if (!reply->probe)
+        return false;
+    bool was = loop->down.state != SHAPING_GATE_OPEN || loop->blocked.state != SHAPING_GATE_OPEN;
+    if (loop->down.state != SHAPING_GATE_OPEN)
+        shaping_gate_open(&loop->down, now_ns);
+    if (loop->blocked.state != SHAPING_GATE_OPEN)
+        shaping_gate_open(&loop->blocked, now_ns);
+    for (int i = 0; i < SHAPING_LOOP_RECENT; i++)
+        loop->recent[i] = RECENT_FINE;
+    loop->recent_refused = loop->recent_trouble = 0;
+    *ret_reason = "the probe went well";
+    return was;
+}
+
+static enum shaping_loop_step judge(struct shaping_loop *loop,
+                                    const struct shaping_loop_reply *reply, int64_t now_ns,
+                                    const char **ret_reason)
+{
+    switch (reply->class) {
+    case OUTCOME_RATE:
+        return throttled(loop, reply, now_ns, ret_reason);
+    case OUTCOME_TOO_MANY_CONNECTIONS:
+        return too_many(loop, reply, now_ns, ret_reason);
+    case OUTCOME_BLOCKED_IP:
+    case OUTCOME_REVERSE_DNS:
+        *ret_reason = "the site refuses the address that we send from";
+        return pause(loop, &loop->blocked, &shaping_gate_blocked, reply, now_ns);
+    case OUTCOME_SPAM:
+    case OUTCOME_POLICY:
+    case OUTCOME_BLOCKED_SENDER:
+        return refused(loop, now_ns, ret_reason);
+    case OUTCOME_NETWORK:
+    case OUTCOME_SYSTEM:
+        return reply->code == 421 && reply->in_use > 1 ? too_many(loop, reply, now_ns, ret_reason)
+                                                       : trouble(loop, reply, now_ns, ret_reason);
+    default:
+        return fine(loop, reply, now_ns, ret_reason);
+    }
+}
+
+enum shaping_loop_step shaping_loop_hear(struct shaping_loop *loop,
+                                         const struct shaping_loop_reply *reply, int64_t now_ns,
+                                         const char **ret_reason)
+{
+    bool away = reply->class == OUTCOME_BLOCKED_IP || reply->class == OUTCOME_REVERSE_DNS ||
+                reply->class == OUTCOME_NETWORK || reply->class == OUTCOME_SYSTEM ||
+                reply->class == OUTCOME_TOO_MANY_CONNECTIONS || !reply->connected;
+    if (!away && resume(loop, reply, now_ns, ret_reason)) {
+        const char *unused;
+        judge(loop, reply, now_ns, &unused);
+        return SHAPING_LOOP_RESUMED;
+    }
+    if (!reply->connected && reply->class != OUTCOME_NETWORK)
+        return trouble(loop, reply, now_ns, ret_reason);
+    return judge(loop, reply, now_ns, ret_reason);
+}
+
+bool shaping_loop_plain(struct shaping_loop *loop, int64_t now_ns)
+{
+    return loop->rate == 0 && loop->connections == 0 && loop->failures == 0 &&
+           shaping_gate_plain(&loop->blocked, &shaping_gate_blocked, now_ns) &&
+           shaping_gate_plain(&loop->down, &shaping_gate_down, now_ns);
+}

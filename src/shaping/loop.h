@@ -1,0 +1,112 @@
+/* shaping/loop.h -- how fast and over how many connections a lane may go now: the closed loop
+ *
+ * Pure: replies go in with their time, limits come out. Plain data; the caller gives the time.
+ *
+ * Rate. Nothing is paced before the site first says "too fast". Each such *episode* (all refusals
+ * of messages that were already on their way count as one) measures what the site allows: both at
+ * its begin and at the begin of the one before, the allowance was just used up, so what was
+ * accepted in between, over the time it took, is the allowed rate. We go on just below that. After
+ * a hold, which grows as long as the measure stays the same, the pace climbs in steps that double,
+ * until the next episode: so a raised limit is found within minutes and a steady one is touched
+ * seldom. Time in which nobody had anything to send is not counted, and the pace climbs only when
+ * it is used.
+ *
+ * Connections. Too many: fewer than there were, at once; one more a minute, slower near the number
+ * that was refused. A server that refuses the only connection is treated as down.
+ *
+ * Pauses. An address that is blocked, or a site that cannot be reached, is left alone for a while
+ * (shaping/gate.h) and then probed with one message.
+ */
+#pragma once
+#include "outcome/class.h"
+#include "shaping/bucket.h"
+#include "shaping/gate.h"
+
+enum shaping_loop_step { /* what changed, for the event */
+                         SHAPING_LOOP_NOTHING,
+                         SHAPING_LOOP_SLOWER,
+                         SHAPING_LOOP_FASTER,
+                         SHAPING_LOOP_FEWER, /* connections */
+                         SHAPING_LOOP_MORE,
+                         SHAPING_LOOP_PAUSED,
+                         SHAPING_LOOP_PROBING,
+                         SHAPING_LOOP_RESUMED,
+                         SHAPING_LOOP_STEPS
+};
+extern const char *const shaping_loop_steps[SHAPING_LOOP_STEPS]; /* "slower" */
+
+enum {
+    SHAPING_LOOP_SAMPLES = 4,
+    SHAPING_LOOP_CONNECTIONS_START = 4, /* at once to a site nothing is known of */
+    SHAPING_LOOP_RECENT = 20,           /* replies whose share of refusals is looked at */
+};
+
+/* What stands in the way. */
+enum shaping_loop_obstacle {
+    SHAPING_LOOP_FREE,
+    SHAPING_LOOP_PACE,        /* the learned rate */
+    SHAPING_LOOP_TOLD,        /* a refusal a moment ago */
+    SHAPING_LOOP_CONNECTIONS, /* the learned number */
+    SHAPING_LOOP_BLOCKED,     /* the address we send from is refused */
+    SHAPING_LOOP_DOWN,
+};
+
+struct shaping_loop {
+    /* Rate; 0: not paced. */
+    double rate;    /* messages a second */
+    double allowed; /* the best measure; 0: none yet */
+    double ceiling; /* the pace that was refused last */
+    struct shaping_bucket bucket;
+    double samples[SHAPING_LOOP_SAMPLES]; /* of the last episodes */
+    uint32_t episodes;
+    int64_t episode_ns; /* its begin; 0: none */
+    int64_t resume_ns;  /* what was taken before does not count any more */
+    int64_t backoff_ns; /* of the next refusal in a row */
+    bool trying;        /* one message finds out whether an episode is over */
+    double accepted;    /* since the begin of the episode, or since the first message */
+    int64_t busy_ns;    /* in which somebody had something to send */
+    int64_t taken_ns;   /* when the last message was taken */
+    int64_t hold_until_ns, hold_ns;
+    double climb;    /* of the next step, as a share */
+    int64_t step_ns; /* when the present step began */
+    double step_accepted;
+
+    /* Connections; 0: not limited. */
+    int connections, connections_refused;
+    int64_t connections_ns; /* when they changed */
+    int started;            /* connections allowed while nothing is known; grows by messages */
+
+    struct shaping_gate blocked, down;
+    int failures;                       /* without any answer, in a row */
+    int8_t recent[SHAPING_LOOP_RECENT]; /* ring: 0 fine, 1 their trouble, 2 our mail was refused */
+    uint32_t heard;                     /* replies so far */
+    int recent_trouble, recent_refused;
+};
+
+void shaping_loop_init(struct shaping_loop *);
+
+/* May a message go, with so many connections in use? *ret_until_ns (steady; 0: not known) is set
+ * when not. *ret_probe: it would be a probe. */
+enum shaping_loop_obstacle shaping_loop_ask(const struct shaping_loop *, int in_use, int64_t now_ns,
+                                            int64_t *ret_until_ns, bool *ret_probe);
+/* It goes. */
+void shaping_loop_take(struct shaping_loop *, bool probe, int64_t now_ns);
+/* It did not go after all. */
+void shaping_loop_give(struct shaping_loop *, bool probe);
+
+struct shaping_loop_reply {
+    enum outcome_class class;
+    int code; /* 0: nobody answered */
+    bool connected, accepted, probe;
+    uint32_t wait_seconds;
+    int64_t taken_ns; /* when the message was taken */
+    int in_use;       /* connections, this one included */
+};
+/* What became of a message. *ret_reason: in a few words, when there was a step. */
+enum shaping_loop_step shaping_loop_hear(struct shaping_loop *, const struct shaping_loop_reply *,
+                                         int64_t now_ns, const char **ret_reason);
+
+/* Connections that may be in use; 0: not limited. */
+int shaping_loop_connections_max(const struct shaping_loop *);
+/* Nothing was learned that is worth remembering. */
+bool shaping_loop_plain(struct shaping_loop *, int64_t now_ns);
