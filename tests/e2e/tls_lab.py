@@ -19,6 +19,12 @@ from _lab import Authority, RemoteExim, RemotePostfix, Web, Zones, enter, find_e
 from _server import Server
 from _smtp import Sink
 
+sys.path.append("/usr/lib/python3/dist-packages") # where Debian has dkimpy, whatever Python runs us
+try:
+    import dkim
+except ImportError:
+    dkim = None
+
 need_program()
 enter()
 
@@ -75,6 +81,16 @@ def zone_of(domain, address, tlsa, mode, digest):
     return "".join(f"{line}\n" for line in lines)
 
 
+def records_of(text):
+    """The TXT records of `domain add`, for dkimpy."""
+    found = {}
+    for line in text.splitlines():
+        parts = re.match(r"(\S+)\s+(?:\d+\s+)?(?:IN\s+)?TXT\s+(.*)", line)
+        if parts:
+            found[parts[1].rstrip(".")] = "".join(re.findall(r'"([^"]*)"', parts[2]))
+    return found
+
+
 class Lab:
     def __init__(self):
         make_network([POSTFIX, STRIPPED, EXIM, MISNAMED, KEEPER, REPORTS, WEB])
@@ -121,6 +137,7 @@ class Lab:
                         tls_reports={"send": "on"}, retry={"first": "1h"})
         server.config["listeners"][0]["tls"] = "starttls"
         server.save()
+        self.records = records_of(server.tool("domain", "add", "out.lab").stdout.decode())
         return server.start()
 
     def send(self, domain, wish=""):
@@ -240,6 +257,11 @@ def check_mail(report, lab, raw):
     report.check(f"{domain}: the subject",
                  re.fullmatch(rf"Report Domain: {domain} Submitter: out.lab Report-ID: <.+>",
                               re.sub(r"\s+", " ", message["Subject"])), message["Subject"])
+    report.equal(f"{domain}: TLS-Required", message["TLS-Required"], "No")
+    report.check(f"{domain}: signed by us", "d=out.lab;" in (message["DKIM-Signature"] or ""), raw[:600])
+    if dkim:
+        look = lambda name, timeout=5: lab.records.get(name.decode().rstrip("."), "").encode()
+        report.check(f"{domain}: as dkimpy sees it", dkim.verify(raw, dnsfunc=look), raw[:600])
     path = os.path.join(lab.server.folder, "report.eml")
     with open(path, "wb") as f:
         f.write(raw)
@@ -274,6 +296,8 @@ def main():
     report.on_fail.append(lab.server.show)
     if not find_exim():
         report.skip("Exim", "it is not here, or lacks libraries: tools/unpack fetches it")
+    if dkim is None:
+        report.skip("signatures of reports", "dkimpy is not installed")
     verdicts(report, lab)
     wishes(report, lab)
     check_counts(report, lab)
