@@ -6,6 +6,7 @@
 #include "cli/state.h"
 #include "dns/resolver.h"
 #include "events/writer.h"
+#include "inbound/certificate.h"
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"

@@ -224,6 +224,7 @@ static void open_reports(struct worker *w)
         return;
     inbound_report_recover(w->service->inbound_reports, deadline_after(RECOVER_MS));
     fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
+    fiber_spawn(&w->administration, "certificates", inbound_certificate_run, &w->service->inbound);
     fiber_spawn(&w->administration, "TLS reports", outbound_tlsrpt_run, w->service->tls_reports);
 }
 
