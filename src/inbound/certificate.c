@@ -15,8 +15,8 @@ static void tell(const struct inbound *in, int64_t expires_ms, int64_t now_ms)
 {
     char at[CLOCK_RFC3339_BYTES], text[100];
     clock_rfc3339(expires_ms, at);
-    snprintf(text, sizeof text, "a certificate of ours %s on %.16s",
-             expires_ms <= now_ms ? "has expired" : "expires", at);
+    snprintf(text, sizeof text, "a certificate of ours %s %.16s",
+             expires_ms <= now_ms ? "expired on" : "expires on", at);
     struct event e = {.kind = EVENT_CERTIFICATE_LATE, .reason = str_of(text)};
     event_emit(in->events, &e);
     log_warn("%s: renew it, and reload", text);

@@ -13,7 +13,7 @@ static void listen_to(void *arg, const struct event *e)
 {
     struct watch *w = arg;
     w->told += e->kind == EVENT_CERTIFICATE_LATE;
-    w->expired += str_contains(e->reason, S("has expired"));
+    w->expired += str_contains(e->reason, S("expired on"));
 }
 
 static struct inbound_view *open_view(const struct config *c)

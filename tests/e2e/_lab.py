@@ -251,7 +251,7 @@ class RemotePostfix(Postfix):
 
 def find_exim():
     """Installed, or unpacked beside the build by tools/unpack (it cannot be installed beside Postfix)."""
-    path = tool("exim4") or os.path.join(PROJECT, "build", "unpacked", "usr", "sbin", "exim4")
+    path = tool("exim4") or os.path.join(PROJECT, "build-unpacked", "usr", "sbin", "exim4")
     if not os.access(path, os.X_OK):
         return None
     linked = subprocess.run([tool("ldd"), path], capture_output=True)
