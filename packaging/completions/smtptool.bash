@@ -8,22 +8,22 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain user config verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send queue trace lint explain egress user config preset warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
-        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
         takes+='--to --from --rcpt '
         ;;
     'trace '*)
-        options+='--file --id --message-id --recipient '
+        options+='--file --id --message-id --recipient --transcript '
         takes+='--file --id --message-id --recipient '
         ;;
     'lint '*)
@@ -34,6 +34,10 @@ _smtptool_choose()
         options+='--stage --host '
         takes+='--stage --host '
         ;;
+    'egress '*)
+        options+='--dns-zone '
+        takes+='--dns-zone '
+        ;;
     'user '*)
         options+='--senders --password-file --label --scope '
         takes+='--senders --password-file --label --scope '
@@ -41,6 +45,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'warmup '*)
+        options+='--day --cap --pause --resume --done '
+        takes+='--day --cap '
         ;;
     'verify '*)
         options+='--ip --helo --from --receiver --sealer --time --dns-zone '
@@ -86,8 +94,11 @@ _smtptool_choose()
     case "$command $verb" in
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'explain ') words='reply bounce' ;;
+    'egress ') words='ls check' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;
+    'preset ') words='ls show' ;;
+    'warmup ') words='show set' ;;
     'domain ') words='add check plan-change ls rm' ;;
     'spf ') words='eval tree' ;;
     'dkim ') words='keygen dns sign verify rotate' ;;

@@ -11,8 +11,11 @@ complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and wh
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a server's reply or a bounce means, and what to do'
+complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses that mail leaves by, and how it stands with them'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
+complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
 complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
@@ -41,6 +44,10 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-notify -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn-ret -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envid -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l priority -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l by -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l hold-for -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l hold-until -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l requiretls
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dry-run
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l server -r
@@ -52,6 +59,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l password-command -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l account -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l from-policy -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l token
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l mechanism -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l connect-timeout -r
@@ -71,12 +79,15 @@ complete -c smtptool -n '__fish_seen_subcommand_from trace' -l file -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l transcript
 complete -c smtptool -n '__fish_seen_subcommand_from lint' -l date -r
 complete -c smtptool -n '__fish_seen_subcommand_from lint' -l note-too
 complete -c smtptool -n '__fish_seen_subcommand_from lint' -l rules
 complete -c smtptool -n '__fish_seen_subcommand_from explain' -l stage -r
 complete -c smtptool -n '__fish_seen_subcommand_from explain' -l host -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from reply bounce' -a 'reply bounce'
+complete -c smtptool -n '__fish_seen_subcommand_from egress' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from egress; and not __fish_seen_subcommand_from ls check' -a 'ls check'
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
@@ -84,6 +95,13 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l cap -r
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l pause
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l resume
+complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l done
+complete -c smtptool -f -n '__fish_seen_subcommand_from warmup; and not __fish_seen_subcommand_from show set' -a 'show set'
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l helo -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l from -r

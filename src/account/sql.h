@@ -17,25 +17,10 @@ struct account_sql {
     int code; /* SQLITE_OK, or what went wrong first */
 };
 
-/* A database of ours: one file, WAL, with the layout of one version. */
-struct account_sql_file {
-    const char *what;   /* "the reports", for errs */
-    const char *layout; /* makes it anew, and sets user_version */
-    int version;
-    bool make;         /* when it is not there, with mode 0600, and its folder */
-    int64_t bytes_max; /* that are kept; a quarter more is room to work in */
-};
-
-/* ERR_CONFIG: made by a newer version, or the path is too long. ERR_SYSTEM, ERR_DAMAGED,
- * ERR_TIMEOUT. */
-must_use err account_sql_open(const char *path, const struct account_sql_file *, sqlite3 **ret_db);
 void account_sql_unlock(pthread_mutex_t **); /* for CLEANUP */
 #define ACCOUNT_SQL_LOCK(owner)                                             \
     CLEANUP(account_sql_unlock) pthread_mutex_t *sql_lock = &(owner)->lock; \
     pthread_mutex_lock(sql_lock)
-/* In one transaction: all that run() does, or nothing. */
-must_use err account_sql_together(sqlite3 *, err (*run)(void *arg), void *arg);
-must_use err account_sql_number(sqlite3 *, const char *text, int64_t *ret_number); /* one, or 0 */
 
 must_use err account_sql_err(sqlite3 *, int code, const char *doing);
 must_use err account_sql_exec(sqlite3 *, const char *text); /* text is a literal of ours */

@@ -3,7 +3,11 @@
 #include "base/mem.h"
 #include "cli/admin_request.h"
 #include "cli/cli.h"
+#include "cli/warmup_view.h"
 #include "outbound/route.h"
+#include "outbound/transcript.h"
+#include "outbound/transcript_store.h"
+#include "runtime/thread.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -96,19 +100,35 @@ static str reason_of(const struct cli_admin *a, const struct queue_admin_item *l
                 : l->reply;
 }
 
+/* What is in the way of mail that is due. */
+static void add_wait(const struct cli_admin *a, const struct queue_admin_item *l, json_t *line)
+{
+    struct shaper_wait wait;
+    if (l->taken || l->state.due_ms > clock_real_ms() || a->actions.config == NULL)
+        return;
+    const struct config *c = a->actions.config(a->actions.config_arg);
+    if (outbound_why_waits(&a->actions.why, c, l->destination, &wait)) {
+        json_object_set_new(line, "holds", cli_json_str(str_of(wait.reason)));
+        json_object_set_new(line, "holds_until_ms", json_integer((json_int_t)wait.until_ms));
+    }
+    config_close(c);
+}
+
 static bool say_listed(void *arg, const struct queue_admin_item *l)
 {
     struct listing *listing = arg;
     listing->count++;
-    listing->failed = say(
-        listing->session,
-        json_pack("{ss,so,so,ss,so,sI,sI,sI,sI,sI,sI,so}", "id", l->id.text, "destination",
-                  cli_json_str(l->destination), "sender", cli_json_str(l->sender), "state",
-                  state_name(l), "rcpts", rcpts_json(l), "size", (json_int_t)l->size, "accepted_ms",
-                  (json_int_t)l->accepted_ms, "due_ms", (json_int_t)l->state.due_ms, "first_ms",
-                  (json_int_t)l->state.first_ms, "last_ms", (json_int_t)l->state.last_ms,
-                  "attempts", (json_int_t)l->state.attempts, "reply",
-                  cli_json_str(reason_of(listing->session->admin, l))));
+    json_t *line = json_pack(
+        "{ss,so,so,ss,so,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,so}", "id", l->id.text, "destination",
+        cli_json_str(l->destination), "sender", cli_json_str(l->sender), "state", state_name(l),
+        "rcpts", rcpts_json(l), "size", (json_int_t)l->size, "accepted_ms",
+        (json_int_t)l->accepted_ms, "due_ms", (json_int_t)l->state.due_ms, "first_ms",
+        (json_int_t)l->state.first_ms, "last_ms", (json_int_t)l->state.last_ms, "attempts",
+        (json_int_t)l->state.attempts, "priority", (json_int_t)l->state.priority, "not_before_ms",
+        (json_int_t)l->not_before_ms, "expires_ms", (json_int_t)l->expires_ms, "by_ms",
+        (json_int_t)l->by_ms, "reply", cli_json_str(reason_of(listing->session->admin, l)));
+    add_wait(listing->session->admin, l, line);
+    listing->failed = say(listing->session, line);
     return listing->failed == NULL;
 }
 
@@ -215,15 +235,114 @@ static err run_stats(struct session *s)
     struct queue_stats q;
     queue_stats(a->queue, &q);
     json_t *line = json_pack(
-        "{sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sb}", "messages", (json_int_t)q.messages,
+        "{sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sI,sb}", "messages", (json_int_t)q.messages,
         "deliveries", (json_int_t)q.deliveries, "held", (json_int_t)q.held, "bytes",
         (json_int_t)q.bytes, "oldest_ms", (json_int_t)q.oldest_ms, "damaged", (json_int_t)q.damaged,
         "batches", (json_int_t)q.batches, "sync_errors", (json_int_t)q.sync_errors, "segments",
         (json_int_t)q.segments, "log_bytes", (json_int_t)q.log_bytes, "live_bytes",
         (json_int_t)q.live_bytes, "free_bytes", (json_int_t)q.free_bytes, "fibers",
-        (json_int_t)fiber_count(), "stopped", queue_stopped(a->queue));
+        (json_int_t)fiber_count(), "transcript_bytes", (json_int_t)outbound_transcript_memory(),
+        "stopped", queue_stopped(a->queue));
     TRY(say(s, line));
     return say_done(s, 1);
+}
+
+static err say_egress(struct session *s, str name)
+{
+    struct outbound_egress_state state =
+        outbound_egress_health_get(s->admin->actions.egress_health, name);
+    return say(s,
+               json_pack("{so,ss,sb,sI,sI,so}", "name", cli_json_str(name), "standing",
+                         outbound_egress_health_name(state.standing), "out", state.out, "since_ms",
+                         (json_int_t)state.since_ms, "checked_ms", (json_int_t)state.checked_ms,
+                         "reason", cli_json_str(str_of(state.reason))));
+}
+
+static err run_egress(struct session *s)
+{
+    const struct cli_admin_actions *a = &s->admin->actions;
+    if (a->config == NULL)
+        return say_error(s, err_new(ERR_CONFIG, "this server has no configuration to show"));
+    const struct config *c = a->config(a->config_arg);
+    size_t count = c->egress_count;
+    err e = NULL;
+    for (size_t i = 0; i < count && e == NULL; i++)
+        e = say_egress(s, c->egress[i].name);
+    config_close(c);
+    TRY(e);
+    return say_done(s, count);
+}
+
+/* ---- transcripts ------------------------------------------------------------------------ */
+
+enum { FOUND_BYTES_MAX = 4 << 20 }; /* in one answer; the latest are left out */
+
+/* Looked for in a job, which owns its memory. */
+struct looking {
+    char folder[OUTBOUND_TRANSCRIPT_STORE_PATH_CHARS];
+    queue_id id;
+    json_t *found;
+    size_t bytes;
+    bool failed;
+    char why[200];
+};
+
+static bool note_found(void *arg, const struct outbound_transcript_record *r)
+{
+    struct looking *l = arg;
+    l->bytes += r->text.len;
+    if (l->bytes > FOUND_BYTES_MAX)
+        return false;
+    json_array_append_new(l->found,
+                          json_pack("{ss,sI,sI,so}", "id", r->id.text, "attempt",
+                                    (json_int_t)r->attempt, "time_ms", (json_int_t)r->time_ms,
+                                    "transcript", cli_json_str(r->text)));
+    return true;
+}
+
+static void look(void *job)
+{
+    struct looking *l = job;
+    size_t count;
+    err e = outbound_transcript_store_find(l->folder, &l->id, note_found, l, &count);
+    l->failed = e != NULL;
+    if (e)
+        err_words(e, l->why, sizeof l->why);
+    err_forget();
+}
+
+static void release_looking(void *job)
+{
+    struct looking *l = job;
+    json_decref(l->found);
+    mem_free(l);
+}
+
+static err say_transcripts(struct session *s, str id, size_t *count, deadline until)
+{
+    struct looking *l = MEM_NEW(struct looking);
+    str_to_chars(id, l->id.text, sizeof l->id.text);
+    str_to_chars(str_of(s->admin->actions.transcripts), l->folder, sizeof l->folder);
+    l->found = json_array();
+    TRY(job_run(look, l, release_looking, until));
+    err e = l->failed ? err_new(ERR_SYSTEM, "%s", l->why) : NULL;
+    for (size_t i = 0; e == NULL && i < json_array_size(l->found); i++, ++*count)
+        e = say(s, json_incref(json_array_get(l->found, i)));
+    release_looking(l);
+    return e;
+}
+
+static err run_transcript(struct session *s, const struct cli_admin_request *r, deadline until)
+{
+    size_t count = 0;
+    if (s->admin->actions.transcripts == NULL)
+        return say_error(s, err_new(ERR_CONFIG, "this server keeps no transcripts"));
+    for (size_t i = 0; i < r->id_count; i++) {
+        err e = say_transcripts(s, r->ids[i], &count, until);
+        if (e)
+            return net_broken(s->conn) ? e : say_error(s, e);
+    }
+    return say_done(s, count);
 }
 
 static err run_reload(struct session *s)
@@ -249,6 +368,54 @@ static err run_stop(struct session *s)
     return say_done(s, 1);
 }
 
+/* ---- warm-up ---------------------------------------------------------------------------- */
+
+struct warming {
+    const struct cli_admin_request *request;
+    json_t *list;
+    size_t count;
+    bool failed;
+    char words[300];
+};
+
+static void look_at_warmup(struct warmup *w, void *arg)
+{
+    struct warming *g = arg;
+    g->list = cli_warmup_view_list(w, clock_real_ms(), g->request->egress, g->request->site);
+}
+
+static err run_warmup(struct session *s, const struct cli_admin_request *r)
+{
+    struct warming g = {.request = r};
+    if (s->admin->actions.keep == NULL)
+        return say_done(s, 0);
+    shaping_keep_with(s->admin->actions.keep, look_at_warmup, &g);
+    size_t count = json_array_size(g.list);
+    err e = NULL;
+    for (size_t i = 0; i < count && e == NULL; i++)
+        e = say(s, json_incref(json_array_get(g.list, i)));
+    json_decref(g.list);
+    return e ? e : say_done(s, count);
+}
+
+static void change_warmup(struct warmup *w, void *arg)
+{
+    struct warming *g = arg;
+    const struct cli_admin_request *r = g->request;
+    err e = warmup_set(w, clock_real_ms(), r->egress, r->site, r->change, r->value, &g->count);
+    g->failed = e != NULL;
+    if (e)
+        err_words(e, g->words, sizeof g->words);
+}
+
+static err run_warmup_set(struct session *s, const struct cli_admin_request *r)
+{
+    struct warming g = {.request = r};
+    if (s->admin->actions.keep)
+        shaping_keep_with(s->admin->actions.keep, change_warmup, &g);
+    return g.failed ? say_error(s, err_new(ERR_CONFIG, "%s", g.words)) : say_done(s, g.count);
+}
+
 static err run_request(struct session *s, const struct cli_admin_request *r)
 {
     deadline until = deadline_after(WORK_MS);
@@ -257,10 +424,18 @@ static err run_request(struct session *s, const struct cli_admin_request *r)
         return run_ls(s, r, until);
     case CLI_ADMIN_STATS:
         return run_stats(s);
+    case CLI_ADMIN_EGRESS:
+        return run_egress(s);
+    case CLI_ADMIN_TRANSCRIPT:
+        return run_transcript(s, r, until);
     case CLI_ADMIN_RELOAD:
         return run_reload(s);
     case CLI_ADMIN_STOP:
         return run_stop(s);
+    case CLI_ADMIN_WARMUP:
+        return run_warmup(s, r);
+    case CLI_ADMIN_WARMUP_SET:
+        return run_warmup_set(s, r);
     default:
         return run_change(s, r, until);
     }

@@ -1,13 +1,17 @@
 #include "cli/admin_request.h"
 #include "cli/admin.h"
+#include "cli/warmup_view.h"
 #include "queue/id.h"
 #include <jansson.h>
 #include <string.h>
 
 static const char *const verb_names[CLI_ADMIN_VERBS] = {
-    [CLI_ADMIN_LS] = "ls",         [CLI_ADMIN_HOLD] = "hold", [CLI_ADMIN_RELEASE] = "release",
-    [CLI_ADMIN_RETRY] = "retry",   [CLI_ADMIN_RM] = "rm",     [CLI_ADMIN_STATS] = "stats",
-    [CLI_ADMIN_RELOAD] = "reload", [CLI_ADMIN_STOP] = "stop",
+    [CLI_ADMIN_LS] = "ls",           [CLI_ADMIN_HOLD] = "hold",
+    [CLI_ADMIN_RELEASE] = "release", [CLI_ADMIN_RETRY] = "retry",
+    [CLI_ADMIN_RM] = "rm",           [CLI_ADMIN_STATS] = "stats",
+    [CLI_ADMIN_EGRESS] = "egress",   [CLI_ADMIN_TRANSCRIPT] = "transcript",
+    [CLI_ADMIN_RELOAD] = "reload",   [CLI_ADMIN_STOP] = "stop",
+    [CLI_ADMIN_WARMUP] = "warmup",   [CLI_ADMIN_WARMUP_SET] = "warmup_set",
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }
@@ -79,6 +83,20 @@ static err take_ids(const json_t *value, struct arena *arena, struct cli_admin_r
     return NULL;
 }
 
+static err take_change(const json_t *value, struct cli_admin_request *r)
+{
+    r->has_change = json_is_string(value) &&
+                    cli_warmup_view_find_change(str_of(json_string_value(value)), &r->change);
+    return r->has_change ? NULL : err_new(ERR_PROTOCOL, "an unknown \"change\"");
+}
+
+static err take_value(const json_t *value, struct cli_admin_request *r)
+{
+    r->has_value = json_is_integer(value);
+    r->value = json_integer_value(value);
+    return r->has_value ? NULL : err_new(ERR_PROTOCOL, "\"value\" is no number");
+}
+
 static err take_member(const char *name, const json_t *value, struct arena *arena,
                        struct cli_admin_request *r)
 {
@@ -96,7 +114,32 @@ static err take_member(const char *name, const json_t *value, struct arena *aren
         return take_flag(value, name, &r->held);
     if (strcmp(name, "all") == 0)
         return take_flag(value, name, &r->all);
+    if (strcmp(name, "egress") == 0)
+        return take_text(value, name, arena, &r->egress);
+    if (strcmp(name, "site") == 0)
+        return take_text(value, name, arena, &r->site);
+    if (strcmp(name, "change") == 0)
+        return take_change(value, r);
+    if (strcmp(name, "value") == 0)
+        return take_value(value, r);
     return err_new(ERR_PROTOCOL, "an unknown member");
+}
+
+/* What is said of warm-up must be meant for it, and nothing else may be said with it. */
+static err check_warmup(const struct cli_admin_request *r)
+{
+    bool shows = r->verb == CLI_ADMIN_WARMUP, sets = r->verb == CLI_ADMIN_WARMUP_SET;
+    bool said = r->egress.len || r->site.len, changes = r->has_change || r->has_value;
+    bool queue = r->to.len || r->from.len || r->rcpt.len || r->id_count || r->held || r->all;
+    if ((shows || sets) ? queue : said || changes)
+        return err_new(ERR_PROTOCOL, "members that do not go together");
+    if (shows && changes)
+        return err_new(ERR_PROTOCOL, "\"warmup\" changes nothing");
+    if (sets && (r->egress.len == 0 || !r->has_change))
+        return err_new(ERR_PROTOCOL, "\"egress\" and \"change\" are wanted");
+    if (sets && r->has_value != cli_warmup_view_has_value(r->change))
+        return err_new(ERR_PROTOCOL, "\"value\" goes with \"day\" and \"cap\"");
+    return NULL;
 }
 
 /* A change must say what it is for; one that says "all" must mean it. */
@@ -106,6 +149,8 @@ static err check_aim(const struct cli_admin_request *r)
     bool filtered = r->to.len || r->from.len || r->rcpt.len;
     if (changes && !r->id_count && !filtered && !r->all)
         return err_new(ERR_PROTOCOL, "which messages? ids, a filter, or all");
+    if (r->verb == CLI_ADMIN_TRANSCRIPT && !r->id_count)
+        return err_new(ERR_PROTOCOL, "which messages? ids");
     if (r->all && (r->id_count || filtered))
         return err_new(ERR_PROTOCOL, "\"all\" goes with nothing else");
     return NULL;
@@ -120,6 +165,7 @@ static err take_object(const json_t *object, struct arena *arena, struct cli_adm
     if (r.verb == CLI_ADMIN_VERBS)
         return err_new(ERR_PROTOCOL, "no verb");
     TRY(check_aim(&r));
+    TRY(check_warmup(&r));
     *ret = r;
     return NULL;
 }

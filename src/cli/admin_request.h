@@ -4,6 +4,7 @@
  */
 #pragma once
 #include "base/arena.h"
+#include "shaping/warmup.h"
 
 enum { CLI_ADMIN_REQUEST_IDS_MAX = 4000 };
 
@@ -14,8 +15,12 @@ enum cli_admin_verb {
     CLI_ADMIN_RETRY,
     CLI_ADMIN_RM,
     CLI_ADMIN_STATS,
+    CLI_ADMIN_EGRESS,
+    CLI_ADMIN_TRANSCRIPT,
     CLI_ADMIN_RELOAD,
     CLI_ADMIN_STOP,
+    CLI_ADMIN_WARMUP,
+    CLI_ADMIN_WARMUP_SET,
     CLI_ADMIN_VERBS
 };
 
@@ -25,6 +30,10 @@ struct cli_admin_request {
     str *ids;           /* in their form: queue_id_parse() takes each */
     size_t id_count;
     bool held, all;
+    str egress, site; /* of warm-up; empty: all */
+    enum warmup_change change;
+    bool has_change, has_value;
+    int64_t value;
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb);

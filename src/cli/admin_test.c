@@ -3,6 +3,7 @@
 #include "cli/admin.h"
 #include "cli/admin_client.h"
 #include "cli/admin_request.h"
+#include "outbound/transcript_store.h"
 #include "queue/queue_test.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
@@ -32,6 +33,9 @@ TEST(cli_admin_request)
         {"all",                      "{\"verb\":\"rm\",\"all\":true}", false, CLI_ADMIN_RM, 0},
         {"a filter",                 "{\"verb\":\"retry\",\"to\":\"[192.0.2.1]\"}", false, CLI_ADMIN_RETRY, 0},
         {"brackets in a text",       "{\"verb\":\"ls\",\"to\":\"[[[[[[[[\\\"[[[[\"}", false, CLI_ADMIN_LS, 0},
+        {"our addresses",            "{\"verb\":\"egress\"}", false, CLI_ADMIN_EGRESS, 0},
+        {"transcripts",              "{\"verb\":\"transcript\",\"ids\":[\"0000000000001\"]}", false, CLI_ADMIN_TRANSCRIPT, 1},
+        {"transcripts of whom?",     "{\"verb\":\"transcript\",\"to\":\"x\"}", true, 0, 0},
         {"nothing",                  "", true, 0, 0},
         {"garbage",                  "\x01\x02\xff", true, 0, 0},
         {"no object",                "[]", true, 0, 0},
@@ -48,6 +52,16 @@ TEST(cli_admin_request)
         {"no ids",                   "{\"verb\":\"rm\",\"ids\":[]}", true, 0, 0},
         {"an id that is a path",     "{\"verb\":\"rm\",\"ids\":[\"../../etc/pass\"]}", true, 0, 0},
         {"a NUL in it",              "{\"verb\":\"ls\",\"to\":\"a\\u0000b\"}", true, 0, 0},
+        {"warm-up",                  "{\"verb\":\"warmup\",\"egress\":\"out1\",\"site\":\"google\"}", false, CLI_ADMIN_WARMUP, 0},
+        {"a day",                    "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"day\",\"value\":5}", false, CLI_ADMIN_WARMUP_SET, 0},
+        {"a pause",                  "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"pause\"}", false, CLI_ADMIN_WARMUP_SET, 0},
+        {"a pause of all egresses",  "{\"verb\":\"warmup_set\",\"change\":\"pause\"}", true, 0, 0},
+        {"a pause with a number",    "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"pause\",\"value\":5}", true, 0, 0},
+        {"a day without a number",   "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"day\"}", true, 0, 0},
+        {"a day that is a text",     "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"day\",\"value\":\"5\"}", true, 0, 0},
+        {"an unknown change",        "{\"verb\":\"warmup_set\",\"egress\":\"o\",\"change\":\"stop\"}", true, 0, 0},
+        {"a change while looking",   "{\"verb\":\"warmup\",\"egress\":\"o\",\"change\":\"pause\"}", true, 0, 0},
+        {"an egress for the queue",  "{\"verb\":\"rm\",\"all\":true,\"egress\":\"o\"}", true, 0, 0},
         {"text behind it",           "{\"verb\":\"ls\"} x", true, 0, 0},
     };
     /* clang-format on */
@@ -76,7 +90,7 @@ TEST(cli_admin_request_depth)
 /* ---- a server with a queue -------------------------------------------------------------- */
 
 struct office {
-    char path[100];
+    char path[100], transcripts[100];
     struct config config;
     struct cli_admin *admin;
     struct group group;
@@ -120,6 +134,8 @@ static void open_office(struct queue_test *t, struct office *o)
                                         .arg = o,
                                         .patience_ms = 300};
     struct stat st;
+    snprintf(o->transcripts, sizeof o->transcripts, "%s/transcripts", t->folder);
+    actions.transcripts = o->transcripts;
     snprintf(o->path, sizeof o->path, "%s/admin.sock", t->folder);
     o->config.admin_socket = str_of(o->path);
     o->spool = t;
@@ -146,6 +162,8 @@ static void hear(void *arg, const json_t *line)
     const char *id = json_string_value(json_object_get(line, "id"));
     const char *state = json_string_value(json_object_get(line, "state"));
     const char *told = json_string_value(json_object_get(line, "told"));
+    if (told == NULL)
+        told = json_string_value(json_object_get(line, "transcript"));
     h->lines++;
     snprintf(h->id, sizeof h->id, "%s", id ? id : "");
     snprintf(h->state, sizeof h->state, "%s", state ? state : "");
@@ -173,6 +191,11 @@ static void visit_politely(struct office *o)
     CHECK(o->held == 1, "told as an event");
     CHECK(ask(o, "{\"verb\":\"ls\",\"held\":true}", &h, "held") == 1, "one is held");
     CHECK_STR(str_of(h.state), "held", "state");
+    snprintf(request, sizeof request, "{\"verb\":\"transcript\",\"ids\":[\"%s\"]}", h.id);
+    CHECK(ask(o, request, &h, "transcript") == 2 && h.lines == 2, "both attempts of that one");
+    CHECK_STR(str_of(h.told), "== second\n", "what was said");
+    CHECK(ask(o, "{\"verb\":\"transcript\",\"ids\":[\"0000000000001\"]}", &h, "none") == 0,
+          "of another there is none");
     CHECK(ask(o, "{\"verb\":\"release\",\"all\":true}", &h, "release") == 1, "release it");
     CHECK(ask(o, "{\"verb\":\"retry\",\"to\":\"two.example\"}", &h, "retry") == 1, "retry");
     CHECK(ask(o, "{\"verb\":\"rm\",\"to\":\"nobody.example\"}", &h, "rm") == 0, "none matches");
@@ -189,12 +212,28 @@ static void visit_politely(struct office *o)
     CHECK_STR(str_of(h.told), "smtptool.yaml:1:1: a mistake\n", "its mistakes");
 }
 
+/* Of the last message to one.example: that is the one that visit_politely() holds. */
+static void keep_transcripts(struct queue_test *t, const queue_id *id)
+{
+    struct outbound_transcript_store *store;
+    char folder[200];
+    snprintf(folder, sizeof folder, "%s/transcripts", t->folder);
+    CHECK_DONE(outbound_transcript_store_open(folder, 1000000, 1 << 20, &store), "open");
+    for (int i = 1; i <= 2; i++) {
+        struct outbound_transcript_record r = {*id, i, clock_real_ms(),
+                                               i == 1 ? S("== first\n") : S("== second\n")};
+        outbound_transcript_store_add(store, &r);
+    }
+    outbound_transcript_store_close(store);
+}
+
 static void serve_politely(struct queue_test *t)
 {
     struct office o = {.visit = visit_politely};
     queue_id id;
     CHECK_DONE(queue_test_commit(t, "u@one.example", S("one\r\n"), &id), "commit");
     CHECK_DONE(queue_test_commit(t, "u@one.example", S("one\r\n"), &id), "commit");
+    keep_transcripts(t, &id);
     CHECK_DONE(queue_test_commit(t, "u@two.example", S("two\r\n"), &id), "commit");
     open_office(t, &o);
 }

@@ -2,6 +2,7 @@
 #include "cli/admin_client.h"
 #include "cli/commands.h"
 #include "cli/domain_keys.h"
+#include "cli/egress_view.h"
 
 const char cmd_config_help[] =
     "usage: smtptool config check [FILE]\n"
@@ -74,6 +75,21 @@ static void warn_unsigned(void *arg, str domain, bool seals)
             seals ? "" : " leaves unsigned");
 }
 
+/* It may come later, with an interface or a move: then mail waits for it. */
+static void warn_addresses(const struct config *config)
+{
+    for (size_t i = 0; i < config->egress_count; i++) {
+        const struct config_egress *e = &config->egress[i];
+        for (size_t k = 0; k < e->address_count && e->via == NULL; k++) {
+            char ip[ADDRESS_CHARS];
+            address_format_ip(&e->addresses[k], ip);
+            if (!cli_egress_view_is_here(&e->addresses[k]))
+                fprintf(stderr, "warning: egress %.*s: this machine does not have the address %s\n",
+                        STR_ARG(e->name), ip);
+        }
+    }
+}
+
 static int run_check(void *arg, int argc, char **argv)
 {
     const struct config_run *run = arg;
@@ -91,8 +107,10 @@ static int run_check(void *arg, int argc, char **argv)
     } else if (!run->cli->quiet) {
         puts("there is no configuration file: the defaults are in force");
     }
-    if (e == NULL && !run->cli->quiet)
+    if (e == NULL && !run->cli->quiet) {
         cli_domain_keys_warn(config, warn_unsigned, NULL);
+        warn_addresses(config);
+    }
     config_errors_release(&errors);
     config_close(config);
     return e ? CLI_CONFIG : CLI_OK;

@@ -128,6 +128,21 @@ static void print_rcpts(const json_t *line, const char *between)
     }
 }
 
+/* Held by the sender's own wish, and not by the operator's. */
+static bool is_held_for_later(const json_t *line)
+{
+    int64_t until_ms = number_of(line, "not_before_ms");
+    return until_ms > clock_real_ms() && number_of(line, "due_ms") >= until_ms &&
+           strcmp(text_of(line, "state"), "waiting") == 0;
+}
+
+static void print_moment_in_words(const char *before, int64_t ms, const char *behind)
+{
+    char text[CLOCK_RFC3339_BYTES];
+    clock_rfc3339(ms, text);
+    printf("%s%.19sZ%s", before, text, behind);
+}
+
 static void show_line(void *arg, const json_t *line)
 {
     int64_t now_ms = clock_real_ms(), due_ms = number_of(line, "due_ms");
@@ -136,7 +151,10 @@ static void show_line(void *arg, const json_t *line)
            (long long)number_of(line, "size"));
     print_span(now_ms - number_of(line, "accepted_ms"));
     printf("  tries %lld", (long long)number_of(line, "attempts"));
-    if (strcmp(text_of(line, "state"), "waiting") == 0) {
+    if (is_held_for_later(line)) {
+        print_moment_in_words("  held until ", number_of(line, "not_before_ms"),
+                              " by FUTURERELEASE");
+    } else if (strcmp(text_of(line, "state"), "waiting") == 0) {
         fputs("  next in ", stdout);
         print_span(due_ms - now_ms);
     }
@@ -185,7 +203,27 @@ static void show_all(void *arg, const json_t *line)
     print_moment("first", number_of(line, "first_ms"));
     print_moment("last", number_of(line, "last_ms"));
     print_moment("next", number_of(line, "due_ms"));
+    if (number_of(line, "priority"))
+        printf("  priority     %lld\n", (long long)number_of(line, "priority"));
+    if (number_of(line, "not_before_ms"))
+        print_moment("held until", number_of(line, "not_before_ms"));
+    if (number_of(line, "expires_ms"))
+        print_moment("expires", number_of(line, "expires_ms"));
+    if (number_of(line, "by_ms"))
+        print_moment("deliver by", number_of(line, "by_ms"));
     print_named("last reply", text_of(line, "reply"));
+}
+
+static void tell_hold(const json_t *line)
+{
+    int64_t until_ms = number_of(line, "holds_until_ms");
+    fputs("  It is due, and waits for its turn: ", stdout);
+    cli_print_clean(stdout, str_of(text_of(line, "holds")));
+    if (until_ms > clock_real_ms()) {
+        fputs("; for about ", stdout);
+        print_span(until_ms - clock_real_ms());
+    }
+    fputs(".\n", stdout);
 }
 
 static void tell_next(const json_t *line)
@@ -200,6 +238,12 @@ static void tell_next(const json_t *line)
               stdout);
     } else if (strcmp(state, "trying") == 0) {
         fputs("  It is being tried right now.\n", stdout);
+    } else if (left_ms <= 0 && *text_of(line, "holds")) {
+        tell_hold(line);
+    } else if (is_held_for_later(line)) {
+        print_moment_in_words("  It is held until ", number_of(line, "not_before_ms"),
+                              " by FUTURERELEASE, as its sender asked");
+        printf(": \"smtptool queue retry %s\" sends it now.\n", text_of(line, "id"));
     } else if (left_ms <= 0) {
         fputs("  It is due now, and waits for its turn or a free connection.\n", stdout);
     } else {
@@ -231,6 +275,12 @@ static void tell_why(void *arg, const json_t *line)
         cli_print_clean(stdout, str_of(text_of(line, "reply")));
         putchar('\n');
     }
+    if (number_of(line, "expires_ms"))
+        print_moment_in_words("  It expires at ", number_of(line, "expires_ms"),
+                              ", as it asks itself.\n");
+    if (number_of(line, "by_ms"))
+        print_moment_in_words("  Its sender wants it delivered by ", number_of(line, "by_ms"),
+                              " (DELIVERBY).\n");
     tell_next(line);
 }
 

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/send_client.h"
+#include "cli/send_from.h"
 #include "cli/send_message.h"
 #include "cli/send_report.h"
 #include "config/value.h"
@@ -32,6 +33,11 @@ const char cmd_send_help[] =
     "  --dsn-notify WORDS      never, or success,failure,delay (RFC 3461)\n"
     "  --dsn-ret full|hdrs     what a delivery report returns\n"
     "  --envid TEXT            what a delivery report names\n"
+    "  --priority N            -9 to 9, where the server knows MT-PRIORITY (RFC 6710)\n"
+    "  --by T[,notify]         by then, like 30m; later it comes back, or the sender is told\n"
+    "                          (DELIVERBY, RFC 2852)\n"
+    "  --hold-for T            the server is to wait so long, like 8h; --hold-until DATE: until\n"
+    "                          then, like 2026-12-24T18:00:00Z (FUTURERELEASE, RFC 4865)\n"
     "  --requiretls            verified TLS all the way to the recipient, or it comes back\n"
     "                          (REQUIRETLS, RFC 8689)\n"
     "  --dry-run               print the message and connect to nobody\n\n"
@@ -41,7 +47,8 @@ const char cmd_send_help[] =
     "                          lmtp://host[:24], lmtp+unix:///path/of/socket\n"
     "                          ?tls=opportunistic at its end: TLS when offered, not verified;\n"
     "                          ?tls=none: in clear. Neither goes with a login, except to this\n"
-    "                          machine\n"
+    "                          machine. Not needed with an --account that has a preset or\n"
+    "                          servers: then it is the first of these\n"
     "  --ca-file FILE          trust these roots (PEM) instead of the system's\n"
     "  --hello NAME            what we call ourselves; default: hostname of the configuration\n"
     "  --dns-zone FILE         names are looked up in this zone file and not in the DNS\n\n"
@@ -51,6 +58,10 @@ const char cmd_send_help[] =
     "  --password-command CMD  what this program prints; started without a shell\n"
     "  --secret REFERENCE      env:NAME, file:PATH or command:CMD\n"
     "  --account NAME          user, secret and mechanism of this account in the configuration\n"
+    "  --from-policy WORD      when From is neither the account's user nor in its aliases: "
+    "refuse,\n"
+    "                          warn, rewrite (From becomes the account, Reply-To the old From) or\n"
+    "                          off; default: as the account has it\n"
     "  --token                 the secret is an OAuth token\n"
     "  --mechanism NAME        PLAIN, LOGIN, SCRAM-SHA-256 ...; default: the best offered\n\n"
     "Patience (a number and its unit: 500ms, 10s, 5m):\n"
@@ -93,6 +104,8 @@ struct send_run {
     struct cli_send_message_list files;
     const char *server, *ca_file, *hello, *dns_zone;
     const char *user, *password_file, *password_command, *secret, *account, *mechanism;
+    const char *from_policy;
+    struct config_account *sender; /* --account; NULL: none */
     const char *connect_timeout, *io_timeout, *retries, *backoff, *connections, *per_connection;
     bool token, dry_run;
     const struct config *config;
@@ -166,6 +179,22 @@ static err read_policy(struct send_run *run)
                        &p->messages_per_connection);
 }
 
+static err find_account(struct send_run *run)
+{
+    const struct config *c = run->config;
+    if (run->account == NULL && run->from_policy)
+        return err_new(ERR_CONFIG, "--from-policy: whose From? It goes with --account");
+    if (run->account == NULL)
+        return NULL;
+    for (size_t i = 0; i < c->account_count; i++)
+        if (str_eq(c->accounts[i].name, str_of(run->account))) {
+            run->sender = ARENA_NEW(run->arena, struct config_account);
+            *run->sender = c->accounts[i];
+            return cli_send_from_policy(run->from_policy, run->sender);
+        }
+    return err_new(ERR_CONFIG, "--account: there is no \"%s\" in the configuration", run->account);
+}
+
 static err read_hello(struct send_run *run)
 {
     struct cli_send_client_options *o = &run->options;
@@ -179,13 +208,16 @@ static err read_hello(struct send_run *run)
 static err read_server(struct send_run *run)
 {
     struct cli_send_client_options *o = &run->options;
-    if (run->server == NULL)
+    bool first = run->server == NULL && run->sender && run->sender->hop_count > 0;
+    if (run->server == NULL && !first)
         return err_new(ERR_CONFIG, "--server is needed, like smtp://mail.example.com or "
                                    "smtp://127.0.0.1:2525?tls=none");
-    err e = config_value_hop(str_of(run->server), run->arena, &o->hop);
+    if (first)
+        o->hop = run->sender->hops[0];
+    err e = first ? NULL : config_value_hop(str_of(run->server), run->arena, &o->hop);
     if (e)
         return err_wrap(e, "--server");
-    bool login = run->user || run->account;
+    bool login = run->user || (run->sender && run->sender->user.len > 0);
     if (login && o->hop.tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(&o->hop))
         return err_new(ERR_CONFIG, "--server: a login goes over verified TLS only, so without "
                                    "?tls= (except to this machine)");
@@ -202,19 +234,12 @@ static err read_reference(str reference, struct buf *ret_secret)
     return account_command_or_secret(reference, ret_secret);
 }
 
-static err find_account(struct send_run *run)
+static err read_account(struct send_run *run)
 {
-    const struct config *c = run->config;
-    struct cli_send_client_options *o = &run->options;
-    for (size_t i = 0; i < c->account_count; i++) {
-        const struct config_account *a = &c->accounts[i];
-        if (!str_eq(a->name, str_of(run->account)))
-            continue;
-        o->user = a->user;
-        o->mechanism = a->mechanism;
-        return read_reference(a->secret, &run->password);
-    }
-    return err_new(ERR_CONFIG, "--account: there is no \"%s\" in the configuration", run->account);
+    const struct config_account *sender = run->sender;
+    run->options.user = sender->user;
+    run->options.mechanism = sender->mechanism;
+    return sender->user.len > 0 ? read_reference(sender->secret, &run->password) : NULL;
 }
 
 static err ask_password(struct send_run *run)
@@ -238,7 +263,7 @@ static err read_login(struct send_run *run)
     if (run->account && run->user)
         return err_new(ERR_CONFIG, "--account: the user is the account's, so without --user");
     if (run->account)
-        TRY(find_account(run));
+        TRY(read_account(run));
     else if (run->user)
         o->user = str_of(run->user);
     if (run->mechanism)
@@ -304,6 +329,8 @@ static err make_mail(struct send_run *run, size_t i)
     }
     if (warning && !run->cli->quiet)
         cli_fail("%s: %s", run->names[i], warning);
+    if (run->sender)
+        TRY(cli_send_from_fit(run->sender, run->names[i], run->cli->quiet, &run->contents[i]));
     mail->content = buf_str(&run->contents[i]);
     mail->arena = arena_open(SEND_ARENA_BYTES_MAX);
     TRY(cli_send_message_envelope(&run->message, mail->content, mail->arena, &mail->envelope));
@@ -437,6 +464,8 @@ static int prepare_and_send(struct send_run *run)
     err e = read_policy(run);
     if (e == NULL)
         e = read_hello(run);
+    if (e == NULL)
+        e = find_account(run);
     if (e == NULL && !(run->dry_run && run->server == NULL))
         e = read_server(run);
     if (e == NULL)
@@ -493,6 +522,10 @@ static const struct {
     {"dsn-notify",              OPTION_VALUE, offsetof(struct send_run, message.notify)     },
     {"dsn-ret",                 OPTION_VALUE, offsetof(struct send_run, message.ret)        },
     {"envid",                   OPTION_VALUE, offsetof(struct send_run, message.envid)      },
+    {"priority",                OPTION_VALUE, offsetof(struct send_run, message.priority)   },
+    {"by",                      OPTION_VALUE, offsetof(struct send_run, message.by)         },
+    {"hold-for",                OPTION_VALUE, offsetof(struct send_run, message.hold_for)   },
+    {"hold-until",              OPTION_VALUE, offsetof(struct send_run, message.hold_until) },
     {"requiretls",              OPTION_FLAG,  offsetof(struct send_run, message.requiretls) },
     {"dry-run",                 OPTION_FLAG,  offsetof(struct send_run, dry_run)            },
     {"server",                  OPTION_VALUE, offsetof(struct send_run, server)             },
@@ -504,6 +537,7 @@ static const struct {
     {"password-command",        OPTION_VALUE, offsetof(struct send_run, password_command)   },
     {"secret",                  OPTION_VALUE, offsetof(struct send_run, secret)             },
     {"account",                 OPTION_VALUE, offsetof(struct send_run, account)            },
+    {"from-policy",             OPTION_VALUE, offsetof(struct send_run, from_policy)        },
     {"token",                   OPTION_FLAG,  offsetof(struct send_run, token)              },
     {"mechanism",               OPTION_VALUE, offsetof(struct send_run, mechanism)          },
     {"connect-timeout",         OPTION_VALUE, offsetof(struct send_run, connect_timeout)    },

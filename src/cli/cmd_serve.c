@@ -149,6 +149,8 @@ static void list_paths(const struct serving *s, struct paths *writable, struct p
     const struct config *c = s->config;
     add_path(writable, str_of(s->state.spool));
     add_path(writable, str_of(s->state.reports));
+    add_path(writable, str_of(s->state.shaping));
+    add_path(writable, str_of(s->state.transcripts));
     if (s->config->outbound.mta_sts)
         add_path(writable, str_of(s->state.policies));
     if (c->events.to.len && c->events.to.ptr[0] == '/')
@@ -156,6 +158,7 @@ static void list_paths(const struct serving *s, struct paths *writable, struct p
     add_path(readable, str_of(s->state.certificate));
     add_path(readable, str_of(s->state.key));
     add_folder_of(readable, c->file); /* an editor may put a new file in its place */
+    add_path(readable, c->share);     /* a reload reads presets anew */
     add_folder_of(readable, c->certificate);
     add_folder_of(readable, c->key);
     for (size_t i = 0; i < c->sni_count; i++) {

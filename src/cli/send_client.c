@@ -342,6 +342,7 @@ static err transact(struct worker *w)
         .requiretls = mail->envelope->requiretls,
         .size = mail->content.len,
         .found = mail->found,
+        .ask_to_hold = mail->envelope->not_before_ms > 0,
         .read = read_content,
         .body = &reading,
     };

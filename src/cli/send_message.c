@@ -2,13 +2,16 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "cli/cli.h"
+#include "config/value.h"
 #include "message/compose.h"
 #include "message/crlf.h"
+#include "message/date.h"
 #include "message/header.h"
 #include "message/id.h"
 #include "message/mailbox.h"
 #include "smtp/path.h"
 #include "smtp/scan.h"
+#include "smtp/times.h"
 #include <string.h>
 
 /* ---- addresses -------------------------------------------------------------------------- */
@@ -171,6 +174,54 @@ static err read_dsn(const struct cli_send_message_args *args, struct arena *aren
     return NULL;
 }
 
+/* "30m": it comes back when it is late. "30m,notify": then the sender is told. */
+static err read_by(const char *text, int64_t now_ms, struct envelope *env)
+{
+    str time, mode;
+    int64_t ms;
+    str_split(str_of(text), ',', &time, &mode);
+    err e = config_value_duration(time, &ms);
+    if (e)
+        return err_wrap(e, "--by");
+    if (mode.len > 0 && !str_eq(mode, S("notify")) && !str_eq(mode, S("return")))
+        return err_new(ERR_CONFIG, "--by: a time, and then \",notify\" or nothing");
+    if (ms < 1000 || ms / 1000 > SMTP_TIMES_SECONDS_MAX)
+        return err_new(ERR_CONFIG, "--by: a second at least, not %s", text);
+    env->by_ms = now_ms + ms;
+    env->by_mode = str_eq(mode, S("notify")) ? BY_NOTIFY : BY_RETURN;
+    return NULL;
+}
+
+static err read_hold(const struct cli_send_message_args *args, int64_t now_ms, struct envelope *env)
+{
+    int64_t ms;
+    if (args->hold_for && args->hold_until)
+        return err_new(ERR_CONFIG, "--hold-for or --hold-until, not both");
+    if (args->hold_for) {
+        err e = config_value_duration(str_of(args->hold_for), &ms);
+        if (e)
+            return err_wrap(e, "--hold-for");
+        env->not_before_ms = now_ms + ms;
+    } else if (args->hold_until) {
+        if (!message_date_parse_rfc3339(str_of(args->hold_until), &env->not_before_ms))
+            return err_new(ERR_CONFIG, "--hold-until: a date like 2026-12-24T18:00:00Z, not \"%s\"",
+                           args->hold_until);
+    }
+    if (env->not_before_ms && env->not_before_ms <= now_ms)
+        return err_new(ERR_CONFIG, "--hold-until: that time has passed");
+    return NULL;
+}
+
+static err read_times(const struct cli_send_message_args *args, struct envelope *env)
+{
+    int64_t now_ms = clock_real_ms();
+    if (args->priority && !smtp_times_read_priority(str_of(args->priority), &env->priority))
+        return err_new(ERR_CONFIG, "--priority: -9 to 9, not \"%s\"", args->priority);
+    if (args->by)
+        TRY(read_by(args->by, now_ms, env));
+    return read_hold(args, now_ms, env);
+}
+
 err cli_send_message_envelope(const struct cli_send_message_args *args, str content,
                               struct arena *arena, struct envelope **ret_envelope)
 {
@@ -187,6 +238,7 @@ err cli_send_message_envelope(const struct cli_send_message_args *args, str cont
     env->rcpts = rcpts.list;
     env->rcpt_count = rcpts.count;
     TRY(read_dsn(args, arena, env));
+    TRY(read_times(args, env));
     smtp_scan_feed(&scan, content);
     smtp_scan_end(&scan);
     env->found = smtp_scan_found(&scan);

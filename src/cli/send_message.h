@@ -24,12 +24,13 @@ struct cli_send_message_args {
     const char *subject, *text, *text_file;   /* NULL: not given */
     const char *html_file;                    /* NULL: no HTML */
     bool flowed;
-    struct cli_send_message_list inlines;     /* "id=FILE" */
-    struct cli_send_message_list attachments; /* files */
-    struct cli_send_message_list headers;     /* "Name: value" */
-    const char *notify, *ret, *envid;         /* RFC 3461; NULL: not given */
-    bool requiretls;                          /* RFC 8689 */
-    str hostname;                             /* for the Message-ID */
+    struct cli_send_message_list inlines;              /* "id=FILE" */
+    struct cli_send_message_list attachments;          /* files */
+    struct cli_send_message_list headers;              /* "Name: value" */
+    const char *notify, *ret, *envid;                  /* RFC 3461; NULL: not given */
+    const char *priority, *by, *hold_for, *hold_until; /* RFC 6710, 2852, 4865; likewise */
+    bool requiretls;                                   /* RFC 8689 */
+    str hostname;                                      /* for the Message-ID */
 };
 
 /* From --text and the others. */

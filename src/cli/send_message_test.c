@@ -1,4 +1,5 @@
 /* What `send` makes of its options, and what it refuses: nothing may hide behind a line end. */
+#include "base/clock.h"
 #include "cli/cli.h"
 #include "cli/send_message.h"
 #include "tests/test.h"
@@ -118,6 +119,10 @@ TEST(cli_send_message_files)
     }
 }
 
+static int64_t steady_zero(void) { return 0; }
+static int64_t real_new_year(void) { return 1767225600000; }
+static const struct clock_source new_year = {steady_zero, real_new_year};
+
 TEST(cli_send_message_envelope)
 {
     /* clang-format off */
@@ -167,6 +172,62 @@ TEST(cli_send_message_envelope)
         CHECK(env->rcpt_count == cases[i].rcpts, cases[i].label);
         CHECK(env->rcpts[0].notify == cases[i].wanted, cases[i].label);
     }
+}
+
+TEST(cli_send_message_times)
+{
+    static const struct {
+        const char *label, *priority, *by, *hold_for, *hold_until;
+        bool good;
+        int want_priority;
+        int64_t want_by_ms, want_hold_ms; /* from now on */
+        enum envelope_by mode;
+    } cases[] = {
+        {.label = "none",          .good = true    },
+        {                                          .label = "priority",        .priority = "-4",     .good = true, .want_priority = -4},
+        {                       .label = "too urgent",    .priority = "10"},
+        {                   .label = "by",             .by = "30m",     .good = true, .want_by_ms = 1800000, .mode = BY_RETURN},
+        {                     .label = "told",
+         .by = "2h,notify",
+         .good = true,
+         .want_by_ms = 7200000,
+         .mode = BY_NOTIFY},
+        {                                                                     .label = "another word",    .by = "2h,shout"                         },
+        {                                                                   .label = "no time",     .by = "soon"},
+        {.label = "less than a second",                        .by = "500ms"                },
+        {                                                                     .label = "hold",          .hold_for = "8h", .good = true, .want_hold_ms = 28800000},
+        {.label = "until",
+         .hold_until = "2026-01-01T10:00:00Z",
+         .good = true,
+         .want_hold_ms = 36000000},
+        {                                                  .label = "past", .hold_until = "2020-01-01T10:00:00Z"                },
+        {.label = "no date",                        .hold_until = "tomorrow"      },
+        {       .label = "both",          .hold_for = "8h", .hold_until = "2026-01-01T10:00:00Z"},
+    };
+    const int64_t now_ms = 1767225600000; /* 2026-01-01T00:00:00Z */
+    clock_use(&new_year);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        CLEANUP(arena_cleanup) struct arena *arena = arena_open(ARENA_BYTES);
+        const char *to = "b@y.example";
+        struct cli_send_message_args args = {.from = "a@x.example",
+                                             .to = one(&to),
+                                             .priority = cases[i].priority,
+                                             .by = cases[i].by,
+                                             .hold_for = cases[i].hold_for,
+                                             .hold_until = cases[i].hold_until};
+        struct envelope *env;
+        err e = cli_send_message_envelope(&args, S("X: y\r\n\r\n"), arena, &env);
+        CHECK((e == NULL) == cases[i].good, cases[i].label);
+        if (e)
+            continue;
+        CHECK(env->priority == cases[i].want_priority, cases[i].label);
+        CHECK(env->by_ms == (cases[i].want_by_ms ? now_ms + cases[i].want_by_ms : 0),
+              cases[i].label);
+        CHECK(env->by_mode == cases[i].mode, cases[i].label);
+        CHECK(env->not_before_ms == (cases[i].want_hold_ms ? now_ms + cases[i].want_hold_ms : 0),
+              cases[i].label);
+    }
+    clock_use(NULL);
 }
 
 TEST(cli_send_message_read)

@@ -6,6 +6,7 @@
 #include "dns/unbound.h"
 #include "inbound/relay.h"
 #include "runtime/sim.h"
+#include "shaping/warmup_config.h"
 #include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include <errno.h>
@@ -194,6 +195,38 @@ static void open_inbound(struct service *s)
     s->inbound.recipients = s->recipients;
 }
 
+struct warming {
+    struct service *service;
+    const struct config *config;
+    err result;
+};
+
+static void configure_warmup(void *arg)
+{
+    struct warming *w = arg;
+    w->result = warmup_configure(w->service->warmup, w->config);
+}
+
+/* Plans first: the shaper asks for them when its limits change. */
+static err configure_shaping(struct service *s, const struct config *c)
+{
+    struct warming w = {.service = s, .config = c};
+    shaper_with(s->shaper, configure_warmup, &w);
+    shaper_configure(s->shaper, c);
+    return w.result;
+}
+
+/* Who may send now. Before the first delivery; and the simulation has no SQLite. */
+static err open_shaping(struct service *s)
+{
+    warmup_open(&s->events, &s->warmup);
+    shaper_open(&(struct shaper_options){.events = &s->events, .warmup = s->warmup}, &s->shaper);
+    TRY(configure_shaping(s, s->config));
+    struct shaping_keep_options o = {
+        .path = s->state.shaping_file, .warmup = s->warmup, .shaper = s->shaper};
+    return sim_active() ? NULL : shaping_keep_open(&o, &s->keep);
+}
+
 /* ---- workers ---------------------------------------------------------------------------- */
 
 static err report_err(const struct service_report *r)
@@ -244,23 +277,18 @@ static void join_workers(struct service *s)
         thread_join(s->workers[i].thread);
 }
 
-/* What is allowed to whom on the way out. */
-static void set_limits(struct service *s, const struct config *c)
-{
-    struct shaping_limits *limits;
-    shaping_limits_open(c, &limits);
-    shaper_set_limits(s->shaper, limits);
-    shaping_limits_close(limits);
-}
-
 /* Each reports once when it has started; those that fail report once more when they end. */
 static err start_workers(struct service *s)
 {
     s->workers = mem_alloc((size_t)s->worker_count * sizeof *s->workers);
     s->crew = outbound_crew_open();
+    s->egress_health = outbound_egress_health_open();
+    s->egress_watch = (struct outbound_egress_watch){.config = service_config,
+                                                     .config_arg = s,
+                                                     .resolver = s->resolver,
+                                                     .health = s->egress_health,
+                                                     .events = &s->events};
     s->port25 = outbound_port25_open(&s->events);
-    shaper_open(&(struct shaper_options){.events = &s->events}, &s->shaper);
-    set_limits(s, s->config);
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
@@ -292,6 +320,7 @@ static err start_workers(struct service *s)
 
 static void release(struct service *s)
 {
+    shaping_keep_close(s->keep);
     inbound_report_close(s->inbound_reports);
     outbound_tlsrpt_close(s->tls_reports);
     inbound_recipients_close(s->recipients);
@@ -302,6 +331,7 @@ static void release(struct service *s)
     dns_resolver_close(s->resolver);
     dns_transport_close(s->options.dns);
     queue_close(s->queue);
+    outbound_transcript_store_close(s->transcripts);
     keeper_local_close(s->keeper_local);
     tls_client_close(s->tls_client);
     events_writer_close(s->writer);
@@ -310,8 +340,10 @@ static void release(struct service *s)
     pthread_mutex_destroy(&s->lock);
     mem_free(s->workers);
     outbound_crew_close(s->crew);
+    outbound_egress_health_close(s->egress_health);
     outbound_port25_close(s->port25);
     shaper_close(s->shaper);
+    warmup_close(s->warmup);
     mem_free(s);
 }
 
@@ -344,7 +376,11 @@ static err open_all(struct service *s)
     TRY(open_dns(s));
     TRY(open_web(s));
     TRY(open_queue(s));
+    const struct config_outbound *out = &s->config->outbound;
+    TRY(outbound_transcript_store_open(s->state.transcripts, out->transcripts_ms,
+                                       out->transcript_bytes, &s->transcripts));
     open_inbound(s);
+    TRY(open_shaping(s));
     TRY(start_workers(s));
     describe(s);
     struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
@@ -456,7 +492,7 @@ static const struct config *put_in_force(struct service *s, const struct config 
     s->config = config_hold(c);
     pthread_mutex_unlock(&s->lock);
     inbound_view_replace(&s->inbound, view);
-    set_limits(s, c);
+    shaper_configure(s->shaper, c);
     return before;
 }
 
@@ -477,6 +513,11 @@ err service_reload(struct service *s, const struct config *c, int *listen_fds,
         return e;
     }
     const struct config *before = put_in_force(s, c, view);
+    err plans = configure_shaping(s, c);
+    if (plans)
+        log_err(plans, "warmup: the plans of before stay in force");
+    outbound_transcript_store_keep(s->transcripts, c->outbound.transcripts_ms,
+                                   c->outbound.transcript_bytes);
     order_all(s, WORKER_SWITCH);
     e = collect_reports(s, s->worker_count);
     tell_unchanged(before, c);

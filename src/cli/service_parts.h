@@ -13,12 +13,14 @@
 #include "inbound/report.h"
 #include "outbound/ask.h"
 #include "outbound/crew.h"
+#include "outbound/egress_watch.h"
 #include "outbound/outbound.h"
 #include "outbound/port25.h"
 #include "outbound/tlsrpt.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "shaping/keep.h"
 #include "shaping/shaper.h"
 #include "tlspolicy/sts.h"
 
@@ -93,9 +95,14 @@ struct service {
     struct inbound_recipients *recipients;
     struct inbound_report *inbound_reports;
     struct outbound_tlsrpt *tls_reports;
+    struct warmup *warmup;     /* what new egresses may send */
+    struct shaping_keep *keep; /* NULL in the simulation: it has no SQLite */
     bool inbound_ready;
     struct chan *reports;
+    struct outbound_transcript_store *transcripts;
     struct outbound_crew *crew; /* the workers' ways out */
+    struct outbound_egress_health *egress_health;
+    struct outbound_egress_watch egress_watch; /* the first worker's fiber */
     struct outbound_port25 *port25;
     struct shaper *shaper;
     struct worker *workers;

@@ -26,6 +26,9 @@ err cli_state_paths(const struct config *c, struct cli_state *ret_state)
     snprintf(ret_state->reports, CLI_STATE_PATH_CHARS, "%s/reports", folder);
     snprintf(ret_state->accounts, CLI_STATE_PATH_CHARS, "%s/accounts.db", folder);
     snprintf(ret_state->policies, CLI_STATE_PATH_CHARS, "%s/mta-sts", folder);
+    snprintf(ret_state->shaping, CLI_STATE_PATH_CHARS, "%s/shaping", folder);
+    snprintf(ret_state->shaping_file, CLI_STATE_PATH_CHARS, "%s/shaping/shaping.db", folder);
+    snprintf(ret_state->transcripts, CLI_STATE_PATH_CHARS, "%s/transcripts", folder);
     return NULL;
 }
 
@@ -71,6 +74,8 @@ static err give_state(const struct cli_state *s, const struct passwd *to)
     TRY(give(s->spool, to));
     TRY(give(s->reports, to));
     TRY(give(s->policies, to));
+    TRY(give(s->shaping, to));
+    TRY(give(s->transcripts, to));
     TRY(give(s->certificate, to));
     return give(s->key, to);
 }
@@ -194,6 +199,8 @@ err cli_state_prepare(const struct config *c, const struct cli_state *s)
     TRY(make_folders(s->folder));
     TRY(folder_make(s->spool));
     TRY(folder_make(s->reports));
+    TRY(folder_make(s->shaping));
+    TRY(folder_make(s->transcripts));
     if (c->outbound.mta_sts)
         TRY(folder_make(s->policies));
     TRY(make_certificate(c, s));

@@ -8,6 +8,8 @@
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
  *     STATE/reports/    the user's: reports.db, tls.db, and dry-run/ with reports that were
  *                       not sent; tls/ with mails that carry those of others
+ *     STATE/shaping/    the user's: shaping.db: warm-up, quotas, what sites have taught us
+ *     STATE/transcripts/ the user's: what was said in attempts that failed
  *     STATE/admin.sock  the operator's socket
  */
 #pragma once
@@ -19,7 +21,9 @@ struct cli_state {
     char folder[CLI_STATE_PATH_CHARS], spool[CLI_STATE_PATH_CHARS];
     char certificate[CLI_STATE_PATH_CHARS], key[CLI_STATE_PATH_CHARS];
     char accounts[CLI_STATE_PATH_CHARS], reports[CLI_STATE_PATH_CHARS];
-    char policies[CLI_STATE_PATH_CHARS];
+    char policies[CLI_STATE_PATH_CHARS], shaping[CLI_STATE_PATH_CHARS];
+    char shaping_file[CLI_STATE_PATH_CHARS]; /* in it */
+    char transcripts[CLI_STATE_PATH_CHARS];
 };
 
 /* ERR_CONFIG: the path is too long. */

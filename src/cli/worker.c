@@ -187,6 +187,8 @@ static void open_way_out(struct worker *w)
         .mx_port = s->options.mx_port,
         .own = w->addresses,
         .own_count = &w->listener_count,
+        .egress_health = s->egress_health,
+        .transcripts = s->transcripts,
         .port25 = s->port25,
         .shaper = s->shaper,
         .crew = s->crew,
@@ -205,12 +207,16 @@ static err open_admin(struct worker *w)
         return NULL;
     struct cli_admin_actions actions = {
         .queue = s->queue,
+        .transcripts = s->state.transcripts,
         .config = service_config,
         .config_arg = s,
+        .why = {s->shaper, s->port25},
         .events = &s->events,
+        .egress_health = s->egress_health,
         .reload = s->options.admin_reload,
         .stop = s->options.admin_stop,
         .arg = s->options.admin_arg,
+        .keep = s->keep,
     };
     TRY(cli_admin_open(w->begun_with->admin_socket, &actions, &w->admin));
     fiber_spawn(&w->administration, "admin", cli_admin_run, w->admin);
@@ -228,6 +234,14 @@ static void open_reports(struct worker *w)
     fiber_spawn(&w->administration, "TLS reports", outbound_tlsrpt_run, w->service->tls_reports);
 }
 
+/* One fiber looks after our addresses, on the first worker. */
+static void open_egress_watch(struct worker *w)
+{
+    if (w->index == 0)
+        fiber_spawn(&w->administration, "egress", outbound_egress_watch_run,
+                    &w->service->egress_watch);
+}
+
 static err open_parts(struct worker *w)
 {
     queue_attach(w->service->queue, w->index, &w->schedule);
@@ -235,6 +249,7 @@ static err open_parts(struct worker *w)
     open_reports(w); /* before the first delivery */
     TRY(open_policies(w));
     open_way_out(w);
+    open_egress_watch(w);
     return open_admin(w);
 }
 

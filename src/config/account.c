@@ -130,12 +130,12 @@ static void fill_account(struct config_source *source, const struct config_prese
         account->from_policy = policy_of(account->from_rule);
 }
 
-static bool any_preset(const struct config *config)
+static size_t count_presets(const struct config *config)
 {
+    size_t count = 0;
     for (size_t i = 0; i < config->account_count; i++)
-        if (config->accounts[i].preset.len > 0)
-            return true;
-    return false;
+        count += config->accounts[i].preset.len > 0;
+    return count;
 }
 
 /* ---- routes -------------------------------------------------------------------------------- */
@@ -203,8 +203,14 @@ void config_source_fill_accounts(struct config_source *source)
     struct config *config = source->config;
     struct config_presets presets = {0};
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(2 * CONFIG_YAML_ARENA_BYTES_MAX);
-    if (any_preset(config) && !config_presets_read(config->share, arena, source->errors, &presets))
+    size_t count = count_presets(config);
+    if (count > 0 && !config_presets_read(config->share, arena, source->errors, &presets))
         return;
+    if (count > CONFIG_PRESET_ACCOUNTS_MAX) {
+        config_source_complain(source, config_source_find(source, &config->accounts),
+                               "more than %d accounts with presets", CONFIG_PRESET_ACCOUNTS_MAX);
+        return;
+    }
     for (size_t i = 0; i < config->account_count; i++)
         fill_account(source, &presets, &config->accounts[i]);
     for (size_t i = 0; i < config->route_count; i++)

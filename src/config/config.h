@@ -136,6 +136,41 @@ struct config_egress_watch {
     int64_t every_ms; /* 6h */
 };
 
+/* How much a new egress may send a day: share/warmup.yaml has the plans. */
+struct config_warmup_rules {
+    int blocks, spam, deferrals, fill; /* hundredths of a percent */
+    int back;                          /* days of the plan */
+};
+struct config_warmup_track { /* one site's days, made of all that was said */
+    str site;                /* "others": those that are not named */
+    struct config_warmup_rules rules;
+    int *caps; /* NULL, and no days: that site has no caps */
+    int days;
+};
+struct config_warmup_site {
+    str name, plan; /* empty: the egress's; "none": no caps */
+    int *volumes;   /* instead of the plan's */
+    size_t volume_count;
+};
+struct config_warmup {
+    str egress;
+    str plan;         /* default */
+    int start_day;    /* since 1970; 0: not given */
+    int zone_minutes; /* east of UTC */
+    int hours;        /* bit h: it sends from h:00 to h:59 */
+    enum config_overflow overflow;
+    struct config_warmup_site *sites;
+    size_t site_count;
+    struct config_warmup_track *tracks; /* of the plan and the sites above */
+    size_t track_count;
+};
+enum {
+    CONFIG_WARMUP_DAYS_MAX = 366,
+    CONFIG_WARMUP_CAP_MAX = 1000 * 1000 * 1000,
+    CONFIG_WARMUP_SITES_MAX = 64, /* of one egress */
+    CONFIG_WARMUP_MAX = 64,
+};
+
 /* How much may be sent through an account; 0: no limit is known. */
 enum config_quota_spread { QUOTA_SPREAD_EVEN, QUOTA_SPREAD_NONE };
 struct config_quota {
@@ -212,7 +247,22 @@ struct config_bounces {
     str feedback_id;    /* our name in Feedback-ID; default: of hostname */
 };
 
+/* Why it was put off, as far as that has waits of its own; the last one is repeated. */
+enum config_retry_class {
+    RETRY_GREYLIST,
+    RETRY_RATE,
+    RETRY_MAILBOX_FULL,
+    RETRY_NETWORK,
+    RETRY_BLOCKED,
+    RETRY_CLASSES
+};
+struct config_waits {
+    int64_t *ms;
+    size_t count; /* 0: as first, factor and longest say */
+};
+
 struct config_retry {
+    struct config_waits classes[RETRY_CLASSES];
     int64_t first_ms, longest_ms, give_up_ms, warn_after_ms; /* 5m, 4h, 5d, 4h */
     int factor;                                              /* 2 */
 };
@@ -232,6 +282,8 @@ struct config_limits {
     int hops;                     /* 100 Received fields */
     int64_t header_bytes;         /* 1MiB */
     int minimum_bytes_per_second; /* of a body: 100 */
+    int priority;                 /* the highest that may be asked for: 9 */
+    int64_t hold_ms;              /* hold: 30d; 0: FUTURERELEASE is not offered */
 };
 
 struct config_timeouts {                               /* RFC 5321 section 4.5.3.2, milliseconds */
@@ -245,6 +297,8 @@ struct config_outbound {
     int connections;             /* 20 for each destination */
     int messages_per_connection; /* 100 */
     int64_t idle_ms;             /* 10s: a connection is kept for the next message */
+    int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
+    int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
 };
 
@@ -256,10 +310,22 @@ struct config_shaping_rule {
     int burst;    /* so many may go at once before pacing begins */
     struct config_quota quota;
 };
+/* What is known of a provider: share/shaping.yaml, with the operator's own file over it. */
+struct config_shaping_provider {
+    struct config_shaping_rule limits; /* its name: "google" */
+    str title;                         /* "Gmail and Google Workspace" */
+    str *mx;                           /* it runs MX hosts whose names end so */
+    size_t mx_count;
+    str source, date; /* of the figures: a URL, or "none published"; "2026-11-21" */
+    str note;         /* may be empty */
+};
 struct config_shaping {
     struct config_shaping_rule *sites, *egress, *senders, *tenants, *campaigns;
     size_t site_count, egress_count, sender_count, tenant_count, campaign_count;
+    struct config_shaping_provider *providers;
+    size_t provider_count;
 };
+enum { CONFIG_SHAPING_PROVIDERS_MAX = 1000, CONFIG_SHAPING_SUFFIXES_MAX = 64 };
 
 enum config_dns_servers { DNS_SYSTEM, DNS_ROOT, DNS_LIST };
 enum config_dns_validate { DNS_VALIDATE_AUTO, DNS_VALIDATE_YES, DNS_VALIDATE_NO };
@@ -351,6 +417,8 @@ struct config {
     struct config_egress_pool *egress_pools;
     size_t egress_pool_count;
     struct config_egress_watch egress_watch;
+    struct config_warmup *warmup;
+    size_t warmup_count;
     const struct config_egress *egress_default; /* the one of that name; never NULL */
     const struct config_egress *egress_inside;  /* to domains of ours: the system's choice */
     struct config_tenant *tenants;

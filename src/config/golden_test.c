@@ -1,6 +1,7 @@
 /* What people read, kept as files: tests/golden/config-NAME.yaml gives config-NAME.txt, and the
- * reference is docs/config.md. UPDATE=1 in the environment writes them anew. */
-#include "config/config.h"
+ * reference is docs/config.md, the providers docs/presets.md. UPDATE=1 in the environment writes
+ * them anew. */
+#include "config/preset.h"
 #include "tests/test.h"
 #include <stdlib.h>
 
@@ -81,6 +82,14 @@ TEST(config_golden_show)
     compare("tests/golden/config-full.txt", &shown);
     config_close(config);
     config_errors_release(&errors);
+}
+
+TEST(config_golden_presets)
+{
+    CLEANUP(buf_release) struct buf text;
+    buf_init(&text, GOLDEN_BYTES_MAX);
+    CHECK_DONE(config_preset_page(&text), "presets");
+    compare("docs/presets.md", &text);
 }
 
 TEST(config_golden_reference)

@@ -1,5 +1,7 @@
+#include "config/preset.h"
 #include "config/schema.h"
 #include "config/source.h"
+#include "config/value.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -7,10 +9,12 @@
 enum {
     ARENA_BYTES_MAX = 288 << 20,
     RECIPIENTS_BYTES = (64 << 20) + (1 << 24), /* files, and a str for each line */
-    VALUE_BYTES = 512,                         /* the largest struct that one node can ask for */
+    PRESET_BYTES = CONFIG_ACCOUNT_SERVERS_MAX * 3 * CONFIG_VALUE_URL_BYTES_MAX, /* its copies */
+    VALUE_BYTES = 512, /* the largest struct that one node can ask for */
 };
 
 static_assert(RECIPIENTS_BYTES + CONFIG_YAML_NODES_MAX * (VALUE_BYTES + 2 * 64) +
+                      CONFIG_PRESET_ACCOUNTS_MAX * PRESET_BYTES +
                       CONFIG_YAML_NODES_MAX * CONFIG_ACCOUNT_SERVERS_MAX *
                           sizeof(struct config_hop) +
                       16 * CONFIG_YAML_BYTES_MAX <
@@ -37,6 +41,8 @@ static void load_text(struct config_source *source, str text)
     config_source_fill_defaults(source);
     config_source_fill_accounts(source);
     config_source_fill_recipients(source);
+    config_source_fill_shaping(source);
+    config_source_fill_warmup(source);
     config_source_check(source);
     config_source_keep_origins(source);
 }

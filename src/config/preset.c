@@ -26,6 +26,7 @@ static const struct {
     {"enable",      offsetof(struct config_preset, enable),      false},
     {"enable_at",   offsetof(struct config_preset, enable_at),   false},
     {"price",       offsetof(struct config_preset, price),       false},
+    {"note",        offsetof(struct config_preset, note),        false},
     {"source",      offsetof(struct config_preset, source),      true },
     {"date",        offsetof(struct config_preset, date),        true },
 };
@@ -36,12 +37,15 @@ static const char *const others[] = {"like", "from", "quota"};
 static const struct {
     const char *name;
     size_t offset;
+    const char *words;
 } limits[] = {
-    {"per_minute",             offsetof(struct config_preset_licence, per_minute)            },
-    {"per_hour",               offsetof(struct config_preset_licence, per_hour)              },
-    {"per_day",                offsetof(struct config_preset_licence, per_day)               },
-    {"recipients_per_message", offsetof(struct config_preset_licence, recipients_per_message)},
-    {"recipients_per_day",     offsetof(struct config_preset_licence, recipients_per_day)    },
+    {"per_minute",             offsetof(struct config_preset_licence, per_minute),             "a minute"},
+    {"per_hour",               offsetof(struct config_preset_licence, per_hour),               "an hour" },
+    {"per_day",                offsetof(struct config_preset_licence, per_day),                "a day"   },
+    {"recipients_per_message", offsetof(struct config_preset_licence, recipients_per_message),
+     "recipients of a message"                                                                           },
+    {"recipients_per_day",     offsetof(struct config_preset_licence, recipients_per_day),
+     "recipients a day"                                                                                  },
 };
 
 static const struct {
@@ -374,4 +378,20 @@ err config_preset_hops(const struct config_preset *preset, str host, struct aren
 bool config_preset_needs_login(const struct config_preset *preset)
 {
     return preset->login_count != 1 || !str_eq(preset->logins[0], S("none"));
+}
+
+str config_preset_quota_text(const struct config_preset_licence *licence, struct arena *arena)
+{
+    str text = {0};
+    for (size_t i = 0; i < ARRAY_LEN(limits); i++) {
+        int limit = *(const int *)((const char *)licence + limits[i].offset);
+        const char *comma = text.len ? ", " : "", *words = limits[i].words;
+        bool people = str_starts(str_of(words), S("recipients"));
+        if (limit == CONFIG_PRESET_NO_LIMIT)
+            text = arena_printf(arena, "%.*s%s%s%s%s", STR_ARG(text), comma,
+                                people ? "" : "no limit ", words, people ? " without limit" : "");
+        else if (limit != CONFIG_PRESET_UNKNOWN)
+            text = arena_printf(arena, "%.*s%s%d %s", STR_ARG(text), comma, limit, words);
+    }
+    return text.len ? text : S("unknown");
 }

@@ -9,6 +9,7 @@
 
 enum {
     CONFIG_PRESETS_MAX = 1000,
+    CONFIG_PRESET_ACCOUNTS_MAX = 1000, /* that have one */
     CONFIG_PRESET_LICENCES_MAX = 16,
     CONFIG_PRESET_LOGINS_MAX = 8,
     CONFIG_PRESET_DOMAINS_MAX = 64,
@@ -45,6 +46,7 @@ struct config_preset {
     str enable;                             /* what must be switched on first; may be empty */
     str enable_at;                          /* a URL, or empty */
     str price;                              /* may be empty */
+    str note;                               /* may be empty */
     str source;                             /* a URL */
     str date;                               /* when it was read: "2026-11-21" */
     struct config_preset_licence *licences; /* the first is what an account has that names none */
@@ -71,6 +73,12 @@ const struct config_preset_licence *config_preset_licence(const struct config_pr
 must_use err config_preset_hops(const struct config_preset *, str host, struct arena *,
                                 struct config_hop *ret_hops);
 bool config_preset_needs_login(const struct config_preset *);
+
+/* "500 a day, 100 recipients of a message", "no limit a day", or "unknown"; in the arena. */
+str config_preset_quota_text(const struct config_preset_licence *, struct arena *);
+
+/* What ships, as the Markdown of docs/presets.md. */
+must_use err config_preset_page(struct buf *out);
 
 /* "rewrites", … and what that means for who sends as somebody else. */
 const char *config_preset_from_name(enum config_from_rule);

@@ -1,41 +1,7 @@
-#include "config/schema.h"
-#include "config/type.h"
-
-#define KIB (1LL << 10)
-#define MIB (1LL << 20)
-#define GIB (1LL << 30)
-#define SECOND 1000LL
-#define MINUTE (60 * SECOND)
-#define HOUR (60 * MINUTE)
-#define DAY (24 * HOUR)
+#include "config/schema_row.h"
 
 /* Many fields are pointers, and it is their own size that is meant: */
 /* NOLINTBEGIN(bugprone-sizeof-expression) */
-
-/* One row of a table: where in `of` the value stands and how it is read. */
-#define VALUE(of, field, kind, key, ...)                                                           \
-    {                                                                                              \
-        .name = key, .shape = SHAPE_VALUE, .type = &config_type_##kind,                            \
-        .offset = offsetof(struct of, field), .size = sizeof(((struct of *)0)->field), __VA_ARGS__ \
-    }
-#define VALUES(of, field, count, kind, key, ...)                                                   \
-    {                                                                                              \
-        .name = key, .shape = SHAPE_VALUES, .type = &config_type_##kind,                           \
-        .offset = offsetof(struct of, field), .size = sizeof(((struct of *)0)->field),             \
-        .count_offset = offsetof(struct of, count), .item_size = sizeof(*((struct of *)0)->field), \
-        __VA_ARGS__                                                                                \
-    }
-#define ITEMS(of, form, field, count, key, items, ...)                                       \
-    {                                                                                        \
-        .name = key, .shape = form, .group = &items, .offset = offsetof(struct of, field),   \
-        .size = sizeof(((struct of *)0)->field), .count_offset = offsetof(struct of, count), \
-        __VA_ARGS__                                                                          \
-    }
-#define GROUP(key, keys)                                  \
-    {                                                     \
-        .name = key, .shape = SHAPE_GROUP, .group = &keys \
-    }
-#define BETWEEN(low, high) .least = low, .most = high
 
 static const struct config_schema_choice roles[] = {
     {"mx",             ROLE_MX},
@@ -410,8 +376,8 @@ static const struct config_schema_key egress_watch_keys[] = {
            .doc = "Block lists in the DNS that are asked for each public address of an egress."),
     VALUE(config, egress_watch.every_ms, duration, "every", BETWEEN(10 * MINUTE, 7 * DAY),
           .normal = "6h",
-          .doc = "How often. The addresses' names in the DNS are looked at daily; an egress that "
-                 "is out is looked at every hour, or sooner."),
+          .doc = "How often they are asked. The addresses' names in the DNS are looked at with "
+                 "them, without lists daily; for an egress that is out, hourly or sooner."),
 };
 static const struct config_schema_group egress_watch = {
     .name = "egress_watch",
@@ -486,6 +452,71 @@ static const struct config_schema_group bounces = {
     .keys = bounces_keys,
     .count = ARRAY_LEN(bounces_keys),
     .doc = "Bounces and complaints about mail that we sent."};
+#define WAITS(class, key, time, text)                                                  \
+    VALUES(config, retry.classes[class].ms, retry.classes[class].count, duration, key, \
+           BETWEEN(SECOND, 7 * DAY), .normal = time, .doc = text)
+static const struct config_schema_key retry_classes_keys[] = {
+    WAITS(RETRY_GREYLIST, "greylist", "15m 30m 1h",
+          "Who is unknown there has to wait, commonly from 1 to 15 minutes."),
+    WAITS(RETRY_RATE, "rate", "10m 20m 40m 1h",
+          "Too much or too fast: limits are counted by the minute or the hour, seldom by the day."),
+    WAITS(RETRY_MAILBOX_FULL, "mailbox_full", "1h 2h 4h 8h",
+          "A person has to make room: asking more often only costs both sides."),
+    WAITS(RETRY_NETWORK, "network", "", "No connection, or no answer from the DNS."),
+    WAITS(RETRY_BLOCKED, "blocked", "30m 1h 2h 4h",
+          "Our address, our domain or the content is not liked for now: who insists is not liked "
+          "for longer."),
+};
+static const struct config_schema_group retry_classes = {
+    .name = "retry.classes",
+    .keys = retry_classes_keys,
+    .count = ARRAY_LEN(retry_classes_keys),
+    .doc = "The waits after each attempt, by what the refusal means (docs/outcomes.md); the last "
+           "one is repeated. An empty list, and what has none: as `first`, `factor` and `longest` "
+           "say. A time that the server names is kept to: 30 s at least, `longest` at most."};
+
+static const struct config_schema_key warmup_site_keys[] = {
+    VALUE(config_warmup_site, plan, name, "plan", .normal_told = "the egress's",
+          .doc = "Another plan for this site; none: it has no caps."),
+    VALUES(config_warmup_site, volumes, volume_count, int, "volumes",
+           BETWEEN(1, CONFIG_WARMUP_CAP_MAX),
+           .doc = "Recipients on the first day, the second, …, instead of the plan's."),
+};
+static const struct config_schema_group warmup_sites = {
+    .name = "warmup.EGRESS.sites.SITE",
+    .keys = warmup_site_keys,
+    .count = ARRAY_LEN(warmup_site_keys),
+    .size = sizeof(struct config_warmup_site),
+    .name_offset = offsetof(struct config_warmup_site, name),
+    .lone = "plan",
+    .doc = "A provider as share/shaping.yaml calls it (google), the name of an MX site, or others: "
+           "all that are not named, together. `google: slow` alone is its plan."};
+
+static const struct config_schema_key warmup_keys[] = {
+    VALUE(config_warmup, plan, name, "plan", .normal = "default",
+          .doc = "A plan from share/warmup.yaml."),
+    VALUE(config_warmup, start_day, date, "start", .normal_told = "the first mail begins it",
+          .doc = "Nothing leaves by this egress before that day."),
+    VALUE(config_warmup, zone_minutes, zone, "zone", .normal = "+00:00",
+          .doc = "Where a day begins at midnight."),
+    VALUE(config_warmup, hours, hours, "hours", .normal = "0-24",
+          .doc = "The hours of the day in which it sends; 22-6 goes over midnight."),
+    VALUE(config_warmup, overflow, choice, "overflow", .choices = overflows, .normal = "next",
+          .doc = "Mail above a day's cap. next: it leaves by another egress of the pool, or by the "
+                 "route's "
+                 "next server, and waits if there is none. wait: it does not go on to the next "
+                 "server; in a pool say overflow: wait there, too."),
+    ITEMS(config_warmup, SHAPE_MAP, sites, site_count, "sites", warmup_sites,
+          .normal_told = "as the plan says", .doc = "What is different for single sites."),
+};
+static const struct config_schema_group warmup = {
+    .name = "warmup.EGRESS",
+    .keys = warmup_keys,
+    .count = ARRAY_LEN(warmup_keys),
+    .size = sizeof(struct config_warmup),
+    .name_offset = offsetof(struct config_warmup, egress),
+    .doc = "An egress that nobody knows yet: it may send so many recipients a day to each "
+           "provider, and more every day that goes well (docs/warmup.md)."};
 
 static const struct config_schema_key retry_keys[] = {
     VALUE(config, retry.first_ms, duration, "first", BETWEEN(SECOND, DAY), .normal = "5m",
@@ -498,6 +529,7 @@ static const struct config_schema_key retry_keys[] = {
           .doc = "After this the message is returned."),
     VALUE(config, retry.warn_after_ms, duration, "warn_after", BETWEEN(MINUTE, 30 * DAY),
           .normal = "4h", .doc = "After this the sender is told of the delay, once."),
+    GROUP("classes", retry_classes),
 };
 static const struct config_schema_group retry = {.name = "retry",
                                                  .keys = retry_keys,
@@ -541,6 +573,12 @@ static const struct config_schema_key limits_keys[] = {
     VALUE(config, limits.minimum_bytes_per_second, int, "minimum_bytes_per_second",
           BETWEEN(0, 1000000), .normal = "100", .unit = "bytes a second",
           .doc = "Of a body; a slower client is dropped."),
+    VALUE(config, limits.priority, int, "priority", BETWEEN(0, 9), .normal = "9",
+          .doc = "The highest MT-PRIORITY (RFC 6710) for those who log in or are in relay.trusted; "
+                 "others get 0 at most. What asks for more is taken with this."),
+    VALUE(config, limits.hold_ms, duration, "hold", BETWEEN(0, 366 * DAY), .normal = "30d",
+          .unit = "0s: not offered",
+          .doc = "The longest that submitted mail may ask to be held (FUTURERELEASE, RFC 4865)."),
 };
 static const struct config_schema_group limits = {.name = "limits",
                                                   .keys = limits_keys,
@@ -573,6 +611,12 @@ static const struct config_schema_key outbound_keys[] = {
           BETWEEN(1, 100000), .normal = "100", .doc = "Then a new connection is made."),
     VALUE(config, outbound.idle_ms, duration, "idle", BETWEEN(0, 5 * MINUTE), .normal = "10s",
           .doc = "A connection is kept this long for the next message."),
+    VALUE(config, outbound.transcripts_ms, duration, "transcripts", BETWEEN(0, 90 * DAY),
+          .normal = "7d", .unit = "0s: off",
+          .doc = "What was said in an attempt that failed is kept this long, without logins and "
+                 "contents, for `smtptool trace ID --transcript`."),
+    VALUE(config, outbound.transcript_bytes, size, "transcript_bytes", BETWEEN(MIB, 1024 * GIB),
+          .normal = "256MiB", .doc = "All of that together; with more the oldest go."),
     VALUE(config, outbound.mta_sts, bool, "mta_sts", .normal = "false",
           .doc = "Ask domains for their MTA-STS policies and hold to them (RFC 8461). Needs "
                  "libcurl."),
@@ -721,7 +765,8 @@ static const struct config_schema_key root_keys[] = {
           .doc = "The folder for spool, database and keys."),
     VALUE(config, share, path, "share", .most = 4000, .normal_told = "share in state",
           .doc = "The folder of your own files over the data that ships (`share/*.yaml`): an entry "
-                 "of the same name replaces ours, others are added; in lists yours come first."),
+                 "of the same name replaces ours, others are added; in lists yours come first. A "
+                 "server that runs sees the folder only when it was there at its start."),
     VALUE(config, user, name, "user", .normal_told = "stay who we are",
           .doc = "The user to become after binding, when started as root."),
     VALUE(config, workers, int, "workers", BETWEEN(0, 256), .normal = "0",
@@ -748,10 +793,14 @@ static const struct config_schema_key root_keys[] = {
           .doc = "Whose mail this is, beside its sender."),
     GROUP("suppression", suppression),
     GROUP("bounces", bounces),
+    ITEMS(config, SHAPE_MAP, warmup, warmup_count, "warmup", warmup,
+          .normal_told = "every egress sends as much as it likes",
+          .doc = "Egresses that begin with little mail."),
     GROUP("retry", retry),
     GROUP("limits", limits),
     GROUP("timeouts", timeouts),
     GROUP("outbound", outbound),
+    GROUP("shaping", config_schema_shaping),
     GROUP("dns", dns),
     GROUP("mailauth", mailauth),
     GROUP("tls_reports", tls_reports),

@@ -56,6 +56,9 @@ struct config_schema_group {
 };
 
 extern const struct config_schema_group config_schema_root;
+extern const struct config_schema_group config_schema_shaping; /* a part of it */
+/* The keys of a struct config_shaping_rule. */
+extern const struct config_schema_group *const config_schema_shaping_rule;
 
 /* NULL: there is no such key. */
 const struct config_schema_key *config_schema_find(const struct config_schema_group *, str name);

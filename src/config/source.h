@@ -62,8 +62,12 @@ void config_source_fill_defaults(struct config_source *);
 void config_source_fill_accounts(struct config_source *);
 /* The files that domains name for their recipients. */
 void config_source_fill_recipients(struct config_source *);
+/* What ships of providers (share/shaping.yaml), with the operator's own over it. */
+void config_source_fill_shaping(struct config_source *);
 /* The names that were not given, and the egress called default. */
 void config_source_fill_egress(struct config_source *);
+/* What warm-up plans say of the sites of each egress. Reads share/warmup.yaml. */
+void config_source_fill_warmup(struct config_source *);
 /* What no single value shows: contradictions and dangers. */
 void config_source_check(struct config_source *);
 void config_source_check_egress(struct config_source *);

@@ -98,6 +98,85 @@ static err write_duration(const struct config_schema_key *key, const void *field
     return config_value_format_duration(*(const int64_t *)field, out);
 }
 
+static bool int_is_empty(const void *field) { return *(const int *)field == 0; }
+
+static bool rate_is_empty(const void *field) { return *(const int64_t *)field == 0; }
+
+/* A limit: none is -1. */
+static err read_cap(const struct config_schema_key *key, str text, struct arena *arena,
+                    void *ret_field)
+{
+    if (!str_eq(text, S("none")))
+        return read_int(key, text, arena, ret_field);
+    *(int *)ret_field = -1;
+    return NULL;
+}
+
+static err write_cap(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    return *(const int *)field < 0 ? buf_add(out, S("none")) : write_int(key, field, out);
+}
+
+static err read_rate(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    if (!str_eq(text, S("none")))
+        return config_value_rate(text, ret_field);
+    *(int64_t *)ret_field = -1;
+    return NULL;
+}
+
+static err write_rate(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    int64_t per_day = *(const int64_t *)field;
+    return per_day < 0 ? buf_add(out, S("none")) : config_value_format_rate(per_day, out);
+}
+
+static err read_date(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_date(text, ret_field);
+}
+
+static err write_date(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_value_format_date(*(const int *)field, out);
+}
+
+static bool date_is_empty(const void *field) { return *(const int *)field == 0; }
+
+static err read_zone(const struct config_schema_key *key, str text, struct arena *arena,
+                     void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_zone(text, ret_field);
+}
+
+static err write_zone(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    TRY(buf_add_char(out, '"'));
+    TRY(config_value_format_zone(*(const int *)field, out));
+    return buf_add_char(out, '"');
+}
+
+static err read_hours(const struct config_schema_key *key, str text, struct arena *arena,
+                      void *ret_field)
+{
+    (void)key, (void)arena;
+    return config_value_hours(text, ret_field);
+}
+
+static err write_hours(const struct config_schema_key *key, const void *field, struct buf *out)
+{
+    (void)key;
+    return config_value_format_hours(*(const int *)field, out);
+}
+
 /* Words. */
 
 static err not_a_choice(const struct config_schema_key *key, str text)
@@ -409,6 +488,20 @@ const struct config_type config_type_bool = {.noun = "true or false",
                                              .write = write_bool};
 const struct config_type config_type_int = {
     .noun = "a whole number", .literal = true, .read = read_int, .write = write_int};
+const struct config_type config_type_cap = {
+    .noun = "a whole number or none",
+    .json = "{\"oneOf\":[{\"type\":\"integer\",\"minimum\":1},{\"const\":\"none\"}]}",
+    .literal = true,
+    .empty = int_is_empty,
+    .read = read_cap,
+    .write = write_cap};
+const struct config_type config_type_rate = {
+    .noun = "a rate such as 20/s or 1000/h, or none",
+    .json = "{\"type\":\"string\",\"pattern\":\"^(none|[1-9][0-9]*/[smhd])$\"}",
+    .literal = true,
+    .empty = rate_is_empty,
+    .read = read_rate,
+    .write = write_rate};
 const struct config_type config_type_size = {
     .noun = "a size such as 50MiB",
     .json = "{\"type\":\"string\",\"pattern\":\"^(0|[1-9][0-9]*)(B|[KMG]i?B)$\"}",
@@ -505,3 +598,19 @@ const struct config_type config_type_proxy_ref = {
     .empty = proxy_is_empty,
     .read = read_proxy_ref,
     .write = write_proxy_ref};
+const struct config_type config_type_date = {
+    .noun = "a date such as 2026-11-21",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[0-9]{4}-[0-9]{2}-[0-9]{2}$\"}",
+    .empty = date_is_empty,
+    .read = read_date,
+    .write = write_date};
+const struct config_type config_type_zone = {
+    .noun = "an offset from UTC such as \"+01:00\"",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[+-][0-9]{2}:[0-9]{2}$\"}",
+    .read = read_zone,
+    .write = write_zone};
+const struct config_type config_type_hours = {
+    .noun = "hours such as 8-20",
+    .json = "{\"type\":\"string\",\"pattern\":\"^[0-9]{1,2}-[0-9]{1,2}$\"}",
+    .read = read_hours,
+    .write = write_hours};

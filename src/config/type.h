@@ -21,6 +21,8 @@ struct config_type {
 /* The fields' types are named behind each. */
 extern const struct config_type config_type_bool;      /* bool */
 extern const struct config_type config_type_int;       /* int */
+extern const struct config_type config_type_cap;       /* int; 0: not given, -1: none */
+extern const struct config_type config_type_rate;      /* int64_t, messages a day; so, too */
 extern const struct config_type config_type_size;      /* int64_t */
 extern const struct config_type config_type_duration;  /* int64_t */
 extern const struct config_type config_type_choice;    /* an enum or a bool */
@@ -41,6 +43,10 @@ extern const struct config_type config_type_address;   /* struct address */
 extern const struct config_type config_type_network;   /* struct network */
 extern const struct config_type config_type_ip;        /* struct address, without a port */
 extern const struct config_type config_type_proxy_ref; /* struct config_proxy * */
+
+extern const struct config_type config_type_date;  /* int, days since 1970 */
+extern const struct config_type config_type_zone;  /* int, minutes east of UTC */
+extern const struct config_type config_type_hours; /* int, a bit for each hour of a day */
 
 /* A text as YAML: in quotes unless it is harmless without. */
 must_use err config_type_write_text(str text, struct buf *out);

@@ -1,6 +1,7 @@
 #include "config/value.h"
 #include <idn2.h>
 #include <string.h>
+#include <time.h>
 
 /* As much of an input as fits a message. */
 static str clip(str s) { return str_slice(s, 0, 60); }
@@ -28,6 +29,14 @@ static const struct unit size_units[] = {
     {"B",   1         },
 };
 
+static const struct unit rate_units[] = {
+    {"/s", 86400},
+    {"/m", 1440 },
+    {"/h", 24   },
+    {"/d", 1    },
+};
+
+static const char rate_words[] = "/s, /m, /h or /d";
 static const char time_words[] = "ms, s, m, h or d";
 static const char size_words[] = "B, KiB, MiB, GiB (1024) or KB, MB, GB (1000)";
 
@@ -84,6 +93,17 @@ err config_value_size(str text, int64_t *ret_bytes)
     return read_amount(text, size_units, ARRAY_LEN(size_units), size_words, ret_bytes);
 }
 
+err config_value_rate(str text, int64_t *ret_per_day)
+{
+    int64_t per_day;
+    TRY(read_amount(text, rate_units, ARRAY_LEN(rate_units), rate_words, &per_day));
+    if (per_day == 0 || per_day > CONFIG_VALUE_RATE_MAX * 86400LL)
+        return err_new(ERR_CONFIG, "\"%.*s\" is not between 1/d and %d/s", STR_ARG(clip(text)),
+                       CONFIG_VALUE_RATE_MAX);
+    *ret_per_day = per_day;
+    return NULL;
+}
+
 err config_value_int(str text, int64_t *ret_value)
 {
     uint64_t value;
@@ -111,6 +131,120 @@ static err format_amount(int64_t amount, const struct unit *units, size_t count,
         if (amount && amount % units[i].worth == 0)
             unit = &units[i];
     return buf_addf(out, "%lld%s", (long long)(amount / unit->worth), unit->name);
+}
+
+err config_value_format_rate(int64_t per_day, struct buf *out)
+{
+    return format_amount(per_day, rate_units, ARRAY_LEN(rate_units), out);
+}
+
+/* So many digits at least and at most, off the front. */
+static bool take_digits(str *text, size_t least, size_t most, int *ret_number)
+{
+    size_t len = 0;
+    int number = 0;
+    while (len < text->len && len < most && char_is_digit(text->ptr[len]))
+        number = 10 * number + (text->ptr[len++] - '0');
+    *text = str_from(*text, len);
+    *ret_number = number;
+    return len >= least;
+}
+
+err config_value_percent(str text, int *ret_hundredths)
+{
+    str rest = text;
+    int whole, part = 0;
+    bool good = take_digits(&rest, 1, 5, &whole) && whole <= 10000;
+    if (good && str_skip(&rest, S("."))) {
+        size_t digits = rest.len;
+        good = take_digits(&rest, 1, 2, &part);
+        if (digits - rest.len == 1)
+            part *= 10;
+    }
+    if (!good || !str_eq(rest, S("%")))
+        return err_new(ERR_CONFIG, "\"%.*s\" is not a share such as 0.3%% or 40%%",
+                       STR_ARG(str_slice(text, 0, 60)));
+    *ret_hundredths = whole * 100 + part;
+    return NULL;
+}
+
+err config_value_date(str text, int *ret_day)
+{
+    str rest = text;
+    struct tm tm = {0};
+    int year, month, day;
+    bool good = take_digits(&rest, 4, 4, &year) && str_skip(&rest, S("-")) &&
+                take_digits(&rest, 2, 2, &month) && str_skip(&rest, S("-")) &&
+                take_digits(&rest, 2, 2, &day) && rest.len == 0 && year > 1970;
+    if (good) {
+        tm = (struct tm){.tm_year = year - 1900, .tm_mon = month - 1, .tm_mday = day};
+        time_t seconds = timegm(&tm);
+        good = tm.tm_mon == month - 1 && tm.tm_mday == day; /* there is such a day */
+        *ret_day = good ? (int)(seconds / (24 * 60 * 60)) : *ret_day;
+    }
+    return good ? NULL
+                : err_new(ERR_CONFIG, "\"%.*s\" is not a date such as 2026-11-21",
+                          STR_ARG(str_slice(text, 0, 60)));
+}
+
+err config_value_zone(str text, int *ret_minutes)
+{
+    str rest = text;
+    int hours = 0, minutes = 0;
+    bool west = str_starts(text, S("-"));
+    bool good = (str_skip(&rest, S("+")) || str_skip(&rest, S("-"))) &&
+                take_digits(&rest, 2, 2, &hours) && str_skip(&rest, S(":")) &&
+                take_digits(&rest, 2, 2, &minutes) && rest.len == 0;
+    if (!good || hours > 14 || minutes > 59)
+        return err_new(ERR_CONFIG, "\"%.*s\" is not an offset from UTC such as \"+01:00\"",
+                       STR_ARG(str_slice(text, 0, 60)));
+    *ret_minutes = (west ? -1 : 1) * (hours * 60 + minutes);
+    return NULL;
+}
+
+/* From one full hour to another; over midnight when the second is the smaller one. */
+err config_value_hours(str text, int *ret_hours)
+{
+    str rest = text;
+    int from = 0, to = 0, bits = 0;
+    bool good = take_digits(&rest, 1, 2, &from) && str_skip(&rest, S("-")) &&
+                take_digits(&rest, 1, 2, &to) && rest.len == 0;
+    if (!good || from > 23 || to > 24 || from == to)
+        return err_new(ERR_CONFIG, "\"%.*s\" are not hours of a day such as 8-20 or 22-6",
+                       STR_ARG(str_slice(text, 0, 60)));
+    for (int hour = from; hour != to % 24 || bits == 0; hour = (hour + 1) % 24)
+        bits |= 1 << hour;
+    *ret_hours = bits;
+    return NULL;
+}
+
+err config_value_format_date(int day, struct buf *out)
+{
+    time_t seconds = (time_t)day * 24 * 60 * 60;
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    return buf_addf(out, "%04d-%02d-%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday);
+}
+
+err config_value_format_zone(int minutes, struct buf *out)
+{
+    int size = minutes < 0 ? -minutes : minutes;
+    return buf_addf(out, "%c%02d:%02d", minutes < 0 ? '-' : '+', size / 60, size % 60);
+}
+
+static bool has_hour(int hours, int hour) { return hours >> (hour + 24) % 24 & 1; }
+
+err config_value_format_hours(int hours, struct buf *out)
+{
+    int from = 0;
+    while (from < 24 && !(has_hour(hours, from) && !has_hour(hours, from - 1)))
+        from++;
+    if (from == 24) /* none begins: all of them */
+        return buf_add(out, S("0-24"));
+    int to = from + 1;
+    while (has_hour(hours, to % 24))
+        to++;
+    return buf_addf(out, "%d-%d", from, to > 24 ? to - 24 : to);
 }
 
 err config_value_format_duration(int64_t ms, struct buf *out)

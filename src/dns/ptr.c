@@ -1,21 +1,26 @@
 #include "dns/ptr.h"
 #include <stdio.h>
 
-/* "1.2.0.192.in-addr.arpa" (RFC 1035 section 3.5), "…ip6.arpa" (RFC 3596 section 2.5). */
-static str reverse_name(const struct address *a, struct arena *arena)
+str dns_ptr_reversed(const struct address *a, str zone, struct arena *arena)
 {
     static const char digits[] = "0123456789abcdef";
     char text[sizeof a->ip * 4];
     if (a->family == ADDRESS_IP4)
-        return arena_printf(arena, "%u.%u.%u.%u.in-addr.arpa", a->ip[3], a->ip[2], a->ip[1],
-                            a->ip[0]);
+        return arena_printf(arena, "%u.%u.%u.%u.%.*s", a->ip[3], a->ip[2], a->ip[1], a->ip[0],
+                            STR_ARG(zone));
     for (size_t i = 0; i < sizeof a->ip; i++) {
         uint8_t byte = a->ip[sizeof a->ip - 1 - i];
         text[4 * i] = digits[byte & 0x0f];
         text[4 * i + 2] = digits[byte >> 4];
         text[4 * i + 1] = text[4 * i + 3] = '.';
     }
-    return arena_printf(arena, "%.*sip6.arpa", (int)sizeof text, text);
+    return arena_printf(arena, "%.*s%.*s", (int)sizeof text, text, STR_ARG(zone));
+}
+
+/* RFC 1035 section 3.5, RFC 3596 section 2.5. */
+static str reverse_name(const struct address *a, struct arena *arena)
+{
+    return dns_ptr_reversed(a, a->family == ADDRESS_IP4 ? S("in-addr.arpa") : S("ip6.arpa"), arena);
 }
 
 /* One lookup: who asks, about what. */

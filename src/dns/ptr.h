@@ -19,5 +19,9 @@ struct dns_ptr {
     str claimed; /* the first name in the reverse zone that could be a host's, or empty */
 };
 
+/* "7.2.0.192" and the zone behind it, for an IPv6 address 32 digits: the name that stands for an
+ * address in a zone of addresses, in-addr.arpa and ip6.arpa or a block list (RFC 5782). */
+str dns_ptr_reversed(const struct address *, str zone, struct arena *);
+
 must_use err dns_ptr_name(struct dns_resolver *, struct dns_budget *, const struct address *,
                           struct arena *, struct dns_ptr *ret_ptr, deadline until);

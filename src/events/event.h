@@ -9,7 +9,7 @@
 
 enum {
     EVENT_TEXT_BYTES_MAX = 512,       /* of one text; what is more is cut and ends in "…" */
-    EVENT_LINE_BYTES_MAX = 128 << 10, /* all texts at their longest, each byte escaped */
+    EVENT_LINE_BYTES_MAX = 160 << 10, /* all texts at their longest, each byte escaped */
 };
 
 enum event_kind {
@@ -24,6 +24,7 @@ enum event_kind {
     EVENT_LOGIN_OK,
     EVENT_LOGIN_FAILED,
     EVENT_ACCEPTED,
+    EVENT_PRIORITY_CUT,
     EVENT_JUDGED,
     EVENT_REFUSED,
     EVENT_EARLY_DATA,
@@ -65,6 +66,9 @@ enum event_kind {
     EVENT_LOGIN_RESUMED,
     EVENT_QUOTA_NEAR,
     EVENT_QUOTA_FULL,
+    EVENT_WARMUP_DAY,
+    EVENT_WARMUP_BACK,
+    EVENT_WARMUP_DONE,
     EVENTS_DROPPED,
     EVENT_KINDS
 };
@@ -105,6 +109,7 @@ struct event {
     str spf, dkim, dmarc, arc;    /* results: "pass" */
     str disposition;              /* what became of it: "none", "quarantine", "reject", "defer" */
     int64_t size, count, delay_ms, attempt;
+    int64_t priority;    /* -9 to 9 */
     int64_t next_due_ms; /* real time */
 };
 

@@ -1,6 +1,9 @@
 #include "inbound/asked.h"
-#include "message/header.h"
+#include "base/clock.h"
+#include "config/value.h"
+#include "message/date.h"
 #include "sasl/name.h"
+#include "smtp/times.h"
 #include <assert.h>
 
 enum { VALUE_BYTES_MAX = 200 }; /* of any field here */
@@ -11,6 +14,7 @@ struct reading {
     struct arena *arena;
     struct inbound_asked asked;
     struct smtp_answer *refusal;
+    int priorities; /* fields that were read */
 };
 
 static bool is_flow_name(str s)
@@ -51,6 +55,28 @@ static void take_tenant(struct reading *r, const char *name, str value)
     take_name(r, name, value, &r->asked.flow.tenant);
 }
 
+/* A time span or a date. */
+static void take_expires(struct reading *r, const char *name, str value)
+{
+    const int64_t most_ms = 366LL * 24 * 3600 * 1000;
+    int64_t now_ms = clock_real_ms(), at_ms = 0, span_ms = 0;
+    const char *wrong = NULL;
+    if (!message_date_parse_rfc3339(value, &at_ms)) {
+        wrong =
+            config_value_duration(value, &span_ms) ? "a time like 4h or a date is wanted" : NULL;
+        err_forget();
+        at_ms = span_ms > most_ms ? INT64_MAX : now_ms + span_ms;
+    }
+    if (wrong == NULL && at_ms <= now_ms)
+        wrong = "that time has passed";
+    if (wrong == NULL && at_ms - now_ms > most_ms)
+        wrong = "that is too far away";
+    if (wrong)
+        smtp_answer_setf(r->refusal, 550, "5.6.0", PREFIX "%s: %s", name, wrong);
+    else
+        r->asked.expires_ms = at_ms;
+}
+
 static const struct asked_field {
     const char *name; /* behind the prefix */
     void (*take)(struct reading *, const char *name, str value);
@@ -58,6 +84,7 @@ static const struct asked_field {
     {"Stream",   take_stream  },
     {"Campaign", take_campaign},
     {"Tenant",   take_tenant  },
+    {"Expires",  take_expires },
 };
 
 /* ---- reading ---------------------------------------------------------------------------- */
@@ -99,6 +126,22 @@ static void take_field(struct reading *r, const struct message_field *f, str nam
     *seen |= 1U << row;
 }
 
+bool inbound_asked_is_priority(const struct message_field *f)
+{
+    return str_eq_nocase(f->name, S("MT-Priority"));
+}
+
+/* One that is no number, or stands twice, is as none (RFC 6758 section 3.1). */
+static void take_priority(struct reading *r, const struct message_field *f)
+{
+    str number, comment;
+    str_split(str_trim(f->value), ' ', &number, &comment);
+    bool good = smtp_times_read_priority(number, &r->asked.priority);
+    r->asked.has_priority = good && ++r->priorities == 1;
+    if (!r->asked.has_priority)
+        r->asked.priority = 0;
+}
+
 void inbound_asked_read(str fields, struct arena *arena, struct inbound_asked *ret_asked,
                         struct smtp_answer *refusal)
 {
@@ -109,6 +152,10 @@ void inbound_asked_read(str fields, struct arena *arena, struct inbound_asked *r
     str name;
     while (refusal->code == 0 && message_header_next(&fields, &f)) {
         r.asked.feedback_id |= str_eq_nocase(f.name, S("Feedback-ID"));
+        if (inbound_asked_is_priority(&f)) {
+            r.asked.any = true;
+            take_priority(&r, &f);
+        }
         if (!is_asked(&f, &name))
             continue;
         r.asked.any = true;
@@ -122,7 +169,7 @@ err inbound_asked_strip(str fields, struct buf *out)
     struct message_field f;
     str left = fields, run = fields, name; /* from run's start to left's nothing is kept yet */
     while (message_header_next(&left, &f)) {
-        if (!is_asked(&f, &name))
+        if (!is_asked(&f, &name) && !inbound_asked_is_priority(&f))
             continue;
         TRY(buf_add(out, str_slice(run, 0, (size_t)(f.raw.ptr - run.ptr))));
         run = left;

@@ -1,3 +1,4 @@
+#include "base/clock.h"
 #include "inbound/asked.h"
 #include "tests/test.h"
 
@@ -132,4 +133,76 @@ TEST(asked_feedback_id)
     }
     arena_close(arena);
     config_close(c);
+}
+
+static struct inbound_asked read_one(const char *fields, int *ret_code)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+    struct inbound_asked a = {0};
+    struct smtp_answer refusal = {0};
+    inbound_asked_read(str_of(fields), arena, &a, &refusal);
+    *ret_code = refusal.code;
+    return a;
+}
+
+TEST(asked_priority)
+{
+    static const struct {
+        const char *label, *fields;
+        bool has;
+        int want;
+    } cases[] = {
+        {"a number",     "MT-Priority: 4\r\n",                   true,  4 },
+        {"below zero",   "mt-priority: -3\r\n",                  true,  -3},
+        {"a comment",    "MT-Priority: 3 (urgent)\r\n",          true,  3 },
+        {"none",         "Subject: MT-Priority: 3\r\n",          false, 0 },
+        {"no number",    "MT-Priority: high\r\n",                false, 0 },
+        {"out of range", "MT-Priority: 10\r\n",                  false, 0 },
+        {"twice",        "MT-Priority: 1\r\nMT-Priority: 9\r\n", false, 0 },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int code;
+        struct inbound_asked a = read_one(cases[i].fields, &code);
+        CHECK(code == 0, cases[i].label);
+        CHECK(a.has_priority == cases[i].has, cases[i].label);
+        CHECK(a.priority == cases[i].want, cases[i].label);
+    }
+    struct buf left;
+    buf_init(&left, 1000);
+    CHECK_DONE(inbound_asked_strip(S("A: b\r\nMT-Priority: 4\r\nC: d\r\n"), &left), "strip");
+    CHECK_STR(buf_str(&left), "A: b\r\nC: d\r\n", "it does not travel");
+    buf_release(&left);
+}
+
+static int64_t steady_zero(void) { return 0; }
+static int64_t real_new_year(void) { return 1767225600000; } /* 2026-01-01T00:00:00Z */
+static const struct clock_source new_year = {steady_zero, real_new_year};
+
+TEST(asked_expires)
+{
+    static const struct {
+        const char *label, *fields;
+        int64_t want_ms; /* from now on; -1: refused */
+    } cases[] = {
+        {"four hours",     "Smtptool-Expires: 4h\r\n",                         14400000},
+        {"folded",         "Smtptool-Expires:\r\n 90s\r\n",                    90000   },
+        {"a date",         "smtptool-expires: 2026-01-02T00:00:00Z\r\n",       86400000},
+        {"nonsense",       "Smtptool-Expires: soon\r\n",                       -1      },
+        {"no unit",        "Smtptool-Expires: 30\r\n",                         -1      },
+        {"empty",          "Smtptool-Expires:\r\n",                            -1      },
+        {"no time at all", "Smtptool-Expires: 0s\r\n",                         -1      },
+        {"in the past",    "Smtptool-Expires: 2020-01-01T00:00:00Z\r\n",       -1      },
+        {"in a century",   "Smtptool-Expires: 2126-01-01T00:00:00Z\r\n",       -1      },
+        {"too many days",  "Smtptool-Expires: 367d\r\n",                       -1      },
+        {"twice",          "Smtptool-Expires: 1h\r\nSmtptool-Expires: 2h\r\n", -1      },
+    };
+    clock_use(&new_year);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int code;
+        struct inbound_asked a = read_one(cases[i].fields, &code);
+        CHECK((code == 550) == (cases[i].want_ms < 0), cases[i].label);
+        CHECK(cases[i].want_ms < 0 || a.expires_ms == 1767225600000 + cases[i].want_ms,
+              cases[i].label);
+    }
+    clock_use(NULL);
 }

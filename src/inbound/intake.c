@@ -1,5 +1,6 @@
 #include "inbound/intake.h"
 #include "base/mem.h"
+#include "config/preset.h"
 #include "mailauth/authres_ours.h"
 #include "message/fixup.h"
 #include "message/id.h"
@@ -77,6 +78,21 @@ static bool all_from_allowed(struct inbound_intake *i, const struct message_fixu
     return true;
 }
 
+/* What every way out would refuse is refused here, where the author still waits. */
+static bool can_leave(struct inbound_intake *i, const struct message_fixup *fixup,
+                      struct smtp_answer *refusal)
+{
+    const struct config_account *by = NULL;
+    for (size_t n = 0; by == NULL && i->rules.refused_by && n < fixup->from_count; n++)
+        by = i->rules.refused_by(i->rules.may_use_arg, fixup->from[n]);
+    if (by)
+        smtp_answer_setf(
+            refusal, 550, "5.7.1", "From is not of the account that sends it%s%.*s%s%s",
+            by->provider.len ? " (" : "", STR_ARG(by->provider), by->provider.len ? "): " : "",
+            by->provider.len ? config_preset_from_meaning(by->from_rule) : "");
+    return by == NULL;
+}
+
 /* Submission (RFC 6409): the header that is stored is the mended one. */
 static err mend(struct inbound_intake *i, str fields, const struct message_scan *scan,
                 struct smtp_answer *refusal, deadline until)
@@ -96,7 +112,7 @@ static err mend(struct inbound_intake *i, str fields, const struct message_scan 
         refuse(refusal, &fixup.refusal);
     } else if (e == NULL && !all_from_allowed(i, &fixup)) {
         refuse(refusal, &message_fixup_from_not_owned);
-    } else if (e == NULL) {
+    } else if (e == NULL && can_leave(i, &fixup, refusal)) {
         bool made = fixup.message_id.ptr == facts.message_id.ptr;
         i->message_id = made ? facts.message_id : arena_str(i->arena, scan->message_id);
         e = queue_draft_write(i->draft, buf_str(&out), until);
@@ -110,17 +126,20 @@ static bool is_quarantine(const struct message_field *f)
     return str_eq_nocase(f->name, S(INBOUND_INTAKE_QUARANTINE));
 }
 
-/* Store the fields but those that only we may write (attack 122). */
+/* Store the fields but those that only we may write (attack 122), and a stranger's MT-Priority: a
+ * next hop that trusts us would believe it (RFC 6758 section 3). */
 static err store_foreign(struct inbound_intake *i, str fields, deadline until)
 {
-    struct mailauth_authres_ours ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
+    struct mailauth_authres_ours ours = {0};
+    if (i->rules.judged)
+        ours = mailauth_authres_ours(fields, i->rules.id, i->judging);
     struct message_field f;
     str left = fields, run = fields; /* from run's start to left's nothing is stored yet */
     size_t next = 0;
     for (size_t number = 0; message_header_next(&left, &f); number++) {
         bool named = next < ours.count && ours.fields[next] == number;
         next += named;
-        if (!named && !is_quarantine(&f))
+        if (!named && !(i->rules.judged && is_quarantine(&f)) && !inbound_asked_is_priority(&f))
             continue;
         TRY(queue_draft_write(i->draft, str_slice(run, 0, (size_t)(f.raw.ptr - run.ptr)), until));
         run = left;
@@ -198,7 +217,7 @@ static err take_header(struct inbound_intake *i, struct smtp_answer *refusal, de
     } else {
         i->message_id = arena_str(i->arena, scan.message_id);
         e = i->rules.judged ? judge_header(i, fields, str_from(whole, scan.body_at), refusal, until)
-                            : queue_draft_write(i->draft, fields, until);
+                            : store_foreign(i, fields, until);
     }
     if (e == NULL && refusal->code == 0)
         e = queue_draft_write(i->draft, rest, until);

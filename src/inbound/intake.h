@@ -30,6 +30,8 @@ struct inbound_intake_rules {
     /* May this login use this From address? */
     bool (*may_use)(void *arg, str address);
     void *may_use_arg;
+    /* The account that would have to send it and refuses this From address; NULL: it may go. */
+    const struct config_account *(*refused_by)(void *arg, str address);
 };
 
 /* ERR_LIMIT: no room for another draft. */

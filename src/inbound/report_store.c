@@ -1,5 +1,5 @@
 #include "inbound/report_store.h"
-#include "account/sql.h"
+#include "account/sql_file.h"
 #include "base/mem.h"
 #include <pthread.h>
 #include <stdatomic.h>
@@ -7,7 +7,6 @@
 #include <string.h>
 
 enum {
-    VERSION = 1,
     CLEAN_STEPS_MAX = 1000, /* reports removed at once to make room */
 };
 
@@ -59,8 +58,7 @@ static const char layout[] =
     "  PRIMARY KEY (report, recipient)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX mails_by_time ON mails (time_ms);"
-    "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;"
-    "PRAGMA user_version = 1;";
+    "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;";
 
 static err rollback(sqlite3 *db, err e)
 {
@@ -74,20 +72,22 @@ static err rollback(sqlite3 *db, err e)
 err inbound_report_store_open(const char *path, bool make, int64_t bytes_max,
                               struct inbound_report_store **ret_store)
 {
+    static const char *const migrations[] = {layout};
+    int64_t kept_max = bytes_max ? bytes_max : INBOUND_REPORT_STORE_BYTES_MAX;
     struct account_sql_file file = {
-        .what = "the reports",
-        .layout = layout,
-        .version = VERSION,
+        .path = path,
         .make = make,
-        .bytes_max = bytes_max ? bytes_max : INBOUND_REPORT_STORE_BYTES_MAX,
+        .bytes_max = kept_max * 5 / 4, /* room to work in */
+        .migrations = migrations,
+        .migration_count = ARRAY_LEN(migrations),
     };
     sqlite3 *db;
-    TRY(account_sql_open(path, &file, &db));
+    TRY(account_sql_file_open(&file, &db));
     struct inbound_report_store *s = MEM_NEW(struct inbound_report_store);
     pthread_mutex_init(&s->lock, NULL);
     atomic_init(&s->holders, 1);
     s->db = db;
-    s->bytes_max = file.bytes_max;
+    s->bytes_max = kept_max;
     *ret_store = s;
     return NULL;
 }
@@ -224,9 +224,9 @@ static err change(sqlite3 *db, const char *text, int64_t first, int64_t second, 
 static err is_too_much(struct inbound_report_store *s, bool *ret_too_much)
 {
     int64_t pages = 0, free = 0, size = 0;
-    TRY(account_sql_number(s->db, "PRAGMA page_count", &pages));
-    TRY(account_sql_number(s->db, "PRAGMA freelist_count", &free));
-    TRY(account_sql_number(s->db, "PRAGMA page_size", &size));
+    TRY(account_sql_file_number(s->db, "PRAGMA page_count", &pages));
+    TRY(account_sql_file_number(s->db, "PRAGMA freelist_count", &free));
+    TRY(account_sql_file_number(s->db, "PRAGMA page_size", &size));
     *ret_too_much = (pages - free) * size > s->bytes_max;
     return NULL;
 }

@@ -6,6 +6,7 @@
 #include "inbound/proxy.h"
 #include "inbound/recipients.h"
 #include "inbound/report.h"
+#include "outbound/from.h"
 #include "outbound/route.h"
 #include "smtp/server.h"
 #include <string.h>
@@ -76,6 +77,8 @@ static void tell_accepted(struct inbound_session *s, const queue_id *id, int64_t
     e.campaign = s->envelope.flow.campaign;
     e.size = size;
     e.count = (int64_t)s->envelope.rcpt_count;
+    e.priority = s->envelope.priority;
+    e.next_due_ms = s->envelope.not_before_ms;
     for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
         e.recipient = s->envelope.rcpts[i].address;
         e.destination = s->envelope.rcpts[i].destination;
@@ -134,9 +137,65 @@ bool inbound_session_may_use(void *session, str address)
                                   s->sender_count, address);
 }
 
+/* One reply is for all recipients: what can leave for one of them comes in. */
+static const struct config_account *refused_by(void *session, str address)
+{
+    const struct inbound_session *s = session;
+    const struct config_account *by = NULL;
+    for (size_t i = 0; i < s->envelope.rcpt_count; i++) {
+        struct outbound_route route;
+        outbound_route_find(s->view->config, s->envelope.rcpts[i].address, &route);
+        by = outbound_from_refused(route.hops, route.hop_count, address);
+        if (by == NULL)
+            return NULL;
+    }
+    return by;
+}
+
 static enum envelope_origin origin_of(enum config_role role)
 {
     return role == ROLE_MX ? ORIGIN_MX : role == ROLE_RELAY ? ORIGIN_RELAY : ORIGIN_SUBMISSION;
+}
+
+/* ---- what may be asked -------------------------------------------------------------------- */
+
+/* Anybody may ask for less; for more only who is known to us (RFC 6710 section 10). */
+static bool may_ask(const struct inbound_session *s)
+{
+    return s->smtp.login.len > 0 || (s->peer.role == ROLE_RELAY && s->peer.trusted);
+}
+
+static int8_t grant_priority(struct inbound_session *s, int8_t asked)
+{
+    int most = may_ask(s) ? s->view->config->limits.priority : 0;
+    if (asked <= most)
+        return asked;
+    struct tls_facts facts;
+    struct event e = inbound_session_event(s, EVENT_PRIORITY_CUT, &facts);
+    e.sender = s->envelope.sender;
+    e.priority = most;
+    e.reason = may_ask(s) ? S("more than limits.priority was asked for")
+                          : S("only who logs in or relays from relay.trusted may be preferred");
+    event_emit(s->in->events, &e);
+    return (int8_t)most;
+}
+
+static void take_times(struct inbound_session *s, const struct smtp_mail *mail,
+                       struct smtp_answer *a)
+{
+    struct envelope *env = &s->envelope;
+    const struct smtp_times *t = &mail->times;
+    int64_t now_ms = clock_real_ms();
+    env->priority = mail->has_priority ? grant_priority(s, t->priority) : 0;
+    if (mail->has_priority && env->priority != t->priority)
+        smtp_answer_setf(a, 250, "2.3.6", "%d is the new priority", env->priority);
+    if (mail->has_by) {
+        env->by_ms = now_ms + t->by_seconds * 1000;
+        env->by_mode = t->by_mode;
+        env->by_trace = t->by_trace;
+    }
+    if (mail->has_hold)
+        env->not_before_ms = t->hold_seconds ? now_ms + t->hold_seconds * 1000 : t->hold_until_ms;
 }
 
 static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, struct smtp_answer *a,
@@ -176,6 +235,7 @@ static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, stru
         s->tenant = inbound_asked_tenant(s->view->config, smtp->login, &peer, mail->from.text);
     }
     s->envelope.flow.tenant = s->tenant;
+    take_times(s, mail, a);
     return NULL;
 }
 
@@ -302,6 +362,7 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
         .id = s->view->config->mailauth.id,
         .may_use = inbound_session_may_use,
         .may_use_arg = s,
+        .refused_by = refused_by,
     };
     err e = inbound_intake_open(s->in->queue, &rules, &s->intake);
     if (e && e->kind == ERR_LIMIT) {
@@ -326,6 +387,7 @@ static struct message_received trace_of(struct inbound_session *s, struct tls_fa
         .authenticated = s->smtp.login.len > 0,
         .smtputf8 = s->envelope.smtputf8,
         .rcpt = s->envelope.rcpt_count == 1 ? s->envelope.rcpts[0].address : (str){0},
+        .priority = s->envelope.priority,
         .now_ms = clock_real_ms(),
     };
     if (tls_get_facts(s->smtp.conn, facts)) {
@@ -427,6 +489,18 @@ static err judge(struct inbound_session *s, struct smtp_answer *a, bool *ret_ref
     return NULL;
 }
 
+/* The header's wishes about time, where MAIL said nothing. */
+static void take_wishes(struct inbound_session *s, struct smtp_answer *refusal)
+{
+    const struct inbound_asked *asked = inbound_intake_asked(s->intake);
+    struct envelope *env = &s->envelope;
+    if (asked->has_priority && !s->smtp.mail.has_priority)
+        env->priority = grant_priority(s, asked->priority);
+    env->expires_ms = asked->expires_ms;
+    if (env->expires_ms && env->expires_ms <= env->not_before_ms)
+        smtp_answer_set(refusal, 550, "5.6.0", "It would expire before it is released");
+}
+
 /* Whose mail it is was not all known when its recipients came. */
 static void name_destinations(struct inbound_session *s)
 {
@@ -464,6 +538,8 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
     bool refused = false;
     struct tls_facts facts;
     TRY(inbound_intake_finish(s->intake, &refusal, until));
+    if (refusal.code == 0)
+        take_wishes(s, &refusal);
     if (refusal.code != 0) {
         *a = refusal;
         return NULL;

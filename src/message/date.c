@@ -326,3 +326,70 @@ bool message_date_parse(str value, struct message_date *ret_date)
     };
     return true;
 }
+
+/* ---- RFC 3339 ------------------------------------------------------------------------------ */
+
+/* So many digits and what stands behind them (NUL: nothing that is looked at). */
+static bool take_fixed(str *text, size_t digits, char behind, int *ret_number)
+{
+    int number = 0;
+    if (text->len < digits + (behind != '\0'))
+        return false;
+    for (size_t i = 0; i < digits; i++) {
+        if (!char_is_digit(text->ptr[i]))
+            return false;
+        number = number * 10 + (text->ptr[i] - '0');
+    }
+    if (behind != '\0' && (text->ptr[digits] | 32) != (behind | 32))
+        return false;
+    *text = str_from(*text, digits + (behind != '\0'));
+    *ret_number = number;
+    return true;
+}
+
+/* ".5": thousandths are kept, what is finer is passed over. */
+static bool take_fraction(str *text, int *ret_ms)
+{
+    int ms = 0, weight = 100;
+    *ret_ms = 0;
+    if (!str_skip(text, S(".")))
+        return true;
+    size_t digits = 0;
+    for (; digits < text->len && char_is_digit(text->ptr[digits]); digits++, weight /= 10)
+        ms += (text->ptr[digits] - '0') * weight;
+    *text = str_from(*text, digits);
+    *ret_ms = ms;
+    return digits > 0;
+}
+
+static bool take_rfc3339_zone(str text, int *ret_minutes)
+{
+    int hours, minutes;
+    if (str_eq_nocase(text, S("Z"))) {
+        *ret_minutes = 0;
+        return true;
+    }
+    bool west = str_skip(&text, S("-"));
+    if (!west && !str_skip(&text, S("+")))
+        return false;
+    if (!take_fixed(&text, 2, ':', &hours) || !take_fixed(&text, 2, '\0', &minutes) || text.len > 0)
+        return false;
+    *ret_minutes = (west ? -1 : 1) * (hours * 60 + minutes);
+    return hours <= 23 && minutes <= 59;
+}
+
+bool message_date_parse_rfc3339(str text, int64_t *ret_real_ms)
+{
+    struct fields f = {0};
+    int ms;
+    if (!take_fixed(&text, 4, '-', &f.year) || !take_fixed(&text, 2, '-', &f.month) ||
+        !take_fixed(&text, 2, 'T', &f.day) || !take_fixed(&text, 2, ':', &f.hour) ||
+        !take_fixed(&text, 2, ':', &f.minute) || !take_fixed(&text, 2, '\0', &f.second) ||
+        !take_fraction(&text, &ms) || !take_rfc3339_zone(text, &f.zone_minutes))
+        return false;
+    if (f.year < MESSAGE_DATE_YEAR_MIN || f.month < 1 || f.month > 12 || !exists(&f))
+        return false;
+    int64_t minutes = days_of(&f) * MINUTES_A_DAY + f.hour * 60 + f.minute - f.zone_minutes;
+    *ret_real_ms = (minutes * 60 + f.second) * MS_A_SECOND + ms;
+    return true;
+}

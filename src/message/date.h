@@ -25,3 +25,7 @@ struct message_date {
 
 /* Read a field's value, folds and comments and all. False: no date, or none that exists. */
 bool message_date_parse(str value, struct message_date *ret_date);
+
+/* "2026-11-21T08:48:16Z", "…16.5+01:00": a whole date-time of RFC 3339 section 5.6, no more and no
+ * less. False also for what no calendar has. */
+bool message_date_parse_rfc3339(str text, int64_t *ret_real_ms);

@@ -74,3 +74,41 @@ TEST(message_date_parse)
         CHECK(date.flags == cases[i].flags, cases[i].label);
     }
 }
+
+TEST(message_date_rfc3339)
+{
+    static const struct {
+        const char *label, *input, *want;
+    } cases[] = {
+        {"in UTC",               "2026-11-21T08:48:16Z",         "2026-11-21T08:48:16.000Z"},
+        {"small letters",        "2026-11-21t08:48:16z",         "2026-11-21T08:48:16.000Z"},
+        {"an offset",            "2026-11-21T08:48:16+01:30",    "2026-11-21T07:18:16.000Z"},
+        {"westward",             "2026-12-31T23:30:00-01:00",    "2027-01-01T00:30:00.000Z"},
+        {"a fraction",           "2026-11-21T08:48:16.5Z",       "2026-11-21T08:48:16.500Z"},
+        {"a fine fraction",      "2026-11-21T08:48:16.1239999Z", "2026-11-21T08:48:16.123Z"},
+        {"a leap day",           "2028-02-29T00:00:00Z",         "2028-02-29T00:00:00.000Z"},
+        {"no leap day",          "2027-02-29T00:00:00Z",         NULL                      },
+        {"no zone",              "2026-11-21T08:48:16",          NULL                      },
+        {"a date alone",         "2026-11-21",                   NULL                      },
+        {"a blank for the T",    "2026-11-21 08:48:16Z",         NULL                      },
+        {"no colon in a zone",   "2026-11-21T08:48:16+0100",     NULL                      },
+        {"a zone of 24 hours",   "2026-11-21T08:48:16+24:00",    NULL                      },
+        {"something behind",     "2026-11-21T08:48:16Z ",        NULL                      },
+        {"an empty fraction",    "2026-11-21T08:48:16.Z",        NULL                      },
+        {"month 13",             "2026-13-21T08:48:16Z",         NULL                      },
+        {"month 0",              "2026-00-21T08:48:16Z",         NULL                      },
+        {"hour 24",              "2026-11-21T24:00:00Z",         NULL                      },
+        {"two digits of a year", "26-11-21T08:48:16Z",           NULL                      },
+        {"nothing",              "",                             NULL                      },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        int64_t ms = 0;
+        char text[CLOCK_RFC3339_BYTES] = "";
+        bool done = message_date_parse_rfc3339(str_of(cases[i].input), &ms);
+        CHECK(done == (cases[i].want != NULL), cases[i].label);
+        if (!done)
+            continue;
+        clock_rfc3339(ms, text);
+        CHECK_STR(str_of(text), cases[i].want, cases[i].label);
+    }
+}

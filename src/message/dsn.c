@@ -151,6 +151,15 @@ static err add_rcpt(const struct plan *p, const struct message_dsn_rcpt *r, stru
                                     : NULL;
 }
 
+static err add_release(int64_t real_ms, struct buf *out)
+{
+    if (real_ms == 0)
+        return NULL;
+    char date[CLOCK_RFC3339_BYTES];
+    clock_rfc3339(real_ms, date);
+    return buf_addf(out, "Future-Release-Request: until;%.19sZ\r\n", date);
+}
+
 static err add_status_part(const struct message_dsn *d, const struct plan *p, struct buf *out)
 {
     TRY(buf_addf(out, "\r\n--=_%.*s\r\n", STR_ARG(d->unique)));
@@ -161,6 +170,8 @@ static err add_status_part(const struct message_dsn *d, const struct plan *p, st
     TRY(add_optional(p, "Original-Envelope-Id: ", d->envid, out));
     TRY(add_optional(p, "Received-From-MTA: dns; ", d->received_from, out));
     TRY(add_date("Arrival-Date: ", d->arrival_ms, out));
+    TRY(add_date("Deliver-By-Date: ", d->deliver_by_ms, out));
+    TRY(add_release(d->released_ms, out));
     for (size_t i = 0; i < d->rcpt_count; i++)
         TRY(add_rcpt(p, &d->rcpts[i], out));
     return NULL;
@@ -265,6 +276,7 @@ bool message_dsn_wanted(const struct envelope *env, const struct envelope_rcpt *
     if (action == DSN_FAILED)
         return notify & NOTIFY_FAILURE;
     if (action == DSN_DELAYED)
-        return (notify & NOTIFY_DELAY) && env->origin == ORIGIN_SUBMISSION;
+        return (notify & NOTIFY_DELAY) &&
+               (env->origin == ORIGIN_SUBMISSION || (env->by_ms && env->by_mode == BY_NOTIFY));
     return notify & NOTIFY_SUCCESS;
 }

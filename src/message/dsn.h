@@ -38,6 +38,8 @@ struct message_dsn {
     enum envelope_ret ret;
     bool smtputf8; /* the original came with SMTPUTF8: so may its notification */
     int64_t arrival_ms, now_ms;
+    int64_t deliver_by_ms; /* Deliver-By-Date (RFC 2852 section 5.1); 0: not asked for */
+    int64_t released_ms;   /* Future-Release-Request (RFC 4865 section 5); 0: not asked for */
     str original;          /* the message, or the front of it with its header */
     size_t original_bytes; /* of the whole message */
     const struct message_dsn_rcpt *rcpts;
@@ -49,7 +51,7 @@ struct message_dsn {
 must_use err message_dsn_build(const struct message_dsn *, struct buf *out, uint8_t *ret_found);
 
 /* Does the sender want to hear this about that recipient? Never about a null sender's mail, nor
- * about a notification. No NOTIFY means FAILURE,DELAY; delays are told for submitted mail only
- * (once: the queue sees to that). */
+ * about a notification. No NOTIFY means FAILURE,DELAY; delays are told for submitted mail
+ * and for BY=…;N only (once: the queue sees to that). */
 bool message_dsn_wanted(const struct envelope *, const struct envelope_rcpt *,
                         enum message_dsn_action);

@@ -97,6 +97,17 @@ static err add_for(struct writer *w, const struct message_received *r)
     return add_word(w, (str){word, (size_t)(end - word)});
 }
 
+static err add_priority(struct writer *w, const struct message_received *r)
+{
+    if (r->priority == 0)
+        return NULL;
+    ASSERT(r->priority >= -9);
+    ASSERT(r->priority <= 9);
+    char word[] = {'-', (char)('0' + (r->priority < 0 ? -r->priority : r->priority))};
+    TRY(add_word(w, S("priority")));
+    return add_word(w, r->priority < 0 ? (str){word, 2} : (str){word + 1, 1});
+}
+
 static err add_field(const struct message_received *r, struct buf *out)
 {
     struct writer w = {out, sizeof "Received:" - 1};
@@ -110,6 +121,7 @@ static err add_field(const struct message_received *r, struct buf *out)
     TRY(add_word(&w, S("id")));
     TRY(add_clean(&w, S(""), r->id, S("")));
     TRY(add_for(&w, r));
+    TRY(add_priority(&w, r));
     TRY(buf_add(out, S(";")));
     w.column++;
     TRY(add_word(&w, str_of(date)));

@@ -19,8 +19,9 @@ struct message_received {
     bool lmtp;
     str tls_version; /* "TLSv1.3"; empty: in clear */
     str tls_cipher;
-    str id;   /* the queue's */
-    str rcpt; /* the recipient when there is only one; else empty */
+    str id;       /* the queue's */
+    str rcpt;     /* the recipient when there is only one; else empty */
+    int priority; /* RFC 6710 section 7; 0 is not written */
     int64_t now_ms;
 };
 

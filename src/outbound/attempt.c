@@ -42,6 +42,15 @@ static void pass_todo(struct way *w, const struct outbound_verdict *v,
     }
 }
 
+/* Whose rules hold for what goes over it: the hop is told by its place, for the pool's connections
+ * outlive a configuration. */
+static const struct config_account *sender_of(const struct way *w,
+                                              const struct outbound_connection *c)
+{
+    bool known = c->hop >= 0 && (size_t)c->hop < w->route.hop_count;
+    return known ? w->route.hops[c->hop].sender : NULL;
+}
+
 static err offer(struct way *w, struct outbound_connection *c, struct outbound_offer *ret_offer)
 {
     struct outbound_offer o = {.connection = c,
@@ -49,11 +58,15 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
                                .rcpts_max = w->grant ? w->grant->recipients_max : 0,
-                               .sender = c->hop >= 0 ? w->route.hops[c->hop].sender : NULL,
+                               .sender = sender_of(w, c),
                                .arena = w->attempt->arena,
                                .todo = w->todo,
                                .todo_count = w->todo_count};
+    outbound_transcript_begin(&c->transcript);
     err e = outbound_offer_run(&o);
+    if (o.failed)
+        outbound_transcript_book_add(w->attempt->connect.book, c->host, c->ip, &c->transcript,
+                                     o.why);
     w->todo_count = o.todo_count;
     if (o.from.act != FROM_POLICY_OFF)
         w->attempt->from = (struct outbound_attempt_from){o.sender, o.from};

@@ -1,28 +1,28 @@
 #include "outbound/bounce.h"
 #include "message/id.h"
+#include "outbound/judge.h"
 
 enum {
     DSN_BYTES_BASE_MAX = 2 * MESSAGE_DSN_ORIGINAL_BYTES_MAX + (64 << 10),
     DSN_BYTES_RCPT_MAX = 8 * MESSAGE_DSN_TEXT_BYTES_MAX, /* each, in both parts */
 };
 
-int64_t outbound_bounce_due_ms(const struct config_retry *r, uint32_t attempts, int64_t accepted_ms,
-                               int64_t now_ms)
+/* ---- fates --------------------------------------------------------------------------------- */
+
+static int64_t age_ms(const struct outbound_bounce *b)
 {
-    int64_t wait = r->first_ms, end = accepted_ms + r->give_up_ms;
-    for (uint32_t i = 0; i < attempts && wait < r->longest_ms; i++)
-        wait *= r->factor > 1 ? r->factor : 2;
-    if (wait > r->longest_ms)
-        wait = r->longest_ms;
-    int64_t due = now_ms + wait;
-    return now_ms < end && due > end ? end : due;
+    return b->now_ms - outbound_retry_born_ms(b->message->envelope);
 }
 
-/* ---- fates --------------------------------------------------------------------------------- */
+/* The sender's own limit is one of real time, tried or not. */
+static bool is_asked_end(const struct outbound_bounce *b)
+{
+    return outbound_retry_late(b->message->envelope, b->now_ms) != OUTBOUND_RETRY_IN_TIME;
+}
 
 bool outbound_bounce_is_late(const struct config *c, const struct queue_message *m, int64_t now_ms)
 {
-    return now_ms - m->envelope->accepted_at_ms >= c->retry.give_up_ms;
+    return now_ms >= outbound_retry_end_ms(&c->retry, m->envelope);
 }
 
 /* Only a try that has just failed may be the last one: a date that jumps loses no mail. */
@@ -40,14 +40,67 @@ static enum outbound_bounce_fate fate_of(const struct outbound_bounce *b,
     if (r->verdict.action == OUTBOUND_FAIL)
         return OUTBOUND_BOUNCE_FAILED;
     bool paused = r->verdict.action == OUTBOUND_PAUSE_ROUTE;
-    return is_over(b) && !paused ? OUTBOUND_BOUNCE_EXPIRED : OUTBOUND_BOUNCE_WAITS;
+    return is_asked_end(b) || (is_over(b) && !paused) ? OUTBOUND_BOUNCE_EXPIRED
+                                                      : OUTBOUND_BOUNCE_WAITS;
 }
 
+/* Who asked for BY=…;N is told then and not at another time (RFC 2852 section 4.1); where no time
+ * was left when it came, somebody before us has told. */
 static bool warns_now(const struct outbound_bounce *b)
 {
     const struct queue_message *m = b->message;
-    return b->tried && !(m->state.flags & QUEUE_WARNED) && m->envelope->origin != ORIGIN_DSN &&
-           b->now_ms - m->envelope->accepted_at_ms >= b->config->retry.warn_after_ms;
+    const struct envelope *env = m->envelope;
+    if ((m->state.flags & QUEUE_WARNED) || env->origin == ORIGIN_DSN)
+        return false;
+    if (env->by_ms && env->by_mode == BY_NOTIFY)
+        return env->by_ms > env->accepted_at_ms && b->now_ms >= env->by_ms;
+    return b->tried && age_ms(b) >= b->config->retry.warn_after_ms;
+}
+
+/* What each refusal means. Many recipients often share one reply: it is judged once. */
+static void judge(struct outbound_bounce *b)
+{
+    size_t count = b->message->envelope->rcpt_count;
+    const struct outbound_offer_rcpt *before = NULL;
+    const struct outcome *last = NULL;
+    b->outcomes = ARENA_ARRAY(b->arena, const struct outcome *, count);
+    for (size_t i = 0; i < count; i++) {
+        const struct outbound_offer_rcpt *r = &b->rcpts[i];
+        const struct outbound_verdict *v = &r->verdict;
+        if (v->action == OUTBOUND_DONE)
+            continue;
+        bool same = before && before->peer == r->peer && before->verdict.stage == v->stage &&
+                    before->verdict.reply.code == v->reply.code &&
+                    before->verdict.reply.text.ptr == v->reply.text.ptr &&
+                    before->verdict.reason.ptr == v->reason.ptr;
+        struct outcome o;
+        if (!same && outbound_judge(r, &o)) {
+            struct outcome *kept = ARENA_NEW(b->arena, struct outcome);
+            *kept = o;
+            last = kept;
+        } else if (!same) {
+            last = NULL;
+        }
+        before = r;
+        b->outcomes[i] = last;
+    }
+}
+
+/* All that wait have one time: that of the first of them. */
+static int64_t due_ms(const struct outbound_bounce *b)
+{
+    const struct config_retry *retry = &b->config->retry;
+    uint32_t attempts = b->message->state.attempts;
+    int64_t wait = -1;
+    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++) {
+        if (b->fates[i] != OUTBOUND_BOUNCE_WAITS)
+            continue;
+        int64_t its = outbound_retry_wait_ms(retry, b->outcomes[i], attempts);
+        wait = wait < 0 || its < wait ? its : wait;
+    }
+    if (wait < 0)
+        wait = outbound_retry_wait_ms(retry, NULL, attempts);
+    return outbound_retry_due_ms(retry, b->message->envelope, wait, b->now_ms);
 }
 
 static void fill_settlement(struct outbound_bounce *b)
@@ -75,12 +128,29 @@ static void fill_settlement(struct outbound_bounce *b)
     s->outcome_count = ended;
     s->tried = b->tried;
     s->way = b->way;
-    s->due_ms = outbound_bounce_due_ms(&b->config->retry, b->message->state.attempts,
-                                       b->message->envelope->accepted_at_ms, b->now_ms);
+    s->due_ms = due_ms(b);
     s->warned = warns_now(b);
 }
 
 /* ---- the notification ---------------------------------------------------------------------- */
+
+/* Is the handover itself told? With BY=…T always, with BY=…;N where the next hop will not see to
+ * the time (RFC 2852 sections 4.1.3 and 4.1.4). */
+static bool traces(const struct outbound_bounce *b, const struct outbound_offer_peer *peer)
+{
+    const struct envelope *env = b->message->envelope;
+    return env->by_ms && peer && !peer->lmtp &&
+           (env->by_trace || (env->by_mode == BY_NOTIFY && !peer->deliver_by));
+}
+
+static bool is_wanted(const struct outbound_bounce *b, size_t i, enum message_dsn_action action)
+{
+    const struct envelope *env = b->message->envelope;
+    if (action == DSN_RELAYED && traces(b, b->rcpts[i].peer)) /* whoever asks for failures, too */
+        return message_dsn_wanted(env, &env->rcpts[i], DSN_RELAYED) ||
+               message_dsn_wanted(env, &env->rcpts[i], DSN_FAILED);
+    return message_dsn_wanted(env, &env->rcpts[i], action);
+}
 
 /* False: there is nothing to tell about a recipient with this fate. */
 static bool action_of(const struct outbound_bounce *b, size_t i, enum message_dsn_action *ret)
@@ -89,7 +159,7 @@ static bool action_of(const struct outbound_bounce *b, size_t i, enum message_ds
     switch (b->fates[i]) {
     case OUTBOUND_BOUNCE_DONE:
         *ret = peer && peer->lmtp ? DSN_DELIVERED : DSN_RELAYED;
-        return peer && (peer->lmtp || !peer->dsn); /* else the next hop tells */
+        return peer && (peer->lmtp || !peer->dsn || traces(b, peer)); /* else the next hop tells */
     case OUTBOUND_BOUNCE_FAILED:
     case OUTBOUND_BOUNCE_EXPIRED:
         *ret = DSN_FAILED;
@@ -99,6 +169,21 @@ static bool action_of(const struct outbound_bounce *b, size_t i, enum message_ds
         return b->settlement.warned;
     }
     return false;
+}
+
+/* Of one that expired: whose time it was. NULL: the ordinary one, and the last answer tells more.
+ */
+static const char *why_expired(const struct outbound_bounce *b)
+{
+    switch (outbound_retry_late(b->message->envelope, b->now_ms)) {
+    case OUTBOUND_RETRY_BY:
+        return "it could not be delivered by the time that was asked for (DELIVERBY, RFC 2852)";
+    case OUTBOUND_RETRY_EXPIRED:
+        return "it has expired, at the time that was asked for (Smtptool-Expires)";
+    case OUTBOUND_RETRY_IN_TIME:
+        break;
+    }
+    return NULL;
 }
 
 static struct message_dsn_rcpt tell_rcpt(const struct outbound_bounce *b, size_t i,
@@ -120,8 +205,15 @@ static struct message_dsn_rcpt tell_rcpt(const struct outbound_bounce *b, size_t
         t.diagnostic = outbound_verdict_text(&r->verdict, b->arena);
     else if (r->peer == NULL || !r->heard)
         t.remote_mta = (str){0};
+    const char *why = expired ? why_expired(b) : NULL;
+    if (why) {
+        t.reason = str_of(why);
+        t.diagnostic = (str){0};
+    }
     if (action == DSN_DELAYED)
-        t.will_retry_until_ms = env->accepted_at_ms + b->config->retry.give_up_ms;
+        t.will_retry_until_ms = outbound_retry_end_ms(&b->config->retry, env);
+    if (action == DSN_DELAYED && env->by_ms && env->by_mode == BY_NOTIFY)
+        t.status = S("4.4.7"); /* RFC 2852 section 5.2 */
     return t;
 }
 
@@ -133,7 +225,7 @@ static size_t tell_rcpts(struct outbound_bounce *b, struct message_dsn_rcpt *tol
         enum message_dsn_action action;
         if (!action_of(b, i, &action))
             continue;
-        if (message_dsn_wanted(env, &env->rcpts[i], action)) {
+        if (is_wanted(b, i, action)) {
             told[count++] = tell_rcpt(b, i, action);
             b->delay_told = b->delay_told || action == DSN_DELAYED;
         } else if (action == DSN_FAILED) {
@@ -170,6 +262,7 @@ static struct envelope *make_envelope(const struct outbound_bounce *b, uint8_t f
     const struct envelope *env = b->message->envelope;
     struct envelope *e = ARENA_NEW(b->arena, struct envelope);
     e->origin = ORIGIN_DSN;
+    e->priority = env->priority; /* RFC 6710 section 4.4 */
     e->found = found;
     e->declared = found ? BODY_8BITMIME : BODY_7BIT;
     e->smtputf8 = env->smtputf8 && (found & FOUND_8BIT_HEADER);
@@ -219,6 +312,8 @@ static void build_dsn(struct outbound_bounce *b, const struct message_dsn_rcpt *
                               .ret = env->requiretls ? RET_HDRS : env->ret,
                               .smtputf8 = env->smtputf8,
                               .arrival_ms = env->accepted_at_ms,
+                              .deliver_by_ms = env->by_ms,
+                              .released_ms = env->not_before_ms,
                               .now_ms = b->now_ms,
                               .original = front,
                               .original_bytes = (size_t)b->mail->size,
@@ -235,6 +330,7 @@ void outbound_bounce_decide(struct outbound_bounce *b, deadline until)
     struct message_dsn_rcpt *told = ARENA_ARRAY(b->arena, struct message_dsn_rcpt, count);
     b->fates = ARENA_ARRAY(b->arena, enum outbound_bounce_fate, count);
     b->settlement = (struct queue_settlement){0};
+    judge(b);
     fill_settlement(b);
     size_t told_count = tell_rcpts(b, told);
     if (told_count > 0)

@@ -8,6 +8,7 @@
 #include "events/event.h"
 #include "message/dsn.h"
 #include "outbound/attempt.h"
+#include "outbound/retry.h"
 #include "queue/queue.h"
 
 enum outbound_bounce_fate { /* of one recipient */
@@ -29,6 +30,7 @@ struct outbound_bounce {
 
     /* Results. */
     enum outbound_bounce_fate *fates;
+    const struct outcome **outcomes; /* what each refusal means; NULL: nothing is known, or done */
     struct queue_settlement settlement;
     bool delay_told;         /* the notification (also) warns of a delay */
     const char *dsn_dropped; /* somebody should have been told, and there is nobody: why */
@@ -40,8 +42,3 @@ void outbound_bounce_decide(struct outbound_bounce *, deadline until);
 
 /* Is the time over in which it is tried, if it is not delivered now? */
 bool outbound_bounce_is_late(const struct config *, const struct queue_message *, int64_t now_ms);
-
-/* When to try again after so many attempts; never beyond the time to give up, so that the last try
- * is made then. */
-int64_t outbound_bounce_due_ms(const struct config_retry *, uint32_t attempts, int64_t accepted_ms,
-                               int64_t now_ms);

@@ -102,6 +102,8 @@ static struct smtp_client_options client_options(const struct opening *o)
         .hello = arena_str(o->connection->arena,
                            o->host->egress ? o->host->egress->hello : o->options->hello),
         .lmtp = o->host->lmtp,
+        .transcript = o->options->book ? outbound_transcript_line : NULL,
+        .transcript_arg = &o->connection->transcript,
         .timeouts = {.greeting = t->greeting_ms,
                      .command = t->mail_ms,
                      .rcpt = t->rcpt_ms,
@@ -368,9 +370,13 @@ static err open_once(struct opening *o)
         e = steps[i](o);
     if (e == NULL && !o->decided) {
         note_facts(c);
+        outbound_transcript_opened(&c->transcript);
         c->client.until = DEADLINE_NEVER;
         return NULL;
     }
+    if (e == NULL)
+        outbound_transcript_book_add(o->options->book, c->host, c->ip, &c->transcript,
+                                     o->verdict.reply.code ? (str){0} : o->verdict.reason);
     if (e == NULL && !o->lost) /* RFC 5321 section 4.1.1.10: nobody leaves without a word */
         outbound_connect_quit(c);
     else
@@ -408,6 +414,7 @@ void outbound_connect_close(struct outbound_connection *c)
     ASSERT(!list_linked(&c->node));
     if (c->client.conn)
         smtp_client_release(&c->client);
+    outbound_transcript_release(&c->transcript);
     arena_close(c->arena);
     mem_free(c);
 }

@@ -9,14 +9,16 @@
 #include "outbound/host.h"
 #include "outbound/port25.h"
 #include "outbound/privacy.h"
+#include "outbound/transcript.h"
 
 /* What all connections of a worker share. All of it must outlive the call. */
 struct outbound_connect_options {
     str hello;
     const struct config_timeouts *timeouts;
     struct tls_client *tls;
-    const struct keeper *keeper;    /* NULL: no secrets can be had */
-    struct outbound_port25 *port25; /* NULL: nobody keeps account */
+    const struct keeper *keeper;           /* NULL: no secrets can be had */
+    struct outbound_port25 *port25;        /* NULL: nobody keeps account */
+    struct outbound_transcript_book *book; /* NULL: nobody wants to know what was said */
     /* What was seen of TLS in the last opening is put here; NULL: nobody asks. */
     struct outbound_privacy_seen *seen;
 };
@@ -43,6 +45,7 @@ struct outbound_connection {
     bool used; /* it has lain in the pool: the other side may have left meanwhile */
     deadline idle_until;
     int questions; /* see ask.h */
+    struct outbound_transcript transcript;
 };
 
 /* One connection to that host. NULL in *ret_connection: *ret_verdict tells why (its texts live in

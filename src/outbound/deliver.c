@@ -65,14 +65,11 @@ static void tell_attempt(const struct outbound_deliver *d, const struct outbound
     event_emit(d->options->events, &e);
 }
 
-static void add_outcome(const struct outbound_offer_rcpt *r, struct event *e)
+static void add_outcome(const struct outcome *o, struct event *e)
 {
-    struct outcome o;
-    if (!outbound_judge(r, &o))
-        return;
-    e->class = str_of(outcome_class_of(o.class)->name);
-    e->hardness = o.hard ? S("hard") : S("soft");
-    e->advice = str_of(outcome_class_advice(o.advice));
+    e->class = str_of(outcome_class_of(o->class)->name);
+    e->hardness = o->hard ? S("hard") : S("soft");
+    e->advice = str_of(outcome_class_advice(o->advice));
 }
 
 /* Once for each author: it is the same with every mail of theirs. */
@@ -117,8 +114,8 @@ static void tell_rcpt(const struct outbound_deliver *d, const struct outbound_bo
         e.tls_version = r->peer->tls_version;
         e.tls_cipher = r->peer->tls_cipher;
     }
-    if (b->fates[i] != OUTBOUND_BOUNCE_DONE)
-        add_outcome(r, &e);
+    if (b->outcomes[i])
+        add_outcome(b->outcomes[i], &e);
     if (b->fates[i] == OUTBOUND_BOUNCE_WAITS)
         e.next_due_ms = b->settlement.due_ms;
     event_emit(d->options->events, &e);
@@ -158,6 +155,24 @@ static void tell_all(const struct outbound_deliver *d, const struct outbound_bou
 
 /* ---- one delivery ------------------------------------------------------------------------ */
 
+/* What was said, when it was to no avail for some recipient. */
+static void keep_transcript(struct outbound_deliver *d, const struct outbound_bounce *b)
+{
+    if (d->book == NULL || d->book->text.len == 0)
+        return;
+    bool failed = false;
+    for (size_t i = 0; i < b->message->envelope->rcpt_count; i++)
+        failed = failed || b->fates[i] != OUTBOUND_BOUNCE_DONE;
+    if (failed)
+        outbound_transcript_store_add(d->options->transcripts,
+                                      &(struct outbound_transcript_record){
+                                          .id = b->message->id,
+                                          .attempt = (int64_t)b->message->state.attempts + 1,
+                                          .time_ms = b->now_ms,
+                                          .text = buf_str(&d->book->text),
+                                      });
+}
+
 static void settle(struct outbound_deliver *d, struct outbound_bounce *b,
                    struct queue_delivery *delivery)
 {
@@ -169,6 +184,7 @@ static void settle(struct outbound_deliver *d, struct outbound_bounce *b,
     err e = queue_settle(d->options->queue, &delivery, &b->settlement, until);
     if (e && e->kind != ERR_CANCELED)
         log_err(e, "queue: what became of %s is not kept yet", b->message->id.text);
+    keep_transcript(d, b);
     tell_all(d, b, e == NULL);
     err_forget();
 }
@@ -228,7 +244,8 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     .timeouts = &d->config->timeouts,
                     .tls = o->tls,
                     .keeper = o->keeper,
-                    .port25 = o->port25},
+                    .port25 = o->port25,
+                    .book = d->book},
         .self = {.hostname = d->config->hostname,
                     .addresses = o->own,
                     .address_count = o->own_count ? *o->own_count : 0,
@@ -262,6 +279,19 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         schedule_put_back(o->schedule, &delivery, line ? 0 : due);
         return;
     }
+    settle(d, b, delivery);
+}
+
+/* The sender's own time for it has passed: no host hears of it. */
+static void give_up(struct outbound_deliver *d, struct outbound_bounce *b,
+                    struct queue_delivery *delivery, str reason)
+{
+    size_t count = b->message->envelope->rcpt_count;
+    struct outbound_offer_rcpt *rcpts = ARENA_ARRAY(d->arena, struct outbound_offer_rcpt, count);
+    struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.7", reason);
+    for (size_t i = 0; i < count; i++)
+        outbound_offer_set(&rcpts[i], &v, NULL);
+    b->rcpts = rcpts;
     settle(d, b, delivery);
 }
 
@@ -339,16 +369,18 @@ static void keep_report(const struct outbound_deliver *d, const struct queue_mes
     err_forget();
 }
 
-void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+static void deliver(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
     struct looked *l = look_at(d, delivery);
-    if (l) {
+    if (l == NULL)
+        return;
+    if (outbound_retry_late(l->message.envelope, l->bounce.now_ms) != OUTBOUND_RETRY_IN_TIME)
+        give_up(d, &l->bounce, delivery, S("the time that it was given is over"));
+    else {
         keep_report(d, &l->message, &l->mail);
         attempt(d, &l->bounce, delivery);
-        queue_message_close(&l->message);
     }
-    if (d->grant.lane)
-        shaper_return(&d->grant);
+    queue_message_close(&l->message);
 }
 
 void outbound_deliver_expire(struct outbound_deliver *d, struct queue_delivery *delivery,
@@ -358,17 +390,23 @@ void outbound_deliver_expire(struct outbound_deliver *d, struct queue_delivery *
     if (l == NULL)
         return;
     if (outbound_bounce_is_late(d->config, &l->message, l->bounce.now_ms)) {
-        size_t count = l->message.envelope->rcpt_count;
-        struct outbound_offer_rcpt *rcpts =
-            ARENA_ARRAY(d->arena, struct outbound_offer_rcpt, count);
-        struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.7", reason);
-        for (size_t i = 0; i < count; i++)
-            outbound_offer_set(&rcpts[i], &v, NULL);
-        l->bounce.rcpts = rcpts;
         l->bounce.tried = true;
-        settle(d, &l->bounce, delivery);
+        give_up(d, &l->bounce, delivery, reason);
     } else {
         schedule_put_back(d->options->schedule, &delivery, 0);
     }
     queue_message_close(&l->message);
+}
+
+void outbound_deliver_run(struct outbound_deliver *d, struct queue_delivery *delivery)
+{
+    struct outbound_transcript_book book;
+    outbound_transcript_book_init(&book);
+    bool kept = d->options->transcripts && d->config->outbound.transcripts_ms > 0;
+    d->book = kept ? &book : NULL;
+    deliver(d, delivery);
+    d->book = NULL;
+    outbound_transcript_book_release(&book);
+    if (d->grant.lane)
+        shaper_return(&d->grant);
 }

@@ -17,6 +17,8 @@ struct outbound_deliver {
     struct shaper_grant grant;  /* of its seat, taken over; lane NULL: none */
     struct outbound_from_told *told;
 
+    struct outbound_transcript_book *book; /* of this delivery; NULL: none is kept */
+
     /* Results. */
     bool login_refused;
     bool tried;

@@ -138,6 +138,8 @@ static void tell_why(struct outbound_egress_choice *c, const struct config_egres
 static void drop_the_sick(struct outbound_egress_health *health, struct outbound_egress_choice *c)
 {
     size_t left = 0;
+    if (!outbound_egress_health_any_out(health))
+        return;
     for (size_t i = 0; i < c->count; i++) {
         struct outbound_egress_state state =
             outbound_egress_health_get(health, c->list[i].egress->name);

@@ -13,6 +13,7 @@ struct row {
 };
 
 struct outbound_egress_health {
+    atomic_int out;       /* how many of the rows */
     pthread_mutex_t lock; /* guards the rows */
     atomic_ullong version;
     struct table rows;
@@ -35,6 +36,7 @@ static void forget_if(struct outbound_egress_health *h, const struct config *but
     while ((row = table_next(&h->rows, &position)) != NULL) {
         if (but && config_egress_find(but, str_of(row->name)))
             continue;
+        h->out -= row->state.out;
         table_remove(&h->rows, str_of(row->name));
         mem_free(row);
     }
@@ -91,10 +93,16 @@ void outbound_egress_health_set(struct outbound_egress_health *h, str name,
     struct row *row = table_find(&h->rows, name);
     if (row == NULL)
         row = add_row(h, name);
+    h->out += state->out - row->state.out;
     if (row->state.out != state->out)
         atomic_fetch_add(&h->version, 1);
     row->state = *state;
     pthread_mutex_unlock(&h->lock);
+}
+
+bool outbound_egress_health_any_out(struct outbound_egress_health *h)
+{
+    return h && atomic_load_explicit(&h->out, memory_order_relaxed) > 0;
 }
 
 const char *outbound_egress_health_name(enum outbound_egress_standing standing)

@@ -23,10 +23,11 @@ enum outbound_egress_standing {
 struct outbound_egress_state {
     enum outbound_egress_standing standing;
     bool out;
-    int64_t since_ms;                          /* real time: of this standing; 0: UNCHECKED */
-    int64_t checked_ms;                        /* real time of the last check; 0: never */
-    int clean;                                 /* clean checks in a row */
-    bool name_agreed;                          /* the DNS has named its addresses rightly once */
+    int64_t since_ms;   /* real time: of this standing; 0: UNCHECKED */
+    int64_t checked_ms; /* real time of the last check; 0: never */
+    int clean;          /* clean checks in a row */
+    bool name_agreed;   /* the DNS has named its addresses rightly once */
+    uint64_t of;        /* what it was said about: another address begins anew */
     char reason[OUTBOUND_EGRESS_REASON_BYTES]; /* of what is wrong, or could not be found out */
 };
 
@@ -39,6 +40,8 @@ void outbound_egress_health_close(struct outbound_egress_health *); /* accepts N
 struct outbound_egress_state outbound_egress_health_get(struct outbound_egress_health *, str name);
 void outbound_egress_health_set(struct outbound_egress_health *, str name,
                                 const struct outbound_egress_state *);
+/* Is any out? Takes no lock: nearly always the answer is no, and each mail asks. */
+bool outbound_egress_health_any_out(struct outbound_egress_health *);
 /* Another one after each change of who is out; of a NULL table always the same. */
 uint64_t outbound_egress_health_version(struct outbound_egress_health *);
 /* Forget those that the configuration no longer has. */

@@ -1,11 +1,16 @@
 #include "outbound/from.h"
+#include "base/mem.h"
 #include "base/table.h"
 #include "config/preset.h"
 #include "config/value.h"
 #include "message/header.h"
 #include "message/mailbox.h"
 
-enum { ADDRESS_BYTES_MAX = 1000, DISPLAY_BYTES_MAX = 200 };
+enum {
+    ADDRESS_BYTES_MAX = 1000,
+    DISPLAY_BYTES_MAX = 200,
+    FIELD_ARENA_BYTES_MAX = 16 << 20, /* the mailboxes of one field */
+};
 
 /* ---- whose it is --------------------------------------------------------------------------- */
 
@@ -33,6 +38,18 @@ bool outbound_from_fits(const struct config_account *account, str address)
     return false;
 }
 
+const struct config_account *outbound_from_refused(const struct config_hop *hops, size_t count,
+                                                   str address)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct config_account *sender = hops[i].sender;
+        if (sender == NULL || sender->from_policy != FROM_POLICY_REFUSE ||
+            outbound_from_fits(sender, address))
+            return NULL;
+    }
+    return count > 0 ? hops[0].sender : NULL;
+}
+
 static str text_of(const struct config_account *a, str from, struct arena *arena)
 {
     str note = a->from_note;
@@ -50,8 +67,9 @@ static str text_of(const struct config_account *a, str from, struct arena *arena
  * is left for those whose task it is. */
 static str find_stranger(const struct config_account *account, str value, struct arena *arena)
 {
+    CLEANUP(arena_cleanup) struct arena *scratch = arena_open(FIELD_ARENA_BYTES_MAX);
     struct message_mailboxes authors;
-    if (message_mailboxes_parse(value, arena, &authors)) {
+    if (message_mailboxes_parse(value, scratch, &authors)) {
         err_forget();
         return (str){0};
     }

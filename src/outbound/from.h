@@ -26,6 +26,10 @@ str outbound_from_address(const struct config_account *);
 void outbound_from_judge(const struct config_account *, str header, struct arena *,
                          struct outbound_from *ret_from);
 
+/* Do the accounts of all these hops refuse it? Then one of them, else NULL. */
+const struct config_account *outbound_from_refused(const struct config_hop *hops, size_t count,
+                                                   str address);
+
 /* The header with the account's address in one From, under the author's name, and the author in
  * Reply-To unless there is one. The account has an address: the configuration saw to that. */
 str outbound_from_rewrite(const struct config_account *, str header, struct arena *);

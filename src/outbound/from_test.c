@@ -56,6 +56,22 @@ TEST(outbound_from_judge)
     CHECK(outbound_from_fits(&unknown, S("x@e.example")), "nothing is known of its addresses");
 }
 
+/* A message that some hop would take may come in. */
+TEST(outbound_from_refused)
+{
+    str aliases[] = {S("b.example")};
+    struct config_account strict = account_of("a@gmail.com", aliases, 1), mild = strict;
+    strict.from_policy = FROM_POLICY_REFUSE;
+    struct config_hop both[] = {{.sender = &strict}, {.sender = &mild}},
+                      strictly[] = {{.sender = &strict}, {.sender = &strict}},
+                      plain[] = {{.sender = &strict}, {.sender = NULL}};
+    CHECK(outbound_from_refused(strictly, 2, S("e@e.example")) == &strict, "by all");
+    CHECK(outbound_from_refused(strictly, 2, S("x@b.example")) == NULL, "an alias");
+    CHECK(outbound_from_refused(both, 2, S("e@e.example")) == NULL, "one only warns");
+    CHECK(outbound_from_refused(plain, 2, S("e@e.example")) == NULL, "one is nobody's");
+    CHECK(outbound_from_refused(NULL, 0, S("e@e.example")) == NULL, "no hops");
+}
+
 TEST(outbound_from_text)
 {
     struct config_account account = account_of("a@gmail.com", NULL, 0);

@@ -4,6 +4,14 @@ bool outbound_judge(const struct outbound_offer_rcpt *r, struct outcome *ret_out
 {
     const struct outbound_verdict *v = &r->verdict;
     bool answered = v->reply.code > 0;
+    if (v->ours) { /* our words repeat others': they are not to be judged again */
+        const struct outcome_class_facts *network = outcome_class_of(OUTCOME_NETWORK);
+        *ret_outcome = (struct outcome){.class = OUTCOME_NETWORK,
+                                        .temporary = true,
+                                        .whose = network->whose,
+                                        .advice = network->advice};
+        return true;
+    }
     if (!answered && (v->reason.len == 0 || v->status[2] == '3'))
         return false;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);

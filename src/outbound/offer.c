@@ -132,6 +132,8 @@ static void set_unfit(struct window *w, smtp_refusal refusal, size_t *left, size
     struct outbound_verdict v =
         outbound_verdict_of_ours(OUTBOUND_FAIL, refusal->enhanced, str_of(refusal->text));
     bool final = str_eq(str_of(refusal->enhanced), S("5.3.4"));
+    w->offer->failed = true;
+    w->offer->why = v.reason;
     for (size_t i = 0; i < w->count; i++) {
         struct outbound_offer_rcpt *r = &w->offer->rcpts[w->rcpts[i]];
         bool waits_for_another = r->heard && !r->unfit;
@@ -175,8 +177,10 @@ static void settle(struct window *w, err e, size_t *left, size_t *left_count)
     struct outbound_offer *o = w->offer;
     struct outbound_verdict of_err = {0};
     bool accepted = any_accepted(w, e);
-    if (e)
+    if (e) {
         of_err = verdict_of_err(w, e);
+        o->why = of_err.reply.code ? (str){0} : of_err.reason;
+    }
     for (size_t i = 0; i < w->count; i++) {
         const struct smtp_verdict *v = &w->verdicts[i];
         struct outbound_offer_rcpt *r = &o->rcpts[w->rcpts[i]];
@@ -188,6 +192,7 @@ static void settle(struct window *w, err e, size_t *left, size_t *left_count)
         } else if (e == NULL) { /* our client decides all when all goes well */
             verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.3.0", S("no verdict was had"));
         }
+        o->failed = o->failed || verdict.action != OUTBOUND_DONE;
         bool stopped = e && e->kind == ERR_CANCELED && !v->decided;
         if (!stopped || o->connection->client.after_dot)
             outbound_offer_set(r, &verdict, w->peer);
@@ -343,6 +348,21 @@ static err sign_content(struct window *w, struct smtp_offer *offer)
     return NULL;
 }
 
+/* RFC 6758: a hop that does not know MT-PRIORITY carries it in the header, for one that does. It is
+ * not signed: each server on the way may take it out. */
+static void add_priority(struct window *w, struct smtp_offer *offer)
+{
+    int priority = w->offer->mail->envelope->priority;
+    const struct smtp_client *c = &w->offer->connection->client;
+    if (priority == 0 || c->capabilities.mt_priority || c->options.lmtp)
+        return;
+    w->fields =
+        arena_printf(w->offer->arena, "MT-Priority: %d\r\n%.*s", priority, STR_ARG(w->fields));
+    offer->size += sizeof "MT-Priority: 0\r\n" - 1 + (priority < 0);
+    offer->read = read_signed;
+    offer->body = w;
+}
+
 /* Our trouble, so no other host is asked and the connection stays good. */
 static void set_unready(struct window *w, const char *what, err e)
 {
@@ -350,6 +370,8 @@ static void set_unready(struct window *w, const char *what, err e)
     err_words(e, why, sizeof why);
     str reason = arena_printf(w->offer->arena, "it cannot be %s now: %s", what, why);
     struct outbound_verdict v = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.7.5", reason);
+    w->offer->failed = true;
+    w->offer->why = reason;
     for (size_t i = 0; i < w->count; i++)
         outbound_offer_set(&w->offer->rcpts[w->rcpts[i]], &v, NULL);
 }
@@ -369,6 +391,7 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
                                .read = read_piece,
                                .body = w};
     w->source = (struct outbound_sign_source){rewind_pieces, read_piece, w};
+    w->fields = (str){0}; /* one that was refused has left its own */
     TRY(convert_content(w, &offer, &convert));
     smtp_refusal refusal = smtp_client_check(c, &offer);
     const char *what = "looked at";
@@ -383,6 +406,8 @@ static err transact(struct window *w, size_t *left, size_t *left_count)
         set_unready(w, what, unready);
         return NULL;
     }
+    if (refusal == NULL)
+        add_priority(w, &offer);
     if (refusal == NULL)
         refusal = smtp_client_check(c, &offer); /* signatures count in its size */
     if (refusal) {
@@ -413,7 +438,8 @@ static struct outbound_offer_peer *describe_peer(const struct outbound_offer *o)
                                       .tls_version = arena_str(o->arena, c->tls_version),
                                       .tls_cipher = arena_str(o->arena, c->tls_cipher),
                                       .lmtp = c->client.options.lmtp,
-                                      .dsn = c->client.capabilities.dsn};
+                                      .dsn = c->client.capabilities.dsn,
+                                      .deliver_by = c->client.capabilities.deliver_by};
     return p;
 }
 

@@ -40,6 +40,7 @@ struct outbound_offer_peer {
     str tls_version, tls_cipher; /* empty: no TLS */
     bool lmtp;                   /* a 250 is the final delivery */
     bool dsn;                    /* it sends its own notifications */
+    bool deliver_by;             /* it keeps to BY (RFC 2852) */
 };
 
 struct outbound_offer_rcpt {
@@ -61,7 +62,9 @@ struct outbound_offer {
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */
     size_t *todo;
     size_t todo_count;
-    bool full;  /* set when the host takes no more mails on this connection: it may on another */
+    bool full;   /* set when the host takes no more mails on this connection: it may on another */
+    bool failed; /* set when a recipient was not taken; why: by what, when that was no reply */
+    str why;
     bool stale; /* set when a connection that had been idle turned out dead: nothing was learned */
     struct outbound_from from; /* what was found about From, and done about it */
 };

@@ -144,11 +144,11 @@ static void come_when_called(struct loop_note *note)
     forget_if_idle(o, s);
 }
 
-static void stand_in_line(struct outbound *o, struct site *s)
+static void stand_in_line(struct outbound *o, struct site *s, size_t rcpts)
 {
     set_full(o, s, true);
     s->waiting = true;
-    shaper_wait(s->plan->seat, 1, 0);
+    shaper_wait(s->plan->seat, rcpts, 0);
 }
 
 /* The way that it must go, if its last attempt by that one may have arrived. */
@@ -181,6 +181,7 @@ static enum taken take_grant(struct outbound *o, struct hand *h, struct shaper_w
 static bool take_or_put_back(struct outbound *o, struct site *s, struct hand *h)
 {
     struct shaper_wait wait;
+    size_t rcpts = queue_delivery_rcpts(h->delivery);
     enum taken taken = take_grant(o, h, &wait);
     if (taken == TAKEN)
         return true;
@@ -188,7 +189,7 @@ static bool take_or_put_back(struct outbound *o, struct site *s, struct hand *h)
     int64_t due = wait.until_ms > soon ? wait.until_ms : soon;
     schedule_put_back(o->options.schedule, &h->delivery, taken == REFUSED_ALONE ? due : 0);
     if (taken == REFUSED)
-        stand_in_line(o, s);
+        stand_in_line(o, s, rcpts);
     return false;
 }
 
@@ -387,7 +388,7 @@ static void come_back(struct loop_note *note)
     struct loan *l = CONTAINER_OF(note, struct loan, note);
     struct outbound *o = l->owner;
     if (l->refused && l->plan == l->site->plan && !l->site->waiting)
-        stand_in_line(o, l->site); /* first: what goes back is not tried meanwhile */
+        stand_in_line(o, l->site, 1); /* first: what goes back is not tried meanwhile */
     l->refused = false;
     give_back(l);
     if (may_go_on(l) && lend(l))

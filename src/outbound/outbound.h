@@ -10,6 +10,7 @@
 #include "config/config.h"
 #include "dns/resolver.h"
 #include "events/event.h"
+#include "outbound/transcript_store.h"
 #include "queue/schedule.h"
 #include "runtime/tls.h"
 
@@ -40,13 +41,14 @@ struct outbound_options {
     struct tlspolicy_sts *sts;   /* this worker's; NULL: MTA-STS is not asked for */
     const struct keeper *keeper; /* NULL: no secrets can be had */
     struct tls_client *tls;
-    const struct event_sink *events;              /* may be NULL */
-    uint16_t mx_port;                             /* 0: 25 */
-    const struct address *own;                    /* addresses that this server listens on */
-    const size_t *own_count;                      /* both may change between waits; NULL: none */
-    struct outbound_egress_health *egress_health; /* of all workers; NULL: nobody watches */
-    struct outbound_tlsrpt *tls_reports;          /* of all workers; NULL: nothing is counted */
-    struct outbound_port25 *port25;               /* of the server; NULL: nobody keeps account */
+    const struct event_sink *events;               /* may be NULL */
+    uint16_t mx_port;                              /* 0: 25 */
+    const struct address *own;                     /* addresses that this server listens on */
+    const size_t *own_count;                       /* both may change between waits; NULL: none */
+    struct outbound_transcript_store *transcripts; /* NULL: what was said is not kept */
+    struct outbound_egress_health *egress_health;  /* of all workers; NULL: nobody watches */
+    struct outbound_tlsrpt *tls_reports;           /* of all workers; NULL: nothing is counted */
+    struct outbound_port25 *port25;                /* of the server; NULL: nobody keeps account */
     struct shaper *shaper;      /* of all workers: who may send now, and by which way */
     struct outbound_crew *crew; /* of all workers: outbound/crew.h; NULL: nobody helps */
 };

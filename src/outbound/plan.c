@@ -2,22 +2,9 @@
 #include "base/mem.h"
 #include "dns/mx.h"
 #include "outbound/pool.h"
+#include "shaping/site.h"
 
 /* ---- making one -------------------------------------------------------------------------- */
-
-struct shaping_site {
-    str name, provider;
-};
-
-static void shaping_site_of_mx(const struct dns_mx *mx, struct arena *arena,
-                               struct shaping_site *ret_site)
-{
-    str best = mx->hosts[0].name;
-    for (size_t i = 1; i < mx->count && mx->hosts[i].preference == mx->hosts[0].preference; i++)
-        if (str_compare(mx->hosts[i].name, best) < 0)
-            best = mx->hosts[i].name;
-    *ret_site = (struct shaping_site){.name = arena_str(arena, best)};
-}
 
 struct making {
     struct outbound_plan *plan;
@@ -113,7 +100,7 @@ static err plan_mx(struct making *m)
         return e;
     if (e || mx.status != DNS_OK || mx.null_mx || mx.count == 0)
         return NULL;
-    shaping_site_of_mx(&mx, p->arena, &site);
+    shaping_site_of_mx(m->options->config, &mx, p->arena, &site);
     add_ways(m, &p->route, 0, &site, hosts_of(&mx, scratch));
     return NULL;
 }
@@ -134,6 +121,7 @@ static void take_seat(struct making *m)
 {
     const struct outbound_plan_options *o = m->options;
     struct shaper_seat_options seat = {
+        .destination = m->plan->destination,
         .ways = m->asked,
         .way_count = m->plan->way_count,
         .sender_domain = m->name.sender_domain,

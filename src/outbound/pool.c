@@ -183,6 +183,7 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
         return;
     }
     c->used = true;
+    outbound_transcript_rest(&c->transcript);
     c->idle_until = deadline_after(p->idle_ms);
     list_add_last(&p->idle, &c->node);
     if (c->lane)

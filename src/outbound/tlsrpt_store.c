@@ -1,9 +1,7 @@
 #include "outbound/tlsrpt_store.h"
-#include "account/sql.h"
+#include "account/sql_file.h"
 #include "base/mem.h"
 #include <stdatomic.h>
-
-enum { VERSION = 1 };
 
 struct outbound_tlsrpt_store {
     sqlite3 *db;
@@ -43,21 +41,21 @@ static const char layout[] =
     "  time_ms INTEGER NOT NULL,"
     "  PRIMARY KEY (report, uri)"
     ") STRICT, WITHOUT ROWID;"
-    "CREATE INDEX notes_by_time ON notes (time_ms);"
-    "PRAGMA user_version = 1;";
+    "CREATE INDEX notes_by_time ON notes (time_ms);";
 
 /* ---- opening ---- */
 
 err outbound_tlsrpt_store_open(const char *path, bool make,
                                struct outbound_tlsrpt_store **ret_store)
 {
-    const struct account_sql_file file = {.what = "the TLS reports",
-                                          .layout = layout,
-                                          .version = VERSION,
+    static const char *const migrations[] = {layout};
+    const struct account_sql_file file = {.path = path,
                                           .make = make,
-                                          .bytes_max = OUTBOUND_TLSRPT_STORE_BYTES_MAX};
+                                          .bytes_max = OUTBOUND_TLSRPT_STORE_BYTES_MAX,
+                                          .migrations = migrations,
+                                          .migration_count = ARRAY_LEN(migrations)};
     sqlite3 *db;
-    TRY(account_sql_open(path, &file, &db));
+    TRY(account_sql_file_open(&file, &db));
     struct outbound_tlsrpt_store *s = MEM_NEW(struct outbound_tlsrpt_store);
     pthread_mutex_init(&s->lock, NULL);
     atomic_init(&s->holders, 1);
@@ -217,9 +215,8 @@ static err add_sample(struct adding *a, const struct outbound_tlsrpt_sample *s)
     return add_row(a, report, s);
 }
 
-static err add_all(void *arg)
+static err add_all(struct adding *a)
 {
-    struct adding *a = arg;
     begin_adding(a);
     err e = NULL;
     for (size_t i = 0; e == NULL && i < a->count; i++)
@@ -234,7 +231,8 @@ err outbound_tlsrpt_store_add(struct outbound_tlsrpt_store *s,
 {
     ACCOUNT_SQL_LOCK(s);
     struct adding a = {.db = s->db, .samples = samples, .count = count};
-    TRY(account_sql_together(s->db, add_all, &a));
+    TRY(account_sql_file_begin(s->db));
+    TRY(account_sql_file_end(s->db, add_all(&a)));
     *ret_left_out = a.left_out;
     return NULL;
 }
@@ -340,9 +338,8 @@ struct noting {
     const struct outbound_tlsrpt_note *note;
 };
 
-static err write_note(void *arg)
+static err write_note(const struct noting *n)
 {
-    const struct noting *n = arg;
     CLEANUP(account_sql_end)
     struct account_sql id =
         account_sql_begin(n->db, "UPDATE reports SET report_id = ?2 WHERE id = ?1 AND ?2 <> ''");
@@ -366,7 +363,9 @@ err outbound_tlsrpt_store_note(struct outbound_tlsrpt_store *s, int64_t report, 
     ACCOUNT_SQL_LOCK(s);
     struct noting n = {s->db, report, report_id, note};
     TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL"));
-    err e = account_sql_together(s->db, write_note, &n);
+    err e = account_sql_file_begin(s->db);
+    if (e == NULL)
+        e = account_sql_file_end(s->db, write_note(&n));
     err normal = account_sql_exec(s->db, "PRAGMA synchronous = NORMAL");
     return e ? e : normal;
 }

@@ -271,6 +271,7 @@ static void start_worker(struct town *t, int index)
                                  .shaper = t->shaper,
                                  .port25 = t->port25,
                                  .egress_health = t->egress_health,
+                                 .transcripts = t->transcripts,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
 }
@@ -310,11 +311,11 @@ static void open_all(struct town *t)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
     open_tls_reports(t);
+    CHECK_DONE(outbound_transcript_store_open(TOWN_TRANSCRIPTS, 7LL * 86400 * 1000, 64 << 20,
+                                              &t->transcripts),
+               t->label);
     shaper_open(&(struct shaper_options){.events = &t->each[0].sink}, &t->shaper);
-    struct shaping_limits *limits;
-    shaping_limits_open(t->config, &limits);
-    shaper_set_limits(t->shaper, limits);
-    shaping_limits_close(limits);
+    shaper_configure(t->shaper, t->config);
     t->port25 = outbound_port25_open(&t->each[0].sink);
     group_init(&t->shaping);
     fiber_spawn(&t->shaping, "shaper", shaper_run, t->shaper);
@@ -357,6 +358,7 @@ static void close_all(struct town *t, int64_t grace_ms)
         schedule_close(t->each[i].schedule);
         t->each[i].schedule = NULL;
     }
+    outbound_transcript_store_close(t->transcripts);
     outbound_crew_close(t->crew);
     group_close(&t->shaping);
     shaper_close(t->shaper);
@@ -445,6 +447,7 @@ void town_send(struct town *t, const struct town_mail *m)
     CHECK_DONE(queue_draft_write(draft, content, until), t->label);
     str trace = m->trace ? str_of(m->trace) : S("Received: by us\r\n");
     CHECK_DONE(queue_commit(t->queue, &draft, &env, trace, &id, until), t->label);
+    t->last = id;
 }
 
 void town_wait(struct town *t, int64_t ms)

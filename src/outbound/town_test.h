@@ -24,6 +24,8 @@
 #define TOWN_DATA_GO "C: DATA\nS: 354 go\n"
 #define TOWN_TAKE TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\nS: 250 2.0.0 taken\n"
 
+#define TOWN_TRANSCRIPTS "/transcripts"
+
 enum { TOWN_SERVERS_MAX = 8, TOWN_EVENT_BYTES_MAX = 1 << 20, TOWN_WORKERS_MAX = 3 };
 
 struct town_server {
@@ -60,6 +62,8 @@ struct town {
     struct tlspolicy_sts *sts;
     struct outbound_egress_health *egress_health; /* every egress is in, until a test says no */
     struct outbound_crew *crew;
+    struct outbound_transcript_store *transcripts; /* in TOWN_TRANSCRIPTS */
+    queue_id last;                                 /* of the mail that was sent last */
     struct shaper *shaper;
     struct outbound_port25 *port25;
     struct group shaping;

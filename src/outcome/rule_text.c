@@ -19,6 +19,16 @@ static const struct outcome_rule rows[] = {
          "postgrey"),
     SAYS(GREYLIST, "grey|gray listed|listing|list",
          "451 4.7.1 Grey listing in action, please come back later", "milter-greylist"),
+    SAYS_AT(WHEN_TEMPORARY, GREYLIST, "intentional policy rejection",
+            "451 4.7.1 <bob@example.net>: Recipient address rejected: Intentional policy rejection, "
+            "please try again later", "iRedAPD"),
+    SAYS_AT(WHEN_TEMPORARY, GREYLIST, "internal resource temporarily unavailable",
+            "451 Internal resource temporarily unavailable - "
+            "https://community.mimecast.com/docs/DOC-1369#451", "Mimecast"),
+    SAYS_AT(WHEN_TEMPORARY, GREYLIST, "temporary failure please try again later $",
+            "451 Temporary failure, please try again later.", "OpenBSD spamd"),
+    {OUTCOME_GREYLIST, PROVIDER_OTHER, WHEN_TEMPORARY, "7.1", "try again later $",
+     "451 4.7.1 Try again later", "rspamd; Plesk, by Postfix's words for a milter that waits"},
     SAYS(TOO_MANY_CONNECTIONS, "too many ~ connections|sessions|connects",
          "421 4.7.0 mx.example.net Error: too many connections from 192.0.2.1", "Postfix"),
     SAYS(TOO_MANY_CONNECTIONS, "concurrent ~ connections|sessions",

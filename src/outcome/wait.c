@@ -64,6 +64,21 @@ static uint64_t time_at(const struct outcome_words *words, size_t at)
     return number * unit_of(behind);
 }
 
+/* "in 00:05:00": three words of two digits, behind that one, so that no date is meant; 0: no such
+ * thing. */
+static uint64_t clock_at(const struct outcome_words *words, size_t at)
+{
+    uint64_t parts[3];
+    if (at == 0 || !str_eq(words->items[at - 1], S("in")))
+        return 0;
+    for (size_t i = 0; i < ARRAY_LEN(parts); i++) {
+        if (at + i >= words->count || words->items[at + i].len != 2 ||
+            !str_to_u64(words->items[at + i], 99, &parts[i]))
+            return 0;
+    }
+    return parts[0] * 3600 + parts[1] * 60 + parts[2];
+}
+
 uint32_t outcome_wait_of(const struct outcome_words *words)
 {
     size_t left = 0; /* words that the last asking one still reaches */
@@ -73,6 +88,8 @@ uint32_t outcome_wait_of(const struct outcome_words *words)
             continue;
         }
         uint64_t seconds = left > 0 ? time_at(words, i) : 0;
+        if (seconds == 0 && left > 0)
+            seconds = clock_at(words, i);
         if (seconds > 0)
             return seconds <= OUTCOME_WAIT_SECONDS_MAX ? (uint32_t)seconds : 0;
         left -= left > 0;

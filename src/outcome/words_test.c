@@ -41,18 +41,22 @@ TEST(outcome_wait)
         const char *text;
         uint32_t seconds;
     } cases[] = {
-        {"Greylisted for 300 seconds",                        300 },
-        {"please try again in 5 minutes",                     300 },
-        {"Greylisted, please try again after 00 seconds",     0   },
-        {"retry in 1 hour",                                   3600},
-        {"wait 30s",                                          30  },
-        {"try again later, in 10 min",                        600 },
-        {"come back in 2 days",                               0   },
-        {"too many messages in 60 seconds",                   0   },
-        {"could not be delivered for 5 days",                 0   },
-        {"try again when you have fewer than 10 connections", 0   },
-        {"retry in 99999999999999999999 seconds",             0   },
-        {"try again",                                         0   },
+        {"Greylisted for 300 seconds",                                  300 },
+        {"Greylisting in action, please come back in 00:05:00",         300 },
+        {"Greylisting in action, please come back in 01:00:30",         3630},
+        {"please come back in 00:05",                                   0   },
+        {"try again later, 2026 11 21 00:05:00 is the time here at mx", 0   },
+        {"please try again in 5 minutes",                               300 },
+        {"Greylisted, please try again after 00 seconds",               0   },
+        {"retry in 1 hour",                                             3600},
+        {"wait 30s",                                                    30  },
+        {"try again later, in 10 min",                                  600 },
+        {"come back in 2 days",                                         0   },
+        {"too many messages in 60 seconds",                             0   },
+        {"could not be delivered for 5 days",                           0   },
+        {"try again when you have fewer than 10 connections",           0   },
+        {"retry in 99999999999999999999 seconds",                       0   },
+        {"try again",                                                   0   },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);

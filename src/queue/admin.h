@@ -25,6 +25,7 @@ struct queue_admin_item { /* one delivery */
     str reply; /* the last one */
     uint64_t size;
     int64_t accepted_ms;
+    int64_t not_before_ms, expires_ms, by_ms; /* as in the envelope */
     bool taken, damaged;
     struct queue_rcpt *rcpts; /* that still wait */
     size_t rcpt_count;

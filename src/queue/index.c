@@ -18,6 +18,12 @@ static void free_entry(struct queue *q, struct queue_entry *e)
     pool_free(&q->entries, e, entry_size(e->delivery_count, e->rcpt_count));
 }
 
+static void free_destination(struct queue_destination *d)
+{
+    mem_free(d->levels);
+    mem_free(d);
+}
+
 void queue_index_init(struct queue *q)
 {
     order_init(&q->messages);
@@ -36,7 +42,7 @@ void queue_index_release(struct queue *q)
     struct queue_destination *d;
     size_t position = 0;
     while ((d = table_next(&q->destinations, &position)) != NULL)
-        mem_free(d);
+        free_destination(d);
     table_release(&q->destinations);
 }
 
@@ -81,7 +87,7 @@ static void unname(struct queue *q, struct queue_delivery *d)
         return;
     ASSERT(!list_linked(&at->turn));
     table_remove(&q->destinations, destination_key(at));
-    mem_free(at);
+    free_destination(at);
 }
 
 void queue_index_drop(struct queue *q, struct queue_entry *e)

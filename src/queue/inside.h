@@ -28,13 +28,22 @@ enum {
     QUEUE_LENGTH_BITS = 20, /* of a part of a record */
 };
 
+/* Deliveries that are due stand in one list, the most urgent first. To find the end of each level
+ * in one step a destination keeps them, once it has seen mail that is not of level 0. */
+enum { QUEUE_LEVELS = 2 * ENVELOPE_PRIORITY_MAX + 1 };
+struct queue_levels {
+    struct list *last[QUEUE_LEVELS]; /* from the lowest on; NULL: none of that level is due */
+};
+
 struct queue_destination {
     uint32_t refs; /* deliveries; with the lock */
     uint16_t worker;
     bool paused, stranded; /* the worker's, as all below; these two changed with the lock only */
+    uint8_t level;         /* of the turn that it waits for */
     uint32_t ready_count;
-    struct list ready; /* deliveries that are due */
-    struct list turn;  /* in the schedule's round of destinations, or among the stranded */
+    struct queue_levels *levels; /* NULL: all are of priority 0 */
+    struct list ready;           /* deliveries that are due */
+    struct list turn; /* in the schedule's round of destinations, or among the stranded */
     uint8_t name_len;
     char name[];
 };

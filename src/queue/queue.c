@@ -336,7 +336,7 @@ static void fill_settle(struct queue_request *r, struct queue_delivery *d,
         r->outcomes[i] = s->outcomes[i];
     }
     str reply = str_slice(s->reply, 0, QUEUE_RECORD_REPLY_BYTES_MAX);
-    r->has_reply = s->tried;
+    r->has_reply = s->tried || reply.len > 0; /* why it waits, be it something of ours */
     r->reply_len = (uint8_t)reply.len;
     if (reply.len)
         memcpy(r->reply, reply.ptr, reply.len);

@@ -116,7 +116,8 @@ struct queue_settlement {
     bool tried;     /* count this as an attempt */
     uint8_t way;    /* with tried: see queue_state */
     bool warned;    /* the sender was told of the delay */
-    str reply;      /* cut at QUEUE_RECORD_REPLY_BYTES_MAX */
+    str reply; /* why it waits, cut at QUEUE_RECORD_REPLY_BYTES_MAX; empty and not tried: as before
+                */
     const struct queue_new_message *dsns;
     size_t dsn_count;
 };

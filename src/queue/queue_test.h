@@ -11,6 +11,7 @@ struct queue_test {
     struct queue *queue;
     struct schedule *schedule;
     struct arena *arena;
+    int8_t priority; /* of what is committed from now on */
     void (*body)(struct queue_test *);
     struct event_sink sink;
     int told[EVENT_KINDS]; /* events; atomic */

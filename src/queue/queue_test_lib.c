@@ -103,6 +103,7 @@ err queue_test_commit(struct queue_test *t, const char *rcpts, str content, queu
     struct envelope_rcpt list[64] = {0};
     struct envelope e = {.sender = S("a@x.example"),
                          .helo = S("client"),
+                         .priority = t->priority,
                          .accepted_at_ms = clock_real_ms(),
                          .rcpts = list};
     struct queue_draft *draft;

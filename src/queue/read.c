@@ -466,6 +466,9 @@ static err peek(struct queue *q, struct queue_delivery *d, struct arena *arena,
     unpin(q, w.segment);
     if (e == NULL) {
         l->sender = m.envelope->sender;
+        l->not_before_ms = m.envelope->not_before_ms;
+        l->expires_ms = m.envelope->expires_ms;
+        l->by_ms = m.envelope->by_ms;
         list_rcpts(&m, arena, l);
         l->reply = update ? l->reply : m.last_reply;
     }

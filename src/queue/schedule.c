@@ -13,12 +13,73 @@ struct schedule {
     struct queue *queue;
     struct queue_inbox *inbox;
     struct heap waiting; /* by steady time */
-    struct list turns;   /* destinations that have due deliveries and are not passed over */
+    /* Destinations that have due deliveries and are not passed over, by the level of the first. */
+    struct list turns[QUEUE_LEVELS];
+    int contested; /* turns that more than one level wanted */
+    int lower;     /* the level that had the last turn of the less urgent */
     struct list stranded;
     struct gate gate;
 };
 
 /* ---- places ---------------------------------------------------------------------------------- */
+
+/* 0 for priority -9. It never changes while a delivery is ready. */
+static uint8_t level_of(const struct queue_delivery *d)
+{
+    int level = queue_index_state(d).priority + ENVELOPE_PRIORITY_MAX;
+    return (uint8_t)(level < 0 ? 0 : level < QUEUE_LEVELS ? level : QUEUE_LEVELS - 1);
+}
+
+static uint8_t level_at(const struct list *ready)
+{
+    return level_of(LIST_OF(ready, struct queue_delivery, ready));
+}
+
+/* Behind the last of those that are as urgent, or else more. */
+static void add_ready(struct queue_destination *at, struct queue_delivery *d)
+{
+    uint8_t level = level_of(d);
+    if (at->levels == NULL && level == ENVELOPE_PRIORITY_MAX) {
+        list_add_last(&at->ready, &d->ready);
+        return;
+    }
+    if (at->levels == NULL) {
+        at->levels = MEM_NEW(struct queue_levels);
+        if (!list_empty(&at->ready))
+            at->levels->last[ENVELOPE_PRIORITY_MAX] = at->ready.prev;
+    }
+    struct list *before = &at->ready;
+    for (int l = level; l < QUEUE_LEVELS && before == &at->ready; l++)
+        if (at->levels->last[l])
+            before = at->levels->last[l];
+    list_insert_before(before->next, &d->ready);
+    at->levels->last[level] = &d->ready;
+}
+
+static void remove_ready(struct queue_destination *at, struct queue_delivery *d)
+{
+    if (at->levels) {
+        struct list **last = &at->levels->last[level_of(d)], *before = d->ready.prev;
+        bool stays = before != &at->ready && level_at(before) == level_of(d);
+        if (*last == &d->ready)
+            *last = stays ? before : NULL;
+    }
+    list_remove(&d->ready);
+}
+
+/* With the lock held, for it is read how urgent its first delivery is: that is its place among the
+ * turns, unless it has none or is passed over. */
+static void wait_for_turn(struct schedule *s, struct queue_destination *at)
+{
+    if (at->ready_count == 0 || at->paused || at->stranded)
+        return;
+    uint8_t level = level_at(at->ready.next);
+    if (list_linked(&at->turn) && at->level == level)
+        return;
+    list_remove(&at->turn);
+    at->level = level;
+    list_add_last(&s->turns[level], &at->turn);
+}
 
 /* With the lock held, unless it is in the heap. */
 static void unplace(struct schedule *s, struct queue_delivery *d)
@@ -27,25 +88,27 @@ static void unplace(struct schedule *s, struct queue_delivery *d)
     if (d->place == QUEUE_IN_HEAP)
         heap_remove(&s->waiting, &d->node);
     if (d->place == QUEUE_IN_READY) {
-        list_remove(&d->ready);
+        remove_ready(at, d);
         at->ready_count--;
         if (at->ready_count == 0) {
             list_remove(&at->turn);
             at->stranded = false; /* it may go: it must be in no list */
+        } else if (list_linked(&at->turn)) {
+            wait_for_turn(s, at);
         }
     }
     d->place = QUEUE_NOWHERE;
 }
 
+/* With the lock held: it is read how urgent it is. */
 static void make_ready(struct schedule *s, struct queue_delivery *d)
 {
     struct queue_destination *at = d->destination;
     d->ready = (struct list){0};
-    list_add_last(&at->ready, &d->ready);
+    add_ready(at, d);
     d->place = QUEUE_IN_READY;
     at->ready_count++;
-    if (!at->paused && !at->stranded && !list_linked(&at->turn))
-        list_add_last(&s->turns, &at->turn);
+    wait_for_turn(s, at);
 }
 
 /* How long until it is due. When the last thing that happened to it lies in the future the clock
@@ -134,7 +197,8 @@ void queue_attach(struct queue *q, int worker, struct schedule **ret_schedule)
     struct queue_inbox *inbox = &q->inboxes[worker];
     s->queue = q;
     s->inbox = inbox;
-    list_init(&s->turns);
+    for (size_t i = 0; i < ARRAY_LEN(s->turns); i++)
+        list_init(&s->turns[i]);
     list_init(&s->stranded);
     gate_init(&s->gate);
     inbox->note.run = inbox_note;
@@ -168,8 +232,9 @@ void schedule_close(struct schedule *s)
     s->inbox->schedule = NULL;
     pthread_mutex_unlock(&q->lock);
     heap_release(&s->waiting);
-    while (!list_empty(&s->turns))
-        list_take_first(&s->turns);
+    for (size_t i = 0; i < ARRAY_LEN(s->turns); i++)
+        while (!list_empty(&s->turns[i]))
+            list_take_first(&s->turns[i]);
     while (!list_empty(&s->stranded))
         list_take_first(&s->stranded);
     mem_free(s);
@@ -181,12 +246,16 @@ void schedule_close(struct schedule *s)
 static void wake_due(struct schedule *s)
 {
     int64_t now = clock_steady_ms();
-    struct heap_node *node;
+    struct heap_node *node = heap_first(&s->waiting);
+    if (node == NULL || node->key > now)
+        return;
+    pthread_mutex_lock(&s->queue->lock);
     while ((node = heap_first(&s->waiting)) != NULL && node->key <= now) {
         struct queue_delivery *d = CONTAINER_OF(node, struct queue_delivery, node);
         unplace(s, d);
         make_ready(s, d);
     }
+    pthread_mutex_unlock(&s->queue->lock);
 }
 
 /* NULL: it changed meanwhile, and its note is under way. */
@@ -194,6 +263,7 @@ static struct queue_delivery *take_this(struct schedule *s, struct queue_deliver
 {
     pthread_mutex_lock(&s->queue->lock);
     unplace(s, d);
+    wait_for_turn(s, d->destination);
     bool good = !d->gone && !d->taken && !d->damaged && !(d->flags & (QUEUE_FINISHED | QUEUE_HELD));
     d->taken = d->taken || good;
     pthread_mutex_unlock(&s->queue->lock);
@@ -205,14 +275,35 @@ static struct queue_delivery *take_from(struct schedule *s, struct queue_destina
     return take_this(s, LIST_OF(at->ready.next, struct queue_delivery, ready));
 }
 
+/* The next level below that has a destination waiting; -1: none. */
+static int next_below(const struct schedule *s, int level)
+{
+    while (--level >= 0 && list_empty(&s->turns[level]))
+        continue;
+    return level;
+}
+
+/* Whose turn is it? -1: nobody waits. */
+static int choose_level(struct schedule *s)
+{
+    enum { TURNS = 4 }; /* one of so many belongs to the less urgent */
+    int first = next_below(s, QUEUE_LEVELS);
+    int second = next_below(s, first);
+    if (second < 0 || ++s->contested % TURNS != 0)
+        return first;
+    s->lower = s->lower < first ? next_below(s, s->lower) : -1;
+    if (s->lower < 0) /* all of them had theirs: from the top again */
+        s->lower = second;
+    return s->lower;
+}
+
 static struct queue_delivery *take(struct schedule *s)
 {
-    while (!list_empty(&s->turns)) {
+    int level;
+    while ((level = choose_level(s)) >= 0) {
         struct queue_destination *at =
-            LIST_OF(list_take_first(&s->turns), struct queue_destination, turn);
+            LIST_OF(list_take_first(&s->turns[level]), struct queue_destination, turn);
         struct queue_delivery *d = take_from(s, at);
-        if (at->ready_count > 0)
-            list_add_last(&s->turns, &at->turn);
         if (d)
             return d;
     }
@@ -314,8 +405,8 @@ static void set_paused(struct schedule *s, str name, bool paused)
         at->paused = paused;
     if (at && paused)
         list_remove(&at->turn);
-    if (at && !paused && at->ready_count > 0 && !list_linked(&at->turn))
-        list_add_last(&s->turns, &at->turn);
+    if (at && !paused && !list_linked(&at->turn))
+        wait_for_turn(s, at);
     pthread_mutex_unlock(&s->queue->lock);
 }
 
@@ -358,8 +449,7 @@ void schedule_unstrand(struct schedule *s)
     while ((node = list_take_first(&s->stranded)) != NULL) {
         struct queue_destination *at = LIST_OF(node, struct queue_destination, turn);
         at->stranded = false;
-        if (!at->paused)
-            list_add_last(&s->turns, &at->turn);
+        wait_for_turn(s, at);
     }
     pthread_mutex_unlock(&s->queue->lock);
     gate_wake_all(&s->gate);

@@ -4,6 +4,12 @@
  * their time in a heap, those that are due in a list for each destination. Destinations take
  * turns, so that a large queue for one does not delay the others. All calls are made on the
  * worker's own loop.
+ *
+ * Priorities (RFC 6710): of one destination the most urgent goes first, and the first come of those
+ * that are as urgent. Among destinations three turns of four belong to those whose first is the
+ * most urgent; the fourth goes to the less urgent levels, one after another, so none starves: of
+ * the 19 levels each that has something due gets a turn among 72. Each step costs the same however
+ * many wait.
  */
 #pragma once
 #include "queue/queue.h"

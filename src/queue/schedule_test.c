@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "base/rand.h"
 #include "queue/admin.h"
 #include "queue/commit.h"
 #include "queue/queue_test.h"
@@ -108,6 +109,196 @@ static void take_turns(void *arg)
     sim_fs_close(fs);
 }
 
+/* What is due is taken without being put back: "a9" is priority 9 for a.example. */
+static void commit_at(struct queue_test *t, const char *rcpt, int priority)
+{
+    t->priority = (int8_t)priority;
+    CHECK_DONE(queue_test_commit(t, rcpt, S("x"), NULL), "commit");
+}
+
+static struct queue_delivery *take_one(struct queue_test *t, char *ret_text)
+{
+    struct queue_delivery *d = queue_test_next(t);
+    if (d == NULL)
+        return NULL;
+    int priority = queue_delivery_state(t->queue, d).priority;
+    ret_text[0] = queue_delivery_destination(d).ptr[0];
+    ret_text[1] = priority < 0 ? '-' : '+';
+    ret_text[2] = (char)('0' + (priority < 0 ? -priority : priority));
+    ret_text[3] = '\0';
+    return d;
+}
+
+static void urgent_first(void *arg)
+{
+    struct queue_test *t = arg;
+    static const int priorities[] = {0, 0, -2, 4, 9, 4, -9, 0};
+    static const char *const want[] = {"a+9", "a+4", "a+4", "a+0", "a+0", "a+0", "a-2", "a-9"};
+    struct queue_delivery *taken[8];
+    open_sim(t, false);
+    for (size_t i = 0; i < ARRAY_LEN(priorities); i++)
+        commit_at(t, "u@a.example", priorities[i]);
+    CHECK_DONE(fiber_yield(), "yield");
+    uint64_t before = 0;
+    for (size_t i = 0; i < ARRAY_LEN(want); i++) {
+        char got[4] = "";
+        uint64_t id = 0;
+        taken[i] = take_one(t, got);
+        CHECK_STR(str_of(got), want[i], "the most urgent first");
+        if (taken[i] == NULL)
+            continue;
+        CHECK(queue_id_parse(str_of(queue_delivery_id(taken[i]).text), &id), "id");
+        bool as_urgent = i > 0 && str_eq(str_of(want[i]), str_of(want[i - 1]));
+        CHECK(!as_urgent || id > before, "of the same the first come");
+        before = id;
+    }
+    /* What goes and comes back keeps the ends of the levels right. */
+    for (size_t i = 0; i < 8; i += 2)
+        schedule_put_back(t->schedule, &taken[i], 0);
+    CHECK_DONE(fiber_yield(), "yield");
+    commit_at(t, "u@a.example", 4);
+    commit_at(t, "u@a.example", -2);
+    static const char *const again[] = {"a+9", "a+4", "a+4", "a+0", "a-2", "a-2"};
+    struct queue_delivery *rest[6];
+    for (size_t i = 0; i < ARRAY_LEN(again); i++) {
+        char got[4] = "";
+        rest[i] = take_one(t, got);
+        CHECK_STR(str_of(got), again[i], "once more");
+    }
+    CHECK(queue_test_next(t) == NULL, "that was all");
+    for (size_t i = 1; i < 8; i += 2)
+        schedule_put_back(t->schedule, &taken[i], 0);
+    for (size_t i = 0; i < 6; i++)
+        if (rest[i])
+            schedule_put_back(t->schedule, &rest[i], 0);
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
+static void turns_by_urgency(void *arg)
+{
+    struct queue_test *t = arg;
+    enum { EACH = 12 };
+    static const char want[] = "aaabaaacaaabaaac"; /* a is urgent, b normal, c can wait */
+    struct queue_delivery *taken[3 * EACH];
+    char order[3 * EACH + 1] = "";
+    open_sim(t, false);
+    for (int i = 0; i < EACH; i++) {
+        commit_at(t, "u@c.example", -4);
+        commit_at(t, "u@b.example", 0);
+        commit_at(t, "u@a.example", 5);
+    }
+    CHECK_DONE(fiber_yield(), "yield");
+    for (int i = 0; i < 3 * EACH; i++) {
+        char got[4] = "-";
+        taken[i] = take_one(t, got);
+        order[i] = got[0];
+    }
+    CHECK_STR(str_slice(str_of(order), 0, 16), want, "three turns of four, and nobody starves");
+    CHECK(str_find(str_slice(str_of(order), 16, 20), '-') == STR_NONE, "all had their turn");
+    /* One that becomes urgent while it waits for its turn goes to the front. */
+    for (int i = 0; i < 3 * EACH; i++)
+        if (taken[i])
+            schedule_put_back(t->schedule, &taken[i],
+                              order[i] == 'a' ? clock_real_ms() + 3600 * 1000 : 0);
+    CHECK_DONE(fiber_yield(), "yield");
+    commit_at(t, "u@c.example", 9);
+    char got[4] = "";
+    struct queue_delivery *d = take_one(t, got);
+    CHECK_STR(str_of(got), "c+9", "it does not wait behind what is normal");
+    if (d)
+        schedule_put_back(t->schedule, &d, clock_real_ms() + 3600 * 1000);
+    queue_id id;
+    CHECK_DONE(queue_test_commit(t, "u@c.example", S("x"), &id), "commit");
+    CHECK_DONE(fiber_yield(), "yield");
+    CHECK(schedule_ready(t->schedule, S("c.example")) == EACH + 1, "it is due");
+    struct queue_admin_filter filter = {.id = str_of(id.text)};
+    size_t count = 0;
+    CHECK_DONE(queue_admin_change(t->queue, &filter, QUEUE_HOLD, &count, deadline_after(1000)),
+               "hold");
+    CHECK_DONE(fiber_sleep(deadline_after(1000)), "sleep");
+    d = take_one(t, got);
+    CHECK_STR(str_of(got), "b+0", "then its destination is as urgent as what is left for it");
+    if (d)
+        schedule_put_back(t->schedule, &d, 0);
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
+/* The last of a level goes out of the middle of the list: who comes then stands behind the others.
+ */
+static void last_of_a_level(void *arg)
+{
+    struct queue_test *t = arg;
+    queue_id ids[4];
+    struct queue_delivery *taken[4] = {0};
+    open_sim(t, false);
+    for (int i = 0; i < 3; i++) {
+        t->priority = 3;
+        CHECK_DONE(queue_test_commit(t, "u@a.example", S("x"), &ids[i]), "commit");
+    }
+    CHECK_DONE(fiber_yield(), "yield");
+    CHECK(schedule_ready(t->schedule, S("a.example")) == 3, "three are due");
+    struct queue_admin_filter filter = {.id = str_of(ids[2].text)};
+    size_t count = 0;
+    CHECK_DONE(queue_admin_change(t->queue, &filter, QUEUE_HOLD, &count, deadline_after(1000)),
+               "hold");
+    CHECK_DONE(fiber_sleep(deadline_after(1000)), "sleep");
+    CHECK(schedule_ready(t->schedule, S("a.example")) == 2, "one is held");
+    CHECK_DONE(queue_test_commit(t, "u@a.example", S("x"), &ids[3]), "commit");
+    static const int order[] = {0, 1, 3};
+    for (size_t i = 0; i < ARRAY_LEN(order); i++) {
+        taken[i] = queue_test_next(t);
+        if (taken[i])
+            CHECK_STR(str_of(queue_delivery_id(taken[i]).text), ids[order[i]].text, "as they came");
+    }
+    CHECK(queue_test_next(t) == NULL, "the held one is not tried");
+    for (size_t i = 0; i < ARRAY_LEN(order); i++)
+        if (taken[i])
+            schedule_put_back(t->schedule, &taken[i], 0);
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
+/* Taken, put back, held, removed, in any order: the list of a destination stays in order. */
+static void levels_hold(void *arg)
+{
+    struct queue_test *t = arg;
+    enum { COUNT = 60, STEPS = 400 };
+    struct queue_delivery *taken[COUNT];
+    size_t out = 0;
+    open_sim(t, false);
+    for (int i = 0; i < COUNT; i++)
+        commit_at(t, "u@a.example", (int)rand_below(19) - 9);
+    CHECK_DONE(fiber_yield(), "yield");
+    for (int step = 0; step < STEPS; step++) {
+        if (out > 0 && rand_below(2) == 0) {
+            size_t i = (size_t)rand_below((uint64_t)out);
+            schedule_put_back(t->schedule, &taken[i], 0);
+            taken[i] = taken[--out];
+            CHECK_DONE(fiber_yield(), "yield");
+        } else if (out < COUNT) {
+            taken[out] = schedule_next_for(t->schedule, S("a.example"));
+            out += taken[out] != NULL;
+        }
+    }
+    while (out > 0)
+        schedule_put_back(t->schedule, &taken[--out], 0);
+    CHECK_DONE(fiber_yield(), "yield");
+    int before = 10;
+    for (int i = 0; i < COUNT; i++) {
+        taken[i] = queue_test_next(t);
+        int priority = taken[i] ? queue_delivery_state(t->queue, taken[i]).priority : 99;
+        CHECK(priority <= before, "in order");
+        before = priority;
+    }
+    for (int i = 0; i < COUNT; i++)
+        if (taken[i])
+            schedule_put_back(t->schedule, &taken[i], 0);
+    close_sim(t);
+    sim_fs_close(fs);
+}
+
 static bool always(void) { return true; }
 
 static void wait_here(void *arg)
@@ -211,6 +402,10 @@ static void run(void (*story)(void *arg))
 
 TEST(queue_clock_jumps) { run(jump); }
 TEST(queue_destinations_take_turns) { run(take_turns); }
+TEST(queue_urgent_first) { run(urgent_first); }
+TEST(queue_turns_by_urgency) { run(turns_by_urgency); }
+TEST(queue_last_of_a_level) { run(last_of_a_level); }
+TEST(queue_levels_hold) { run(levels_hold); }
 TEST(queue_stranded) { run(wait_here); }
 TEST(queue_stranded_and_removed) { run(strand_and_go); }
 TEST(queue_commit_alone)

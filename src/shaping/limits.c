@@ -107,6 +107,13 @@ void shaping_limits_open(const struct config *config, struct shaping_limits **re
     add_rules(limits, "sender", "shaping.senders", s->senders, s->sender_count);
     add_rules(limits, "tenant", "shaping.tenants", s->tenants, s->tenant_count);
     add_rules(limits, "campaign", "shaping.campaigns", s->campaigns, s->campaign_count);
+    for (size_t i = 0; i < s->provider_count; i++) {
+        str origin = arena_printf(limits->arena, "share/shaping.yaml: %.*s",
+                                  STR_ARG(s->providers[i].limits.name));
+        fill(add_rule(limits, "provider", s->providers[i].limits.name,
+                      arena_chars(limits->arena, origin)),
+             &s->providers[i].limits);
+    }
     struct rule *last = add_rule(limits, "outbound", S("outbound"), "outbound");
     last->value[SHAPING_CONNECTIONS] = config->outbound.connections;
     last->value[SHAPING_MESSAGES_PER_CONNECTION] = config->outbound.messages_per_connection;
@@ -146,6 +153,18 @@ static void resolve(const struct rule *const *rules, size_t count,
             }
 }
 
+/* "via smtp://relay.example.net:587" is a hop of a route, and ruled by its host's name. */
+static str host_of_hop(str site)
+{
+    str host, rest;
+    size_t at = str_find(site, '/');
+    if (!str_starts(site, S("via ")) || at == STR_NONE)
+        return (str){0};
+    str_split(str_from(site, at + 2), '/', &host, &rest);
+    size_t port = str_find_last(host, ':');
+    return port != STR_NONE && str_find(host, ']') == STR_NONE ? str_slice(host, 0, port) : host;
+}
+
 void shaping_limits_site(const struct shaping_limits *limits, str site, str provider,
                          struct shaping_resolved *ret_resolved)
 {
@@ -153,11 +172,9 @@ void shaping_limits_site(const struct shaping_limits *limits, str site, str prov
     if (limits == NULL)
         return;
     const struct rule *rules[] = {
-        find(limits, "site", site),
-        find(limits, "site", provider),
-        find(limits, "provider", provider),
-        find(limits, "site", S("default")),
-        find(limits, "outbound", S("outbound")),
+        find(limits, "site", site),         find(limits, "site", host_of_hop(site)),
+        find(limits, "site", provider),     find(limits, "provider", provider),
+        find(limits, "site", S("default")), find(limits, "outbound", S("outbound")),
     };
     resolve(rules, ARRAY_LEN(rules), ret_resolved);
 }

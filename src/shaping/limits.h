@@ -1,7 +1,8 @@
 /* shaping/limits.h -- what is allowed: one value for each limit, and where it comes from
  *
  * Limits of a site are found key by key, the first that says something wins:
- *   1. shaping.sites.NAME of the configuration, for the site's own name
+ *   1. shaping.sites.NAME of the configuration, for the site's own name; a hop of a route
+ *      ("via smtp://relay.example.net:587") goes by its host's
  *   2. shaping.sites.PROVIDER, for the provider behind it
  *   3. the provider's row in share/shaping.yaml (the operator's file over ours)
  *   4. shaping.sites.default

@@ -5,22 +5,32 @@
 #define SECOND_NS 1000000000LL
 #define MINUTE_NS (60 * SECOND_NS)
 
-#define FIRST_SHARE 0.5     /* of what was accepted, when the burst before it is not known */
-#define ALLOWED_SHARE 0.975 /* how far below the measure we stay */
-#define REFUSED_SHARE 0.85  /* of the pace that was refused, when the measure tells nothing */
+#define ALLOWED_SHARE 0.985 /* how far below the measure we stay */
+#define REFUSED_SHARE 0.97  /* …and below what was refused */
+#define BEFORE_SHARE 0.95   /* of the pace before a climb's last step */
+#define FIRST_SHARE 0.7     /* of what was taken before the first refusal */
+#define FIRST_LEAST 1.0     /* a second: what is too much is soon measured */
 #define RATE_LEAST (1.0 / 120)
 #define RATE_FORGET 2000.0 /* a pace above it is no pace */
 #define CLIMB_FIRST 0.03
 #define CLIMB_MOST 1.0
-#define USED_SHARE 0.7 /* of the pace: else it is not the pace that limits us */
+#define CLIMB_UNSURE 0.25 /* a step above it tells little of what is allowed */
+#define CLIMBED 1.01      /* times the base: the site's patience may have been saved up */
+#define USED_SHARE 0.7    /* of the pace: else it is not the pace that limits us */
+#define SURE 30           /* messages that a measure rests on */
 
 enum {
     STEP_MESSAGES = 8,
+    STEP_UNSURE_MESSAGES = 3,
+    STARTED_MOST = 10000,
     TROUBLE_FAILURES = 3, /* connections in a row that nobody answered: the site is down */
 };
-static const int64_t step_least_ns = 10 * SECOND_NS;
-static const int64_t hold_first_ns = 30 * SECOND_NS, hold_most_ns = 240 * SECOND_NS;
-static const int64_t backoff_least_ns = SECOND_NS / 4, backoff_most_ns = 5 * MINUTE_NS;
+static const int64_t slot_ns = 2 * SECOND_NS;
+static const int64_t step_ns = 10 * SECOND_NS, step_unsure_ns = 2 * SECOND_NS;
+static const int64_t hold_first_ns = 30 * SECOND_NS, hold_most_ns = 150 * SECOND_NS;
+static const int64_t backoff_least_ns = SECOND_NS / 4, backoff_first_most_ns = 20 * SECOND_NS,
+                     backoff_most_ns = 5 * MINUTE_NS;
+static const int64_t window_least_ns = 5 * SECOND_NS, window_most_ns = 30 * SECOND_NS;
 static const int64_t idle_least_ns = 2 * SECOND_NS;
 static const int64_t connections_step_ns = MINUTE_NS, connections_hold_ns = 5 * MINUTE_NS;
 
@@ -31,10 +41,11 @@ const char *const shaping_loop_steps[SHAPING_LOOP_STEPS] = {
     [SHAPING_LOOP_PROBING] = "probing", [SHAPING_LOOP_RESUMED] = "resumed",
 };
 
-void shaping_loop_init(struct shaping_loop *loop)
+void shaping_loop_init(struct shaping_loop *loop, bool careful)
 {
-    *loop = (struct shaping_loop){
-        .climb = CLIMB_FIRST, .hold_ns = hold_first_ns, .started = SHAPING_LOOP_CONNECTIONS_START};
+    *loop = (struct shaping_loop){.climb = CLIMB_FIRST,
+                                  .hold_ns = hold_first_ns,
+                                  .started = careful ? SHAPING_LOOP_CONNECTIONS_START : 0};
 }
 
 static int64_t interval_ns(const struct shaping_loop *loop)
@@ -96,7 +107,9 @@ static void count_busy(struct shaping_loop *loop, int64_t now_ns)
         return;
     int64_t allowed_ns = later(idle_least_ns, 3 * interval_ns(loop));
     int64_t end_ns = later(from_ns, loop->resume_ns) + allowed_ns;
-    loop->busy_ns += (now_ns < end_ns ? now_ns : end_ns) - from_ns;
+    int64_t busy_ns = (now_ns < end_ns ? now_ns : end_ns) - from_ns;
+    loop->busy_ns += busy_ns;
+    loop->cycle_ns += busy_ns;
 }
 
 void shaping_loop_take(struct shaping_loop *loop, bool probe, int64_t now_ns)
@@ -127,49 +140,116 @@ void shaping_loop_give(struct shaping_loop *loop, bool probe)
 
 /* ---- rate ------------------------------------------------------------------------------------ */
 
+static void move_slots(struct shaping_loop *loop, int64_t now_ns)
+{
+    int64_t slot = now_ns / slot_ns;
+    if (slot - loop->recent_slot >= SHAPING_LOOP_SLOTS)
+        loop->recent_slot = slot - SHAPING_LOOP_SLOTS;
+    while (loop->recent_slot < slot)
+        loop->recent_accepted[++loop->recent_slot % SHAPING_LOOP_SLOTS] = 0;
+}
+
+/* The most that was taken a second, over some stretch that ends now. */
+static double taken_of_late(struct shaping_loop *loop, int64_t now_ns)
+{
+    double best = 0, sum = 0;
+    move_slots(loop, now_ns);
+    for (int64_t age = 0; age < SHAPING_LOOP_SLOTS && age <= loop->recent_slot; age++) {
+        sum += loop->recent_accepted[(loop->recent_slot - age) % SHAPING_LOOP_SLOTS];
+        double rate = sum * (double)SECOND_NS / (double)((age + 1) * slot_ns);
+        if (age >= 4 || age == 0)
+            best = rate > best ? rate : best;
+    }
+    return best;
+}
+
 static void set_rate(struct shaping_loop *loop, double rate, int64_t now_ns)
 {
+    loop->before = loop->rate;
     loop->rate = rate > RATE_LEAST ? rate : RATE_LEAST;
     loop->step_ns = now_ns;
     loop->step_accepted = 0;
 }
 
-static double measure(const struct shaping_loop *loop)
+/* Refused after a climb: the pace before the last step was good for a while, the more surely the
+ * smaller that step was. In a hurried climb it was not even that. */
+static double back_to_before(struct shaping_loop *loop, double last, int64_t now_ns)
+{
+    double share = last <= 0.065 ? ALLOWED_SHARE : last <= 0.13 ? REFUSED_SHARE : BEFORE_SHARE;
+    double before = loop->before * share;
+    double taken = taken_of_late(loop, now_ns) * ALLOWED_SHARE;
+    return loop->hold_ns == step_unsure_ns && taken < before ? taken : before;
+}
+
+/* Refused though there was no climb: what was taken since the last refusal is what is allowed. */
+static double measure(struct shaping_loop *loop)
 {
     double seconds = (double)loop->busy_ns / (double)SECOND_NS;
-    return seconds > 0 ? loop->accepted / seconds : loop->accepted;
+    double allowed = seconds > 0 ? loop->accepted / seconds * ALLOWED_SHARE : loop->rate;
+    double most = loop->rate * REFUSED_SHARE;
+    return allowed < most ? allowed : most;
 }
 
-static double best_sample(const struct shaping_loop *loop)
+static void hold_longer(struct shaping_loop *loop, bool same)
 {
-    double best = 0;
-    for (uint32_t i = 0; i < SHAPING_LOOP_SAMPLES; i++)
-        best = loop->samples[i] > best ? loop->samples[i] : best;
-    return best;
+    int64_t twice_ns = later(loop->hold_ns, hold_first_ns / 2) * 2;
+    loop->hold_ns = !same ? hold_first_ns : twice_ns < hold_most_ns ? twice_ns : hold_most_ns;
 }
 
-/* The allowance is used up for the second time or later: what was accepted since the first is it.
- * Nothing accepted means that the same episode goes on. */
-static double next_rate(struct shaping_loop *loop)
+/* As it was measured before. */
+static bool is_settled(const struct shaping_loop *loop, double rate)
 {
-    double measured = measure(loop), was = loop->rate;
-    if (loop->episodes == 0)
-        return measured * FIRST_SHARE;
-    loop->samples[loop->episodes % SHAPING_LOOP_SAMPLES] = measured;
-    double best = best_sample(loop), before = loop->allowed;
-    loop->allowed = best;
-    bool same = before > 0 && best > before * 0.9 && best < before * 1.1;
-    loop->hold_ns = same ? loop->hold_ns * 2 : hold_first_ns;
-    if (loop->hold_ns > hold_most_ns)
-        loop->hold_ns = hold_most_ns;
-    return best * ALLOWED_SHARE < was ? best * ALLOWED_SHARE : was * REFUSED_SHARE;
+    return rate > loop->settled * 0.9 && rate < loop->settled * 1.1;
+}
+
+/* Refused without a climb: the measure is the pace. */
+static void settle(struct shaping_loop *loop, int64_t now_ns)
+{
+    double rate = measure(loop);
+    bool sure = loop->accepted >= SURE;
+    bool same = is_settled(loop, rate);
+    hold_longer(loop, same);
+    if (!sure && !same)
+        loop->hold_ns = step_unsure_ns;
+    double unsure = 1 / (loop->accepted + 1);
+    loop->climb = sure || same || unsure < CLIMB_FIRST ? CLIMB_FIRST : unsure;
+    loop->settled = rate;
+    set_rate(loop, rate, now_ns);
+}
+
+static void step_back(struct shaping_loop *loop, int64_t now_ns)
+{
+    double last = loop->rate / loop->before - 1;
+    double rate = back_to_before(loop, last, now_ns);
+    if (last > CLIMB_UNSURE)
+        loop->hold_ns = step_unsure_ns;
+    else
+        hold_longer(loop, true);
+    loop->climb = last / 4 > CLIMB_FIRST ? last / 4 : CLIMB_FIRST;
+    set_rate(loop, rate, now_ns);
+}
+
+static void next_pace(struct shaping_loop *loop, int64_t now_ns)
+{
+    loop->refused = loop->rate;
+    if (loop->episode_ns == 0) {
+        double taken = taken_of_late(loop, now_ns) * FIRST_SHARE;
+        set_rate(loop, taken > FIRST_LEAST ? taken : FIRST_LEAST, now_ns);
+        loop->climb = CLIMB_MOST;
+        loop->hold_ns = step_unsure_ns;
+    } else if (loop->rate > loop->base * CLIMBED)
+        step_back(loop, now_ns);
+    else
+        settle(loop, now_ns);
+    loop->base = loop->rate;
 }
 
 static void back_off(struct shaping_loop *loop, uint32_t wait_seconds, int64_t now_ns)
 {
     int64_t first_ns = interval_ns(loop) * 3 / 2;
-    first_ns = later(first_ns < MINUTE_NS ? first_ns : MINUTE_NS, backoff_least_ns);
-    loop->backoff_ns = loop->backoff_ns == 0 ? first_ns : loop->backoff_ns * 2;
+    first_ns = first_ns < backoff_first_most_ns ? first_ns : backoff_first_most_ns;
+    loop->backoff_ns =
+        loop->backoff_ns > 0 ? loop->backoff_ns * 2 : later(first_ns, backoff_least_ns);
     if (loop->backoff_ns > backoff_most_ns)
         loop->backoff_ns = backoff_most_ns;
     loop->resume_ns = now_ns + later(loop->backoff_ns, wait_seconds * SECOND_NS);
@@ -180,70 +260,67 @@ static enum shaping_loop_step throttled(struct shaping_loop *loop,
                                         const struct shaping_loop_reply *reply, int64_t now_ns,
                                         const char **ret_reason)
 {
-    if (loop->rate > 0 && reply->taken_ns < loop->resume_ns && !loop->trying)
+    if (loop->rate > 0 && reply->taken_ns < loop->resume_ns)
         return SHAPING_LOOP_NOTHING; /* it was on its way when the episode began */
     *ret_reason = "the site says that it is too much or too fast";
     loop->trying = false;
-    bool goes_on = loop->backoff_ns > 0;
-    if (!goes_on) {
+    if (loop->backoff_ns == 0) {
         count_busy(loop, now_ns);
-        loop->ceiling = loop->rate > 0 ? loop->rate : measure(loop);
-        set_rate(loop, next_rate(loop), now_ns);
-        loop->episodes++;
+        next_pace(loop, now_ns);
         loop->episode_ns = now_ns;
-        loop->accepted = 0;
-        loop->busy_ns = 0;
         loop->taken_ns = now_ns;
-        loop->climb = CLIMB_FIRST;
-        loop->bucket.paid_ns = now_ns;
     }
     back_off(loop, reply->wait_seconds, now_ns);
+    loop->bucket.paid_ns = loop->resume_ns;
     return SHAPING_LOOP_SLOWER;
+}
+
+/* So fast that it is no pace any more: as if nothing had been learned of it. */
+static void forget_rate(struct shaping_loop *loop)
+{
+    loop->rate = loop->base = loop->before = loop->settled = loop->refused = 0;
+    loop->episode_ns = loop->resume_ns = loop->backoff_ns = 0;
 }
 
 /* All went well for a step at this pace: the next one. */
 static enum shaping_loop_step climb(struct shaping_loop *loop, int64_t now_ns,
                                     const char **ret_reason)
 {
+    bool sure = loop->hold_ns > step_unsure_ns;
+    int64_t least_ns = sure ? later(step_ns, loop->window_ns) : step_unsure_ns;
     double seconds = (double)(now_ns - loop->step_ns) / (double)SECOND_NS;
-    if (now_ns < loop->hold_until_ns || now_ns - loop->step_ns < step_least_ns ||
-        seconds * loop->rate < STEP_MESSAGES)
+    if (now_ns < loop->hold_until_ns || now_ns - loop->step_ns < least_ns ||
+        seconds * loop->rate < (sure ? STEP_MESSAGES : STEP_UNSURE_MESSAGES))
         return SHAPING_LOOP_NOTHING;
     bool used = loop->step_accepted >= USED_SHARE * seconds * loop->rate;
-    double rate = loop->rate;
-    if (used)
-        rate *= 1 + loop->climb;
-    set_rate(loop, rate, now_ns);
-    if (!used)
+    if (!used) {
+        loop->step_ns = now_ns;
+        loop->step_accepted = 0;
         return SHAPING_LOOP_NOTHING;
+    }
+    set_rate(loop, loop->rate * (1 + loop->climb), now_ns);
     loop->climb = loop->climb * 2 < CLIMB_MOST ? loop->climb * 2 : CLIMB_MOST;
     *ret_reason = "all went well at the pace before";
-    if (loop->rate < RATE_FORGET)
-        return SHAPING_LOOP_FASTER;
-    struct shaping_loop fresh;
-    shaping_loop_init(&fresh);
-    fresh.blocked = loop->blocked, fresh.down = loop->down;
-    fresh.connections = loop->connections, fresh.started = loop->started;
-    fresh.connections_refused = loop->connections_refused;
-    fresh.connections_ns = loop->connections_ns;
-    fresh.taken_ns = now_ns;
-    *loop = fresh;
+    if (loop->rate > RATE_FORGET)
+        forget_rate(loop);
     return SHAPING_LOOP_FASTER;
 }
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
+/* Each that is refused is one less: so what is left is what the site takes. */
 static enum shaping_loop_step too_many(struct shaping_loop *loop,
                                        const struct shaping_loop_reply *reply, int64_t now_ns,
                                        const char **ret_reason)
 {
-    if (reply->taken_ns < loop->connections_ns && loop->connections > 0)
-        return SHAPING_LOOP_NOTHING; /* opened before we took back */
-    int was = reply->in_use;
-    *ret_reason = "the site refuses so many connections";
+    bool news = loop->connections == 0 || reply->taken_ns >= loop->connections_ns;
+    int was = news ? reply->in_use : loop->connections;
+    loop->connections = was > 1 ? was - 1 : 1;
     loop->connections_refused = was;
-    loop->connections = was > 4 ? was * 3 / 4 : was > 1 ? was - 1 : 1;
+    if (!news)
+        return SHAPING_LOOP_NOTHING; /* opened before we took back */
     loop->connections_ns = now_ns;
+    *ret_reason = "the site refuses so many connections";
     if (was > 1)
         return SHAPING_LOOP_FEWER;
     *ret_reason = "the site refuses even one connection";
@@ -252,19 +329,21 @@ static enum shaping_loop_step too_many(struct shaping_loop *loop,
     return SHAPING_LOOP_PAUSED;
 }
 
-static enum shaping_loop_step one_more(struct shaping_loop *loop, int in_use, int64_t now_ns,
-                                       const char **ret_reason)
+static enum shaping_loop_step more(struct shaping_loop *loop, int in_use, int64_t now_ns,
+                                   const char **ret_reason)
 {
     if (loop->connections == 0) {
-        loop->started += loop->started < 10000;
+        loop->started += loop->started > 0 && loop->started < STARTED_MOST;
         return SHAPING_LOOP_NOTHING;
     }
     bool near = loop->connections + 1 >= loop->connections_refused;
     int64_t wait_ns = near ? connections_hold_ns : connections_step_ns;
     if (in_use < loop->connections || now_ns - loop->connections_ns < wait_ns)
         return SHAPING_LOOP_NOTHING;
+    int step = near ? 1 : 1 + loop->connections / 4;
+    int room = loop->connections_refused - 1 - loop->connections;
     *ret_reason = "all went well over the connections before";
-    loop->connections++;
+    loop->connections += !near && step > room ? room : step;
     loop->connections_ns = now_ns;
     return SHAPING_LOOP_MORE;
 }
@@ -326,25 +405,54 @@ static enum shaping_loop_step refused(struct shaping_loop *loop, int64_t now_ns,
     return SHAPING_LOOP_SLOWER;
 }
 
+static void count_accepted(struct shaping_loop *loop, int64_t now_ns)
+{
+    move_slots(loop, now_ns);
+    loop->recent_accepted[loop->recent_slot % SHAPING_LOOP_SLOTS]++;
+    loop->accepted++;
+    loop->cycle_accepted++;
+    loop->step_accepted++;
+}
+
+/* The episode is over. When it was long, the site counts in windows. */
+static void recover(struct shaping_loop *loop, int64_t now_ns)
+{
+    int64_t away_ns = now_ns - loop->episode_ns;
+    double cycle_s = (double)loop->cycle_ns / (double)SECOND_NS;
+    double allowed = cycle_s > 0 ? loop->cycle_accepted / cycle_s * ALLOWED_SHARE : loop->rate;
+    bool windows = away_ns > window_least_ns && away_ns > 8 * interval_ns(loop);
+    loop->trying = false;
+    loop->backoff_ns = 0;
+    if (windows)
+        loop->window_ns = loop->cycle_ns < window_most_ns ? loop->cycle_ns : window_most_ns;
+    if (windows && allowed < loop->rate) {
+        hold_longer(loop, is_settled(loop, allowed));
+        loop->climb = CLIMB_FIRST;
+        loop->settled = allowed;
+        set_rate(loop, allowed, now_ns);
+        loop->base = loop->rate;
+        loop->hold_until_ns = now_ns + loop->hold_ns;
+    }
+    loop->step_ns = now_ns;
+    loop->step_accepted = 0;
+    loop->accepted = loop->cycle_accepted = 0;
+    loop->busy_ns = loop->cycle_ns = 0;
+    loop->taken_ns = now_ns;
+}
+
 static enum shaping_loop_step fine(struct shaping_loop *loop,
                                    const struct shaping_loop_reply *reply, int64_t now_ns,
                                    const char **ret_reason)
 {
     remember(loop, RECENT_FINE);
-    if (loop->backoff_ns > 0 && loop->trying) {
-        loop->trying = false;
-        loop->backoff_ns = 0;
-        loop->step_ns = now_ns;
-        loop->step_accepted = 0;
-    }
-    if (reply->accepted) {
-        loop->accepted++;
-        loop->step_accepted++;
-    }
+    if (loop->trying && reply->taken_ns >= loop->resume_ns)
+        recover(loop, now_ns);
+    if (reply->accepted)
+        count_accepted(loop, now_ns);
     enum shaping_loop_step step = SHAPING_LOOP_NOTHING;
     if (loop->rate > 0 && loop->backoff_ns == 0)
         step = climb(loop, now_ns, ret_reason);
-    return step ? step : one_more(loop, reply->in_use, now_ns, ret_reason);
+    return step ? step : more(loop, reply->in_use, now_ns, ret_reason);
 }
 
 /* Somebody answered, and it was not "go away". */

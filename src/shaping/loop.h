@@ -3,16 +3,20 @@
  * Pure: replies go in with their time, limits come out. Plain data; the caller gives the time.
  *
  * Rate. Nothing is paced before the site first says "too fast". Each such *episode* (all refusals
- * of messages that were already on their way count as one) measures what the site allows: both at
- * its begin and at the begin of the one before, the allowance was just used up, so what was
- * accepted in between, over the time it took, is the allowed rate. We go on just below that. After
- * a hold, which grows as long as the measure stays the same, the pace climbs in steps that double,
- * until the next episode: so a raised limit is found within minutes and a steady one is touched
+ * of messages that were already on their way count as one) ends a climb or a test:
+ *   - After a climb the site's patience may have been saved up, so what it took of late says too
+ *     much: we go back to the pace before the last step, and a *test* of it begins.
+ *   - When a pace is refused without a climb, the allowance was used up at both ends, so what was
+ *     accepted in between, over the time it took, is the allowed rate: we go on just below it.
+ *   - When a site takes nothing for a long time and then goes on, it counts in windows: what was
+ *     accepted since it did so before, over all that time, is the allowed rate.
+ * What holds is kept for a while (longer each time that it turns out the same), then it is climbed
+ * from in steps that double. So a raised limit is found within minutes, and a steady one is touched
  * seldom. Time in which nobody had anything to send is not counted, and the pace climbs only when
  * it is used.
  *
- * Connections. Too many: fewer than there were, at once; one more a minute, slower near the number
- * that was refused. A server that refuses the only connection is treated as down.
+ * Connections. Each one that is refused is one less at once; a quarter more a minute, one in five
+ * minutes near the number that was refused. A server that refuses the only connection is down.
  *
  * Pauses. An address that is blocked, or a site that cannot be reached, is left alone for a while
  * (shaping/gate.h) and then probed with one message.
@@ -36,8 +40,8 @@ enum shaping_loop_step { /* what changed, for the event */
 extern const char *const shaping_loop_steps[SHAPING_LOOP_STEPS]; /* "slower" */
 
 enum {
-    SHAPING_LOOP_SAMPLES = 4,
-    SHAPING_LOOP_CONNECTIONS_START = 4, /* at once to a site nothing is known of */
+    SHAPING_LOOP_SLOTS = 128,
+    SHAPING_LOOP_CONNECTIONS_START = 4, /* of a careful beginning */
     SHAPING_LOOP_RECENT = 20,           /* replies whose share of refusals is looked at */
 };
 
@@ -52,29 +56,33 @@ enum shaping_loop_obstacle {
 };
 
 struct shaping_loop {
-    /* Rate; 0: not paced. */
-    double rate;    /* messages a second */
-    double allowed; /* the best measure; 0: none yet */
-    double ceiling; /* the pace that was refused last */
+    double rate;    /* messages a second; 0: not paced */
+    double base;    /* the pace after the last episode: above it we climb */
+    double before;  /* the pace before the present step */
+    double settled; /* the last one that was measured */
+    double refused; /* the pace that was refused last */
     struct shaping_bucket bucket;
-    double samples[SHAPING_LOOP_SAMPLES]; /* of the last episodes */
-    uint32_t episodes;
-    int64_t episode_ns; /* its begin; 0: none */
-    int64_t resume_ns;  /* what was taken before does not count any more */
-    int64_t backoff_ns; /* of the next refusal in a row */
-    bool trying;        /* one message finds out whether an episode is over */
-    double accepted;    /* since the begin of the episode, or since the first message */
-    int64_t busy_ns;    /* in which somebody had something to send */
-    int64_t taken_ns;   /* when the last message was taken */
-    int64_t hold_until_ns, hold_ns;
+    int64_t episode_ns;    /* the begin of the last; 0: none yet */
+    int64_t resume_ns;     /* what was taken before does not count any more */
+    int64_t backoff_ns;    /* of the next refusal in a row; 0: the episode is over */
+    bool trying;           /* one message finds out whether it is */
+    double accepted;       /* since the episode was over */
+    int64_t busy_ns;       /* of the time since then, in which somebody had something to send */
+    double cycle_accepted; /* since the end of the episode before */
+    int64_t cycle_ns;
+    int64_t window_ns; /* that the site seems to count in: a step lasts as long; 0: none seen */
+    int64_t taken_ns;  /* when the last message was taken */
+    int64_t hold_ns, hold_until_ns;
     double climb;    /* of the next step, as a share */
     int64_t step_ns; /* when the present step began */
     double step_accepted;
+    uint32_t recent_accepted[SHAPING_LOOP_SLOTS]; /* ring, two seconds each */
+    int64_t recent_slot;                          /* the newest */
 
     /* Connections; 0: not limited. */
     int connections, connections_refused;
     int64_t connections_ns; /* when they changed */
-    int started;            /* connections allowed while nothing is known; grows by messages */
+    int started;            /* of a careful beginning: allowed so far */
 
     struct shaping_gate blocked, down;
     int failures;                       /* without any answer, in a row */
@@ -83,7 +91,8 @@ struct shaping_loop {
     int recent_trouble, recent_refused;
 };
 
-void shaping_loop_init(struct shaping_loop *);
+/* careful: few connections at first, one more for each message that goes well. */
+void shaping_loop_init(struct shaping_loop *, bool careful);
 
 /* May a message go, with so many connections in use? *ret_until_ns (steady; 0: not known) is set
  * when not. *ret_probe: it would be a probe. */

@@ -4,7 +4,12 @@
 
 #define MINUTE_MS (60 * 1000LL)
 
-enum { QUARTER_SLOTS = SHAPING_QUOTA_SLOTS / 4, NEAR_PERCENT = 80 };
+enum {
+    QUARTER_SLOTS = SHAPING_QUOTA_SLOTS / 4,
+    NEAR_PERCENT = 80,
+    AHEAD_PART = 50,
+    AHEAD_LEAST = 4
+};
 
 static const int64_t lengths_ms[SHAPING_QUOTA_KINDS] = {MINUTE_MS, 60 * MINUTE_MS,
                                                         24 * 60 * MINUTE_MS, 24 * 60 * MINUTE_MS};
@@ -134,6 +139,16 @@ static int64_t window_ready(struct shaping_quota *quota, enum shaping_quota_kind
     return ready_ms;
 }
 
+static bool is_vouched(struct shaping_quota *quota, enum shaping_quota_kind kind, uint64_t count)
+{
+    if (!quota->keeps || kind == SHAPING_QUOTA_MINUTE ||
+        quota->taken[kind] + count <= quota->vouched[kind])
+        return true;
+    if (count > quota->wanted[kind])
+        quota->wanted[kind] = count;
+    return false;
+}
+
 int64_t shaping_quota_ready(struct shaping_quota *quota, size_t rcpts, int64_t now_ms,
                             enum shaping_quota_kind *ret_kind)
 {
@@ -143,6 +158,8 @@ int64_t shaping_quota_ready(struct shaping_quota *quota, size_t rcpts, int64_t n
             continue;
         enum shaping_quota_kind k = (enum shaping_quota_kind)kind;
         int64_t then_ms = window_ready(quota, k, counted(k, 1, rcpts), now_ms);
+        if (then_ms <= now_ms && !is_vouched(quota, k, counted(k, 1, rcpts)))
+            then_ms = now_ms + SHAPING_QUOTA_UNSAVED_MS;
         if (then_ms > ready_ms) {
             ready_ms = then_ms;
             *ret_kind = k;
@@ -166,7 +183,9 @@ void shaping_quota_take(struct shaping_quota *quota, size_t rcpts, int64_t now_m
     for (int kind = 0; kind < SHAPING_QUOTA_KINDS; kind++)
         if (quota->windows[kind]) {
             move_to(quota->windows[kind], now_ms);
-            add(quota->windows[kind], counted((enum shaping_quota_kind)kind, 1, rcpts));
+            uint64_t count = counted((enum shaping_quota_kind)kind, 1, rcpts);
+            add(quota->windows[kind], count);
+            quota->taken[kind] += count;
         }
 }
 
@@ -255,4 +274,33 @@ void shaping_quota_import(struct shaping_quota *quota, const struct shaping_quot
     w->all_used += count;
     if (age <= QUARTER_SLOTS)
         w->quarter_used += count;
+}
+
+/* ---- vouched for ---------------------------------------------------------------------------- */
+
+void shaping_quota_keep(struct shaping_quota *quota) { quota->keeps = true; }
+
+bool shaping_quota_ahead(struct shaping_quota *quota, enum shaping_quota_kind kind, int64_t now_ms,
+                         struct shaping_quota_entry *ret_entry)
+{
+    struct shaping_quota_window *w = quota->windows[kind];
+    if (w == NULL)
+        return false;
+    uint64_t ahead = limit_of(&quota->limits, kind) / AHEAD_PART;
+    if (ahead < AHEAD_LEAST)
+        ahead = AHEAD_LEAST;
+    if (ahead < quota->wanted[kind])
+        ahead = quota->wanted[kind];
+    move_to(w, now_ms);
+    quota->wanted[kind] = 0;
+    quota->offered[kind] = quota->taken[kind] + ahead;
+    *ret_entry =
+        (struct shaping_quota_entry){kind, w->newest * w->slot_ms, *aged(w, 0) + (uint32_t)ahead};
+    return true;
+}
+
+void shaping_quota_saved(struct shaping_quota *quota)
+{
+    for (int kind = 0; kind < SHAPING_QUOTA_KINDS; kind++)
+        quota->vouched[kind] = quota->offered[kind];
 }

@@ -35,6 +35,10 @@ struct shaping_quota {
     struct config_quota limits;
     struct shaping_quota_window *windows[SHAPING_QUOTA_KINDS]; /* NULL: no such limit */
     uint8_t told[SHAPING_QUOTA_KINDS];                         /* shaping_quota_alarm */
+    bool keeps;                          /* nothing is taken that is not vouched for */
+    uint64_t taken[SHAPING_QUOTA_KINDS]; /* since it began */
+    uint64_t offered[SHAPING_QUOTA_KINDS], vouched[SHAPING_QUOTA_KINDS]; /* of these */
+    uint64_t wanted[SHAPING_QUOTA_KINDS]; /* what waits to be vouched for */
 };
 
 /* Sets what is allowed; what has been counted stays. Limits of 0 and below: none. */
@@ -80,3 +84,16 @@ void shaping_quota_export(struct shaping_quota *, int64_t now_ms,
                           void (*tell)(void *arg, const struct shaping_quota_entry *), void *arg);
 void shaping_quota_import(struct shaping_quota *, const struct shaping_quota_entry *,
                           int64_t now_ms);
+
+/* From now on nothing goes that was not vouched for by a count that is stored (but by the minute):
+ * shaping_quota_ready() tells a moment a little later until there is one. */
+enum { SHAPING_QUOTA_UNSAVED_MS = 500 };
+void shaping_quota_keep(struct shaping_quota *);
+static inline bool shaping_quota_waits(const struct shaping_quota *quota)
+{
+    return quota->wanted[1] || quota->wanted[2] || quota->wanted[3];
+}
+/* What a stored count takes ahead of the truth, as one entry more; false: no such limit. */
+bool shaping_quota_ahead(struct shaping_quota *, enum shaping_quota_kind, int64_t now_ms,
+                         struct shaping_quota_entry *ret_entry);
+void shaping_quota_saved(struct shaping_quota *); /* what was taken ahead is stored */

@@ -51,6 +51,11 @@ static str turn_key(const void *object)
     const struct shaper_turn *turn = object;
     return (str){turn->key, turn->key_len};
 }
+static str seat_key(const void *object)
+{
+    return ((const struct shaper_seat *)object)->destination;
+}
+
 static str campaign_key(const void *object)
 {
     const struct shaper_campaign *campaign = object;
@@ -72,6 +77,7 @@ void shaper_open(const struct shaper_options *options, struct shaper **ret_shape
     table_init(&s->lines, line_key);
     table_init(&s->turns, turn_key);
     table_init(&s->campaigns, campaign_key);
+    table_init(&s->seats, seat_key);
     list_init(&s->spare_lanes);
     list_init(&s->spare_meters);
     *ret_shaper = s;
@@ -88,11 +94,20 @@ void shaper_close(struct shaper *s)
     table_release(&s->lines);
     table_release(&s->turns);
     table_release(&s->campaigns);
+    table_release(&s->seats);
     heap_release(&s->timers);
+    shaper_keep_forget_past(s);
     shaping_limits_close(s->limits);
     chan_close(s->news);
     pthread_mutex_destroy(&s->lock);
     mem_free(s);
+}
+
+void shaper_with(struct shaper *s, void (*run)(void *arg), void *arg)
+{
+    shaper_enter(s);
+    run(arg);
+    shaper_exit(s);
 }
 
 void shaper_set_limits(struct shaper *s, const struct shaping_limits *limits)
@@ -107,6 +122,14 @@ void shaper_set_limits(struct shaper *s, const struct shaping_limits *limits)
         shaper_line_set_timer(s, &line->timer, s->now_ns);
     shaper_exit(s);
     shaping_limits_close(old);
+}
+
+void shaper_configure(struct shaper *s, const struct config *config)
+{
+    struct shaping_limits *limits;
+    shaping_limits_open(config, &limits);
+    shaper_set_limits(s, limits);
+    shaping_limits_close(limits);
 }
 
 void shaper_run(void *shaper)
@@ -161,13 +184,26 @@ static str first_site(const struct shaper_seat_options *options)
     return str_slice(first->site, 0, SHAPER_NAME_BYTES_MAX);
 }
 
+/* Mail that comes under a new plan waits in the newer seat. */
+static void name_seat(struct shaper *s, struct shaper_seat *seat, str name, char *place)
+{
+    if (name.len == 0)
+        return;
+    memcpy(place, name.ptr, name.len);
+    seat->destination = (str){place, name.len};
+    table_remove(&s->seats, name);
+    table_add(&s->seats, seat);
+}
+
 void shaper_seat_open(struct shaper *s, const struct shaper_seat_options *options,
                       struct shaper_seat **ret_seat)
 {
     ASSERT(options->way_count > 0 && options->way_count <= SHAPER_WAYS_MAX);
+    size_t ways_bytes = options->way_count * sizeof(struct shaper_seat_way);
     struct shaper_seat *seat =
-        mem_alloc(sizeof(struct shaper_seat) + options->way_count * sizeof(struct shaper_seat_way));
+        mem_alloc(sizeof(struct shaper_seat) + ways_bytes + options->destination.len);
     shaper_enter(s);
+    name_seat(s, seat, options->destination, (char *)seat->ways + ways_bytes);
     seat->shaper = s;
     seat->called = options->called;
     seat->arg = options->arg;
@@ -202,6 +238,8 @@ void shaper_seat_close(struct shaper_seat *seat)
     shaper_place_drop_meter(s, seat->tenant);
     shaper_place_drop_meter(s, seat->campaign_meter);
     shaper_place_drop_meter(s, seat->sender);
+    if (table_find(&s->seats, seat->destination) == seat)
+        table_remove(&s->seats, seat->destination);
     shaper_exit(s);
     mem_free(seat);
 }
@@ -322,6 +360,7 @@ void shaper_end(struct shaper_grant *grant, const struct shaper_result *result)
     shaper_enter(s);
     hear_lane(s, grant, result);
     hear_login(s, grant, result);
+    shaper_room_warm(grant, result);
     size_t unused = grant->rcpts > result->accepted ? grant->rcpts - result->accepted : 0;
     shaper_room_give(grant, result->accepted == 0, unused, !result->connected);
     shaper_room_serve(grant);
@@ -376,6 +415,17 @@ void shaper_login_changed(struct shaper *s, str account)
         shaper_line_serve_spot(s, &m->spot);
     }
     shaper_exit(s);
+}
+
+bool shaper_why(struct shaper *s, str destination, struct shaper_wait *ret_wait)
+{
+    shaper_enter(s);
+    const struct shaper_seat *seat = table_find(&s->seats, destination);
+    bool waits = seat && list_linked(&seat->node);
+    if (waits)
+        *ret_wait = seat->last;
+    shaper_exit(s);
+    return !waits;
 }
 
 bool shaper_seat_state(struct shaper_seat *seat, struct shaper_wait *ret_wait)

@@ -43,13 +43,20 @@ struct shaper_options {
 void shaper_open(const struct shaper_options *, struct shaper **ret_shaper);
 /* All seats are closed, shaper_run() has ended. Accepts NULL. */
 void shaper_close(struct shaper *);
-/* What is allowed, from now on; held (limits are counted) until the next. Lanes keep what they
- * have learned. Before the first, nothing is limited but by what sites say. */
+/* What is allowed, from now on (and when there are other warm-up plans); held (limits are counted)
+ * until the next. Lanes keep what they have learned. Before the first, nothing is limited but by
+ * what sites say. */
 void shaper_set_limits(struct shaper *, const struct shaping_limits *);
+
+void shaper_configure(struct shaper *, const struct config *); /* the limits of this one */
 
 /* A fiber's function, on one loop of the server: calls those whose time has come. Until canceled.
  */
 void shaper_run(void *shaper);
+
+/* Run it with the lock held, for what shares it (warm-up's records): it may neither wait nor call
+ * the shaper. */
+void shaper_with(struct shaper *, void (*run)(void *arg), void *arg);
 
 /* ---- seats -------------------------------------------------------------------------------- */
 
@@ -65,6 +72,7 @@ struct shaper_way {
 };
 
 struct shaper_seat_options {
+    str destination;               /* as the queue has it: for shaper_why(); may be empty */
     const struct shaper_way *ways; /* copied with all texts */
     size_t way_count;              /* at least 1 */
     str sender_domain;             /* empty: of various */
@@ -93,6 +101,7 @@ struct shaper_grant { /* a connection slot and one message; to be ended or retur
     int recipients_max;              /* in one transaction; 0: no limit */
     int messages_per_connection_max; /* 0: no limit */
     void *parts[8];                  /* inside: what else was taken */
+    int32_t warmup_day;              /* inside */
 };
 
 enum shaper_why {              /* what is in the way */
@@ -156,6 +165,8 @@ void shaper_login_changed(struct shaper *, str account);
 
 /* Why this destination's mail waits, or that it may go; ERR: none. For `queue why`. */
 bool shaper_seat_state(struct shaper_seat *, struct shaper_wait *ret_wait);
+/* The same by the destination's name; true as well when nobody knows it. */
+bool shaper_why(struct shaper *, str destination, struct shaper_wait *ret_wait);
 /* All that is known about sites whose name or provider is this (empty: all), as JSON:
  * {"lanes": [...], "meters": [...]}, at most so many. For `shaping show` and metrics. */
 must_use err shaper_show(struct shaper *, str site, size_t most, struct buf *out);

@@ -14,6 +14,7 @@
 #include "shaping/loop.h"
 #include "shaping/quota.h"
 #include "shaping/shaper.h"
+#include "shaping/warmup.h"
 #include <pthread.h>
 
 enum {
@@ -68,6 +69,7 @@ struct shaper_meter {
     struct shaping_bucket bucket;
     struct shaping_quota quota;
     struct shaper_login login; /* of an account */
+    bool kept;                 /* a row of it is stored */
 };
 
 struct shaper_lane {
@@ -84,6 +86,8 @@ struct shaper_lane {
     int in_use, idle;
     struct shaping_bucket bucket;
     struct shaping_quota quota;
+    bool kept;                   /* a row of it is stored */
+    struct warmup_track *warmup; /* NULL: this egress needs none there */
     struct shaping_loop loop;
     uint64_t accepted, refused;   /* messages, since it was made */
     char text[SHAPER_TEXT_BYTES]; /* of the last step: why */
@@ -151,6 +155,7 @@ struct shaper_seat {
     struct shaper_timer timer;    /* until it is passed on */
     struct shaper_wait last;      /* why it waits */
     size_t way_count;
+    str destination; /* in the same memory; the table has the newest seat of each name */
     struct shaper_seat_way ways[];
 };
 
@@ -161,8 +166,11 @@ struct shaper {
     const struct event_sink *events;
     struct warmup *warmup;
     int64_t overflow_ns;
+    struct shaper_past *past; /* NULL: nothing is kept */
+    bool keeps, quota_waits;
+    uint64_t changes, offered_changes, safe_changes;
     struct shaping_limits *limits;
-    struct table lanes, meters, lines, turns, campaigns;
+    struct table lanes, meters, lines, turns, campaigns, seats;
     struct list spare_lanes, spare_meters; /* longest unused first */
     size_t spare_count;
     struct heap timers;
@@ -212,6 +220,8 @@ bool shaper_room_take(struct shaper_seat *, size_t rcpts, uint8_t only,
 void shaper_room_give(const struct shaper_grant *, size_t messages_back, size_t rcpts_back,
                       bool rate_back);
 void shaper_room_give_all(const struct shaper_grant *); /* nothing was tried */
+/* What became of it, to the warm-up of its egress. */
+void shaper_room_warm(const struct shaper_grant *, const struct shaper_result *);
 /* Whoever waits for what has been given back; the grant is no more. */
 void shaper_room_serve(struct shaper_grant *);
 struct shaper_meter *shaper_room_account(const struct shaper_grant *); /* NULL: none */
@@ -228,6 +238,13 @@ void shaper_line_leave(struct shaper_seat *);
 void shaper_line_set_timer(struct shaper *, struct shaper_timer *, int64_t at_ns);
 /* All timers that are due. */
 void shaper_line_run_timers(struct shaper *);
+
+/* ---- shaper_keep.c: what was stored before ---- */
+
+/* fresh: it was just made; else only its quota is new. */
+void shaper_keep_recall_meter(struct shaper *, struct shaper_meter *, bool fresh);
+void shaper_keep_recall_lane(struct shaper *, struct shaper_lane *, bool fresh);
+void shaper_keep_forget_past(struct shaper *);
 
 /* ---- shaper_tell.c: events ---- */
 

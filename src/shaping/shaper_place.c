@@ -62,6 +62,7 @@ struct shaper_meter *shaper_place_meter(struct shaper *s, enum shaping_scope sco
         m->name = str_from((str){m->key, key.len}, strlen(m->key) + 1);
         shaper_line_init_spot(&m->spot);
         limit_meter(s, m);
+        shaper_keep_recall_meter(s, m, true);
         table_add(&s->meters, m);
     } else if (m->uses == 0) {
         list_remove(&m->spare);
@@ -119,6 +120,7 @@ static void limit_lane(struct shaper *s, struct shaper_lane *l)
     l->interval_ns = shaping_limits_interval_ns(&l->limits);
     struct config_quota quota = shaping_limits_quota(&l->limits);
     shaping_quota_set(&l->quota, &quota);
+    l->warmup = s->warmup ? warmup_track(s->warmup, l->egress_name, l->site, l->provider) : NULL;
 }
 
 struct shaper_lane *shaper_place_lane(struct shaper *s, const struct shaper_way *way)
@@ -137,8 +139,9 @@ struct shaper_lane *shaper_place_lane(struct shaper *s, const struct shaper_way 
         l->provider = str_from((str){l->key, key.len}, l->key_len + 1);
         shaper_line_init_spot(&l->spot);
         l->egress = shaper_place_meter(s, SHAPING_EGRESS, way->egress);
-        shaping_loop_init(&l->loop);
+        shaping_loop_init(&l->loop, l->provider.len > 0);
         limit_lane(s, l);
+        shaper_keep_recall_lane(s, l, true);
         table_add(&s->lanes, l);
     } else if (l->uses == 0) {
         list_remove(&l->spare);
@@ -192,12 +195,16 @@ void shaper_place_limit_all(struct shaper *s)
 {
     size_t at = 0;
     struct shaper_lane *l;
-    while ((l = table_next(&s->lanes, &at)) != NULL)
+    while ((l = table_next(&s->lanes, &at)) != NULL) {
         limit_lane(s, l);
+        shaper_keep_recall_lane(s, l, false);
+    }
     at = 0;
     struct shaper_meter *m;
-    while ((m = table_next(&s->meters, &at)) != NULL)
+    while ((m = table_next(&s->meters, &at)) != NULL) {
         limit_meter(s, m);
+        shaper_keep_recall_meter(s, m, false);
+    }
 }
 
 /* Above the maximum the one unused for longest goes, whatever it knows. */
@@ -303,6 +310,13 @@ void shaper_place_drop_campaign(struct shaper *s, struct shaper_campaign *c)
     mem_free(c);
 }
 
+static void limit_account(struct shaper *s, struct shaper_meter *account,
+                          const struct config_quota *quota)
+{
+    shaping_quota_set(&account->quota, quota);
+    shaper_keep_recall_meter(s, account, false);
+}
+
 struct shaper_pair *shaper_place_pair(struct shaper *s, struct shaper_line *line,
                                       const struct shaper_way *way)
 {
@@ -310,7 +324,7 @@ struct shaper_pair *shaper_place_pair(struct shaper *s, struct shaper_line *line
     struct shaper_meter *account =
         way->account.len > 0 ? shaper_place_meter(s, SHAPING_ACCOUNT, way->account) : NULL;
     if (account && way->quota)
-        shaping_quota_set(&account->quota, way->quota);
+        limit_account(s, account, way->quota);
     LIST_EACH(&line->pairs, node)
     {
         struct shaper_pair *pair = LIST_OF(node, struct shaper_pair, node);

@@ -10,6 +10,7 @@ struct obstacle {
     enum shaper_why why;
     int64_t until_ns;
     enum shaping_quota_kind quota;
+    bool holds; /* no way of another rank is to be taken instead */
 };
 
 static int64_t steady_of(const struct shaper *s, int64_t real_ms)
@@ -26,6 +27,7 @@ static bool quota_blocks(struct shaper *s, struct shaping_quota *quota, size_t r
     int64_t ready_ms = shaping_quota_ready(quota, rcpts, s->now_ms, &kind);
     if (ready_ms <= s->now_ms)
         return false;
+    s->quota_waits |= shaping_quota_waits(quota);
     *ret_obstacle = (struct obstacle){SHAPER_QUOTA, steady_of(s, ready_ms), kind};
     return true;
 }
@@ -96,6 +98,17 @@ static enum shaper_why loop_why(enum shaping_loop_obstacle obstacle)
     }
 }
 
+static bool warmup_blocks(struct shaper *s, const struct shaper_lane *l, size_t rcpts,
+                          struct obstacle *ret_obstacle)
+{
+    int64_t ready_ms = l->warmup ? warmup_ready_ms(l->warmup, s->now_ms, rcpts) : 0;
+    if (ready_ms == 0)
+        return false;
+    *ret_obstacle = (struct obstacle){
+        .why = SHAPER_WARMUP, .until_ns = steady_of(s, ready_ms), .holds = warmup_waits(l->warmup)};
+    return true;
+}
+
 /* *ret_probe: it would be one. */
 static bool lane_blocks(struct shaper *s, struct shaper_lane *l, size_t rcpts,
                         struct obstacle *ret_obstacle, bool *ret_probe)
@@ -112,7 +125,8 @@ static bool lane_blocks(struct shaper *s, struct shaper_lane *l, size_t rcpts,
         return true;
     }
     return pace_blocks(s, &l->bucket, l->interval_ns, &l->limits, ret_obstacle) ||
-           quota_blocks(s, &l->quota, rcpts, ret_obstacle);
+           quota_blocks(s, &l->quota, rcpts, ret_obstacle) ||
+           warmup_blocks(s, l, rcpts, ret_obstacle);
 }
 
 /* ---- an answer from obstacles -----------------------------------------------------------------
@@ -236,6 +250,8 @@ static struct shaper_seat_way *find_in_rank(struct shaper_seat *seat, size_t rcp
         int64_t over_ns = is_over(s, way->pair, o.until_ns)
                               ? s->now_ns
                               : way->pair->blocked_ns + s->overflow_ns + 1;
+        if (o.holds)
+            over_ns = NEVER;
         *ret_next_ns = over_ns > *ret_next_ns ? over_ns : *ret_next_ns;
     }
     return count ? weigh(s, open, count) : NULL;
@@ -260,7 +276,16 @@ static struct shaper_seat_way *find_way(struct shaper_seat *seat, size_t rcpts, 
 /* ---- take and give back -----------------------------------------------------------------------
  */
 
-enum grant_part { PART_ACCOUNT, PART_TENANT, PART_CAMPAIGN, PART_SENDER, PART_EGRESS, PARTS };
+/* Meters, and behind them the warm-up's track. */
+enum grant_part {
+    PART_ACCOUNT,
+    PART_TENANT,
+    PART_CAMPAIGN,
+    PART_SENDER,
+    PART_EGRESS,
+    PARTS,
+    PART_WARMUP = PARTS
+};
 
 static void take_meter(struct shaper *s, struct shaper_meter *m, size_t rcpts)
 {
@@ -273,6 +298,7 @@ static void take_meter(struct shaper *s, struct shaper_meter *m, size_t rcpts)
     if (!shaping_quota_limited(&m->quota))
         return;
     shaping_quota_take(&m->quota, rcpts, s->now_ms);
+    s->changes++;
     shaper_tell_quota(s, m->scope, m->name, &m->quota);
 }
 
@@ -308,6 +334,7 @@ static void take_way(struct shaper_seat *seat, struct shaper_seat_way *way, size
         shaping_bucket_take(&l->bucket, l->interval_ns, s->now_ns);
     if (shaping_quota_limited(&l->quota)) {
         shaping_quota_take(&l->quota, rcpts, s->now_ms);
+        s->changes++;
         shaper_tell_quota(s, SHAPING_SITE, l->site, &l->quota);
     }
     bool login_probe = take_login(s, account);
@@ -327,8 +354,11 @@ static void take_way(struct shaper_seat *seat, struct shaper_seat_way *way, size
                   [PART_TENANT] = seat->tenant,
                   [PART_CAMPAIGN] = seat->campaign_meter,
                   [PART_SENDER] = seat->sender,
-                  [PART_EGRESS] = l->egress}
+                  [PART_EGRESS] = l->egress,
+                  [PART_WARMUP] = l->warmup}
     };
+    if (l->warmup)
+        grant.warmup_day = warmup_count(l->warmup, s->now_ms, rcpts);
     for (int i = 0; i < PARTS; i++)
         take_meter(s, grant.parts[i], rcpts);
     *ret_grant = grant;
@@ -388,6 +418,20 @@ void shaper_room_give_all(const struct shaper_grant *grant)
     if (grant->login_probe)
         shaping_gate_unprobe(&account->login.gate);
     shaper_room_give(grant, 1, grant->rcpts, true);
+    if (grant->parts[PART_WARMUP])
+        warmup_return(grant->parts[PART_WARMUP], grant->warmup_day, grant->rcpts);
+}
+
+void shaper_room_warm(const struct shaper_grant *grant, const struct shaper_result *result)
+{
+    struct warmup_track *track = grant->parts[PART_WARMUP];
+    bool tried = result->connected && !result->login_refused && !result->login_busy;
+    if (track == NULL)
+        return;
+    if (!tried || result->class == OUTCOME_GREYLIST)
+        warmup_return(track, grant->warmup_day, grant->rcpts);
+    if (tried)
+        warmup_told(track, grant->shaper->now_ms, result->class);
 }
 
 void shaper_room_serve(struct shaper_grant *grant)
@@ -448,13 +492,14 @@ static void words(const struct shaper *s, const struct shaper_answer *a, char *r
     else if (a->why == SHAPER_QUOTA && a->quota < SHAPING_QUOTA_KINDS)
         snprintf(ret_text, size, "%.*s from %.*s: the quota %s is used up", STR_ARG(l->site),
                  STR_ARG(l->egress_name), shaping_quota_names[a->quota]);
+    else if (a->why == SHAPER_WARMUP && l->warmup)
+        warmup_why(l->warmup, s->now_ms, ret_text, size);
     else if ((a->why == SHAPER_PAUSED || a->why == SHAPER_THROTTLED) && l->text[0])
         snprintf(ret_text, size, "%.*s from %.*s: %s: %s", STR_ARG(l->site),
                  STR_ARG(l->egress_name), whats[a->why], l->text);
     else
         snprintf(ret_text, size, "%.*s from %.*s: %s", STR_ARG(l->site), STR_ARG(l->egress_name),
                  whats[a->why]);
-    (void)s;
 }
 
 void shaper_room_tell(struct shaper *s, const struct shaper_answer *a, struct shaper_wait *ret_wait)

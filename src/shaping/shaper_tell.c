@@ -37,6 +37,7 @@ void shaper_tell_step(struct shaper *s, struct shaper_lane *l, enum shaping_loop
                       const char *reason, const struct shaper_result *result)
 {
     char text[SHAPER_REASON_BYTES];
+    s->changes++;
     describe(l, step, reason, text, sizeof text);
     bool quoted = result && result->text.len > 0 && step != SHAPING_LOOP_FASTER &&
                   step != SHAPING_LOOP_MORE && step != SHAPING_LOOP_RESUMED;

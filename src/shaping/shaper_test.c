@@ -28,14 +28,6 @@ static void count_event(void *arg, const struct event *e)
 
 static struct event_sink sink_of(struct town *t) { return (struct event_sink){count_event, t}; }
 
-static void set_limits(struct town *t)
-{
-    struct shaping_limits *limits;
-    shaping_limits_open(t->config, &limits);
-    shaper_set_limits(t->shaper, limits);
-    shaping_limits_close(limits);
-}
-
 static void town_open(struct town *t, struct event_sink *sink)
 {
     now_ns = 1000000000;
@@ -118,7 +110,7 @@ TEST(shaper_connections)
     struct shaper_wait wait;
     town_open(&t, &sink);
     t.config->outbound.connections = 3;
-    set_limits(&t);
+    shaper_configure(t.shaper, t.config);
     for (int i = 0; i < 4; i++)
         seat_open(&t, &guests[i], S("a.example"), S("default"), S(""), S(""));
     for (int i = 0; i < 3; i++)
@@ -147,7 +139,7 @@ TEST(shaper_fair)
     struct guest *guests = mem_alloc((MANY + 1) * sizeof *guests);
     town_open(&t, &sink);
     t.config->outbound.connections = 2;
-    set_limits(&t);
+    shaper_configure(t.shaper, t.config);
     for (int i = 0; i <= MANY; i++) {
         seat_open(&t, &guests[i], S("a.example"), S("default"), i < MANY ? S("big") : S("small"),
                   S(""));
@@ -190,7 +182,7 @@ TEST(shaper_pair)
     if (bench)
         clock_use(NULL);
     t.config->outbound.connections = 20;
-    set_limits(&t);
+    shaper_configure(t.shaper, t.config);
     seat_open(&t, &g, S("a.example"), S("default"), S("acme"), S("news"));
     int64_t before_ns = clock_steady_ns();
     int count = bench ? 5000000 : 1000;

@@ -68,6 +68,20 @@ static void read_limits(struct smtp_capabilities *c, str args)
     }
 }
 
+/* "DELIVERBY 240" (more may follow behind a comma), "FUTURERELEASE 2592000 2026-12-21T08:00:00Z" */
+static void read_times(struct smtp_capabilities *c, str keyword, str args)
+{
+    str first = next_word(&args), number, behind;
+    str_split(first, ',', &number, &behind);
+    if (str_eq_nocase(keyword, S("DELIVERBY"))) {
+        c->deliver_by = true;
+        (void)str_to_u64(number, 999999999, &c->by_seconds_min);
+    } else {
+        c->future_release = true;
+        (void)str_to_u64(number, 999999999, &c->hold_seconds_max);
+    }
+}
+
 static void read_flag(struct smtp_capabilities *c, str keyword)
 {
     const struct {
@@ -83,6 +97,7 @@ static void read_flag(struct smtp_capabilities *c, str keyword)
         {"DSN",                 &c->dsn           },
         {"STARTTLS",            &c->starttls      },
         {"REQUIRETLS",          &c->requiretls    },
+        {"MT-PRIORITY",         &c->mt_priority   },
     };
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         if (str_eq_nocase(keyword, str_of(flags[i].name)))
@@ -110,6 +125,9 @@ struct smtp_capabilities smtp_capabilities_parse(const struct smtp_reply *reply,
             read_auth(&c, line, names);
         else if (str_eq_nocase(keyword, S("LIMITS")))
             read_limits(&c, line);
+        else if (str_eq_nocase(keyword, S("DELIVERBY")) ||
+                 str_eq_nocase(keyword, S("FUTURERELEASE")))
+            read_times(&c, keyword, line);
         else
             read_flag(&c, keyword);
     }

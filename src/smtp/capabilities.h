@@ -22,14 +22,16 @@ enum smtp_auth_mechanism {
 
 struct smtp_capabilities {
     bool pipelining, size, eight_bit_mime, binary_mime, chunking, smtputf8, enhanced_codes, dsn,
-        starttls, requiretls;
-    uint64_t size_max;        /* 0: no limit is told */
-    unsigned auth;            /* enum smtp_auth_mechanism bits */
-    str auth_names;           /* all mechanisms as offered, one blank between two */
-    uint64_t rcpt_max;        /* LIMITS (RFC 9422): recipients of a mail; 0: not told */
-    uint64_t mail_max;        /* mails of a connection */
-    uint64_t rcpt_domain_max; /* different recipient domains of a mail */
-    str greeting;             /* the first line: the server's own name comes first */
+        starttls, requiretls, mt_priority, deliver_by, future_release;
+    uint64_t size_max;         /* 0: no limit is told */
+    uint64_t by_seconds_min;   /* DELIVERBY (RFC 2852), for BY=…;R; 0: not told */
+    uint64_t hold_seconds_max; /* FUTURERELEASE (RFC 4865); 0: not told */
+    unsigned auth;             /* enum smtp_auth_mechanism bits */
+    str auth_names;            /* all mechanisms as offered, one blank between two */
+    uint64_t rcpt_max;         /* LIMITS (RFC 9422): recipients of a mail; 0: not told */
+    uint64_t mail_max;         /* mails of a connection */
+    uint64_t rcpt_domain_max;  /* different recipient domains of a mail */
+    str greeting;              /* the first line: the server's own name comes first */
 };
 
 /* From a 250 to EHLO or LHLO. Texts live in the arena. */

@@ -3,6 +3,7 @@
 #include "runtime/fiber.h"
 #include "smtp/client_talk.h"
 #include "smtp/data.h"
+#include "smtp/times.h"
 #include <string.h>
 
 /* ---- opening ---------------------------------------------------------------------------- */
@@ -116,6 +117,33 @@ bool smtp_client_needs_smtputf8(const struct envelope *env, const struct envelop
     return env->smtputf8 && (env->found & FOUND_8BIT_HEADER);
 }
 
+/* RFC 2852 section 4.1: who has asked for it back rather than late gets it back from us where the
+ * next hop would not see to that. LMTP is the delivery itself. */
+static smtp_refusal check_times(const struct smtp_client *c, const struct smtp_offer *o)
+{
+    static const struct smtp_refusal by = {554, "5.3.3", "The next hop knows no DELIVERBY"},
+                                     late = {554, "5.4.7", "Too late for the time it was given"},
+                                     hold = {554, "5.3.3", "The server knows no FUTURERELEASE"},
+                                     longer = {554, "5.3.3", "The server does not hold it so long"};
+    const struct smtp_capabilities *can = &c->capabilities;
+    const struct envelope *env = o->envelope;
+    int64_t hold_s = (env->not_before_ms - clock_real_ms()) / 1000;
+    if (o->ask_to_hold && env->not_before_ms && !can->future_release)
+        return &hold;
+    if (o->ask_to_hold && can->hold_seconds_max > 0 && hold_s > (int64_t)can->hold_seconds_max)
+        return &longer;
+    if (env->by_ms == 0 || env->by_mode != BY_RETURN)
+        return NULL;
+    int64_t left = smtp_times_left_seconds(env, clock_real_ms());
+    if (left <= 0)
+        return &late;
+    if (c->options.lmtp)
+        return NULL;
+    if (!can->deliver_by)
+        return &by;
+    return (uint64_t)left < can->by_seconds_min ? &late : NULL;
+}
+
 smtp_refusal smtp_client_check(const struct smtp_client *c, const struct smtp_offer *o)
 {
     static const struct smtp_refusal binary = {554, "5.6.3",
@@ -140,7 +168,7 @@ smtp_refusal smtp_client_check(const struct smtp_client *c, const struct smtp_of
         return &eight;
     if (can->size && can->size_max > 0 && o->size > can->size_max)
         return &size;
-    return NULL;
+    return check_times(c, o);
 }
 
 static bool needs_binary(const struct smtp_offer *o)
@@ -160,6 +188,24 @@ static err add_xtext(struct buf *line, const char *key, str value)
 {
     TRY(buf_addf(line, " %s=", key));
     return codec_xtext_encode(value, line);
+}
+
+/* MT-PRIORITY (RFC 6710 section 4.3), BY with what is left (RFC 2852 section 4.1), HOLDUNTIL. */
+static err add_times(struct buf *line, const struct smtp_client *c, const struct smtp_offer *o)
+{
+    const struct smtp_capabilities *can = &c->capabilities;
+    const struct envelope *env = o->envelope;
+    char text[SMTP_TIMES_BY_BYTES], date[CLOCK_RFC3339_BYTES];
+    if (can->mt_priority && env->priority)
+        TRY(buf_addf(line, " MT-PRIORITY=%d", env->priority));
+    if (can->deliver_by && env->by_ms) {
+        smtp_times_write_by(env, clock_real_ms(), text);
+        TRY(buf_addf(line, " BY=%s", text));
+    }
+    if (!o->ask_to_hold || !can->future_release || env->not_before_ms == 0)
+        return NULL;
+    clock_rfc3339(env->not_before_ms, date);
+    return buf_addf(line, " HOLDUNTIL=%.19sZ", date);
 }
 
 static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
@@ -183,6 +229,8 @@ static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
         e = buf_addf(&line, " RET=%s", env->ret == RET_FULL ? "FULL" : "HDRS");
     if (e == NULL && can->dsn && env->envid.len)
         e = add_xtext(&line, "ENVID", env->envid);
+    if (e == NULL)
+        e = add_times(&line, c, o);
     if (e == NULL)
         e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
     buf_release(&line);

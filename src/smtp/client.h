@@ -93,11 +93,11 @@ struct smtp_offer {
     /* The next piece of the body, empty at its end. */
     err (*read)(void *body, str *ret_piece, deadline);
     void *body;
+    bool ask_to_hold; /* pass envelope->not_before_ms on: the server is to wait, not we */
 };
 
 /* Can this server take it at all? NULL, or 5.6.3, 5.6.7, 5.3.4, 5.7.30 (smtp-rules: what a message
- * needs).
- */
+ * needs); 5.3.3: it does not know BY=…;R or, asked to, FUTURERELEASE; 5.4.7: too late for BY. */
 smtp_refusal smtp_client_check(const struct smtp_client *, const struct smtp_offer *);
 bool smtp_client_needs_smtputf8(const struct envelope *, const struct envelope_rcpt *);
 

@@ -54,14 +54,16 @@ static void tell_reply(struct smtp_client *c, const struct smtp_reply *r)
         tell(c, "<-", S("334 ***"));
         return;
     }
-    do {
+    do { /* by hand: somebody listens to every delivery */
         bool last = str_find(rest, '\n') == STR_NONE;
         str_split(rest, '\n', &line, &rest);
-        char text[600];
-        int n = snprintf(text, sizeof text, "%d%c%.*s%s%.*s", r->code, last ? ' ' : '-',
-                         STR_ARG(r->enhanced), r->enhanced.len ? " " : "",
-                         STR_ARG(str_slice(line, 0, 500)));
-        tell(c, "<-", (str){text, n > 0 ? (size_t)n : 0});
+        char text[600], code[] = {(char)('0' + r->code / 100), (char)('0' + r->code / 10 % 10),
+                                  (char)('0' + r->code % 10), last ? ' ' : '-'};
+        char *end = str_put(text, (str){code, sizeof code});
+        end = str_put(end, str_slice(r->enhanced, 0, 40));
+        end = str_put(end, r->enhanced.len ? S(" ") : S(""));
+        end = str_put(end, str_slice(line, 0, 500));
+        tell(c, "<-", (str){text, (size_t)(end - text)});
     } while (rest.len);
 }
 

@@ -1,5 +1,6 @@
 #include "smtp/command.h"
 #include "base/codec.h"
+#include "message/date.h"
 #include <string.h>
 
 static const struct smtp_refusal bad_syntax = {501, "5.5.2", "Syntax error"};
@@ -198,6 +199,36 @@ static smtp_refusal read_auth(const struct param *p)
     return NULL;
 }
 
+/* RFC 6710 section 4.1 has a status of its own for it. */
+static smtp_refusal read_priority(const struct param *p)
+{
+    static const struct smtp_refusal no = {501, "5.5.2", "MT-PRIORITY is a number from -9 to 9"};
+    p->mail->has_priority = true;
+    return smtp_times_read_priority(p->value, &p->mail->times.priority) ? NULL : &no;
+}
+
+static smtp_refusal read_by(const struct param *p)
+{
+    p->mail->has_by = true;
+    return smtp_times_read_by(p->value, &p->mail->times) ? NULL : &bad_param;
+}
+
+static smtp_refusal read_hold_for(const struct param *p)
+{
+    if (p->mail->has_hold) /* RFC 4865 section 4: either of them */
+        return &twice;
+    p->mail->has_hold = true;
+    return smtp_times_read_hold(p->value, &p->mail->times.hold_seconds) ? NULL : &bad_param;
+}
+
+static smtp_refusal read_hold_until(const struct param *p)
+{
+    if (p->mail->has_hold)
+        return &twice;
+    p->mail->has_hold = true;
+    return message_date_parse_rfc3339(p->value, &p->mail->times.hold_until_ms) ? NULL : &bad_param;
+}
+
 static smtp_refusal read_notify(const struct param *p)
 {
     static const struct {
@@ -258,13 +289,17 @@ static smtp_refusal read_orcpt(const struct param *p)
 }
 
 static const struct param_kind mail_params[] = {
-    {"SIZE",       true,  read_size      },
-    {"BODY",       true,  read_body      },
-    {"RET",        true,  read_ret       },
-    {"SMTPUTF8",   false, read_smtputf8  },
-    {"ENVID",      true,  read_envid     },
-    {"AUTH",       true,  read_auth      },
-    {"REQUIRETLS", false, read_requiretls},
+    {"SIZE",        true,  read_size      },
+    {"BODY",        true,  read_body      },
+    {"RET",         true,  read_ret       },
+    {"SMTPUTF8",    false, read_smtputf8  },
+    {"ENVID",       true,  read_envid     },
+    {"AUTH",        true,  read_auth      },
+    {"REQUIRETLS",  false, read_requiretls},
+    {"MT-PRIORITY", true,  read_priority  },
+    {"BY",          true,  read_by        },
+    {"HOLDFOR",     true,  read_hold_for  },
+    {"HOLDUNTIL",   true,  read_hold_until},
 };
 static const struct param_kind rcpt_params[] = {
     {"NOTIFY", true, read_notify},

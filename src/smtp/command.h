@@ -6,6 +6,7 @@
 #pragma once
 #include "message/envelope.h"
 #include "smtp/path.h"
+#include "smtp/times.h"
 
 enum {
     SMTP_COMMAND_PARAMS_MAX = 16,             /* "KEY=value" words of one command */
@@ -54,11 +55,13 @@ struct smtp_mail {
     struct smtp_path from;
     bool has_size, has_body, smtputf8, requiretls;
     bool has_auth;
+    bool has_priority, has_by, has_hold;
     uint64_t size; /* above INT64_MAX: INT64_MAX */
     enum envelope_body body;
     enum envelope_ret ret;
     str envid;       /* decoded */
     str auth_sender; /* decoded and canonical; empty: "<>" */
+    struct smtp_times times;
 };
 
 /* "FROM:<path> KEY=value ..." Refusals: the path's own; 501 5.5.2 for another shape; 501 5.5.4 for

@@ -19,6 +19,11 @@ static void check_mail(str args, struct arena *arena)
     ASSERT(mail.envid.len <= ENVELOPE_ENVID_BYTES_MAX);
     ASSERT(mail.smtputf8 || str_is_ascii(mail.from.text));
     ASSERT(mail.size <= INT64_MAX);
+    ASSERT(mail.times.priority >= -ENVELOPE_PRIORITY_MAX);
+    ASSERT(mail.times.priority <= ENVELOPE_PRIORITY_MAX);
+    ASSERT(mail.times.by_mode == BY_NOTIFY || mail.times.by_seconds > 0);
+    ASSERT(mail.times.by_seconds <= SMTP_TIMES_SECONDS_MAX);
+    ASSERT(mail.times.hold_seconds >= 0 && mail.times.hold_seconds <= SMTP_TIMES_SECONDS_MAX);
 }
 
 static void check_rcpt(str args, bool smtputf8, struct arena *arena)

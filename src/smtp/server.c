@@ -107,22 +107,40 @@ void smtp_server_release(struct smtp_session *s)
 
 /* ---- commands --------------------------------------------------------------------------- */
 
-enum { LIMITS_VALUE_MAX = 999999 }; /* RFC 9422 section 3: six digits */
+enum {
+    LIMITS_VALUE_MAX = 999999, /* RFC 9422 section 3: six digits */
+    BY_SECONDS_MIN = 60,       /* for "or else return it": we do not promise to be quicker */
+};
+
+/* "250-FUTURERELEASE 2592000 2026-12-21T08:00:00Z": how long, and until when at the latest. */
+static void announce_hold(const struct smtp_server_options *o, char *ret_text, size_t size)
+{
+    char until[CLOCK_RFC3339_BYTES];
+    *ret_text = '\0';
+    if (o->hold_ms_max == 0)
+        return;
+    clock_rfc3339(clock_real_ms() + o->hold_ms_max, until);
+    int n = snprintf(ret_text, size, "250-FUTURERELEASE %lld %.19sZ\r\n",
+                     (long long)o->hold_ms_max / 1000, until);
+    ASSERT(n > 0 && (size_t)n < size);
+}
 
 static err announce(struct smtp_session *s)
 {
     const struct smtp_server_options *o = s->options;
     char text[1024];
-    char mails[32] = "";
+    char mails[32] = "", hold[80];
     const char *mechanisms = s->backend->mechanisms(s);
     if (o->messages_max > 0 && o->messages_max <= LIMITS_VALUE_MAX)
         snprintf(mails, sizeof mails, "MAILMAX=%d ", o->messages_max);
+    announce_hold(o, hold, sizeof hold);
     int n = snprintf(text, sizeof text,
                      "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-                     "250-DSN\r\n%s%s%s%s%s250 LIMITS %sRCPTMAX=%d\r\n",
-                     STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max,
-                     o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
+                     "250-DSN\r\n250-MT-PRIORITY\r\n250-DELIVERBY %d\r\n%s%s%s%s%s%s250 LIMITS "
+                     "%sRCPTMAX=%d\r\n",
+                     STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max, BY_SECONDS_MIN,
+                     hold, o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
                      tls_active(s->conn) ? "250-REQUIRETLS\r\n" : "",
                      mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
                      mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
@@ -225,6 +243,34 @@ static void begin_mail(struct smtp_session *s, const struct smtp_mail *mail)
     s->begun = true;
 }
 
+/* What was asked for is more than there is here. */
+static smtp_refusal judge_times(const struct smtp_session *s, const struct smtp_mail *mail)
+{
+    static const struct smtp_refusal unknown = {555, "5.5.4", "Unknown parameter"},
+                                     login = {530, "5.7.0", "Authentication required"},
+                                     long_hold = {501, "5.5.4", "It may not be held for so long"},
+                                     past = {501, "5.5.4", "That time has passed"},
+                                     soon = {501, "5.5.4", "BY: it may be too late by then"},
+                                     before = {501, "5.5.4", "BY ends before it is released"};
+    const struct smtp_times *t = &mail->times;
+    int64_t now_ms = clock_real_ms(), hold_ms = t->hold_seconds * 1000;
+    if (mail->has_hold && hold_ms == 0)
+        hold_ms = t->hold_until_ms - now_ms;
+    if (mail->has_hold && s->options->hold_ms_max == 0)
+        return &unknown;
+    if (mail->has_hold && s->login.len == 0)
+        return &login;
+    if (mail->has_hold && hold_ms <= 0)
+        return &past;
+    if (hold_ms > s->options->hold_ms_max)
+        return &long_hold;
+    if (!mail->has_by)
+        return NULL;
+    if (t->by_mode == BY_RETURN && t->by_seconds < BY_SECONDS_MIN) /* RFC 2852 section 4.1 */
+        return &soon;
+    return mail->has_hold && t->by_seconds * 1000 <= hold_ms ? &before : NULL;
+}
+
 static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadline until)
 {
     const struct smtp_server_options *o = s->options;
@@ -237,6 +283,9 @@ static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadli
         return refuse(s, "MAIL", no->code, no->enhanced, no->text);
     if (mail.requiretls && !tls_active(s->conn)) /* RFC 8689 section 3: nor is it offered */
         return refuse(s, "MAIL", 530, "5.7.10", "REQUIRETLS needs TLS: STARTTLS first");
+    no = judge_times(s, &mail);
+    if (no)
+        return refuse(s, "MAIL", no->code, no->enhanced, no->text);
     if (mail.has_size && mail.size > o->message_bytes_max) {
         smtp_answer_setf(&a, 552, "5.3.4", "Message too big: the limit is %llu bytes",
                          (unsigned long long)o->message_bytes_max);

@@ -1,7 +1,8 @@
 /* smtp/server.h -- the server's side of SMTP, as one linear function (RFC 5321)
  *
  * Announces PIPELINING, SIZE, 8BITMIME, BINARYMIME, CHUNKING, SMTPUTF8, ENHANCEDSTATUSCODES, DSN,
- * STARTTLS, AUTH and LIMITS, and does what each asks.
+ * STARTTLS, AUTH, LIMITS, MT-PRIORITY, DELIVERBY and FUTURERELEASE (this one on submission only),
+ * and does what each asks.
  */
 #pragma once
 #include "base/buf.h"

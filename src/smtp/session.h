@@ -59,6 +59,7 @@ struct smtp_server_options {
     bool login_offered, login_required;
     uint64_t message_bytes_max;
     int recipients_max;
+    int64_t hold_ms_max;   /* HOLDFOR and HOLDUNTIL (RFC 4865), for who has logged in; 0: none */
     int messages_max;      /* on one connection; 0: no limit */
     int junk_commands_max; /* between two messages: NOOP and the like, and whatever got a 5xx */
     int64_t command_ms, data_ms, done_ms;

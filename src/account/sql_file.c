@@ -1,0 +1,117 @@
+#include "account/sql_file.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+err account_sql_file_number(sqlite3 *db, const char *text, int64_t *ret_number)
+{
+    bool found = false;
+    CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, text);
+    TRY(account_sql_row(&q, &found));
+    *ret_number = found ? account_sql_int(&q, 0) : 0;
+    return NULL;
+}
+
+err account_sql_file_begin(sqlite3 *db) { return account_sql_exec(db, "BEGIN IMMEDIATE"); }
+
+err account_sql_file_end(sqlite3 *db, err e)
+{
+    if (e == NULL)
+        e = account_sql_exec(db, "COMMIT");
+    if (e)
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return e;
+}
+
+static err migrate_steps(sqlite3 *db, const struct account_sql_file *f)
+{
+    int64_t version = 0, newest = (int64_t)f->migration_count;
+    char pragma[64];
+    TRY(account_sql_file_number(db, "PRAGMA user_version", &version));
+    if (version > newest)
+        return err_new(ERR_CONFIG, "%s is of version %lld; this program knows %lld", f->path,
+                       (long long)version, (long long)newest);
+    for (int64_t i = version; i < newest; i++)
+        TRY(account_sql_exec(db, f->migrations[i]));
+    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)newest);
+    return version == newest ? NULL : account_sql_exec(db, pragma);
+}
+
+static err migrate(sqlite3 *db, const struct account_sql_file *f)
+{
+    int64_t version = 0;
+    TRY(account_sql_file_number(db, "PRAGMA user_version", &version));
+    if (version == (int64_t)f->migration_count)
+        return NULL;
+    TRY(account_sql_file_begin(db));
+    return account_sql_file_end(db, migrate_steps(db, f));
+}
+
+/* SQLite gives its -wal and -shm files the owner and mode of this one. */
+static void give_to_folder(int fd, const char *folder)
+{
+    struct stat facts;
+    if (geteuid() == 0 && stat(folder, &facts) == 0 && fchown(fd, facts.st_uid, facts.st_gid) != 0)
+        return; /* it is root's then, and says so when another wants it */
+}
+
+/* Made here, for SQLite would make it readable by others. */
+static err make_file(const struct account_sql_file *f)
+{
+    char chars[ACCOUNT_SQL_FILE_PATH_CHARS];
+    if (!str_to_chars(str_of(f->path), chars, sizeof chars))
+        return err_new(ERR_CONFIG, "the path of a database is too long");
+    const char *folder = dirname(chars);
+    int fd = open(f->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 && errno == ENOENT && f->make) {
+        if (mkdir(folder, 0700) != 0 && errno != EEXIST)
+            return err_new(ERR_SYSTEM, "make folder %s", folder);
+        fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd >= 0)
+            give_to_folder(fd, folder);
+    }
+    if (fd < 0)
+        return err_new(ERR_SYSTEM, "open %s", f->path);
+    close(fd);
+    return NULL;
+}
+
+static err set_up(sqlite3 *db, const struct account_sql_file *f)
+{
+    char pragma[80];
+    int64_t page = 0;
+    TRY(account_sql_exec(db, "PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON;"
+                             "PRAGMA trusted_schema = OFF; PRAGMA journal_size_limit = 8388608;"
+                             "PRAGMA temp_store = MEMORY;"));
+    TRY(account_sql_exec(db,
+                         f->synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    TRY(migrate(db, f));
+    if (f->bytes_max == 0)
+        return NULL;
+    TRY(account_sql_file_number(db, "PRAGMA page_size", &page));
+    snprintf(pragma, sizeof pragma, "PRAGMA max_page_count = %lld",
+             (long long)(f->bytes_max / (page > 0 ? page : 4096)));
+    return account_sql_exec(db, pragma);
+}
+
+err account_sql_file_open(const struct account_sql_file *f, sqlite3 **ret_db)
+{
+    sqlite3 *db = NULL;
+    TRY(make_file(f));
+    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
+    int code = sqlite3_open_v2(f->path, &db, flags, NULL);
+    err e = code == SQLITE_OK ? NULL : account_sql_err(db, code, f->path);
+    if (e == NULL) {
+        sqlite3_extended_result_codes(db, 1);
+        sqlite3_busy_timeout(db, ACCOUNT_SQL_FILE_BUSY_MS);
+        e = set_up(db, f);
+    }
+    if (e)
+        sqlite3_close_v2(db);
+    else
+        *ret_db = db;
+    return e;
+}
