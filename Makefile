@@ -41,10 +41,12 @@ run: program
 
 test:
 	@tools/deps build test
+	@tools/unpack
 	@tools/test
 
 check:
 	@tools/deps build test check
+	@tools/unpack
 	@tools/test --check
 
 fuzz:

@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -119,6 +119,7 @@ _smtptool_choose()
     'arc ') words='verify seal' ;;
     'dmarc ') words='walk eval record reports' ;;
     'mta-sts ') words='policy check' ;;
+    'tls-reports ') words='read ls show' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

@@ -26,6 +26,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what
 complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
 complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
+complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others report of TLS on the way to us, and we of theirs'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
@@ -177,6 +178,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l file -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from mta-sts; and not __fish_seen_subcommand_from policy check' -a 'policy check'
+complete -c smtptool -f -n '__fish_seen_subcommand_from tls-reports; and not __fish_seen_subcommand_from read ls show' -a 'read ls show'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r

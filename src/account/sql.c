@@ -111,3 +111,5 @@ int64_t account_sql_int(const struct account_sql *q, int column)
 {
     return sqlite3_column_int64(q->statement, column);
 }
+
+void account_sql_unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }

@@ -8,6 +8,7 @@
  */
 #pragma once
 #include "base/err.h"
+#include <pthread.h>
 #include <sqlite3.h>
 
 struct account_sql {
@@ -15,6 +16,11 @@ struct account_sql {
     sqlite3_stmt *statement;
     int code; /* SQLITE_OK, or what went wrong first */
 };
+
+void account_sql_unlock(pthread_mutex_t **); /* for CLEANUP */
+#define ACCOUNT_SQL_LOCK(owner)                                             \
+    CLEANUP(account_sql_unlock) pthread_mutex_t *sql_lock = &(owner)->lock; \
+    pthread_mutex_lock(sql_lock)
 
 must_use err account_sql_err(sqlite3 *, int code, const char *doing);
 must_use err account_sql_exec(sqlite3 *, const char *text); /* text is a literal of ours */

@@ -149,7 +149,8 @@ static err handshake(struct worker *w)
                     deadline_after(w->options->policy.reply_ms)));
     w->session.tls = since(start_ms);
     if (tls_get_facts(w->client.conn, &facts))
-        watch(w, "==", "TLS started: %s, %s, %s", facts.version, facts.cipher,
+        watch(w, "==", "TLS started: %s, %s, %s%s%s", facts.version, facts.cipher, facts.group,
+              *facts.group ? ", " : "",
               facts.verified ? "certificate verified" : "certificate not verified");
     return NULL;
 }

@@ -47,9 +47,10 @@ static err ask_next_hop(void *arg, const struct config_hop *hop, str address, st
 
 /* All that a main process may no longer do once it has settled: certificates that only root may
  * read, trust anchors, folders. No thread may be running yet. */
-static bool wants_policies(const struct service *s)
+static bool wants_web(const struct service *s)
 {
-    return s->config->outbound.mta_sts && !sim_active();
+    bool wanted = s->config->outbound.mta_sts || s->config->tls_reports.send == REPORTING_ON;
+    return wanted && !sim_active();
 }
 
 static err open_before_threads(struct service *s)
@@ -62,7 +63,7 @@ static err open_before_threads(struct service *s)
     s->inbound_ready = true;
     TRY(tls_client_open((str){0}, &s->tls_client));
     const struct tlspolicy_curl *curl; /* a library cannot be opened later */
-    if (wants_policies(s))
+    if (wants_web(s))
         TRY(tlspolicy_curl_open(&curl));
     return s->options.settle ? s->options.settle(s->options.settle_arg, &s->keeper) : NULL;
 }
@@ -146,7 +147,7 @@ static err open_dns(struct service *s)
 static err open_web(struct service *s)
 {
     struct tlspolicy_fetch_curl_options o = {0};
-    return wants_policies(s) ? tlspolicy_fetch_curl_open(&o, &s->web) : NULL;
+    return wants_web(s) ? tlspolicy_fetch_curl_open(&o, &s->web) : NULL;
 }
 
 /* One connection on this loop: whoever waits is the one that has asked. */
@@ -188,6 +189,15 @@ static void open_inbound(struct service *s)
         .events = &s->events,
     });
     s->inbound.reports = s->inbound_reports;
+    s->tls_reports = outbound_tlsrpt_open(&(struct outbound_tlsrpt_options){
+        .folder = s->state.reports,
+        .config = service_config,
+        .config_arg = s,
+        .queue = s->queue,
+        .dns = s->resolver,
+        .web = s->web,
+        .events = &s->events,
+    });
     s->inbound.queue = s->queue;
     s->inbound.keeper = s->keeper;
     s->inbound.events = &s->events;
@@ -326,6 +336,7 @@ static void release(struct service *s)
     inbound_report_close(s->inbound_reports);
     feedback_close(s->feedback);
     feedback_strangers_close(s->strangers);
+    outbound_tlsrpt_close(s->tls_reports);
     inbound_recipients_close(s->recipients);
     if (s->inbound_ready)
         inbound_release(&s->inbound);
@@ -443,6 +454,9 @@ static void tell_unchanged(const struct config *before, const struct config *now
         log_warn("workers and dns take effect at the next start");
     if (before->outbound.mta_sts != now->outbound.mta_sts)
         log_warn("outbound.mta_sts takes effect at the next start");
+    if (now->tls_reports.send == REPORTING_ON && before->tls_reports.send != REPORTING_ON &&
+        !before->outbound.mta_sts)
+        log_warn("tls_reports: none is sent by HTTPS until the next start");
 }
 
 void service_config_refused(struct service *s, str reason)

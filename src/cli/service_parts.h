@@ -8,6 +8,7 @@
 #include "events/writer.h"
 #include "feedback/feedback.h"
 #include "feedback/strangers.h"
+#include "inbound/certificate.h"
 #include "inbound/inbound.h"
 #include "inbound/listener.h"
 #include "inbound/recipients.h"
@@ -17,6 +18,7 @@
 #include "outbound/egress_watch.h"
 #include "outbound/outbound.h"
 #include "outbound/port25.h"
+#include "outbound/tlsrpt.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
@@ -94,6 +96,7 @@ struct service {
     struct inbound inbound;
     struct inbound_recipients *recipients;
     struct inbound_report *inbound_reports;
+    struct outbound_tlsrpt *tls_reports;
     struct warmup *warmup;     /* what new egresses may send */
     struct shaping_keep *keep; /* NULL in the simulation: it has no SQLite */
     struct feedback *feedback;

@@ -6,7 +6,8 @@
  *     STATE/tls.crt .key made at the first start when no certificate is configured; the user's
  *     STATE/mta-sts/    the user's: policies of other domains, when outbound.mta_sts is on
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
- *     STATE/reports/    the user's: reports.db, and dry-run/ with reports that were not sent
+ *     STATE/reports/    the user's: reports.db, tls.db, and dry-run/ with reports that were
+ *                       not sent; tls/ with mails that carry those of others
  *     STATE/shaping/    the user's: shaping.db: warm-up, quotas, what sites have taught us
  *     STATE/transcripts/ the user's: what was said in attempts that failed
  *     STATE/feedback/   the user's: suppress.db, sent.db and verp.keys (feedback/feedback.h)

@@ -153,7 +153,10 @@ static err open_policies(struct worker *w)
         {s->resolver, s->web, false},
         s->state.policies
     };
-    if (s->web == NULL)
+    const struct config *c = service_config(s);
+    bool wanted = s->web && c->outbound.mta_sts;
+    config_close(c);
+    if (!wanted)
         return NULL;
     TRY(tlspolicy_sts_open(&o, &w->policies));
     fiber_spawn(&w->administration, "policies", refresh_policies, w);
@@ -180,6 +183,7 @@ static void open_way_out(struct worker *w)
         .keeper = s->keeper,
         .tls = s->tls_client,
         .events = &s->events,
+        .tls_reports = s->tls_reports,
         .mx_port = s->options.mx_port,
         .own = w->addresses,
         .own_count = &w->listener_count,
@@ -230,6 +234,8 @@ static void open_reports(struct worker *w)
     inbound_report_recover(w->service->inbound_reports, deadline_after(RECOVER_MS));
     fiber_spawn(&w->administration, "reports", inbound_report_run, w->service->inbound_reports);
     fiber_spawn(&w->administration, "feedback", feedback_run, w->service->feedback);
+    fiber_spawn(&w->administration, "certificates", inbound_certificate_run, &w->service->inbound);
+    fiber_spawn(&w->administration, "TLS reports", outbound_tlsrpt_run, w->service->tls_reports);
 }
 
 /* One fiber looks after our addresses, on the first worker. */

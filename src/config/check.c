@@ -336,9 +336,8 @@ static void check_events(struct config_source *source)
 
 /* No rule may ask whether a value was given: what config_show() writes gives them all. */
 /* An address that stands in a header as it is. */
-static void check_reports(struct config_source *source)
+static void check_from(struct config_source *source, const str *from, const char *example)
 {
-    const str *from = &source->config->mailauth.reports.from;
     str local, domain, host;
     str_split(*from, '@', &local, &domain);
     bool good = local.len > 0 && local.len <= 64 && str_find(domain, '@') == STR_NONE;
@@ -348,8 +347,17 @@ static void check_reports(struct config_source *source)
            !str_contains(local, S(".."));
     if (!good || config_value_host(domain, source->scratch, &host) || !str_eq(host, domain))
         config_source_complain(source, place(source, from),
-                               "not an address such as dmarc-reports@mail.example.com");
+                               "not an address such as %s@mail.example.com", example);
     err_forget();
+}
+
+static void check_reports(struct config_source *source)
+{
+    const struct config *c = source->config;
+    check_from(source, &c->mailauth.reports.from, "dmarc-reports");
+    check_from(source, &c->tls_reports.from, "tls-reports");
+    if (c->tls_reports.receive.len > 0)
+        check_from(source, &c->tls_reports.receive, "tls-reports");
 }
 
 /* They become a part of events and of Feedback-ID. */

@@ -362,6 +362,18 @@ struct config_mailauth {
     struct config_reports reports;
 };
 
+/* What the owners of domains are told about TLS on the way to them (RFC 8460). */
+struct config_tls_reports {
+    enum config_reporting send; /* off */
+    str from;                   /* default: tls-reports@hostname */
+    str org;                    /* default: hostname */
+    str contact;                /* default: from */
+    str *exclude;               /* domains that get none, nor those below: A-labels, lower case */
+    size_t exclude_count;
+    int per_day; /* 1000 */
+    str receive; /* mail to this address is also kept in state; empty: none is */
+};
+
 struct config_events {
     str to; /* "stderr", "none", or a file's path; default: state/events/events.jsonl */
     int64_t rotate_bytes; /* 0: never */
@@ -420,6 +432,7 @@ struct config {
     struct config_shaping shaping;
     struct config_dns dns;
     struct config_mailauth mailauth;
+    struct config_tls_reports tls_reports;
     struct config_events events;
     struct config_sasl sasl;
     str admin_socket; /* default: state/admin.sock */

@@ -100,6 +100,13 @@ void config_source_fill_defaults(struct config_source *source)
         config->admin_socket = arena_printf(arena, "%.*s/admin.sock", STR_ARG(config->state));
     if (config->mailauth.id.len == 0)
         config->mailauth.id = config->hostname;
+    struct config_tls_reports *tls = &config->tls_reports;
+    if (tls->from.len == 0)
+        tls->from = arena_printf(arena, "tls-reports@%.*s", STR_ARG(config->hostname));
+    if (tls->org.len == 0)
+        tls->org = config->hostname;
+    if (tls->contact.len == 0)
+        tls->contact = tls->from;
     struct config_reports *reports = &config->mailauth.reports;
     if (reports->from.len == 0)
         reports->from = arena_printf(arena, "dmarc-reports@%.*s", STR_ARG(config->hostname));

@@ -81,13 +81,6 @@ static const struct config_schema_choice dns_troubles[] = {
     {0}
 };
 
-static const struct config_schema_choice reportings[] = {
-    {"off",              REPORTING_OFF},
-    {"dry-run",                  REPORTING_DRY_RUN},
-    {"on",REPORTING_ON},
-    {0              }
-};
-
 static const struct config_schema_choice switches[] = {
     {"on",   true},
     {"off",      false},
@@ -504,38 +497,6 @@ static const struct config_schema_key dns_keys[] = {
 static const struct config_schema_group dns = {
     .name = "dns", .keys = dns_keys, .count = ARRAY_LEN(dns_keys), .doc = "The resolver."};
 
-static const struct config_schema_key reports_keys[] = {
-    VALUE(config, mailauth.reports.aggregate, choice, "aggregate", .choices = reportings,
-          .normal = "off",
-          .doc = "A report a day to each domain that asks for it (rua=). off: nothing is counted. "
-                 "dry-run: what would be sent is written into reports/dry-run in state, and "
-                 "nothing is sent. on: it is sent."),
-    VALUE(config, mailauth.reports.failure, choice, "failure", .choices = reportings,
-          .normal = "off",
-          .doc = "A report at once on a message that fails, to domains that ask for it (ruf=): its "
-                 "header, so other people's addresses and subjects. off, dry-run, on: as above."),
-    VALUE(config, mailauth.reports.from, text, "from", .most = 320,
-          .normal_told = "dmarc-reports@hostname",
-          .doc =
-              "From whom reports are. Its domain's own DMARC must pass, or nobody believes them; "
-              "the envelope sender is always null, so none comes back."),
-    VALUE(config, mailauth.reports.org, text, "org", .most = 200, .normal_told = "hostname",
-          .doc = "Our name in reports."),
-    VALUE(config, mailauth.reports.contact, text, "contact", .most = 500,
-          .doc = "Whom else to ask about a report: a text or a URL."),
-    VALUES(config, mailauth.reports.exclude, mailauth.reports.exclude_count, host, "exclude",
-           .doc = "Domains that get no reports, with all below them."),
-    VALUE(config, mailauth.reports.per_day, int, "per_day", BETWEEN(1, 100000), .normal = "1000",
-          .doc = "Aggregate reports sent in one day (UTC), at most; the rest waits for the next."),
-    VALUE(config, mailauth.reports.failures_per_hour, int, "failures_per_hour", BETWEEN(1, 1000),
-          .normal = "10", .doc = "Failure reports to one domain in an hour, at most."),
-};
-static const struct config_schema_group reports = {
-    .name = "mailauth.reports",
-    .keys = reports_keys,
-    .count = ARRAY_LEN(reports_keys),
-    .doc = "What the owners of domains are told about mail in their name (DMARC)."};
-
 static const struct config_schema_key mailauth_keys[] = {
     VALUE(config, mailauth.policy, choice, "policy", .choices = judgings, .normal = "mark",
           .doc = "none: no checks. mark: SPF, DKIM, DMARC and ARC are checked and written into "
@@ -556,7 +517,7 @@ static const struct config_schema_key mailauth_keys[] = {
           .doc = "A domain of ours that has an RSA key (`smtptool domain add`): mail that was "
                  "judged and goes on to another server by SMTP leaves with an ARC seal of that "
                  "domain."),
-    GROUP("reports", reports),
+    GROUP("reports", config_schema_reports),
 };
 static const struct config_schema_group mailauth = {
     .name = "mailauth",
@@ -638,6 +599,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("shaping", config_schema_shaping),
     GROUP("dns", dns),
     GROUP("mailauth", mailauth),
+    GROUP("tls_reports", config_schema_tls_reports),
     GROUP("events", events),
     GROUP("sasl", sasl),
 };

@@ -38,3 +38,7 @@
         .name = key, .shape = SHAPE_GROUP, .group = &keys \
     }
 #define BETWEEN(low, high) .least = low, .most = high
+
+/* schema_reports.c */
+extern const struct config_schema_choice config_schema_reportings[];
+extern const struct config_schema_group config_schema_reports, config_schema_tls_reports;

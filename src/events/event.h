@@ -9,7 +9,7 @@
 
 enum {
     EVENT_TEXT_BYTES_MAX = 512,       /* of one text; what is more is cut and ends in "…" */
-    EVENT_LINE_BYTES_MAX = 128 << 10, /* all texts at their longest, each byte escaped */
+    EVENT_LINE_BYTES_MAX = 160 << 10, /* all texts at their longest, each byte escaped */
 };
 
 enum event_kind {
@@ -29,6 +29,7 @@ enum event_kind {
     EVENT_REFUSED,
     EVENT_EARLY_DATA,
     EVENT_ATTEMPT,
+    EVENT_TLS_SESSION,
     EVENT_DELIVERED,
     EVENT_DEFERRED,
     EVENT_BOUNCED,
@@ -58,6 +59,7 @@ enum event_kind {
     EVENT_FROM_DIFFERS,
     EVENT_DNS_STRIPPED,
     EVENT_ROTATION_LATE,
+    EVENT_CERTIFICATE_LATE,
     EVENT_EGRESS_OUT,
     EVENT_EGRESS_IN,
     EVENT_EGRESS_ALERT,
@@ -111,6 +113,7 @@ struct event {
     str reason;                   /* in our own words */
     str class, hardness, advice;  /* what it means: outcome/reply.h */
     str tenant, stream, campaign; /* whose mail it is: envelope_flow */
+    str tls_policy, tls_result;   /* of a session: tlspolicy/report.h, tlspolicy/result.h */
     str spf, dkim, dmarc, arc;    /* results: "pass" */
     str disposition;              /* what became of it: "none", "quarantine", "reject", "defer" */
     int64_t size, count, delay_ms, attempt;

@@ -21,7 +21,7 @@ struct events_kind {
     const char *always; /* names of fields that are always in its line, blanks between */
 };
 
-enum { EVENTS_FIELDS = 40 };
+enum { EVENTS_FIELDS = 42 };
 extern const struct events_field events_fields[EVENTS_FIELDS];
 extern const struct events_kind events_kinds[EVENT_KINDS];
 extern const char *const events_login_failures[EVENT_LOGIN_FAILURES];

@@ -85,6 +85,15 @@ void inbound_view_close(struct inbound_view *v)
     mem_free(v);
 }
 
+int64_t inbound_view_expires(const struct inbound_view *v)
+{
+    int64_t first = INT64_MAX;
+    for (size_t i = 0; i < v->config->listener_count; i++)
+        if (v->tls[i] && tls_server_expires(v->tls[i]) < first)
+            first = tls_server_expires(v->tls[i]);
+    return first;
+}
+
 struct inbound_view *inbound_view_hold(struct inbound *in)
 {
     pthread_mutex_lock(&in->lock);

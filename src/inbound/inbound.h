@@ -48,9 +48,11 @@ struct inbound {
  * paths to use where it names none. */
 must_use err inbound_view_open(const struct config *, str certificate, str key,
                                struct inbound_view **ret_view);
-void inbound_view_close(struct inbound_view *);                 /* one holder less; accepts NULL */
-struct inbound_view *inbound_view_hold(struct inbound *);       /* the one in force */
-struct inbound_view *inbound_view_again(struct inbound_view *); /* held once more */
+void inbound_view_close(struct inbound_view *); /* one holder less; accepts NULL */
+/* Real time: the first of its certificates to expire; INT64_MAX: it has none. */
+int64_t inbound_view_expires(const struct inbound_view *);
+struct inbound_view *inbound_view_hold(struct inbound *);           /* the one in force */
+struct inbound_view *inbound_view_again(struct inbound_view *);     /* held once more */
 void inbound_view_replace(struct inbound *, struct inbound_view *); /* takes it over */
 
 /* queue, keeper, events, dns, reports, feedback, strangers and recipients are filled in by the

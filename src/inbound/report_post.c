@@ -1,8 +1,6 @@
 #include "inbound/report_own.h"
-#include "outbound/route.h"
+#include "outbound/letter.h"
 #include "smtp/path.h"
-
-enum { STEP_BYTES = 64 << 10 };
 
 bool inbound_report_post_address(const struct mailauth_dmarc_uri *uri, struct arena *arena,
                                  str *ret_to)
@@ -19,45 +17,24 @@ bool inbound_report_post_address(const struct mailauth_dmarc_uri *uri, struct ar
     return true;
 }
 
-static err write_all(struct queue_draft *draft, str content, deadline until)
+static struct outbound_letter letter_of(const struct inbound_report_post *p)
 {
-    while (content.len > 0) {
-        TRY(queue_draft_write(draft, str_slice(content, 0, STEP_BYTES), until));
-        content = str_from(content, STEP_BYTES);
-        TRY(fiber_yield()); /* mail goes first */
-    }
-    return NULL;
+    return (struct outbound_letter){
+        .config = p->config, .to = p->to, .content = p->content, .message_id = p->message_id};
 }
 
 err inbound_report_post_open(struct inbound_report *r, const struct inbound_report_post *p,
                              struct queue_draft **ret_draft, deadline until)
 {
-    struct queue_draft *draft = NULL;
-    if (queue_stopped(r->options.queue) || !queue_has_room(r->options.queue))
-        return err_new(ERR_LIMIT, "the queue takes no mail now");
-    TRY(queue_draft_open(r->options.queue, &draft));
-    err e = write_all(draft, p->content, until);
-    if (e)
-        queue_draft_abandon(&draft);
-    else
-        *ret_draft = draft;
-    return e;
+    struct outbound_letter letter = letter_of(p);
+    return outbound_letter_open(r->options.queue, &letter, ret_draft, until);
 }
 
 err inbound_report_post_commit(struct inbound_report *r, const struct inbound_report_post *p,
                                struct queue_draft **draft, queue_id *ret_id, deadline until)
 {
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
-    struct envelope_rcpt rcpt = {.address = p->to,
-                                 .destination =
-                                     outbound_route_destination(p->config, p->to, NULL, arena),
-                                 .notify = NOTIFY_NEVER};
-    struct envelope env = {.origin = ORIGIN_LOCAL, /* ours, and so signed as ours */
-                           .message_id = p->message_id,
-                           .accepted_at_ms = clock_real_ms(),
-                           .rcpts = &rcpt,
-                           .rcpt_count = 1};
-    return queue_commit(r->options.queue, draft, &env, (str){0}, ret_id, until);
+    struct outbound_letter letter = letter_of(p);
+    return outbound_letter_commit(r->options.queue, &letter, draft, ret_id, until);
 }
 
 err inbound_report_post_save(struct inbound_report *r, str name, str content, struct arena *arena,

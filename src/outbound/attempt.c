@@ -19,6 +19,7 @@ struct way {
     bool convert;                     /* no host takes 8-bit content: offer them seven */
     struct dns_budget budget;
     struct outbound_host_walk walk;
+    struct outbound_privacy privacy;
     deadline until;
 };
 
@@ -151,9 +152,12 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
     while (o.full && w->todo_count > 0) {
         struct outbound_connection *c = NULL;
         struct outbound_verdict v = {0};
+        struct outbound_privacy_seen seen;
         TRY(make_room(w));
+        a->connect.seen = &seen;
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
+        outbound_privacy_session(&w->privacy, host, w->walk.policy, &seen);
         if (c == NULL) {
             if (v.action == OUTBOUND_FAIL)
                 pass_todo(w, &v, name_host(w, host));
@@ -227,6 +231,12 @@ static void begin_walk(struct way *w)
     w->walk.sts = a->sts;
     w->walk.egress = w->egress;
     w->walk.wish = outbound_host_wish(a->mail->envelope);
+    if (a->privacy)
+        w->privacy = *a->privacy;
+    w->privacy.domain = w->route.domain;
+    w->privacy.wish = w->walk.wish;
+    w->privacy.arena = a->arena;
+    w->walk.privacy = &w->privacy;
 }
 
 /* The idle connection, then host after host. */

@@ -28,6 +28,7 @@ struct outbound_attempt {
     struct outbound_host_self self;
     struct dns_resolver *resolver;
     struct tlspolicy_sts *sts;                    /* NULL: MTA-STS is not asked for */
+    const struct outbound_privacy *privacy;       /* whom to tell of TLS; NULL: nobody */
     struct outbound_egress_health *egress_health; /* NULL: nobody watches our addresses */
     str mail_key;                                 /* the mail's own: its queue id */
     struct outbound_pool *pool;

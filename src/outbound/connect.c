@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "outbound/egress_connect.h"
 #include <errno.h>
+#include <openssl/x509_vfy.h>
 
 enum { CONNECTION_ARENA_BYTES_MAX = 64 << 10, SECRET_MS = 30 * 1000 };
 
@@ -55,6 +56,41 @@ static void refused(struct opening *o, const struct smtp_reply *reply)
     struct smtp_reply kept = {reply->code, arena_str(o->arena, reply->enhanced),
                               arena_str(o->arena, reply->text)};
     decide(o, outbound_verdict_of_reply(&facts, &kept));
+}
+
+/* ---- what was seen of TLS: the first thing that went wrong, or that nothing did ----------- */
+
+static void see(struct opening *o, enum tlspolicy_result result, str reason)
+{
+    struct outbound_privacy_seen *seen = o->options->seen;
+    char ip[ADDRESS_CHARS];
+    if (seen == NULL || seen->told)
+        return;
+    struct address local = net_local(o->connection->client.conn);
+    address_format_ip(&local, ip);
+    *seen = (struct outbound_privacy_seen){true, result, arena_str(o->arena, reason),
+                                           arena_str(o->arena, str_of(ip))};
+}
+
+static void see_failure(struct opening *o, err e)
+{
+    char words[240];
+    err_words(e, words, sizeof words);
+    int error = tls_verify_error(o->connection->client.conn);
+    if (e->kind != ERR_CANCELED)
+        see(o, tlspolicy_result_of_verify(e->kind == ERR_TLS ? error : X509_V_OK), str_of(words));
+}
+
+/* With a policy in testing a certificate that would not have done is told, and no more. */
+static void see_success(struct opening *o)
+{
+    const struct tlspolicy_decision *d = o->host->decision;
+    struct tls_facts facts = {0};
+    int error = tls_verify_error(o->connection->client.conn);
+    (void)tls_get_facts(o->connection->client.conn, &facts);
+    bool fine = d == NULL || !d->testing || facts.verified;
+    see(o, fine ? TLSPOLICY_SUCCESS : tlspolicy_result_of_verify(error),
+        fine ? S("") : str_of(X509_verify_cert_error_string(error)));
 }
 
 /* ---- the steps ------------------------------------------------------------------------- */
@@ -208,6 +244,7 @@ static err start_tls(struct opening *o)
         (o->host->tls == HOP_TLS_NONE && !tls_required(o->host)))
         return NULL;
     if (!c->capabilities.starttls) {
+        see(o, TLSPOLICY_STARTTLS_NOT_SUPPORTED, S("STARTTLS is not offered"));
         if (o->host->requiretls) /* RFC 8689 */
             decide(o, outbound_verdict_of_ours(OUTBOUND_FAIL, "5.7.10",
                                                S("REQUIRETLS, and STARTTLS is not offered")));
@@ -217,12 +254,16 @@ static err start_tls(struct opening *o)
         return NULL;
     }
     err e = say_starttls(o, &reply);
-    if (e)
+    if (e) {
+        see_failure(o, e);
         return failed(o, e);
+    }
     if (!smtp_reply_ok(&reply)) {
+        see(o, TLSPOLICY_STARTTLS_NOT_SUPPORTED, S("STARTTLS is refused"));
         refused(o, &reply);
         return NULL;
     }
+    see_success(o);
     return hello(o);
 }
 
@@ -350,6 +391,8 @@ err outbound_connect_open(const struct outbound_connect_options *options,
                           struct outbound_verdict *ret_verdict, deadline until)
 {
     struct outbound_host clear = *host;
+    if (options->seen)
+        *options->seen = (struct outbound_privacy_seen){0};
     struct opening o = {.options = options, .host = host, .arena = arena, .until = until};
     TRY(open_once(&o));
     if (o.decided && o.verdict.action == OUTBOUND_CLEAR_ONCE) {

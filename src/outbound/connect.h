@@ -8,6 +8,7 @@
 #include "account/keeper.h"
 #include "outbound/host.h"
 #include "outbound/port25.h"
+#include "outbound/privacy.h"
 #include "outbound/transcript.h"
 
 /* What all connections of a worker share. All of it must outlive the call. */
@@ -18,6 +19,8 @@ struct outbound_connect_options {
     const struct keeper *keeper;           /* NULL: no secrets can be had */
     struct outbound_port25 *port25;        /* NULL: nobody keeps account */
     struct outbound_transcript_book *book; /* NULL: nobody wants to know what was said */
+    /* What was seen of TLS in the last opening is put here; NULL: nobody asks. */
+    struct outbound_privacy_seen *seen;
 };
 
 struct shaper_lane;

@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "feedback/feedback.h"
 #include "outbound/judge.h"
+#include "outbound/tlsrpt.h"
 
 enum { PIECE_BYTES = 64 << 10 };
 
@@ -326,6 +327,10 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         schedule_put_back(o->schedule, &delivery, 0);
         return;
     }
+    const struct outbound_privacy privacy = {.events = o->events,
+                                             .reports = o->tls_reports,
+                                             .config = d->config,
+                                             .queue_id = str_of(b->message->id.text)};
     struct outbound_attempt a = {
         .config = d->config,
         .connect = {.hello = d->config->hostname,
@@ -340,6 +345,7 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
                     .mx_port = o->mx_port ? o->mx_port : 25},
         .resolver = o->resolver,
         .sts = o->sts,
+        .privacy = &privacy,
         .egress_health = o->egress_health,
         .mail_key = str_of(b->message->id.text),
         .pool = d->pool,
@@ -431,6 +437,39 @@ static struct looked *look_at(struct outbound_deliver *d, struct queue_delivery 
     return l;
 }
 
+/* ---- others' TLS reports ----------------------------------------------------------------- */
+
+static bool is_report(const struct outbound_deliver *d, const struct queue_message *m)
+{
+    str to = d->config->tls_reports.receive;
+    for (size_t i = 0; to.len > 0 && m->state.attempts == 0 && i < m->envelope->rcpt_count; i++)
+        if (str_eq_nocase(m->envelope->rcpts[i].address, to))
+            return true;
+    return false;
+}
+
+/* A copy before the first attempt; one that is too large is only delivered. */
+static void keep_report(const struct outbound_deliver *d, const struct queue_message *m,
+                        const struct outbound_offer_mail *mail)
+{
+    struct buf content;
+    str piece = {0};
+    deadline until = deadline_after(OUTBOUND_QUEUE_MS);
+    if (!is_report(d, m) || mail->size > TLSPOLICY_REPORT_BYTES_MAX)
+        return;
+    buf_init(&content, TLSPOLICY_REPORT_BYTES_MAX);
+    err e = NULL;
+    do {
+        e = mail->read(mail->arg, content.len, &piece, until);
+        if (e == NULL)
+            e = buf_add(&content, piece);
+    } while (e == NULL && piece.len > 0);
+    if (e == NULL)
+        outbound_tlsrpt_keep(d->options->tls_reports, str_of(m->id.text), buf_str(&content), until);
+    buf_release(&content);
+    err_forget();
+}
+
 static void deliver(struct outbound_deliver *d, struct queue_delivery *delivery)
 {
     struct looked *l = look_at(d, delivery);
@@ -438,8 +477,10 @@ static void deliver(struct outbound_deliver *d, struct queue_delivery *delivery)
         return;
     if (outbound_retry_late(l->message.envelope, l->bounce.now_ms) != OUTBOUND_RETRY_IN_TIME)
         give_up(d, &l->bounce, delivery, S("the time that it was given is over"));
-    else
+    else {
+        keep_report(d, &l->message, &l->mail);
         attempt(d, &l->bounce, delivery);
+    }
     queue_message_close(&l->message);
 }
 

@@ -1,5 +1,6 @@
 #include "outbound/host.h"
 #include "outbound/egress.h"
+#include "outbound/privacy.h"
 #include <string.h>
 
 bool outbound_host_is_self(const struct outbound_host_self *self, const struct address *a)
@@ -251,10 +252,10 @@ enum tlspolicy_wish outbound_host_wish(const struct envelope *env)
 }
 
 /* What holds for this host; into g, too. */
-static err decide(struct outbound_host_walk *w, struct outbound_host_group *g,
-                  struct tlspolicy_decision *ret_decision, deadline until)
+static err decide(struct outbound_host_walk *w, struct outbound_host_group *g, deadline until)
 {
     struct tlspolicy_dane *dane = ARENA_NEW(w->arena, struct tlspolicy_dane);
+    struct tlspolicy_decision *d = ARENA_NEW(w->arena, struct tlspolicy_decision);
     char key[TLSPOLICY_DECIDE_KEY_CHARS];
     TRY(ask_dane(w, g, dane, until));
     struct tlspolicy_decide_input in = {
@@ -264,37 +265,38 @@ static err decide(struct outbound_host_walk *w, struct outbound_host_group *g,
         .named = w->mx.implicit || w->mx.security == DNS_SECURE,
         .wish = w->wish,
     };
-    struct tlspolicy_decision d = tlspolicy_decide(&in);
-    tlspolicy_decide_key(&d, dane, key);
-    g->level = d.level;
+    *d = tlspolicy_decide(&in);
+    tlspolicy_decide_key(d, dane, key);
+    g->level = d->level;
     g->dane = dane;
+    g->decision = d;
     g->policy = arena_str(w->arena, str_of(key));
-    *ret_decision = d;
     return NULL;
 }
 
-static void pass_over(struct outbound_host_walk *w, const struct outbound_host_group *g,
-                      const struct tlspolicy_decision *d)
+static void pass_over(struct outbound_host_walk *w, const struct outbound_host_group *g)
 {
+    const struct tlspolicy_decision *d = g->decision;
+    struct outbound_host host = {.name = g->name, .dane = g->dane, .decision = d};
     bool never = d->step == TLSPOLICY_NEVER;
     w->group_next++;
     w->verdict = outbound_verdict_of_ours(
         never ? OUTBOUND_FAIL : OUTBOUND_DEFER, never ? "5.7.30" : "4.7.5",
         arena_printf(w->arena, "%.*s: %.*s", STR_ARG(g->name), STR_ARG(d->reason)));
+    outbound_privacy_passed_over(w->privacy, &host, w->policy);
 }
 
 /* Once for each host, when its turn has come. */
 static err judge_host(struct outbound_host_walk *w, struct outbound_host_group *g, deadline until)
 {
-    struct tlspolicy_decision d;
     g->by_mx = false;
-    err e = decide(w, g, &d, until);
+    err e = decide(w, g, until);
     if (e) {
         w->group_next++; /* what is not known of it may be a demand */
         return dns_trouble(w, e);
     }
-    if (d.step != TLSPOLICY_USE)
-        pass_over(w, g, &d);
+    if (g->decision->step != TLSPOLICY_USE)
+        pass_over(w, g);
     return NULL;
 }
 
@@ -331,6 +333,7 @@ static void give(struct outbound_host_walk *w, struct outbound_host_group *g,
     h.dane = g->dane;
     h.mx = w->route->kind != OUTBOUND_ROUTE_HOPS;
     h.policy = g->policy;
+    h.decision = g->decision;
     if (w->route->kind == OUTBOUND_ROUTE_HOPS) {
         const struct config_hop *hop = &w->route->hops[w->next - 1];
         h.address.port = hop->port;
@@ -372,12 +375,11 @@ static err judge_again(struct outbound_host_walk *w, str name, str policy, bool 
 {
     struct dns_host *host = ARENA_NEW(w->arena, struct dns_host);
     struct outbound_host_group g = {.name = name, .host = host};
-    struct tlspolicy_decision d;
     TRY(dns_host_addresses(w->resolver, w->budget, name, DNS_HOST_OF_MX, w->arena, host, until));
     if (host->status != DNS_OK)
         return NULL;
-    TRY(decide(w, &g, &d, until));
-    *ret_same = d.step == TLSPOLICY_USE && str_eq(g.policy, policy);
+    TRY(decide(w, &g, until));
+    *ret_same = g.decision->step == TLSPOLICY_USE && str_eq(g.policy, policy);
     return NULL;
 }
 

@@ -15,6 +15,8 @@
 #include "outbound/verdict.h"
 #include "tlspolicy/decide.h"
 
+struct outbound_privacy;
+
 enum {
     OUTBOUND_HOST_ADDRESSES_MAX = 4, /* that are tried of one host, IPv6 and IPv4 in turns */
     OUTBOUND_HOST_TRIES_MAX = 12,    /* in one walk */
@@ -30,7 +32,8 @@ struct outbound_host {
     bool mx;                           /* found by MX, on port 25 */
     enum tlspolicy_level level;        /* what the recipient's side demands, beside that */
     const struct tlspolicy_dane *dane; /* with TLSPOLICY_DANE */
-    str policy;      /* a word for these two (tlspolicy_decide_key()); empty: of a route's host */
+    str policy; /* a word for these two (tlspolicy_decide_key()); empty: of a route's host */
+    const struct tlspolicy_decision *decision; /* NULL: of a route's host, or an address literal */
     bool requiretls; /* the mail demands it: what cannot carry it on is no host for it */
     bool clear;      /* TLS failed here: this once without it */
     const struct config_account *account; /* NULL: no login */
@@ -54,6 +57,7 @@ struct outbound_host_group { /* hosts of one preference, or one hop */
     const struct dns_host *host; /* what is known of it then */
     enum tlspolicy_level level;
     const struct tlspolicy_dane *dane;
+    const struct tlspolicy_decision *decision;
     str policy;
 };
 
@@ -66,6 +70,8 @@ struct outbound_host_walk {
     const struct config_egress *egress; /* the same; hosts that it cannot reach are passed over */
     struct tlspolicy_sts *sts;          /* to be set after begin; NULL: MTA-STS is not asked for */
     enum tlspolicy_wish wish;           /* of the mail; likewise */
+    const struct outbound_privacy *privacy; /* who is told of hosts that are passed over; likewise.
+                                             * NULL: nobody */
     const struct tlspolicy_sts_found *policy;
     struct dns_mx mx;
     bool begun, ended;

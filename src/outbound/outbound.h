@@ -48,6 +48,7 @@ struct outbound_options {
     const size_t *own_count;                       /* both may change between waits; NULL: none */
     struct outbound_transcript_store *transcripts; /* NULL: what was said is not kept */
     struct outbound_egress_health *egress_health;  /* of all workers; NULL: nobody watches */
+    struct outbound_tlsrpt *tls_reports;           /* of all workers; NULL: nothing is counted */
     struct outbound_port25 *port25;                /* of the server; NULL: nobody keeps account */
     struct shaper *shaper;      /* of all workers: who may send now, and by which way */
     struct feedback *feedback;  /* NULL: nothing is suppressed or learned */

@@ -178,10 +178,12 @@ static void note_event(void *arg, const struct event *e)
     if (e->kind == EVENT_DELIVERED)
         CHECK_DONE(buf_addf(&t->egresses, "%.*s %.*s\n", STR_ARG(e->egress), STR_ARG(e->local_ip)),
                    t->label);
-    err failed = buf_addf(
-        &t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s\n", STR_ARG(event_kind_name(e->kind)),
-        STR_ARG(e->recipient), e->recipient.len ? " " : "", (long long)e->code, STR_ARG(e->status),
-        STR_ARG(e->remote_host), STR_ARG(e->tls_version), STR_ARG(e->reason), STR_ARG(e->text));
+    err failed = buf_addf(&t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s%.*s%s%.*s\n",
+                          STR_ARG(event_kind_name(e->kind)), STR_ARG(e->recipient),
+                          e->recipient.len ? " " : "", (long long)e->code, STR_ARG(e->status),
+                          STR_ARG(e->remote_host), STR_ARG(e->tls_version), STR_ARG(e->reason),
+                          STR_ARG(e->text), STR_ARG(e->tls_policy), e->tls_policy.len ? " " : "",
+                          STR_ARG(e->tls_result));
     CHECK_DONE(failed, t->label);
 }
 
@@ -263,6 +265,7 @@ static void start_worker(struct town *t, int index)
                                  .keeper = t->keeper,
                                  .tls = t->tls,
                                  .events = &w->sink,
+                                 .tls_reports = t->tls_reports,
                                  .own = a,
                                  .own_count = &one,
                                  .shaper = t->shaper,
@@ -271,6 +274,23 @@ static void start_worker(struct town *t, int index)
                                  .transcripts = t->transcripts,
                                  .crew = t->crew};
     outbound_start(&o, &w->outbound);
+}
+
+static void open_tls_reports(struct town *t)
+{
+    static const struct event_sink nobody = {0};
+    struct outbound_tlsrpt_options o = {.folder = t->reports,
+                                        .config = give_config,
+                                        .config_arg = t,
+                                        .queue = t->queue,
+                                        .dns = t->resolver,
+                                        .web = t->web.fetch ? &t->web : NULL,
+                                        .events = t->reports ? &t->each[0].sink : &nobody};
+    if (t->reports == NULL)
+        return;
+    group_init(&t->reporting);
+    t->tls_reports = outbound_tlsrpt_open(&o);
+    fiber_spawn(&t->reporting, "TLS reports", outbound_tlsrpt_run, t->tls_reports);
 }
 
 static void open_all(struct town *t)
@@ -290,6 +310,7 @@ static void open_all(struct town *t)
     if (t->web.fetch)
         CHECK_DONE(tlspolicy_sts_open(&sts, &t->sts), t->label);
     t->crew = outbound_crew_open();
+    open_tls_reports(t);
     CHECK_DONE(outbound_transcript_store_open(TOWN_TRANSCRIPTS, 7LL * 86400 * 1000, 64 << 20,
                                               &t->transcripts),
                t->label);
@@ -330,6 +351,9 @@ void town_stop(struct town *t, int64_t grace_ms)
 static void close_all(struct town *t, int64_t grace_ms)
 {
     town_stop(t, grace_ms);
+    group_close(&t->reporting);
+    outbound_tlsrpt_close(t->tls_reports);
+    t->tls_reports = NULL;
     for (int i = 0; i < TOWN_WORKERS_MAX; i++) {
         schedule_close(t->each[i].schedule);
         t->each[i].schedule = NULL;
@@ -365,6 +389,7 @@ static void entry(void *arg)
     buf_init(&t->egresses, TOWN_EVENT_BYTES_MAX);
     t->egress_health = outbound_egress_health_open();
     group_init(&t->fibers);
+    group_init(&t->reporting);
     load(t);
     open_servers(t);
     open_tls(t);

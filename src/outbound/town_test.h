@@ -13,6 +13,7 @@
 #include "outbound/crew.h"
 #include "outbound/egress_health.h"
 #include "outbound/outbound.h"
+#include "outbound/tlsrpt.h"
 #include "runtime/sim.h"
 #include "runtime/sim_fs.h"
 #include "tests/test.h"
@@ -76,7 +77,9 @@ struct town {
     struct buf egresses; /* one line for each delivery: "out1 192.0.2.10" */
     struct buf events;   /* one line each: "delivered b@x 250 2.0.0 mx1 …" */
     struct arena *arena;
-    struct group fibers;
+    const char *reports; /* folder, in the real file system, of TLS reports; NULL: none */
+    struct outbound_tlsrpt *tls_reports;
+    struct group fibers, reporting;
 };
 
 /* Run body in the simulation, with everything running. */

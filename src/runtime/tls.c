@@ -339,6 +339,15 @@ const char *tls_profile_list(enum tls_profile profile)
     return profile == TLS_OPPORTUNISTIC ? AEAD_CIPHERS ":" OLD_CIPHERS : AEAD_CIPHERS;
 }
 
+/* The hybrid key exchange first, which keeps today's mail secret from tomorrow's machines; an
+ * OpenSSL older than 3.5 does not know it. */
+static bool set_groups(SSL_CTX *context)
+{
+    bool hybrid = SSL_CTX_set1_groups_list(context, TLS_HYBRID_GROUP ":X25519:P-256:P-384") == 1;
+    ERR_clear_error();
+    return hybrid || SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1;
+}
+
 static bool configure(SSL_CTX *context, enum tls_profile profile)
 {
     int oldest = profile == TLS_MODERN ? TLS1_3_VERSION : TLS1_2_VERSION;
@@ -354,7 +363,7 @@ static bool configure(SSL_CTX *context, enum tls_profile profile)
            SSL_CTX_set_cipher_list(context, tls_profile_list(profile)) == 1 &&
            SSL_CTX_set_ciphersuites(context, "TLS_AES_128_GCM_SHA256:TLS_AES_256_GCM_SHA384:"
                                              "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
-           SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384") == 1;
+           set_groups(context);
 }
 
 err tls_context_open(enum tls_profile profile, bool server, SSL_CTX **ret_context)
@@ -407,6 +416,22 @@ static const struct tls_link *link_on(const struct net_conn *conn)
 
 bool tls_active(const struct net_conn *conn) { return link_on(conn) != NULL; }
 
+static const char *group_of(SSL *ssl)
+{
+    int id = (int)SSL_get_negotiated_group(ssl);
+    const char *name = id != 0 ? SSL_group_to_name(ssl, id) : NULL;
+    return name ? name : "";
+}
+
+bool tls_has_hybrid(void)
+{
+    SSL_CTX *context = SSL_CTX_new(TLS_method());
+    bool has = context && SSL_CTX_set1_groups_list(context, TLS_HYBRID_GROUP) == 1;
+    ERR_clear_error();
+    SSL_CTX_free(context);
+    return has;
+}
+
 bool tls_get_facts(const struct net_conn *conn, struct tls_facts *ret_facts)
 {
     const struct tls_link *l = link_on(conn);
@@ -416,11 +441,20 @@ bool tls_get_facts(const struct net_conn *conn, struct tls_facts *ret_facts)
         .version = SSL_get_version(l->ssl),
         .cipher = SSL_get_cipher_name(l->ssl),
         .bits = SSL_get_cipher_bits(l->ssl, NULL),
+        .group = group_of(l->ssl),
         .verified = l->name_checked && SSL_get_verify_result(l->ssl) == X509_V_OK,
     };
     (void)str_to_chars(str_of(l->server_name), ret_facts->server_name,
                        sizeof ret_facts->server_name);
     return true;
+}
+
+int tls_verify_error(const struct net_conn *conn)
+{
+    void *layer;
+    if (net_get_layer(conn, &layer) != &tls_layer)
+        return X509_V_OK;
+    return (int)SSL_get_verify_result(((const struct tls_link *)layer)->ssl);
 }
 
 bool tls_get_binding(const struct net_conn *conn, uint8_t ret_binding[TLS_BINDING_BYTES])

@@ -80,18 +80,26 @@ struct tls_facts {
     const char *version; /* "TLSv1.3" */
     const char *cipher;  /* "TLS_AES_256_GCM_SHA384" */
     int bits;
+    const char *group; /* of the key exchange: "X25519MLKEM768", "x25519"; "": none, or unknown */
     bool verified;
     char server_name[TLS_NAME_BYTES_MAX]; /* SNI as sent or received; empty: none, or no name */
 };
 
 bool tls_active(const struct net_conn *);
 bool tls_get_facts(const struct net_conn *, struct tls_facts *ret_facts); /* false: no TLS */
+/* What the verification of the peer's certificate said, also when the handshake failed: OpenSSL's
+ * X509_V_OK, or another of its numbers. Without TLS: X509_V_OK. */
+int tls_verify_error(const struct net_conn *);
 /* Channel binding for SCRAM-*-PLUS; false: no TLS, or a version that cannot (RFC 9266). */
 bool tls_get_binding(const struct net_conn *, uint8_t ret_binding[TLS_BINDING_BYTES]);
 
 /* Make a P-256 key and a self-signed certificate for this name and for localhost; both files are
  * new, mode 0600. */
 must_use err tls_make_certificate(str name, const char *certificate_path, const char *key_path);
+
+/* Post-quantum key exchange, offered and preferred on both ends where OpenSSL knows it (3.5). */
+#define TLS_HYBRID_GROUP "X25519MLKEM768"
+bool tls_has_hybrid(void);
 
 /* The resolved cipher list of a profile, ":"-separated, for `config show`. */
 must_use err tls_profile_ciphers(enum tls_profile, struct buf *out);

@@ -280,6 +280,11 @@ static void meet_all(void *arg)
         check_meeting(&s, cases[i].label, bytes);
         CHECK_STR(str_of(s.client_facts.version), cases[i].version, cases[i].label);
         CHECK(s.client_facts.verified, cases[i].label);
+        CHECK_STR(str_of(s.server_facts.group), s.client_facts.group, cases[i].label);
+        bool hybrid = str_eq(str_of(s.client_facts.group), S(TLS_HYBRID_GROUP));
+        bool newest = str_eq(str_of(cases[i].version), S("TLSv1.3"));
+        CHECK(hybrid == (newest && tls_has_hybrid()), "post-quantum where it can be");
+        CHECK(s.client_facts.group[0] != '\0', "its name is known");
         CHECK(s.client_bound, "a binding, in 1.2 thanks to the extended master secret");
         CHECK_STR(str_of(s.server_facts.server_name), "mx.example", cases[i].label);
         tls_server_close(s.server);

@@ -56,7 +56,8 @@ static void tell_tls(struct smtp_client *c)
     struct tls_facts facts;
     if (c->options.transcript && tls_get_facts(c->conn, &facts)) {
         str line =
-            arena_printf(c->arena, "TLS started: %s, %s, %s", facts.version, facts.cipher,
+            arena_printf(c->arena, "TLS started: %s, %s, %s%s%s", facts.version, facts.cipher,
+                         facts.group, *facts.group ? ", " : "",
                          facts.verified ? "certificate verified" : "certificate not verified");
         c->options.transcript(c->options.transcript_arg, "==", line);
     }

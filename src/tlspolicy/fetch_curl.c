@@ -44,8 +44,9 @@ struct transfer {
     size_t count;
     char url[URL_CHARS], resolve[RESOLVE_CHARS];
     CURL *easy;
-    struct curl_slist *pins;
-    struct buf body;
+    struct curl_slist *pins, *headers;
+    struct buf body, post; /* post empty: it is a GET */
+    char post_type[TLSPOLICY_FETCHER_TYPE_CHARS];
     bool too_large, forbidden;
     CURLcode code;
     char trouble[CURL_ERROR_SIZE];
@@ -56,6 +57,7 @@ struct transfer {
 static void transfer_release(struct transfer *t)
 {
     buf_release(&t->body);
+    buf_release(&t->post);
     mem_free(t);
 }
 
@@ -141,6 +143,19 @@ static void set_way(const struct tlspolicy_curl *c, struct transfer *t)
         c->easy_setopt(t->easy, CURLOPT_CAINFO_BLOB, &roots);
 }
 
+/* "Expect" would cost a round trip, and some servers do not answer it. */
+static void set_post(const struct tlspolicy_curl *c, struct transfer *t)
+{
+    char type[TLSPOLICY_FETCHER_TYPE_CHARS + 16];
+    snprintf(type, sizeof type, "Content-Type: %s", t->post_type);
+    t->headers = c->slist_append(c->slist_append(NULL, type), "Expect:");
+    ASSERT(t->headers != NULL);
+    c->easy_setopt(t->easy, CURLOPT_POST, 1L);
+    c->easy_setopt(t->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->post.len);
+    c->easy_setopt(t->easy, CURLOPT_POSTFIELDS, t->post.ptr);
+    c->easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->headers);
+}
+
 static void start(struct fetch_curl *f, struct transfer *t)
 {
     t->easy = f->curl->easy_init();
@@ -150,6 +165,8 @@ static void start(struct fetch_curl *f, struct transfer *t)
     f->curl->easy_setopt(t->easy, CURLOPT_PRIVATE, t);
     set_limits(f->curl, t);
     set_way(f->curl, t);
+    if (t->post.len > 0)
+        set_post(f->curl, t);
     CURLMcode added = f->curl->multi_add_handle(f->multi, t->easy);
     ASSERT(added == CURLM_OK);
 }
@@ -167,6 +184,7 @@ static void finish(struct fetch_curl *f, struct transfer *t, CURLcode code)
     f->curl->multi_remove_handle(f->multi, t->easy);
     f->curl->easy_cleanup(t->easy);
     f->curl->slist_free_all(t->pins);
+    f->curl->slist_free_all(t->headers);
     __atomic_sub_fetch(&f->under_way, 1, __ATOMIC_RELAXED);
     completion_finish(&t->done);
 }
@@ -243,8 +261,10 @@ static err prepare(struct fetch_curl *f, const struct tlspolicy_fetcher_request 
     memcpy(t->addresses, r->addresses, t->count * sizeof *r->addresses);
     int n = snprintf(t->url, sizeof t->url, "https://%.*s:%u%.*s", STR_ARG(r->host), f->port,
                      STR_ARG(r->path));
-    if (n < 0 || (size_t)n >= sizeof t->url)
+    if (n < 0 || (size_t)n >= sizeof t->url ||
+        !str_to_chars(r->post_type, t->post_type, sizeof t->post_type))
         return err_new(ERR_LIMIT, "the name of a host that is too long");
+    TRY(buf_add(&t->post, r->post));
     return write_pins(f, r, t);
 }
 
@@ -313,6 +333,7 @@ static err fetch(struct tlspolicy_fetcher *fetcher, const struct tlspolicy_fetch
     struct transfer *t = MEM_NEW(struct transfer);
     t->owner = f;
     buf_init(&t->body, TLSPOLICY_FETCHER_BODY_BYTES_MAX);
+    buf_init(&t->post, TLSPOLICY_FETCHER_POST_BYTES_MAX);
     err e = prepare(f, r, t, until);
     if (e == NULL &&
         __atomic_add_fetch(&f->under_way, 1, __ATOMIC_RELAXED) > TLSPOLICY_FETCH_CURL_AT_ONCE_MAX) {

@@ -1,4 +1,4 @@
-/* tlspolicy/fetcher.h -- the seam to whatever fetches a policy by HTTPS
+/* tlspolicy/fetcher.h -- the seam to whatever fetches a policy, or leaves a report, by HTTPS
  *
  * The real one is fetch_curl.h; tests and the simulation have their own. A fetcher gets one answer
  * from one of the addresses, over TLS with a certificate of a trusted root for the host's name. It
@@ -11,6 +11,7 @@
 
 enum {
     TLSPOLICY_FETCHER_BODY_BYTES_MAX = 64 << 10,
+    TLSPOLICY_FETCHER_POST_BYTES_MAX = 10 << 20,
     TLSPOLICY_FETCHER_TYPE_CHARS = 128,
     TLSPOLICY_FETCHER_MS_MAX = 60 * 1000, /* RFC 8461 section 3.3: a minute for all of it */
 };
@@ -29,6 +30,7 @@ struct tlspolicy_fetcher_request {
     str path;                        /* "/.well-known/mta-sts.txt" */
     const struct address *addresses; /* checked by the caller; no port */
     size_t count;
+    str post, post_type; /* sent to it, and what it is; empty: it is only asked */
 };
 
 struct tlspolicy_fetcher_answer {

@@ -84,7 +84,9 @@ static err add_header(const struct tlspolicy_report_mail *m, const char *boundar
                  STR_ARG(m->submitter)));
     TRY(buf_addf(out, "TLS-Report-Domain: %.*s\r\nTLS-Report-Submitter: %.*s\r\n",
                  STR_ARG(m->domain), STR_ARG(m->submitter)));
-    TRY(buf_add(out, S("Auto-Submitted: auto-generated\r\nMIME-Version: 1.0\r\n")));
+    /* Told about broken TLS over broken TLS, if need be (RFC 8689 section 5). */
+    TRY(buf_add(out, S("Auto-Submitted: auto-generated\r\nTLS-Required: No\r\n"
+                       "MIME-Version: 1.0\r\n")));
     return buf_addf(out,
                     "Content-Type: multipart/report; report-type=\"tlsrpt\";\r\n"
                     " boundary=\"%s\"\r\n\r\n",

@@ -196,6 +196,11 @@ static struct tlspolicy_report_detail *new_detail(struct day *day, size_t policy
     return kept;
 }
 
+static uint64_t sessions(const struct tlspolicy_report_session *s)
+{
+    return s->count ? s->count : 1;
+}
+
 /* The last places are for kinds without particulars: there is one for each result. */
 static void count_failure(struct day *day, struct tlspolicy_report_policy *p,
                           const struct tlspolicy_report_session *s)
@@ -210,8 +215,8 @@ static void count_failure(struct day *day, struct tlspolicy_report_policy *p,
     }
     if (kind == NULL)
         kind = new_detail(day, policy, &wanted);
-    kind->count++;
-    p->failures++;
+    kind->count += sessions(s);
+    p->failures += sessions(s);
 }
 
 /* ---- counting and telling --------------------------------------------------------------- */
@@ -233,7 +238,7 @@ err tlspolicy_report_tally_add(struct tlspolicy_report_tally *t,
     if (p == NULL)
         p = new_policy(d, &s->policy);
     if (s->result == TLSPOLICY_SUCCESS)
-        p->successes++;
+        p->successes += sessions(s);
     else
         count_failure(d, p, s);
     return NULL;

@@ -22,6 +22,7 @@ struct tlspolicy_report_session {
     struct tlspolicy_report_policy policy; /* type, strings, domain, mx: the rest is not read */
     enum tlspolicy_result result;
     struct tlspolicy_report_detail detail; /* addresses, names, reason; for a failure */
+    uint64_t count;                        /* sessions alike; 0: one */
 };
 
 struct tlspolicy_report_day {

@@ -1,10 +1,12 @@
 #include "base/buf.h"
 #include "base/codec.h"
 #include "base/rand.h"
+#include "mailauth/dmarc_gzip.h"
 #include "tests/test.h"
 #include "tlspolicy/report_mail.h"
 #include "tlspolicy/report_read.h"
 #include "tlspolicy/report_tally.h"
+#include "tlspolicy/report_unpack.h"
 #include <zlib.h>
 
 static const int64_t noon_ms = 1795262400000; /* 2026-11-21 12:00 UTC */
@@ -409,10 +411,46 @@ TEST(tlspolicy_report_mail_form)
     CHECK_DONE(tlspolicy_report_mail_write(&m, &mail), "written");
     for (size_t i = 0; i < ARRAY_LEN(lines); i++)
         CHECK(str_contains(buf_str(&mail), str_of(lines[i])), lines[i]);
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(TLSPOLICY_REPORT_UNPACK_ARENA_BYTES);
+    const str forms[] = {buf_str(&mail), buf_str(&file), buf_str(&json)};
+    for (size_t i = 0; i < ARRAY_LEN(forms); i++) {
+        str again = {0};
+        CHECK_DONE(tlspolicy_report_unpack(forms[i], arena, &again), "however it comes");
+        CHECK(str_eq(again, buf_str(&json)), "however it comes");
+    }
     buf_release(&file);
     buf_release(&mail);
     buf_release(&json);
     buf_release(&plain);
+}
+
+/* A kilobyte that would become a gigabyte, what was cut off, and what is none. */
+TEST(tlspolicy_report_unpack_refuses)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(TLSPOLICY_REPORT_UNPACK_ARENA_BYTES);
+    CLEANUP(buf_release) struct buf bomb;
+    buf_init(&bomb, 1 << 20);
+    struct mailauth_dmarc_gzip *gzip = mailauth_dmarc_gzip_open(&bomb);
+    static const char zeros[1 << 16];
+    for (int i = 0; i < 200; i++)
+        CHECK_DONE(mailauth_dmarc_gzip_add(gzip, (str){zeros, sizeof zeros}), "packed");
+    CHECK_DONE(mailauth_dmarc_gzip_finish(gzip), "packed");
+    mailauth_dmarc_gzip_close(gzip);
+    const struct {
+        str bytes;
+        enum err_kind kind;
+    } cases[] = {
+        {buf_str(&bomb),           ERR_LIMIT},
+        {str_slice(buf_str(&bomb), 0,         100), ERR_PROTOCOL},
+        {S("Subject: x\r\n\r\nhello\r\n"),            ERR_PROTOCOL                    },
+        {S(""), ERR_PROTOCOL},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        str json;
+        err e = tlspolicy_report_unpack(cases[i].bytes, arena, &json);
+        CHECK(e && e->kind == cases[i].kind, "refused");
+        err_forget();
+    }
 }
 
 TEST(tlspolicy_report_mail_refuses)

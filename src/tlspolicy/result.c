@@ -1,4 +1,5 @@
 #include "tlspolicy/result.h"
+#include <openssl/x509_vfy.h>
 
 static const char *const names[TLSPOLICY_RESULTS] = {
     [TLSPOLICY_SUCCESS] = "success",
@@ -25,4 +26,22 @@ bool tlspolicy_result_parse(str name, enum tlspolicy_result *ret_result)
             return true;
         }
     return false;
+}
+
+enum tlspolicy_result tlspolicy_result_of_verify(int error)
+{
+    switch (error) {
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return TLSPOLICY_CERTIFICATE_HOST_MISMATCH;
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return TLSPOLICY_CERTIFICATE_EXPIRED;
+    case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED:
+    case X509_V_ERR_DANE_NO_MATCH:
+        return TLSPOLICY_VALIDATION_FAILURE;
+    default:
+        return TLSPOLICY_CERTIFICATE_NOT_TRUSTED;
+    }
 }

@@ -25,5 +25,8 @@ enum tlspolicy_result {
 };
 
 const char *tlspolicy_result_name(enum tlspolicy_result); /* "certificate-expired", "success" */
+/* Of a certificate that was not to be trusted, by OpenSSL's number (X509_V_ERR_…); what is no
+ * error of a certificate is VALIDATION_FAILURE. */
+enum tlspolicy_result tlspolicy_result_of_verify(int error);
 /* False: not a type of the RFC. */
 bool tlspolicy_result_parse(str name, enum tlspolicy_result *ret_result);

@@ -248,12 +248,12 @@ class Sink:
     """Takes every message. answer(verb, line, session) may return another reply, or None; verb is
     CONNECT, EHLO, MAIL, ..., or DOT. A reply of b"" closes the connection."""
 
-    def __init__(self, capabilities=CAPABILITIES, answer=None, lmtp=False, tls=None, port=None):
+    def __init__(self, capabilities=CAPABILITIES, answer=None, lmtp=False, tls=None, port=None, host="127.0.0.1"):
         self.capabilities, self.answer, self.lmtp, self.tls = capabilities, answer, lmtp, tls
         self.messages, self.lines, self.lock = [], [], threading.Lock()
         self.connections = 0
         self.port = port or free_port()
-        self.listener = socket.create_server(("127.0.0.1", self.port), backlog=512)
+        self.listener = socket.create_server((host, self.port), backlog=512)
         self.stopped = False
         threading.Thread(target=self._accept, daemon=True).start()
         at_end(self.stop)

@@ -1,0 +1,26 @@
+/* outbound/tlsrpt_own.h -- what the files of TLS reports share; nobody else's business */
+#pragma once
+#include "outbound/tlsrpt.h"
+#include "outbound/tlsrpt_job.h"
+
+enum {
+    OUTBOUND_TLSRPT_DNS_MS = 20 * 1000,
+    OUTBOUND_TLSRPT_WORK_MS = 5 * 60 * 1000, /* for one report, or one batch */
+};
+
+struct outbound_tlsrpt {
+    struct outbound_tlsrpt_options options;
+    struct chan *samples;                /* taken all at once; nobody waits for it */
+    size_t pending, lost;                /* atomic: bytes; samples */
+    struct outbound_tlsrpt_store *store; /* NULL: not open */
+    deadline open_again, look_again;
+    int64_t full_until_ms; /* per_day is used up */
+};
+
+void outbound_tlsrpt_tell(struct outbound_tlsrpt *, enum event_kind, str recipient, str queued_as,
+                          int64_t count, const char *fmt, ...)
+    __attribute__((format(printf, 6, 7)));
+
+/* tlsrpt_send.c: one report, to all that it goes to. An err: not now. */
+must_use err outbound_tlsrpt_send(struct outbound_tlsrpt *, const struct config *,
+                                  const struct outbound_tlsrpt_head *, deadline until);
