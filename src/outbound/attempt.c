@@ -272,6 +272,22 @@ static void reopen(struct way *w)
     }
 }
 
+/* It is our address that is refused, or how much it sends, not the mail: the site is paused or gets
+ * less, and the mail waits (docs/shaping.md). */
+static void spare_refused(struct way *w, size_t count, const size_t *indexes)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct outbound_offer_rcpt *r = &w->attempt->rcpts[indexes[i]];
+        struct outcome o;
+        bool refused = r->decided && r->verdict.action == OUTBOUND_FAIL && r->verdict.reply.code;
+        if (!refused || !outbound_judge(r, &o) ||
+            (o.advice != OUTCOME_PAUSE_SITE && o.advice != OUTCOME_SLOW_DOWN))
+            continue;
+        r->verdict.action = OUTBOUND_DEFER;
+        r->verdict.status[0] = '4';
+    }
+}
+
 static void end_grant(struct way *w, size_t todo_before, const size_t *before)
 {
     struct outbound_attempt *a = w->attempt;
@@ -300,6 +316,7 @@ static err go_one(struct way *w, bool convert)
     w->grant = &a->grant;
     a->way = one->number;
     err e = a->plan->way_count == 1 ? visit(w) : visit_as(w, convert);
+    spare_refused(w, count, before);
     end_grant(w, count, before);
     w->grant = NULL;
     return e;

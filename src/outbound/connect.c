@@ -2,6 +2,7 @@
 #include "account/secret.h"
 #include "base/mem.h"
 #include "outbound/egress_connect.h"
+#include "shaping/shaper.h"
 #include <errno.h>
 #include <openssl/x509_vfy.h>
 
@@ -322,6 +323,10 @@ static err log_in(struct opening *o)
     }
     if (o->options->keeper == NULL) {
         pause_for(o, "nobody keeps secrets here", NULL);
+        return NULL;
+    }
+    if (o->options->shaper && shaper_login_is_shut(o->options->shaper, o->host->account->name)) {
+        pause_for(o, "its login was refused a moment ago", NULL);
         return NULL;
     }
     struct buf secret;

@@ -11,12 +11,15 @@
 #include "outbound/privacy.h"
 #include "outbound/transcript.h"
 
+struct shaper;
+
 /* What all connections of a worker share. All of it must outlive the call. */
 struct outbound_connect_options {
     str hello;
     const struct config_timeouts *timeouts;
     struct tls_client *tls;
     const struct keeper *keeper;           /* NULL: no secrets can be had */
+    struct shaper *shaper;                 /* whose logins are shut; NULL: nobody knows */
     struct outbound_port25 *port25;        /* NULL: nobody keeps account */
     struct outbound_transcript_book *book; /* NULL: nobody wants to know what was said */
     /* What was seen of TLS in the last opening is put here; NULL: nobody asks. */

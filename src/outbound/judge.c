@@ -39,6 +39,12 @@ static int weight_of(const struct outcome *o)
 
 static bool is_login(const struct outbound_verdict *v) { return v->action == OUTBOUND_PAUSE_ROUTE; }
 
+/* 454 4.7.0, 421: too many logins for now. */
+static bool is_busy_login(const struct outbound_verdict *v)
+{
+    return v->stage == SMTP_STAGE_AUTH && v->reply.code >= 400 && v->reply.code < 500;
+}
+
 static void take_in(struct shaper_result *all, int *weight, const struct outbound_offer_rcpt *r)
 {
     const struct outbound_verdict *v = &r->verdict;
@@ -48,6 +54,7 @@ static void take_in(struct shaper_result *all, int *weight, const struct outboun
     all->connected = all->connected || v->reply.code > 0;
     all->accepted += v->action == OUTBOUND_DONE;
     all->login_refused = all->login_refused || is_login(v);
+    all->login_busy = all->login_busy || is_busy_login(v);
     if (v->action == OUTBOUND_DONE || !outbound_judge(r, &o) || weight_of(&o) <= *weight)
         return;
     *weight = weight_of(&o);

@@ -403,13 +403,28 @@ bool shaper_is_crowded(struct shaper_lane *l)
     return crowded;
 }
 
-void shaper_login_changed(struct shaper *s, str account)
+/* With the lock held. */
+static struct shaper_meter *find_account(struct shaper *s, str account)
 {
     char key[SHAPER_KEY_BYTES_MAX];
     int len = snprintf(key, sizeof key, "%s%c%.*s", shaping_limits_scope_names[SHAPING_ACCOUNT], 0,
                        STR_ARG(str_slice(account, 0, SHAPER_NAME_BYTES_MAX)));
+    return table_find(&s->meters, (str){key, (size_t)len});
+}
+
+bool shaper_login_is_shut(struct shaper *s, str account)
+{
     shaper_enter(s);
-    struct shaper_meter *m = table_find(&s->meters, (str){key, (size_t)len});
+    const struct shaper_meter *m = find_account(s, account);
+    bool shut = m && m->login.gate.state == SHAPING_GATE_SHUT;
+    shaper_exit(s);
+    return shut;
+}
+
+void shaper_login_changed(struct shaper *s, str account)
+{
+    shaper_enter(s);
+    struct shaper_meter *m = find_account(s, account);
     if (m && m->login.gate.state != SHAPING_GATE_OPEN) {
         m->login.gate = (struct shaping_gate){.state = SHAPING_GATE_SHUT, .until_ns = s->now_ns};
         shaper_line_serve_spot(s, &m->spot);

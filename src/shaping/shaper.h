@@ -159,6 +159,9 @@ void shaper_count_idle(struct shaper_lane *, int change);
  * when a connection has been opened for a grant. */
 bool shaper_is_crowded(struct shaper_lane *);
 
+/* A login was refused, and this is not the probe that finds out whether it works again: whoever has
+ * a connection already says nothing more on it. */
+bool shaper_login_is_shut(struct shaper *, str account);
 /* The account's secret is another one now: try at once. */
 void shaper_login_changed(struct shaper *, str account);
 

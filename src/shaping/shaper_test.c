@@ -368,13 +368,16 @@ TEST(shaper_login_refused)
     }
     int64_t pause_ms = SHAPER_LOGIN_PROBE_MS;
     CHECK(take(&g[0], &wait), "the first");
+    CHECK(!shaper_login_is_shut(t.shaper, S("acc")), "nothing is known");
     shaper_end(&g[0].grant, &refused);
+    CHECK(shaper_login_is_shut(t.shaper, S("acc")), "nobody who is connected says more");
     CHECK(t.events[EVENT_LOGIN_PAUSED] == 1, "told");
     for (int i = 0; i < 7; i++) {
         CHECK(!take(&g[0], &wait) && !take(&g[1], &wait), "nobody logs in");
         CHECK(wait.why == SHAPER_LOGIN && wait.until_ms == fake_real() + pause_ms, "until then");
         now_ns += pause_ms * 1000000;
         CHECK(take(&g[1], &wait) && g[1].grant.probe, "one finds out");
+        CHECK(!shaper_login_is_shut(t.shaper, S("acc")), "this one may log in");
         CHECK(!take(&g[0], &wait), "and no other");
         shaper_end(&g[1].grant, &refused);
         pause_ms =

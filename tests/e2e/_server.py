@@ -190,7 +190,8 @@ class Server:
 
 def retry_soon():
     """For tests that look at second attempts."""
-    return {"first": "1s", "factor": 1, "longest": "2s"}
+    return {"first": "1s", "factor": 1, "longest": "2s",
+            "classes": {"greylist": ["1s"], "rate": ["1s"], "mailbox_full": ["1s"], "blocked": ["1s"]}}
 
 
 def timed(seconds):

@@ -124,9 +124,9 @@ def rate_found(report):
         return
     rules = [{"rule": "throttle", "limit": "40/s", "meter": "bucket", "burst": 20},
              {"rule": "block", "after": 100, "within": "20s", "lasts": "30s"}]
-    s = Scene(report, "rate found", rules, 1600, words="gmail")
+    s = Scene(report, "rate found", rules, 4800, words="gmail")
     s.finish()
-    s.shaped(warm_seconds=10)
+    s.shaped(warm_seconds=40)
 
 
 def storm(report):
