@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ enum {
     FAILURES_MAX = 10,     /* then we stop */
     AGAIN_ONE_IN = 10,     /* so many seeds are played twice, and must be the same */
     COUNT_DEFAULT = 1000,
+    FOLDER_CHARS = 64,
 };
 
 struct job {
@@ -33,6 +35,7 @@ struct job {
     bool again;    /* the second time */
     uint64_t hash; /* of the first time */
     struct sim_trace *trace;
+    char folder[FOLDER_CHARS]; /* a real one, for SQLite, which knows nothing of our file system */
 };
 
 static struct {
@@ -55,6 +58,26 @@ static double now_s(void)
 
 /* ---- one run ------------------------------------------------------------------------------ */
 
+static int remove_one(const char *path, const struct stat *facts, int type, struct FTW *at)
+{
+    (void)facts, (void)type, (void)at;
+    return remove(path);
+}
+
+static void remove_folder(const char *path) { nftw(path, remove_one, 8, FTW_DEPTH | FTW_PHYS); }
+
+/* The same names for each run, and nothing in it that another has left. */
+static void make_folder(const char *path)
+{
+    char inner[FOLDER_CHARS + 16];
+    remove_folder(path);
+    snprintf(inner, sizeof inner, "%s/feedback", path);
+    if (mkdir(path, 0700) < 0 || mkdir(inner, 0700) < 0) {
+        perror(inner);
+        exit(2);
+    }
+}
+
 static void run_in_child(struct job *j)
 {
     static struct sim_stage stage;
@@ -63,7 +86,8 @@ static void run_in_child(struct job *j)
     stage.seed = j->seed;
     stage.size = sim.size;
     stage.verbose = sim.verbose;
-    stage.folder = "/sim";
+    make_folder(j->folder);
+    stage.folder = j->folder;
     sim_stage_play(&stage);
 }
 
@@ -175,7 +199,14 @@ static void open_jobs(void)
             exit(2);
         }
         sim.jobs[i].trace = shared;
+        snprintf(sim.jobs[i].folder, FOLDER_CHARS, "/tmp/smtptool-sim-%ld-%d", (long)getpid(), i);
     }
+}
+
+static void close_jobs(void)
+{
+    for (int i = 0; i < sim.jobs_max; i++)
+        remove_folder(sim.jobs[i].folder);
 }
 
 /* ---- what is asked for --------------------------------------------------------------------- */
@@ -283,11 +314,13 @@ int main(int argc, char **argv)
     setenv("SSL_CERT_FILE", "/dev/null", 1); /* nobody here verifies, and reading them takes long */
     setenv("SSL_CERT_DIR", "/nonexistent", 1);
     open_jobs();
-    sim_stage_warm_up();
+    make_folder(sim.jobs[0].folder);
+    sim_stage_warm_up(sim.jobs[0].folder);
     printf("seeds from %llu\n", (unsigned long long)sim.first);
     double began_s = now_s();
     run_all();
     double took_s = now_s() - began_s;
+    close_jobs();
     for (int i = 0; i < SIM_COUNTS; i++)
         printf("%10llu %s\n", (unsigned long long)sim.counts[i], sim_count_names[i]);
     if (sim.count == 1)

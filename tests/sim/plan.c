@@ -89,6 +89,7 @@ static void draw_config(struct sim_plan *p, struct arena *arena)
         "outbound: { connections: %lld, messages_per_connection: %lld, idle: %llds }\n"
         "domains:\n"
         "    our.example: { deliver: \"lmtp://mailbox.our.example:24?tls=none\" }\n"
+        "suppression: { on: false }\n"
         "routes: %s\n",
         (long long)(p->longest_ms / 1000), (long long)(p->give_up_ms / 1000),
         (long long)(p->warn_after_ms / 1000), may_fill ? "0B" : "4MiB", (long long)connections,

@@ -391,10 +391,11 @@ static void release(struct sim_stage *s)
     arena_close(s->arena);
 }
 
-void sim_stage_warm_up(void)
+void sim_stage_warm_up(const char *folder)
 {
     static struct sim_trace trace;
-    static struct sim_stage s = {.size = 1, .folder = "/sim"};
+    static struct sim_stage s = {.size = 1};
+    s.folder = folder;
     sim_trace_use(&trace);
     sim_run(0, start_and_stop, &s);
     release(&s);

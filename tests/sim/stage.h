@@ -31,7 +31,7 @@ struct sim_stage {
 
 /* A server is started and stopped once, so that what libraries keep for good is there before the
  * runs, which are forked, begin to count their memory. */
-void sim_stage_warm_up(void);
+void sim_stage_warm_up(const char *folder);
 /* One run, in a process that has done nothing else yet. Does not return when an invariant breaks.
  */
 void sim_stage_play(struct sim_stage *);
