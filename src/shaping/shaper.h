@@ -9,7 +9,8 @@
  *
  * A grant needs room in all that applies: lane, egress, sending domain, tenant, campaign, the
  * account's quota and login, warm-up. Of ways of one rank that have room the weights decide. One of
- * a higher rank is taken only when each of a lower one has no room for overflow_after_ms.
+ * a higher rank is taken only when each of a lower one has no room for overflow_after_ms, or is
+ * shut: the site is down, or refuses us or our login.
  *
  * Any thread may call; nothing waits. Times: rates and pauses by the steady clock, quotas and
  * warm-up by real time. Each step that changes a lane or a gate is one event with its reason.

@@ -222,6 +222,12 @@ static bool next_rank(const struct shaper_seat *seat, uint8_t only, int after, i
     return rank < 256;
 }
 
+/* Who is down, refuses us or our login is not waited for. */
+static bool is_away(const struct obstacle *o)
+{
+    return o->why == SHAPER_PAUSED || o->why == SHAPER_LOGIN;
+}
+
 /* No room for so long, or known to have none for so long, that the next rank may be taken. */
 static bool is_over(const struct shaper *s, struct shaper_pair *pair, int64_t until_ns)
 {
@@ -251,7 +257,7 @@ static struct shaper_seat_way *find_in_rank(struct shaper_seat *seat, size_t rcp
             open[count++] = way;
             continue;
         }
-        int64_t over_ns = is_over(s, way->pair, o.until_ns)
+        int64_t over_ns = is_away(&o) || is_over(s, way->pair, o.until_ns)
                               ? s->now_ns
                               : way->pair->blocked_ns + s->overflow_ns + 1;
         if (o.holds)
