@@ -1,7 +1,6 @@
 #include "dns/host.h"
 #include "outbound/letter.h"
 #include "outbound/tlsrpt_own.h"
-#include "runtime/fault.h"
 #include "smtp/path.h"
 #include "tlspolicy/report_mail.h"
 #include "tlspolicy/report_record.h"
@@ -143,7 +142,6 @@ static err queue_it(struct sending *s, str uri, str to, str content)
     queue_id id = queue_draft_id(draft);
     str how = arena_printf(s->arena, "queued as %s", id.text);
     TRY(note(s, uri, true, how)); /* first: what is not sent then is missed, and never repeated */
-    TRY(fault_point("tlsrpt.noted"));
     TRY(outbound_letter_commit(queue, &letter, &draft, &id, s->until));
     tell(s, EVENT_REPORT_SENT, to, str_of(id.text), how);
     return NULL;

@@ -76,9 +76,9 @@ class Scene:
     def done(self):
         return len(self.server.events("delivered")) + len(self.server.events("bounced"))
 
-    def finish(self, bounced=0):
+    def finish(self, bounced=0, seconds=SECONDS_MAX):
         """Waits for the last message; then the ledger of both sides must agree."""
-        self.check("every message has an end", until(SECONDS_MAX, lambda: self.done() >= self.mails), self.done())
+        self.check("every message has an end", until(seconds, lambda: self.done() >= self.mails), self.done())
         self.server.stop()
         self.provider.stop()
         delivered = [e["queue_id"] for e in self.server.events("delivered")]
@@ -125,7 +125,7 @@ def rate_found(report):
     rules = [{"rule": "throttle", "limit": "40/s", "meter": "bucket", "burst": 20},
              {"rule": "block", "after": 100, "within": "20s", "lasts": "30s"}]
     s = Scene(report, "rate found", rules, 4800, words="gmail")
-    s.finish()
+    s.finish(seconds=300)
     s.shaped(warm_seconds=40)
 
 
