@@ -1,7 +1,5 @@
 /* `smtptool egress` as people call it: what it prints and what it exits with. */
-#include "cli/cli.h"
-#include "tests/test.h"
-#include <stdlib.h>
+#include "cli/run_test.h"
 #include <unistd.h>
 
 static const char zone_text[] = "$ORIGIN .\n"
@@ -24,39 +22,6 @@ static const char yaml_text[] =
     "egress_pools: { bulk: { members: { out1: 3, out3: 1 } } }\n"
     "egress_watch: { dnsbl: bl.example }\n"
     "routes: [{ to: \"*\", via: mx, egress: bulk, name: all }]\n";
-
-/* One run with stdout and stderr in a file; what was printed goes into ret_text. */
-static int run(const char *const *argv, char *ret_text, size_t size)
-{
-    int argc = 0;
-    char path[] = "/tmp/smtptool-egress-XXXXXX";
-    int file = mkstemp(path), kept = dup(STDOUT_FILENO), kept_err = dup(STDERR_FILENO);
-    while (argv[argc])
-        argc++;
-    fflush(stdout);
-    fflush(stderr);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    int code = cli_main(argc, (char **)(uintptr_t)argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(kept, STDOUT_FILENO);
-    dup2(kept_err, STDERR_FILENO);
-    close(kept);
-    close(kept_err);
-    ssize_t n = pread(file, ret_text, size - 1, 0);
-    ret_text[n > 0 ? n : 0] = '\0';
-    close(file);
-    unlink(path);
-    return code;
-}
-
-static void put(char *path, const char *text)
-{
-    int file = mkstemp(path);
-    CHECK(write(file, text, strlen(text)) == (ssize_t)strlen(text), path);
-    close(file);
-}
 
 enum { WORDS_MAX = 6, SAID_MAX = 8 };
 
@@ -93,8 +58,8 @@ TEST(cli_egress)
     };
     static char text[1 << 14];
     char zone[] = "/tmp/smtptool-zone-XXXXXX", yaml[] = "/tmp/smtptool-yaml-XXXXXX";
-    put(zone, zone_text);
-    put(yaml, yaml_text);
+    run_test_put(zone, zone_text);
+    run_test_put(yaml, yaml_text);
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         const char *argv[WORDS_MAX + 6] = {"smtptool", "-C", yaml};
         size_t argc = 3;
@@ -104,7 +69,7 @@ TEST(cli_egress)
             argv[argc++] = "--dns-zone";
             argv[argc] = zone;
         }
-        int code = run(argv, text, sizeof text);
+        int code = run_test_cli(argv, text, sizeof text);
         CHECK(code == cases[i].exit, text);
         for (size_t k = 0; k < SAID_MAX && cases[i].said[k]; k++)
             if (strstr(text, cases[i].said[k]) == NULL)

@@ -1,35 +1,15 @@
 /* `smtptool explain` as people call it: what it prints and what it exits with. */
-#include "cli/cli.h"
+#include "cli/run_test.h"
 #include "outcome/class.h"
-#include "tests/test.h"
-#include <stdlib.h>
-#include <unistd.h>
 
 /* One run with stdout and stderr in a file; what was printed goes into ret_text. */
 static int run(const char *const *words, char *ret_text, size_t size)
 {
-    char *argv[12] = {"smtptool", "explain"};
+    const char *argv[12] = {"smtptool", "explain"};
     int argc = 2;
     for (; words[argc - 2]; argc++)
-        argv[argc] = (char *)words[argc - 2];
-    char path[] = "/tmp/smtptool-explain-XXXXXX";
-    int file = mkstemp(path), kept = dup(STDOUT_FILENO), kept_err = dup(STDERR_FILENO);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    int code = cli_main(argc, argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(kept, STDOUT_FILENO);
-    dup2(kept_err, STDERR_FILENO);
-    close(kept);
-    close(kept_err);
-    ssize_t n = pread(file, ret_text, size - 1, 0);
-    ret_text[n > 0 ? n : 0] = '\0';
-    close(file);
-    unlink(path);
-    return code;
+        argv[argc] = words[argc - 2];
+    return run_test_cli(argv, ret_text, size);
 }
 
 TEST(cli_explain)

@@ -1,7 +1,5 @@
 /* `smtptool mta-sts` as people call it: what it prints and what it exits with. */
-#include "cli/cli.h"
-#include "tests/test.h"
-#include <stdlib.h>
+#include "cli/run_test.h"
 #include <unistd.h>
 
 static const char zone_text[] = "$ORIGIN example.com.\n"
@@ -29,39 +27,6 @@ static const char good_policy[] = "version: STSv1\nmode: enforce\nmx: mx1.exampl
 static const char narrow_policy[] =
     "version: STSv1\nmode: enforce\nmx: mx1.example.com\nmax_age: 604800\n";
 
-/* One run with stdout and stderr in a file; what was printed goes into ret_text. */
-static int run(const char *const *argv, char *ret_text, size_t size)
-{
-    int argc = 0;
-    char path[] = "/tmp/smtptool-sts-XXXXXX";
-    int file = mkstemp(path), kept = dup(STDOUT_FILENO), kept_err = dup(STDERR_FILENO);
-    while (argv[argc])
-        argc++;
-    fflush(stdout);
-    fflush(stderr);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    int code = cli_main(argc, (char **)(uintptr_t)argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(kept, STDOUT_FILENO);
-    dup2(kept_err, STDERR_FILENO);
-    close(kept);
-    close(kept_err);
-    ssize_t n = pread(file, ret_text, size - 1, 0);
-    ret_text[n > 0 ? n : 0] = '\0';
-    close(file);
-    unlink(path);
-    return code;
-}
-
-static void put(char *path, const char *text)
-{
-    int file = mkstemp(path);
-    CHECK(write(file, text, strlen(text)) == (ssize_t)strlen(text), path);
-    close(file);
-}
-
 enum { WORDS_MAX = 14, SAID_MAX = 5 };
 
 static void check(const char *const *words, const char *zone, int exit, const char *const *said)
@@ -73,7 +38,7 @@ static void check(const char *const *words, const char *zone, int exit, const ch
         argv[argc++] = words[i];
     argv[argc++] = "--dns-zone";
     argv[argc] = zone;
-    int code = run(argv, text, sizeof text);
+    int code = run_test_cli(argv, text, sizeof text);
     CHECK(code == exit, text);
     for (size_t i = 0; i < SAID_MAX && said[i]; i++)
         if (strstr(text, said[i]) == NULL)
@@ -85,10 +50,10 @@ TEST(cli_mta_sts)
 {
     char zone[] = "/tmp/smtptool-zone-XXXXXX", good[] = "/tmp/smtptool-good-XXXXXX",
          narrow[] = "/tmp/smtptool-narrow-XXXXXX", bad[] = "/tmp/smtptool-bad-XXXXXX";
-    put(zone, zone_text);
-    put(good, good_policy);
-    put(narrow, narrow_policy);
-    put(bad, "garbage\n");
+    run_test_put(zone, zone_text);
+    run_test_put(good, good_policy);
+    run_test_put(narrow, narrow_policy);
+    run_test_put(bad, "garbage\n");
     const struct {
         const char *words[WORDS_MAX];
         int exit;

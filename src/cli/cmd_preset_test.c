@@ -1,34 +1,16 @@
 /* `smtptool preset` as people call it: what it prints and what it exits with. */
-#include "cli/cli.h"
-#include "tests/test.h"
+#include "cli/run_test.h"
 #include <stdlib.h>
 #include <unistd.h>
 
 /* One run with stdout and stderr in a file; what was printed goes into ret_text. */
 static int run(const char *const *words, char *ret_text, size_t size)
 {
-    char *argv[8] = {"smtptool"};
+    const char *argv[8] = {"smtptool"};
     int argc = 1;
     for (; words[argc - 1]; argc++)
-        argv[argc] = (char *)words[argc - 1];
-    char path[] = "/tmp/smtptool-preset-XXXXXX";
-    int file = mkstemp(path), kept = dup(STDOUT_FILENO), kept_err = dup(STDERR_FILENO);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    int code = cli_main(argc, argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(kept, STDOUT_FILENO);
-    dup2(kept_err, STDERR_FILENO);
-    close(kept);
-    close(kept_err);
-    ssize_t n = pread(file, ret_text, size - 1, 0);
-    ret_text[n > 0 ? n : 0] = '\0';
-    close(file);
-    unlink(path);
-    return code;
+        argv[argc] = words[argc - 1];
+    return run_test_cli(argv, ret_text, size);
 }
 
 static void write_file(const char *path, const char *text)

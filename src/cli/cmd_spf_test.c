@@ -1,7 +1,5 @@
 /* `smtptool spf` as people call it: what it prints and what it exits with. */
-#include "cli/cli.h"
-#include "tests/test.h"
-#include <stdlib.h>
+#include "cli/run_test.h"
 #include <unistd.h>
 
 static const char zone_text[] = "$ORIGIN example.com.\n"
@@ -13,38 +11,10 @@ static const char zone_text[] = "$ORIGIN example.com.\n"
                                 "down   FAIL servfail\n"
                                 "warn   TXT \"v=spf1 +all\"\n";
 
-/* One run with stdout in a file; what was printed goes into ret_text. */
-static int run(char **argv, char *ret_text, size_t size)
-{
-    int argc = 0;
-    char path[] = "/tmp/smtptool-spf-XXXXXX";
-    int file = mkstemp(path), kept = dup(STDOUT_FILENO), kept_err = dup(STDERR_FILENO);
-    while (argv[argc])
-        argc++;
-    fflush(stdout);
-    fflush(stderr);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    int code = cli_main(argc, argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(kept, STDOUT_FILENO);
-    dup2(kept_err, STDERR_FILENO);
-    close(kept);
-    close(kept_err);
-    ssize_t n = pread(file, ret_text, size - 1, 0);
-    ret_text[n > 0 ? n : 0] = '\0';
-    close(file);
-    unlink(path);
-    return code;
-}
-
 TEST(cli_spf)
 {
     char zone[] = "/tmp/smtptool-zone-XXXXXX", text[8192];
-    int file = mkstemp(zone);
-    CHECK(write(file, zone_text, sizeof zone_text - 1) == sizeof zone_text - 1, "the zone");
-    close(file);
+    run_test_put(zone, zone_text);
     const struct {
         const char *argv[10];
         int exit;
@@ -84,14 +54,14 @@ TEST(cli_spf)
         }
         argv[argc++] = "--dns-zone";
         argv[argc] = zone;
-        int code = run((char **)argv, text, sizeof text);
+        int code = run_test_cli(argv, text, sizeof text);
         CHECK(code == cases[i].exit, text);
         for (size_t j = 0; j < 3 && cases[i].said[j]; j++)
             CHECK(strstr(text, cases[i].said[j]) != NULL, cases[i].said[j]);
         err_forget();
     }
-    char *missing[] = {"smtptool",   "spf",           "tree", "example.com",
-                       "--dns-zone", "/nowhere/zone", NULL};
-    CHECK(run(missing, text, sizeof text) == CLI_NO_INPUT, text);
+    const char *missing[] = {"smtptool",   "spf",           "tree", "example.com",
+                             "--dns-zone", "/nowhere/zone", NULL};
+    CHECK(run_test_cli(missing, text, sizeof text) == CLI_NO_INPUT, text);
     unlink(zone);
 }

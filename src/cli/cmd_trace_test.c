@@ -1,7 +1,6 @@
 /* `smtptool trace` as people call it: a message that was greylisted, and what was said. */
-#include "cli/cli.h"
+#include "cli/run_test.h"
 #include "runtime/file.h"
-#include "tests/test.h"
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -61,25 +60,8 @@ static void end(const struct desk *d)
 
 static int run(struct desk *d, const char *option, const char *operand)
 {
-    char *argv[] = {"smtptool", "trace", "-C", d->config, (char *)operand, (char *)option, NULL};
-    char path[] = "/tmp/smtptool-trace-said-XXXXXX";
-    int file = mkstemp(path), out = dup(STDOUT_FILENO), told = dup(STDERR_FILENO);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(file, STDOUT_FILENO);
-    dup2(file, STDERR_FILENO);
-    int code = cli_main(option ? 6 : 5, argv);
-    fflush(stdout);
-    fflush(stderr);
-    dup2(out, STDOUT_FILENO);
-    dup2(told, STDERR_FILENO);
-    close(out);
-    close(told);
-    ssize_t n = pread(file, d->said, sizeof d->said - 1, 0);
-    d->said[n > 0 ? n : 0] = '\0';
-    close(file);
-    unlink(path);
-    return code;
+    const char *argv[] = {"smtptool", "trace", "-C", d->config, operand, option, NULL};
+    return run_test_cli(argv, d->said, sizeof d->said);
 }
 
 static bool says(const struct desk *d, const char *text)
