@@ -1,4 +1,4 @@
-#include "account/secret.h"
+#include "secret/secret.h"
 #include "base/mem.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -6,14 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-void account_secret_wipe(struct buf *b)
+void secret_wipe(struct buf *b)
 {
     if (b->ptr)
         mem_wipe(b->ptr, b->cap);
     buf_release(b);
 }
 
-void account_secret_trim(struct buf *b)
+void secret_trim(struct buf *b)
 {
     if (b->len && b->ptr[b->len - 1] == '\n') {
         b->len--;
@@ -33,9 +33,8 @@ static err check_file(int fd, str path)
         return err_new(ERR_CONFIG,
                        "%.*s holds a secret, but every user may read or write it: chmod o= it",
                        STR_ARG(path));
-    if (st.st_size > ACCOUNT_SECRET_BYTES_MAX)
-        return err_new(ERR_LIMIT, "%.*s is longer than %d bytes", STR_ARG(path),
-                       ACCOUNT_SECRET_BYTES_MAX);
+    if (st.st_size > SECRET_BYTES_MAX)
+        return err_new(ERR_LIMIT, "%.*s is longer than %d bytes", STR_ARG(path), SECRET_BYTES_MAX);
     return NULL;
 }
 
@@ -43,9 +42,9 @@ static err check_file(int fd, str path)
 static err read_whole(int fd, str path, struct buf *out)
 {
     char *room;
-    TRY(buf_reserve(out, ACCOUNT_SECRET_BYTES_MAX, &room));
-    while (out->len < ACCOUNT_SECRET_BYTES_MAX) {
-        ssize_t n = read(fd, out->ptr + out->len, ACCOUNT_SECRET_BYTES_MAX - out->len);
+    TRY(buf_reserve(out, SECRET_BYTES_MAX, &room));
+    while (out->len < SECRET_BYTES_MAX) {
+        ssize_t n = read(fd, out->ptr + out->len, SECRET_BYTES_MAX - out->len);
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -59,7 +58,7 @@ static err read_whole(int fd, str path, struct buf *out)
 
 static err read_file(str path, struct buf *out)
 {
-    char name[ACCOUNT_SECRET_PATH_BYTES_MAX];
+    char name[SECRET_PATH_BYTES_MAX];
     if (!str_to_chars(path, name, sizeof name) || path.len == 0)
         return err_new(ERR_CONFIG, "a secret's file without a usable path");
     int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK); /* a pipe must not hold us */
@@ -81,7 +80,7 @@ static err read_env(str name, struct buf *out)
     return buf_add(out, str_of(value));
 }
 
-err account_secret_read(str reference, struct buf *ret_secret)
+err secret_read(str reference, struct buf *ret_secret)
 {
     ASSERT(ret_secret->len == 0);
     str rest = reference;
@@ -92,10 +91,10 @@ err account_secret_read(str reference, struct buf *ret_secret)
         e = read_env(rest, ret_secret);
     else /* it may be the secret itself, so it is not repeated */
         return err_new(ERR_CONFIG, "a secret must be a reference: file:, env: or command:");
-    account_secret_trim(ret_secret);
+    secret_trim(ret_secret);
     if (e == NULL && ret_secret->len == 0)
         e = err_new(ERR_CONFIG, "%.*s is empty", STR_ARG(reference));
     if (e)
-        account_secret_wipe(ret_secret);
+        secret_wipe(ret_secret);
     return e;
 }

@@ -1,4 +1,4 @@
-#include "account/command.h"
+#include "secret/command.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -9,23 +9,23 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-err account_command_split(str text, char chars[ACCOUNT_COMMAND_BYTES_MAX],
-                          char *ret_words[ACCOUNT_COMMAND_WORDS_MAX + 1])
+err secret_command_split(str text, char chars[SECRET_COMMAND_BYTES_MAX],
+                         char *ret_words[SECRET_COMMAND_WORDS_MAX + 1])
 {
     size_t count = 0, used = 0;
     char quote = 0;
     bool in_word = false;
-    if (text.len >= ACCOUNT_COMMAND_BYTES_MAX / 2) /* each word has a NUL of its own */
-        return err_new(ERR_CONFIG, "a command above %d bytes", ACCOUNT_COMMAND_BYTES_MAX / 2);
+    if (text.len >= SECRET_COMMAND_BYTES_MAX / 2) /* each word has a NUL of its own */
+        return err_new(ERR_CONFIG, "a command above %d bytes", SECRET_COMMAND_BYTES_MAX / 2);
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
         if (c == '\0')
             return err_new(ERR_CONFIG, "NUL in a command");
         bool blank = quote == 0 && (c == ' ' || c == '\t');
         if (!blank && !in_word) {
-            if (count == ACCOUNT_COMMAND_WORDS_MAX)
+            if (count == SECRET_COMMAND_WORDS_MAX)
                 return err_new(ERR_CONFIG, "a command of more than %d words",
-                               ACCOUNT_COMMAND_WORDS_MAX);
+                               SECRET_COMMAND_WORDS_MAX);
             ret_words[count++] = chars + used;
             in_word = true;
         }
@@ -94,10 +94,10 @@ static err wait_for(int fd, deadline until)
 static err collect(int fd, struct buf *out, deadline until)
 {
     char *room;
-    TRY(buf_reserve(out, ACCOUNT_SECRET_BYTES_MAX, &room)); /* never moves */
+    TRY(buf_reserve(out, SECRET_BYTES_MAX, &room)); /* never moves */
     for (;;) {
         char beyond;
-        size_t left = ACCOUNT_SECRET_BYTES_MAX - out->len;
+        size_t left = SECRET_BYTES_MAX - out->len;
         TRY(wait_for(fd, until));
         ssize_t n = read(fd, left ? out->ptr + out->len : &beyond, left ? left : 1);
         if (n < 0 && errno == EINTR)
@@ -107,7 +107,7 @@ static err collect(int fd, struct buf *out, deadline until)
         if (n == 0)
             return NULL;
         if (left == 0)
-            return err_new(ERR_LIMIT, "more than %d bytes", ACCOUNT_SECRET_BYTES_MAX);
+            return err_new(ERR_LIMIT, "more than %d bytes", SECRET_BYTES_MAX);
         out->len += (size_t)n;
     }
 }
@@ -146,21 +146,21 @@ static err run(char **words, deadline until, struct buf *out)
         e = e ? e : ended;
     }
     close(ends[0]);
-    account_secret_trim(out);
+    secret_trim(out);
     if (e == NULL && out->len == 0)
         e = err_new(ERR_CONFIG, "it printed nothing");
     return e;
 }
 
-err account_command_run(str text, int64_t timeout_ms, struct buf *ret_secret)
+err secret_command_run(str text, int64_t timeout_ms, struct buf *ret_secret)
 {
     ASSERT(ret_secret->len == 0);
     struct buf chars;
-    char *words[ACCOUNT_COMMAND_WORDS_MAX + 1], *room;
-    buf_init(&chars, ACCOUNT_COMMAND_BYTES_MAX);
-    err e = buf_reserve(&chars, ACCOUNT_COMMAND_BYTES_MAX, &room);
+    char *words[SECRET_COMMAND_WORDS_MAX + 1], *room;
+    buf_init(&chars, SECRET_COMMAND_BYTES_MAX);
+    err e = buf_reserve(&chars, SECRET_COMMAND_BYTES_MAX, &room);
     if (e == NULL)
-        e = account_command_split(text, room, words);
+        e = secret_command_split(text, room, words);
     if (e == NULL) {
         e = run(words, deadline_after(timeout_ms), ret_secret);
         if (e) /* the arguments may hold secrets */
@@ -168,14 +168,14 @@ err account_command_run(str text, int64_t timeout_ms, struct buf *ret_secret)
     }
     buf_release(&chars);
     if (e)
-        account_secret_wipe(ret_secret);
+        secret_wipe(ret_secret);
     return e;
 }
 
-err account_command_or_secret(str reference, struct buf *ret_secret)
+err secret_command_or_read(str reference, struct buf *ret_secret)
 {
     str command = reference;
     if (str_skip(&command, S("command:")))
-        return account_command_run(command, ACCOUNT_COMMAND_MS_MAX, ret_secret);
-    return account_secret_read(reference, ret_secret);
+        return secret_command_run(command, SECRET_COMMAND_MS_MAX, ret_secret);
+    return secret_read(reference, ret_secret);
 }
