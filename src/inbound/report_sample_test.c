@@ -99,23 +99,3 @@ TEST(inbound_report_sample_wanted)
         config_close(c);
     }
 }
-
-TEST(inbound_report_sample_due)
-{
-    const int64_t end = 101LL * INBOUND_REPORT_DAY_MS;
-    int64_t least = INT64_MAX, most = 0;
-    char name[40];
-    for (int i = 0; i < 500; i++) {
-        snprintf(name, sizeof name, "d%d.example", i);
-        int64_t due = inbound_report_sample_due_ms(S("mx.example.net"), str_of(name), 100);
-        CHECK(due == inbound_report_sample_due_ms(S("mx.example.net"), str_of(name), 100), name);
-        least = due < least ? due : least;
-        most = due > most ? due : most;
-    }
-    CHECK(least >= end + INBOUND_REPORT_FIRST_MS, "not at midnight, when everybody reports");
-    CHECK(most < end + INBOUND_REPORT_FIRST_MS + INBOUND_REPORT_SPREAD_MS, "in half a day");
-    CHECK(most - least > INBOUND_REPORT_SPREAD_MS / 2, "and not all at once");
-    CHECK(inbound_report_sample_due_ms(S("mx.example.net"), S("a.example"), 100) !=
-              inbound_report_sample_due_ms(S("mx.example.org"), S("a.example"), 100),
-          "another host, another time");
-}
