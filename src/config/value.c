@@ -370,6 +370,7 @@ static err read_host_port(str text, struct arena *arena, struct config_hop *hop)
     if (colon && (!str_to_u64(port, 65535, &number) || number == 0))
         return err_new(ERR_CONFIG, "\"%.*s\" is not a port (1 to 65535)", STR_ARG(clip(port)));
     hop->port = (uint16_t)number;
+    hop->port_given = colon;
     return NULL;
 }
 
