@@ -301,6 +301,11 @@ static err start_workers(struct service *s)
                                                      .health = s->egress_health,
                                                      .events = &s->events};
     s->port25 = outbound_port25_open(&s->events);
+    s->port25_look = (struct outbound_port25_look){.config = service_config,
+                                                   .config_arg = s,
+                                                   .resolver = s->resolver,
+                                                   .port25 = s->port25,
+                                                   .mx_port = s->options.mx_port};
     s->reports = chan_open();
     err first = NULL;
     int running = 0;
