@@ -167,13 +167,22 @@ static err open_queue(struct service *s)
                       &s->queue);
 }
 
+/* The shaper is there before the first listener. */
+static void note_complaint(void *arg, const struct feedback_way *way)
+{
+    struct service *s = arg;
+    shaper_complained(s->shaper, way->egress, way->site, way->provider);
+}
+
 static err open_feedback(struct service *s)
 {
     s->strangers = feedback_strangers_open();
     return feedback_open(&(struct feedback_options){.folder = s->state.feedback,
                                                     .config = service_config,
                                                     .config_arg = s,
-                                                    .events = &s->events},
+                                                    .events = &s->events,
+                                                    .complained = note_complaint,
+                                                    .complained_arg = s},
                          &s->feedback);
 }
 
