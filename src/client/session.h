@@ -1,0 +1,30 @@
+/* client/session.h -- one connection to the server: made, greeted, private, logged in
+ *
+ * For the other files of this folder.
+ */
+#pragma once
+#include "client/client.h"
+
+struct client_session {
+    const struct client_options *options;
+    struct smtp_client smtp;
+    bool open;
+    bool reached; /* a connection was had, and the address is its */
+    struct address address;
+    struct client_times times; /* of what was done last */
+    /* What the err that was returned means; CLIENT_SENT: nobody said, see client_outcome_of() */
+    enum client_outcome outcome;
+};
+
+/* All of it; after an err it may still be open: client_session_close(). */
+must_use err client_session_open(struct client_session *);
+void client_session_close(struct client_session *, bool politely); /* may be closed already */
+void client_session_forget_times(struct client_session *);
+
+/* The err of a reply that ends the session. A 4xx is worth another attempt. */
+must_use err client_session_refused(struct client_session *, const struct smtp_reply *,
+                                    enum client_outcome);
+void client_session_tell(const struct client_session *, const char *mark, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* What an err says, for the user: with its place in the code when that is asked for. */
+void client_session_explain(const struct client_session *, err, char *ret_text, size_t size);
