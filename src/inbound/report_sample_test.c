@@ -1,18 +1,14 @@
 #include "base/mem.h"
+#include "config/text_test.h"
 #include "inbound/report_sample.h"
 #include "tests/test.h"
 
 static struct config *open_config(const char *reports)
 {
     char text[400];
-    struct config *c = NULL;
-    struct config_errors errors;
     snprintf(text, sizeof text, "hostname: mx.example.net\nmailauth: { reports: { %s } }\n",
              reports);
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("test"), &c, &errors), reports);
-    config_errors_release(&errors);
-    return c;
+    return config_text_test(str_of(text));
 }
 
 static const char mail[] = "From: a@example.com\r\nSubject: hello\r\n\r\n";
