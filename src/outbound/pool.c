@@ -1,9 +1,9 @@
 #include "outbound/pool.h"
 #include "shaping/shaper.h"
 
-void outbound_pool_init(struct outbound_pool *p)
+void outbound_pool_init(struct outbound_pool *p, int place)
 {
-    *p = (struct outbound_pool){.idle_ms = 10 * 1000, .messages_max = 100};
+    *p = (struct outbound_pool){.place = place, .idle_ms = 10 * 1000, .messages_max = 100};
     list_init(&p->idle);
     list_init(&p->leaving);
     gate_init(&p->changed);
@@ -25,7 +25,7 @@ static void take_out(struct outbound_pool *p, struct outbound_connection *c)
     list_remove(&c->node);
     p->count--;
     if (c->lane)
-        shaper_count_idle(c->lane, -1);
+        shaper_count_idle(c->lane, p->place, -1);
 }
 
 static struct outbound_connection *take_leaving(struct outbound_pool *p)
@@ -108,6 +108,14 @@ struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
     return found;
 }
 
+bool outbound_pool_has(const struct outbound_pool *p, str key)
+{
+    LIST_EACH(&p->idle, node)
+    if (str_eq(LIST_OF(node, struct outbound_connection, node)->key, key))
+        return true;
+    return false;
+}
+
 bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound_connection *c)
 {
     uint64_t mails = (uint64_t)c->client.mails, told = c->client.capabilities.mail_max;
@@ -129,25 +137,12 @@ void outbound_pool_let_go(struct outbound_pool *p, struct outbound_connection *c
     gate_wake_all(&p->changed);
 }
 
-size_t outbound_pool_count(const struct outbound_pool *p, uint64_t site)
+size_t outbound_pool_count(const struct outbound_pool *p, const struct shaper_lane *lane)
 {
     size_t count = 0;
     LIST_EACH(&p->idle, node)
-    count += LIST_OF(node, struct outbound_connection, node)->site == site;
+    count += LIST_OF(node, struct outbound_connection, node)->lane == lane;
     return count;
-}
-
-void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
-{
-    LIST_EACH(&p->idle, node)
-    {
-        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
-        if (c->site != site)
-            continue;
-        take_out(p, c);
-        outbound_pool_let_go(p, c);
-        return;
-    }
 }
 
 bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *lane)
@@ -164,12 +159,15 @@ bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *la
     return false;
 }
 
-/* An idle connection takes up the place of one that somebody needs, perhaps on another worker. */
+/* An idle connection takes up the place of one that somebody needs, perhaps on another worker. One
+ * that was just used is about to be used again: without it there would be another for each mail. */
 static struct outbound_connection *find_crowded(struct outbound_pool *p)
 {
     LIST_EACH(&p->idle, node)
     {
         struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
+        if (!deadline_passed((deadline){c->idle_until.at_ms - p->idle_ms + OUTBOUND_POOL_LOOK_MS}))
+            return NULL; /* those behind are younger */
         if (c->lane && shaper_is_crowded(c->lane))
             return c;
     }
@@ -187,7 +185,7 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     c->idle_until = deadline_after(p->idle_ms);
     list_add_last(&p->idle, &c->node);
     if (c->lane)
-        shaper_count_idle(c->lane, 1);
+        shaper_count_idle(c->lane, p->place, 1);
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
         struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
