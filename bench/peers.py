@@ -170,6 +170,18 @@ class Smtptool(Peer):
         return [self.site.program, "queue", "ls", "-C", self.path("smtptool.yaml")]
 
 
+class SmtptoolBefore(Smtptool):
+    """An older program, in turns with this one: what a change costs."""
+    name = "smtptool-before"
+
+    @staticmethod
+    def missing():
+        return None if os.environ.get("SMTPTOOL_BEFORE") else "SMTPTOOL_BEFORE names none"
+
+    def __init__(self, site, mode):
+        super().__init__(site._replace(program=os.environ["SMTPTOOL_BEFORE"]), mode)
+
+
 class Sink(Peer):
     """No server at all: what generator and sink reach without one."""
     name = "no server"
