@@ -68,7 +68,7 @@ def load_table(cells, header):
             runs, times = row["runs"], "–"
             pairs = [r["cpu"] / o["cpu"] for r, o in zip(runs, own) if o["cpu"] > 0]
             if row["peer"] != "smtptool" and pairs:
-                times = Figure(pairs).text("{:.1f}")
+                times = Figure(pairs).text("{:.2f}" if row["peer"] == "smtptool-before" else "{:.1f}")
             figure = {key: Figure(r[key] for r in runs) for key in ("cpu", "rate", "p50", "p99")}
             lost = sum(r["lost"] for r in runs)
             table.append([cell["title"], mark(row, header), figure["cpu"].text(),

@@ -133,7 +133,7 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
 
 static err await_pool(struct outbound_pool *p)
 {
-    err e = gate_wait(&p->changed, deadline_after(OUTBOUND_POOL_LOOK_MS));
+    err e = gate_wait(&p->came, deadline_after(OUTBOUND_POOL_LOOK_MS));
     return e && e->kind == ERR_CANCELED ? e : NULL;
 }
 

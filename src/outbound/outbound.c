@@ -395,7 +395,7 @@ static void lend_runner(struct outbound *o, struct site *s, int place, const str
  * destination with little mail stays here, and one with much goes to who has the least to do. */
 static int choose_place(struct outbound *o, const struct site *s, struct shaper_lane *lane)
 {
-    if (lane == NULL || outbound_pool_count(&o->pool, lane) > (size_t)s->starting)
+    if (lane == NULL || outbound_pool_has_more(&o->pool, lane, (size_t)s->starting))
         return OUTBOUND_CREW_NOBODY;
     int place = shaper_idle_place(lane);
     if (place != OUTBOUND_CREW_NOBODY)

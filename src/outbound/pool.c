@@ -7,6 +7,7 @@ void outbound_pool_init(struct outbound_pool *p, int place)
     list_init(&p->idle);
     list_init(&p->leaving);
     gate_init(&p->changed);
+    gate_init(&p->came);
 }
 
 void outbound_pool_set_limits(struct outbound_pool *p, const struct config_outbound *c)
@@ -94,27 +95,26 @@ str outbound_pool_key(const struct outbound_route *r, str hosts, const struct co
     return add_egress(key, egress, arena);
 }
 
-struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
+/* From the end: what is used much was put back last. */
+static struct outbound_connection *find_key(const struct outbound_pool *p, str key)
 {
-    struct outbound_connection *found = NULL;
-    LIST_EACH(&p->idle, node)
-    {
+    for (const struct list *node = p->idle.prev; node != &p->idle; node = node->prev) {
         struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
         if (str_eq(c->key, key))
-            found = c;
+            return c;
     }
+    return NULL;
+}
+
+struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
+{
+    struct outbound_connection *found = find_key(p, key);
     if (found)
         take_out(p, found);
     return found;
 }
 
-bool outbound_pool_has(const struct outbound_pool *p, str key)
-{
-    LIST_EACH(&p->idle, node)
-    if (str_eq(LIST_OF(node, struct outbound_connection, node)->key, key))
-        return true;
-    return false;
-}
+bool outbound_pool_has(const struct outbound_pool *p, str key) { return find_key(p, key) != NULL; }
 
 bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound_connection *c)
 {
@@ -137,12 +137,16 @@ void outbound_pool_let_go(struct outbound_pool *p, struct outbound_connection *c
     gate_wake_all(&p->changed);
 }
 
-size_t outbound_pool_count(const struct outbound_pool *p, const struct shaper_lane *lane)
+bool outbound_pool_has_more(const struct outbound_pool *p, const struct shaper_lane *lane,
+                            size_t than)
 {
     size_t count = 0;
-    LIST_EACH(&p->idle, node)
-    count += LIST_OF(node, struct outbound_connection, node)->lane == lane;
-    return count;
+    for (const struct list *node = p->idle.prev; node != &p->idle; node = node->prev) {
+        count += LIST_OF(node, struct outbound_connection, node)->lane == lane;
+        if (count > than)
+            return true;
+    }
+    return false;
 }
 
 bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *lane)
@@ -163,13 +167,18 @@ bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *la
  * that was just used is about to be used again: without it there would be another for each mail. */
 static struct outbound_connection *find_crowded(struct outbound_pool *p)
 {
+    int64_t since_ms = clock_steady_ms() - OUTBOUND_POOL_LOOK_MS;
+    struct shaper_lane *roomy = NULL; /* the last one that was asked about */
     LIST_EACH(&p->idle, node)
     {
         struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
-        if (!deadline_passed((deadline){c->idle_until.at_ms - p->idle_ms + OUTBOUND_POOL_LOOK_MS}))
+        if (c->idle_until.at_ms - p->idle_ms > since_ms)
             return NULL; /* those behind are younger */
-        if (c->lane && shaper_is_crowded(c->lane))
+        if (c->lane == roomy)
+            continue;
+        if (shaper_is_crowded(c->lane))
             return c;
+        roomy = c->lane;
     }
     return NULL;
 }
@@ -191,7 +200,9 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
         take_out(p, oldest);
         outbound_pool_let_go(p, oldest);
     }
-    gate_wake_all(&p->changed);
+    gate_wake_all(&p->came);
+    if (p->count == 1) /* there is something to look after */
+        gate_wake_all(&p->changed);
 }
 
 static deadline next_look(struct outbound_pool *p)

@@ -18,7 +18,8 @@ enum {
 struct outbound_pool {
     struct list idle, leaving; /* oldest first */
     size_t count, leaving_count;
-    struct gate changed;
+    struct gate changed; /* for its own fiber */
+    struct gate came;    /* another one is idle */
     int place;
     int64_t idle_ms;
     int messages_max; /* of one connection */
@@ -40,8 +41,8 @@ str outbound_pool_key_for(str key, enum tlspolicy_wish, struct arena *);
 bool outbound_pool_has(const struct outbound_pool *, str key);
 /* The one that was used last, or NULL. */
 struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);
-/* Those of this lane. */
-size_t outbound_pool_count(const struct outbound_pool *, const struct shaper_lane *);
+/* More than so many of this lane. */
+bool outbound_pool_has_more(const struct outbound_pool *, const struct shaper_lane *, size_t than);
 /* Let one of this lane go, without waiting; false: there is none. */
 bool outbound_pool_drop_of(struct outbound_pool *, const struct shaper_lane *);
 /* May another message go over it? Its number is bounded by us and by LIMITS MAILMAX. */
