@@ -91,8 +91,8 @@ _smtptool_choose()
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
     'mta-sts '*)
-        options+='--mx --mode --max-age --id --file --dns-zone '
-        takes+='--mx --mode --max-age --id --file --dns-zone '
+        options+='--mx --mode --max-age --id --file --dns-zone --timeout '
+        takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '

@@ -184,6 +184,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l max-age -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l file -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l timeout -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from mta-sts; and not __fish_seen_subcommand_from policy check' -a 'policy check'
 complete -c smtptool -f -n '__fish_seen_subcommand_from tls-reports; and not __fish_seen_subcommand_from read ls show' -a 'read ls show'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r

@@ -137,6 +137,11 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
     p->host = h->name;
     p->ip = arena_str(w->attempt->arena, str_of(ip));
     p->egress = h->egress ? h->egress->name : (str){0};
+    const struct address *ours = h->egress ? outbound_egress_address(h->egress, &h->address) : NULL;
+    if (ours == NULL)
+        return p;
+    address_format_ip(ours, ip);
+    p->local_ip = arena_str(w->attempt->arena, str_of(ip));
     return p;
 }
 
