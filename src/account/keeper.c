@@ -4,6 +4,7 @@
 #include "account/keeper_wire.h"
 #include "account/store.h"
 #include "base/mem.h"
+#include "oauth/store.h"
 #include "secret/command.h"
 #include "secret/secret.h"
 #include <errno.h>
@@ -37,6 +38,10 @@ static err read_secret(const struct keeper_state *state, str reference, struct b
 {
     if (!keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
+    str login = reference;
+    if (str_skip(&login, S("oauth:")))
+        return state->oauth ? oauth_store_token(state->oauth, login, false, secret)
+                            : err_new(ERR_CONFIG, "no logins by token are kept here");
     return secret_command_or_read(reference, secret);
 }
 

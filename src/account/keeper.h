@@ -19,6 +19,7 @@
 struct account_store;
 struct keeper_keys;
 struct keeper_references;
+struct oauth_store;
 
 enum keeper_scope { KEEPER_SUBMISSION, KEEPER_MAILBOX, KEEPER_SCOPE_COUNT };
 
@@ -105,7 +106,7 @@ static inline must_use err keeper_scram_lookup(const struct keeper *k, str user,
     return k->scram_lookup(k->state, user, scope, arena, ret_scram, until);
 }
 
-/* What "file:", "env:" or "command:" names. Wipe it with secret_wipe(). */
+/* What "file:", "env:", "command:" or "oauth:" names. Wipe it with secret_wipe(). */
 static inline must_use err keeper_secret(const struct keeper *k, str reference,
                                          struct buf *ret_secret, deadline until)
 {
@@ -148,6 +149,7 @@ struct keeper_state {
     struct account_store *store;          /* shared by the threads; NULL: no logins here */
     struct keeper_references *references; /* NULL: none */
     struct keeper_keys *keys;             /* NULL: none */
+    struct oauth_store *oauth;            /* NULL: no logins by token */
 };
 
 /* Answer one request; never fails, for what cannot be done is in the reply. Its texts live in the

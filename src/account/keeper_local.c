@@ -4,6 +4,7 @@
 #include "account/keeper_references.h"
 #include "account/store.h"
 #include "base/mem.h"
+#include "oauth/store.h"
 #include "runtime/thread.h"
 #include "secret/secret.h"
 #include <stdatomic.h>
@@ -26,6 +27,7 @@ static void drop(struct keeper_local *k)
     account_store_close(k->state.store);
     keeper_references_close(k->state.references);
     keeper_keys_close(k->state.keys);
+    oauth_store_close(k->state.oauth);
     mem_free(k);
 }
 
@@ -70,11 +72,18 @@ err keeper_local_open(struct account_store *store, const str *references, size_t
         return e;
     }
     struct keeper_local *k = MEM_NEW(struct keeper_local);
-    k->state = (struct keeper_state){store, held, keeper_keys_open()};
+    k->state =
+        (struct keeper_state){.store = store, .references = held, .keys = keeper_keys_open()};
     atomic_init(&k->holders, 1);
     keeper_call_init(&k->caller, ask);
     *ret_keeper = k;
     return NULL;
+}
+
+void keeper_local_set_logins(struct keeper_local *k, struct oauth_store *logins)
+{
+    ASSERT(k->state.oauth == NULL);
+    k->state.oauth = logins;
 }
 
 err keeper_local_set_references(struct keeper_local *k, const str *references, size_t count)

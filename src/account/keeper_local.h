@@ -8,6 +8,7 @@
 
 struct config;
 struct keeper_local;
+struct oauth_store;
 
 /* The store is taken over and closed when the last call has ended; NULL: no logins here. The
  * references (see keeper_references.h) are copied. ERR_LIMIT: too many of them; then the store
@@ -20,6 +21,8 @@ must_use err keeper_local_set_references(struct keeper_local *, const str *refer
 /* The keys that sign (keeper_keys.h): at the start, where there are none yet, and after a reload.
  * Blocks. On an err the old ones stay in force. */
 must_use err keeper_local_load_keys(struct keeper_local *, const struct config *);
+/* Logins by token, taken over; before the first call. */
+void keeper_local_set_logins(struct keeper_local *, struct oauth_store *);
 /* By the last user; calls that were left behind (their deadline passed) still run to their end.
  * Accepts NULL. */
 void keeper_local_close(struct keeper_local *);

@@ -199,6 +199,7 @@ enum config_from_policy {
 struct config_account { /* our login at somebody else's server */
     str name, user;     /* user empty: its server wants no login */
     str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
+    str oauth;  /* the name of a login by token, which secret then refers to; or empty */
     str mechanism;       /* empty: the best offered */
     str preset, licence; /* names in share/presets.yaml, or empty */
     str host;            /* for a preset whose servers are the customer's own; may be empty */
@@ -214,6 +215,9 @@ struct config_account { /* our login at somebody else's server */
     str provider, from_note;             /* of the preset: "Gmail", and words about its rule */
     struct config_quota quota;           /* own keys, else the preset's licence */
 };
+
+/* Its secret is a token, not a password. */
+bool config_account_has_token(const struct config_account *);
 
 /* One whose mail is told apart from others': by limits, the suppression list and reports. */
 struct config_tenant {

@@ -493,6 +493,10 @@ err config_value_secret(str text)
                    : err_new(ERR_CONFIG, "env: needs a variable's name, as in env:RELAY_PASSWORD");
     if (str_skip(&rest, S("command:")))
         return str_trim(rest).len ? NULL : err_new(ERR_CONFIG, "command: needs a command");
+    if (str_skip(&rest, S("oauth:")))
+        return rest.len > 0 && str_find(rest, '/') == STR_NONE
+                   ? NULL
+                   : err_new(ERR_CONFIG, "oauth: needs the name of a login, as in oauth:shop");
     return err_new(ERR_CONFIG, "a secret does not stand here, only where to find it: "
                                "file:/path, env:NAME or command:…");
 }
