@@ -7,6 +7,7 @@
 #include "dns/unbound.h"
 #include "http/curl.h"
 #include "inbound/relay.h"
+#include "runtime/file.h"
 #include "runtime/sim.h"
 #include "shaping/warmup_config.h"
 #include "tlspolicy/fetch_curl.h"
@@ -160,6 +161,7 @@ static bool serves_nobody_else(void) { return net_connections() <= 1; }
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
+    file_keep_free((uint64_t)l->free_space_bytes);
     bool (*may_block)(void) = s->options.may_block ? s->options.may_block : serves_nobody_else;
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,

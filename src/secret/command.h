@@ -16,10 +16,24 @@ enum {
 must_use err secret_command_split(str text, char chars[SECRET_COMMAND_BYTES_MAX],
                                   char *ret_words[SECRET_COMMAND_WORDS_MAX + 1]);
 
-/* Run the command (without "command:") and take what it prints, at most SECRET_BYTES_MAX,
- * without one trailing line end. Blocks for at most timeout_ms; then it and its children are
- * killed. ERR_CONFIG: it could not be started, failed, or printed nothing. */
-must_use err secret_command_run(str text, int64_t timeout_ms, struct buf *ret_secret);
+/* A program by its words; no text is cut or joined on the way to it. */
+struct secret_command {
+    char *const *words; /* ends with NULL; words[0] is looked for in $PATH */
+    str input;          /* what it reads */
+    bool quiet;         /* it need not print anything */
+    const str *hidden;  /* variables that it does not see: other secrets, by "env:" */
+    size_t hidden_count;
+};
+
+/* Run it and take what it prints, at most SECRET_BYTES_MAX, without one trailing line end, into an
+ * empty buf. Blocks for at most timeout_ms; then it and its children are killed. ERR_CONFIG: it
+ * failed or printed nothing. ERR_SYSTEM: it could not be started. ERR_TIMEOUT, ERR_LIMIT. */
+must_use err secret_command_start(const struct secret_command *, int64_t timeout_ms,
+                                  struct buf *ret_secret);
+
+/* The same for the text of a reference, without "command:". */
+must_use err secret_command_run(str text, const str *hidden, size_t hidden_count,
+                                int64_t timeout_ms, struct buf *ret_secret);
 
 /* Whatever the reference is: such a command, for at most SECRET_COMMAND_MS_MAX, or what
  * secret_read() knows, whose errs it has too. */

@@ -115,7 +115,8 @@ TEST(secret_command_run)
     int64_t start = clock_steady_ms();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int64_t timeout_ms = cases[i].kind == ERR_TIMEOUT ? 300 : 10000;
-        check(cases[i].label, secret_command_run(str_of(cases[i].command), timeout_ms, &got), &got,
+        check(cases[i].label,
+              secret_command_run(str_of(cases[i].command), NULL, 0, timeout_ms, &got), &got,
               cases[i].want, cases[i].kind);
     }
     CHECK(clock_steady_ms() - start < 20000, "nothing is waited for");
