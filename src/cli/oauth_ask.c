@@ -2,6 +2,7 @@
 #include "cli/cli.h"
 #include "config/value.h"
 #include "oauth/form.h"
+#include "oauth/url.h"
 #include "secret/command.h"
 #include <fcntl.h>
 #include <spawn.h>

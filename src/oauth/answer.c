@@ -1,6 +1,6 @@
 #include "oauth/answer.h"
 #include "base/buf.h"
-#include "oauth/form.h"
+#include "oauth/url.h"
 #include <jansson.h>
 
 static const struct {

@@ -1,4 +1,4 @@
-/* oauth/form.h -- application/x-www-form-urlencoded, and the URLs of providers
+/* oauth/form.h -- application/x-www-form-urlencoded
  *
  * What a request to a provider holds (RFC 6749 appendix B) and what a redirect brings back.
  */
@@ -7,7 +7,6 @@
 #include "base/buf.h"
 
 enum {
-    OAUTH_URL_BYTES_MAX = 2048,
     OAUTH_FORM_BYTES_MAX = 32 * 1024,
     OAUTH_FORM_FIELDS_MAX = 32,
 };
@@ -17,9 +16,3 @@ must_use err oauth_form_add(struct buf *form, str name, str value);
 /* The value decoded, in the arena; empty: there is none of that name. ERR_PROTOCOL: the form is
  * malformed, or the name stands in it twice (RFC 6749 section 3.1); ERR_LIMIT. */
 must_use err oauth_form_find(str form, str name, struct arena *, str *ret_value);
-
-/* A URL that a secret may be sent to: https://, or http:// to this very machine; visible ASCII
- * without user, fragment, quotes or backslash. ERR_CONFIG says what is wrong. */
-must_use err oauth_url_check(str url);
-/* The URL with the form behind "?" or "&". */
-must_use err oauth_url_with(str url, str form, struct buf *out);

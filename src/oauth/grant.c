@@ -4,6 +4,7 @@
 #include "base/mem.h"
 #include "http/client.h"
 #include "oauth/form.h"
+#include "oauth/url.h"
 #include "secret/secret.h"
 
 /* Once, and never moved: no copy of a secret stays behind. */

@@ -5,6 +5,7 @@
 #include "oauth/form.h"
 #include "oauth/listener.h"
 #include "oauth/pkce.h"
+#include "oauth/url.h"
 #include "secret/secret.h"
 #include <poll.h>
 

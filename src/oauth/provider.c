@@ -1,7 +1,7 @@
 #include "oauth/provider.h"
 #include "config/share.h"
 #include "http/client.h"
-#include "oauth/form.h"
+#include "oauth/url.h"
 #include <stddef.h>
 
 enum { TENANT_BYTES_MAX = 128 };
