@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "cli/cli.h"
 #include "config/value.h"
+#include "outcome/reply.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -241,6 +242,23 @@ static err secure(struct worker *w)
     return refused(w, &reply, CLI_PROTOCOL);
 }
 
+/* Some say exactly what is to be done, and who says it knows better than we. */
+static err refused_login(struct worker *w, const struct smtp_reply *r)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
+    struct outcome_reply reply = {.code = r->code,
+                                  .enhanced = r->enhanced,
+                                  .text = r->text,
+                                  .stage_known = true,
+                                  .stage = SMTP_STAGE_AUTH,
+                                  .host = w->options->hop.host};
+    struct outcome o = outcome_reply_judge(&reply, arena);
+    err e = refused(w, r, CLI_NO_PERMISSION);
+    if (o.rule == NULL || o.rule->to_do == NULL)
+        return e;
+    return err_new(ERR_PROTOCOL, "%.*s\n  %s", STR_ARG(e->text), o.rule->to_do);
+}
+
 static err log_in(struct worker *w)
 {
     const struct cli_send_client_options *o = w->options;
@@ -258,7 +276,7 @@ static err log_in(struct worker *w)
     int64_t start_ms = clock_steady_ms();
     TRY(smtp_client_login(&w->client, &login, &reply));
     w->session.login = since(start_ms);
-    return smtp_reply_ok(&reply) ? NULL : refused(w, &reply, CLI_NO_PERMISSION);
+    return smtp_reply_ok(&reply) ? NULL : refused_login(w, &reply);
 }
 
 static err open_session(struct worker *w)
