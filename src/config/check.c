@@ -249,8 +249,7 @@ static void check_account(struct config_source *source, const struct config_acco
         config_source_complain(source, whole, "\"user\" is missing: a text is wanted");
     if ((!account->no_login || account->user.len > 0) && account->secret.len == 0)
         config_source_complain(
-            source, whole,
-            "\"secret\" is missing: file:/path, env:NAME or command:… is wanted");
+            source, whole, "\"secret\" is missing: file:/path, env:NAME or command:… is wanted");
     bool password = account->mechanism.len > 0 &&
                     !str_ends_nocase(account->mechanism, S("OAUTH2")) &&
                     !str_eq_nocase(account->mechanism, S("OAUTHBEARER"));

@@ -1,6 +1,6 @@
 #include "config/yaml.h"
-#include "oauth/url.h"
 #include "oauth/provider.h"
+#include "oauth/url.h"
 #include "tests/test.h"
 
 TEST(oauth_provider_all_that_ship)
