@@ -173,13 +173,22 @@ static err open_queue(struct service *s)
                       &s->queue);
 }
 
+/* The shaper is there before the first listener. */
+static void note_complaint(void *arg, const struct feedback_way *way)
+{
+    struct service *s = arg;
+    shaper_complained(s->shaper, way->egress, way->site, way->provider);
+}
+
 static err open_feedback(struct service *s)
 {
     s->strangers = feedback_strangers_open();
     return feedback_open(&(struct feedback_options){.folder = s->state.feedback,
                                                     .config = service_config,
                                                     .config_arg = s,
-                                                    .events = &s->events},
+                                                    .events = &s->events,
+                                                    .complained = note_complaint,
+                                                    .complained_arg = s},
                          &s->feedback);
 }
 
@@ -307,6 +316,11 @@ static err start_workers(struct service *s)
                                                      .health = s->egress_health,
                                                      .events = &s->events};
     s->port25 = outbound_port25_open(&s->events);
+    s->port25_look = (struct outbound_port25_look){.config = service_config,
+                                                   .config_arg = s,
+                                                   .resolver = s->resolver,
+                                                   .port25 = s->port25,
+                                                   .mx_port = s->options.mx_port};
     s->reports = chan_open();
     err first = NULL;
     int running = 0;

@@ -39,6 +39,7 @@ struct config_hop {
     str url;  /* as written */
     str host; /* name or IP; the socket path for lmtp+unix */
     uint16_t port;
+    bool port_given; /* else it is the scheme's */
     bool lmtp, unix_socket, implicit_tls;
     enum config_hop_tls tls;
     str account; /* in a route's via: the name in "account:NAME"; the rest is empty then */
@@ -304,6 +305,7 @@ struct config_outbound {
     int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
     int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
+    bool port_25_test;           /* at start: is the way to port 25 blocked? */
 };
 
 /* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */

@@ -51,12 +51,21 @@ static const struct config_account *sender_of(const struct way *w,
     return known ? w->route.hops[c->hop].sender : NULL;
 }
 
+static struct feedback_way name_way(const struct way *w)
+{
+    struct feedback_way way = {0};
+    if (w->grant && w->grant->lane)
+        shaper_lane_names(w->grant->lane, &way.egress, &way.site, &way.provider);
+    return way;
+}
+
 static err offer(struct way *w, struct outbound_connection *c, struct outbound_offer *ret_offer)
 {
     struct outbound_offer o = {.connection = c,
                                .mail = w->attempt->mail,
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
+                               .way = name_way(w),
                                .rcpts_max = w->grant ? w->grant->recipients_max : 0,
                                .sender = sender_of(w, c),
                                .arena = w->attempt->arena,

@@ -493,7 +493,9 @@ void outbound_deliver_expire(struct outbound_deliver *d, struct queue_delivery *
     if (l == NULL)
         return;
     if (outbound_bounce_is_late(d->config, &l->message, l->bounce.now_ms)) {
-        l->bounce.tried = true;
+        /* A limit of ours ends what was tried; the sender's own, what it likes. */
+        l->bounce.tried =
+            outbound_retry_late(l->message.envelope, l->bounce.now_ms) == OUTBOUND_RETRY_IN_TIME;
         give_up(d, &l->bounce, delivery, reason);
     } else {
         schedule_put_back(d->options->schedule, &delivery, 0);

@@ -71,6 +71,7 @@ struct outbound_offer {
     struct outbound_offer_rcpt *rcpts;   /* beside mail->envelope->rcpts */
     int rcpts_max;                       /* in one transaction; 0: as the host says */
     bool convert;                        /* send seven bits where the host knows no 8BITMIME */
+    struct feedback_way way;             /* as the shaper names it, for what comes back later */
     const struct config_account *sender; /* whose rules for From hold there; NULL: nobody's */
     struct arena *arena;                 /* for verdicts' texts */
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */

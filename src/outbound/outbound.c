@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "outbound/crew.h"
 #include "outbound/deliver.h"
+#include "outbound/ended.h"
 #include "outbound/plan.h"
 #include "outbound/port25.h"
 #include "outbound/route.h"
@@ -30,6 +31,7 @@ struct outbound {
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
     struct outbound_sign_keys *keys;
+    struct outbound_ended ended;
     struct outbound_from_told told;
     struct table sites;
     struct gate changed;
@@ -585,22 +587,6 @@ static void look_at_port25(void *arg)
 
 /* Mail that waits in line is not tried, but its time runs out all the same; only a refused login is
  * ours to mend, and then nothing is given up. */
-static void expire_one(struct outbound *o, struct site *s, struct queue_delivery *d, str reason)
-{
-    struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
-    const struct config *config = take_config(o);
-    struct outbound_deliver out = {.options = &o->options,
-                                   .config = config,
-                                   .pool = &o->pool,
-                                   .keys = o->keys,
-                                   .arena = arena,
-                                   .plan = s->plan};
-    outbound_deliver_expire(&out, d, reason);
-    config_close(config);
-    arena_close(arena);
-    err_forget();
-}
-
 static void expire_waiting(struct outbound *o, struct site *s, const struct config *config)
 {
     struct shaper_wait wait;
@@ -616,7 +602,7 @@ static void expire_waiting(struct outbound *o, struct site *s, const struct conf
         if (d == NULL)
             break;
         s->runners++; /* it stays */
-        expire_one(o, s, d, str_of(wait.reason));
+        outbound_ended_one(&o->ended, s->plan, d, str_of(wait.reason));
         s->runners--;
     }
 }
@@ -695,11 +681,13 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
     o->keys = outbound_sign_keys_open(options->keeper);
+    o->ended = (struct outbound_ended){&o->options, &o->pool, o->keys};
     o->place = outbound_crew_join(options->crew, o);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->keeping, "port 25", look_at_port25, o);
     fiber_spawn(&o->keeping, "destinations", keep_sites, o);
+    fiber_spawn(&o->keeping, "what has ended", outbound_ended_run, &o->ended);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;
 }
