@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -49,6 +49,10 @@ _smtptool_choose()
     'user '*)
         options+='--senders --password-file --label --scope '
         takes+='--senders --password-file --label --scope '
+        ;;
+    'secret '*)
+        options+='--passphrase --keyring --credential --key-file --check '
+        takes+='--keyring --credential --key-file '
         ;;
     'config '*)
         options+='--origin '
@@ -113,6 +117,7 @@ _smtptool_choose()
     'egress ') words='ls check' ;;
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
+    'secret ') words='set edit get ls rm test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
     'oauth ') words='login setup status token revoke ls' ;;

@@ -1,12 +1,11 @@
 #include "account/keeper_logins.h"
 #include "oauth/store.h"
-#include "secret/command.h"
+#include "secret/resolver.h"
 #include <stdio.h>
 
 static err read_client_secret(void *arg, str reference, struct buf *ret_secret)
 {
-    (void)arg;
-    return secret_command_or_read(reference, ret_secret);
+    return secret_resolver_read(arg, reference, false, ret_secret, NULL);
 }
 
 err keeper_logins_path(str state, char ret_path[KEEPER_LOGINS_PATH_CHARS])
@@ -17,11 +16,11 @@ err keeper_logins_path(str state, char ret_path[KEEPER_LOGINS_PATH_CHARS])
     return NULL;
 }
 
-err keeper_logins_open(str state, struct oauth_store **ret_store)
+err keeper_logins_open(str state, struct secret_resolver *secrets, struct oauth_store **ret_store)
 {
     char path[KEEPER_LOGINS_PATH_CHARS];
     TRY(keeper_logins_path(state, path));
     struct oauth_store_options o = {
-        .folder = str_of(path), .own_key = true, .secret = read_client_secret};
+        .folder = str_of(path), .own_key = true, .secret = read_client_secret, .arg = secrets};
     return oauth_store_open(&o, ret_store);
 }

@@ -414,7 +414,9 @@ static int run_token(void *arg, int argc, char **argv)
         return CLI_USAGE;
     }
     buf_init(&token, OAUTH_TOKEN_BYTES_MAX);
-    err e = oauth_store_token(run->store, str_of(argv[0]), run->renew, &token);
+    err e =
+        oauth_store_token(run->store, str_of(argv[0]),
+                          run->renew ? OAUTH_STORE_RENEW_NOW : OAUTH_STORE_RENEW_IF_DUE, &token);
     if (e) {
         cli_fail_err(e, "token");
         secret_wipe(&token);

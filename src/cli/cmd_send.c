@@ -11,6 +11,7 @@
 #include "dns/zone.h"
 #include "sasl/mechanism.h"
 #include "secret/command.h"
+#include "secret/resolver.h"
 #include "smtp/path.h"
 #include <string.h>
 #include <unistd.h>
@@ -57,7 +58,8 @@ const char cmd_send_help[] =
     "  --user NAME             log in; asks for the password unless one of these is given:\n"
     "  --password-file FILE    the file's text (nobody else may read the file)\n"
     "  --password-command CMD  what this program prints; started without a shell\n"
-    "  --secret REFERENCE      env:NAME, file:PATH, command:CMD or oauth:NAME (smtptool oauth)\n"
+    "  --secret REFERENCE      env:NAME, file:PATH, command:CMD, vault:PATH#FIELD or another kind\n"
+    "                          (docs/secrets.md)\n"
     "  --account NAME          user, secret and mechanism of this account in the configuration\n"
     "  --from-policy WORD      when From is neither the account's user nor in its aliases: "
     "refuse,\n"

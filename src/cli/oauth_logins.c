@@ -1,14 +1,14 @@
 #include "cli/oauth_logins.h"
 #include "account/keeper_logins.h"
 #include "runtime/file.h"
-#include "secret/command.h"
+#include "secret/resolver.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 static err read_client_secret(void *arg, str reference, struct buf *ret_secret)
 {
     (void)arg;
-    return secret_command_or_read(reference, ret_secret);
+    return secret_resolver_once(NULL, reference, ret_secret, NULL);
 }
 
 static err path_of(const struct config *server, char ret_path[KEEPER_LOGINS_PATH_CHARS])
@@ -31,10 +31,9 @@ static err path_of(const struct config *server, char ret_path[KEEPER_LOGINS_PATH
 err cli_oauth_logins_open(const struct config *server, struct oauth_store **ret_store)
 {
     char path[KEEPER_LOGINS_PATH_CHARS];
-    if (server)
-        return keeper_logins_open(server->state, ret_store);
     TRY(path_of(server, path));
-    struct oauth_store_options o = {.folder = str_of(path), .secret = read_client_secret};
+    struct oauth_store_options o = {
+        .folder = str_of(path), .own_key = server != NULL, .secret = read_client_secret};
     return oauth_store_open(&o, ret_store);
 }
 
@@ -74,7 +73,7 @@ static err read_token(const struct config *config, str name, struct buf *ret_sec
         store = NULL;
         TRY(cli_oauth_logins_open(config, &store));
     }
-    err e = oauth_store_token(store, name, false, ret_secret);
+    err e = oauth_store_token(store, name, OAUTH_STORE_RENEW_IF_DUE, ret_secret);
     oauth_store_close(store);
     return e;
 }
@@ -84,5 +83,5 @@ err cli_oauth_logins_read(const struct config *config, str reference, struct buf
     str name = reference;
     if (str_skip(&name, S("oauth:")))
         return read_token(config, name, ret_secret);
-    return secret_command_or_read(reference, ret_secret);
+    return secret_resolver_once(config, reference, ret_secret, NULL);
 }

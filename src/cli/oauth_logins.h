@@ -15,5 +15,5 @@ must_use err cli_oauth_logins_open(const struct config *server, struct oauth_sto
 must_use err cli_oauth_logins_make(const struct config *server);
 
 /* What "oauth:NAME" names: of the user's own logins, else of the server's (config may be NULL).
- * Any other reference is read as secret_command_or_read() has it. */
+ * Any other reference is read as secret_resolver_once() has it. */
 must_use err cli_oauth_logins_read(const struct config *, str reference, struct buf *ret_secret);

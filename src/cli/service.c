@@ -1,5 +1,4 @@
 #include "cli/service.h"
-#include "account/keeper_logins.h"
 #include "account/store.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -97,9 +96,7 @@ static err open_keeper(struct service *s)
         return e;
     }
     s->keeper = keeper_local_seam(s->keeper_local);
-    struct oauth_store *logins;
-    TRY(keeper_logins_open(s->config->state, &logins));
-    keeper_local_set_logins(s->keeper_local, logins);
+    TRY(keeper_local_open_logins(s->keeper_local, s->config->state));
     return keeper_local_load_keys(s->keeper_local, s->config);
 }
 

@@ -345,12 +345,13 @@ static err lock(struct oauth_store *s, str name, bool wait, struct file **ret_lo
 }
 
 /* Under the lock: what another process did meanwhile is done. */
-static err renew_once(struct oauth_store *s, str name, bool force, struct oauth_entry *entry,
-                      struct arena *arena)
+static err renew_once(struct oauth_store *s, str name, enum oauth_store_renew how,
+                      struct oauth_entry *entry, struct arena *arena)
 {
     struct file *held;
     int64_t got_ms = entry->got_ms;
-    TRY(lock(s, name, force || oauth_entry_is_over(entry, clock_real_ms()), &held));
+    bool wait = how != OAUTH_STORE_RENEW_IF_DUE || oauth_entry_is_over(entry, clock_real_ms());
+    TRY(lock(s, name, wait, &held));
     err e = oauth_store_get(s, name, arena, entry);
     bool done = entry->got_ms != got_ms && !oauth_entry_is_due(entry, clock_real_ms());
     if (e == NULL && !done && can_renew(entry))
@@ -359,43 +360,52 @@ static err renew_once(struct oauth_store *s, str name, bool force, struct oauth_
     return e;
 }
 
+static bool wants_renewal(const struct oauth_entry *entry, enum oauth_store_renew how)
+{
+    int64_t now_ms = clock_real_ms(), tried_ms = now_ms - entry->tried_ms;
+    bool rested = tried_ms < 0 || tried_ms >= OAUTH_STORE_RETRY_MS;
+    if (how == OAUTH_STORE_RENEW_NOW || oauth_entry_is_over(entry, now_ms))
+        return true;
+    if (how == OAUTH_STORE_RENEW_IF_OLD && rested)
+        return true;
+    return oauth_entry_is_due(entry, now_ms) && (rested || entry->trouble.len == 0);
+}
+
 /* A token that is good may be used while its renewal fails: a provider that is down for a minute
  * holds no mail up. */
-static err fresh(struct oauth_store *s, str name, bool force, struct arena *arena,
+static err fresh(struct oauth_store *s, str name, enum oauth_store_renew how, struct arena *arena,
                  struct oauth_entry *entry)
 {
+    bool now = how == OAUTH_STORE_RENEW_NOW;
     TRY(oauth_store_get(s, name, arena, entry));
-    int64_t now_ms = clock_real_ms();
-    bool over = oauth_entry_is_over(entry, now_ms), wanted = force;
-    bool resting = now_ms >= entry->tried_ms && now_ms - entry->tried_ms < OAUTH_STORE_RETRY_MS &&
-                   entry->trouble.len > 0 && !over;
-    wanted |= oauth_entry_is_due(entry, now_ms) && !resting;
-    if (wanted && can_renew(entry)) {
-        err e = renew_once(s, name, force, entry, arena);
-        if (e && (over || force))
+    bool over = oauth_entry_is_over(entry, clock_real_ms());
+    if (wants_renewal(entry, how) && can_renew(entry)) {
+        err e = renew_once(s, name, how, entry, arena);
+        if (e && (over || now))
             return e;
         err_forget();
     }
-    bool failed = entry->trouble.len > 0 && (force || oauth_entry_is_over(entry, clock_real_ms()));
-    if (entry->login_again && failed)
+    over = oauth_entry_is_over(entry, clock_real_ms());
+    if (entry->trouble.len == 0 && !over)
+        return NULL;
+    if (!over && !now)
+        return NULL;
+    if (entry->login_again || entry->trouble.len == 0)
         return log_in_again(name, entry);
-    if (failed)
-        return err_new(ERR_SYSTEM, "renew the token of %.*s: %.*s", STR_ARG(name),
-                       STR_ARG(entry->trouble));
-    if (oauth_entry_is_over(entry, clock_real_ms()))
-        return log_in_again(name, entry);
-    return NULL;
+    return err_new(ERR_SYSTEM, "renew the token of %.*s: %.*s", STR_ARG(name),
+                   STR_ARG(entry->trouble));
 }
 
-err oauth_store_token(struct oauth_store *s, str name, bool force, struct buf *ret_token)
+err oauth_store_token(struct oauth_store *s, str name, enum oauth_store_renew how,
+                      struct buf *ret_token)
 {
     struct oauth_entry entry = {0};
     struct file_facts file = {0};
     TRY(check_name(name));
-    if (!force && recall(s, name, ret_token))
+    if (how == OAUTH_STORE_RENEW_IF_DUE && recall(s, name, ret_token))
         return NULL;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(OAUTH_STORE_ARENA_BYTES);
-    err e = fresh(s, name, force, arena, &entry);
+    err e = fresh(s, name, how, arena, &entry);
     err looked = e ? NULL : file_look(s->path, &file);
     if (e == NULL)
         e = buf_add(ret_token, entry.access);

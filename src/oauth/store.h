@@ -19,6 +19,13 @@ enum {
 
 struct oauth_store;
 
+enum oauth_store_renew {
+    OAUTH_STORE_RENEW_IF_DUE,
+    OAUTH_STORE_RENEW_IF_OLD, /* it was refused somewhere: also when it is OAUTH_STORE_RETRY_MS old
+                               */
+    OAUTH_STORE_RENEW_NOW,
+};
+
 struct oauth_store_options {
     str folder;   /* made, mode 0700, when something is put into it */
     bool own_key; /* a new file is sealed by FOLDER/key; else as secret_sealed_open() has it */
@@ -32,9 +39,10 @@ must_use err oauth_store_open(const struct oauth_store_options *, struct oauth_s
 void oauth_store_close(struct oauth_store *); /* wipes; accepts NULL */
 
 /* An access token that is good now, added to an empty buf, which is to be wiped. When a refresh
- * fails while the old token is good, that one is given. force: renew it whatever its age.
+ * fails while the old token is good, that one is given, but for OAUTH_STORE_RENEW_NOW.
  * ERR_CONFIG: no such login, or the user has to log in again, in words that say how. */
-must_use err oauth_store_token(struct oauth_store *, str name, bool force, struct buf *ret_token);
+must_use err oauth_store_token(struct oauth_store *, str name, enum oauth_store_renew,
+                               struct buf *ret_token);
 
 /* ERR_CONFIG: no such login. Texts live in the arena; the secrets among them are to be wiped with
  * oauth_store_forget(). */

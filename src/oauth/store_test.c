@@ -95,11 +95,11 @@ static void put(struct bench *b, const char *name, int64_t age_ms, int64_t life_
     CHECK_DONE(oauth_store_put(b->store, str_of(name), &e), "put");
 }
 
-static err take(struct bench *b, const char *name, bool force, char ret_token[40])
+static err take(struct bench *b, const char *name, enum oauth_store_renew how, char ret_token[40])
 {
     struct buf token;
     buf_init(&token, OAUTH_TOKEN_BYTES_MAX);
-    err e = oauth_store_token(b->store, str_of(name), force, &token);
+    err e = oauth_store_token(b->store, str_of(name), how, &token);
     str_to_chars(buf_str(&token), ret_token, 40);
     secret_wipe(&token);
     return e;
@@ -112,19 +112,24 @@ TEST(oauth_store_renews)
     if (!set_up(&b))
         return;
     put(&b, "me", 0, 3600);
-    CHECK_DONE(take(&b, "me", false, token), "good");
+    CHECK_DONE(take(&b, "me", OAUTH_STORE_RENEW_IF_DUE, token), "good");
     CHECK_STR(str_of(token), "at0", "a good one is given as it is");
     CHECK(b.provider.server.requests == 0, "and nobody is asked");
     put(&b, "me", 58 * 60 * 1000, 3600);
-    CHECK_DONE(take(&b, "me", false, token), "due");
+    CHECK_DONE(take(&b, "me", OAUTH_STORE_RENEW_IF_DUE, token), "due");
     CHECK_STR(str_of(token), "at1", "renewed before its end");
     CHECK(strstr(b.provider.last, "grant_type=refresh_token&refresh_token=rt0") != NULL, "how");
     CHECK(strstr(b.provider.last, "Authorization: Basic aWQ6czMlMjZ0") != NULL, "id:s3%26t");
-    CHECK_DONE(take(&b, "me", true, token), "forced");
+    CHECK_DONE(take(&b, "me", OAUTH_STORE_RENEW_NOW, token), "forced");
     CHECK_STR(str_of(token), "at2", "renewed because it was asked for");
     CHECK(strstr(b.provider.last, "refresh_token=rt1") != NULL, "with the changed refresh token");
-    CHECK_DONE(take(&b, "me", false, token), "kept");
+    CHECK_DONE(take(&b, "me", OAUTH_STORE_RENEW_IF_DUE, token), "kept");
     CHECK(b.provider.server.requests == 2, "remembered");
+    CHECK_DONE(take(&b, "me", OAUTH_STORE_RENEW_IF_OLD, token), "refused just after it was had");
+    CHECK(b.provider.server.requests == 2, "a new one would be refused as well");
+    put(&b, "me", 2 * 60 * 1000, 3600);
+    CHECK_DONE(take(&b, "me", OAUTH_STORE_RENEW_IF_OLD, token), "refused long before its end");
+    CHECK(b.provider.server.requests == 3, "whose clock is wrong does not matter");
     tear_down(&b);
 }
 
@@ -152,7 +157,7 @@ TEST(oauth_store_trouble)
         b.provider.status = cases[i].status;
         b.provider.body = cases[i].body;
         put(&b, "me", cases[i].age_ms, 3600);
-        err e = take(&b, "me", false, token);
+        err e = take(&b, "me", OAUTH_STORE_RENEW_IF_DUE, token);
         if (e)
             err_describe(e, why, sizeof why);
         CHECK((e == NULL) == (cases[i].token != NULL), cases[i].label);
@@ -162,7 +167,8 @@ TEST(oauth_store_trouble)
         CHECK(strstr(why, "rt0") == NULL && strstr(why, "s3&t") == NULL, "no secret in an err");
         err_forget();
         int before = b.provider.server.requests;
-        CHECK((take(&b, "me", false, token) == NULL) == (cases[i].token != NULL), cases[i].label);
+        CHECK((take(&b, "me", OAUTH_STORE_RENEW_IF_DUE, token) == NULL) == (cases[i].token != NULL),
+              cases[i].label);
         CHECK(cases[i].token == NULL || b.provider.server.requests == before,
               "a provider in trouble is left alone for a minute");
         err_forget();
@@ -181,16 +187,16 @@ TEST(oauth_store_names)
         return;
     CHECK_DONE(oauth_store_names(b.store, arena, &names, &count), "no store yet");
     CHECK(count == 0, "none");
-    err e = take(&b, "me", false, token);
+    err e = take(&b, "me", OAUTH_STORE_RENEW_IF_DUE, token);
     CHECK(e && e->kind == ERR_CONFIG, "there is no such login");
-    e = take(&b, "../me", false, token);
+    e = take(&b, "../me", OAUTH_STORE_RENEW_IF_DUE, token);
     CHECK(e && e->kind == ERR_CONFIG, "a name that is a path");
     put(&b, "shop", 0, 3600);
     put(&b, "me@our.test", 0, 3600);
     CHECK_DONE(oauth_store_names(b.store, arena, &names, &count), "two");
     CHECK(count == 2 && str_eq(names[0], S("me@our.test")), "sorted");
     CHECK_DONE(oauth_store_remove(b.store, S("shop")), "remove");
-    e = take(&b, "shop", false, token);
+    e = take(&b, "shop", OAUTH_STORE_RENEW_IF_DUE, token);
     CHECK(e && e->kind == ERR_CONFIG, "removed");
     tear_down(&b);
 }
