@@ -37,7 +37,7 @@ const char cmd_oauth_help[] =
     "                           provider, which describes itself\n"
     "  --client-id ID           of the application that you registered there\n"
     "  --client-secret-ref REF  where its secret is, when it has one: file:/path, env:NAME or\n"
-    "                           command:…\n"
+    "                           another kind (docs/secrets.md)\n"
     "  --loopback               log in with a browser on this machine (the default where there is\n"
     "                           no device flow)\n"
     "  --device                 log in with a code on any device (the default where there is one)\n"

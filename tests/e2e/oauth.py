@@ -166,8 +166,7 @@ def refresh(b):
     b.provider.life = 3600
     short = b.token("me").stdout
     until(30, lambda: b.token("me").stdout != short)
-    b.report.check("a token is renewed before it ends", b.provider.is_good(short.strip()) or True)
-    b.report.equal("two questions, no more", len(b.provider.grants) - asked, 2)
+    b.report.equal("a token is renewed before it ends: two questions, no more", len(b.provider.grants) - asked, 2)
     b.report.equal("each refresh token was used once", b.provider.bad, [])
 
 
@@ -335,16 +334,23 @@ def daemon(b):
     del os.environ["SSL_CERT_FILE"]
 
 
+def run(b, parts):
+    for part in parts:
+        try:
+            part(b)
+        except Exception as e:  # pylint: disable=broad-except
+            b.report.check(part.__name__, False, f"{type(e).__name__}: {e}")
+
+
 def main():
     need_program()
     report = Report()
     b = Bench(report)
-    for part in (loopback, foreign_requests, device, client_credentials, setup, refresh, at_once, revoke, trouble,
-                 sealed, sending, daemon):
-        try:
-            part(b)
-        except Exception as e:  # pylint: disable=broad-except
-            report.check(part.__name__, False, f"{type(e).__name__}: {e}")
+    slow = threading.Thread(target=run, args=(Bench(report), (device, revoke)))  # it waits as it is told
+    slow.start()
+    run(b, (loopback, foreign_requests, client_credentials, setup, refresh, at_once, trouble, sealed, sending,
+            daemon))
+    slow.join()
     return report.finish()
 
 
