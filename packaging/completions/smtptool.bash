@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -57,6 +57,10 @@ _smtptool_choose()
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'oauth '*)
+        options+='--provider --client-id --client-secret-ref --loopback --device --client-credentials --tenant --scope --user --port --open --browser --wait --ca-file --show --renew --server '
+        takes+='--provider --client-id --client-secret-ref --tenant --scope --user --port --browser --wait --ca-file '
         ;;
     'shaping '*)
         options+='--dns-zone '
@@ -116,6 +120,7 @@ _smtptool_choose()
     'secret ') words='set edit get ls rm test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
+    'oauth ') words='login setup status token revoke ls' ;;
     'shaping ') words='show' ;;
     'warmup ') words='show set' ;;
     'domain ') words='add check plan-change ls rm' ;;

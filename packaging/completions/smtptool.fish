@@ -18,6 +18,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here
 complete -c smtptool -f -n __fish_use_subcommand -a secret -d 'sealed files of secrets; where any secret comes from'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
+complete -c smtptool -f -n __fish_use_subcommand -a oauth -d 'log in at a provider, and have tokens from then on'
 complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
 complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
@@ -116,6 +117,24 @@ complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_s
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l provider -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-secret-ref -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l loopback
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l device
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-credentials
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l tenant -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l scope -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l port -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l open
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l browser -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l wait -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l ca-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l show
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l renew
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l server
+complete -c smtptool -f -n '__fish_seen_subcommand_from oauth; and not __fish_seen_subcommand_from login setup status token revoke ls' -a 'login setup status token revoke ls'
 complete -c smtptool -n '__fish_seen_subcommand_from shaping' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from shaping; and not __fish_seen_subcommand_from show' -a 'show'
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r

@@ -1,6 +1,7 @@
 /* cli/cmd_send.c -- smtptool send: one message (or several files) to one server */
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/oauth_logins.h"
 #include "cli/send_from.h"
 #include "cli/send_message.h"
 #include "cli/send_report.h"
@@ -231,10 +232,11 @@ static err read_server(struct send_run *run)
 
 /* ---- the login -------------------------------------------------------------------------- */
 
-static err read_reference(const struct send_run *run, str reference, struct buf *ret_secret)
+static err read_reference(struct send_run *run, str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    return secret_resolver_once(run->config, reference, ret_secret, NULL);
+    run->token |= str_starts(reference, S("oauth:"));
+    return cli_oauth_logins_read(run->config, reference, ret_secret);
 }
 
 static err read_account(struct send_run *run)
@@ -242,6 +244,7 @@ static err read_account(struct send_run *run)
     const struct config_account *sender = run->sender;
     run->options.user = sender->user;
     run->options.mechanism = sender->mechanism;
+    run->token |= config_account_has_token(sender);
     return sender->user.len > 0 ? read_reference(run, sender->secret, &run->password) : NULL;
 }
 
@@ -276,7 +279,6 @@ static err read_login(struct send_run *run)
                        "--mechanism: \"%s\" is none of PLAIN, LOGIN, CRAM-MD5, "
                        "SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2",
                        run->mechanism);
-    o->token = run->token;
     return NULL;
 }
 
@@ -298,6 +300,7 @@ static err read_secret(struct send_run *run)
     else if (run->user)
         TRY(ask_password(run));
     run->options.secret = buf_str(&run->password);
+    run->options.token = run->token;
     return NULL;
 }
 

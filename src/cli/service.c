@@ -96,6 +96,7 @@ static err open_keeper(struct service *s)
         return e;
     }
     s->keeper = keeper_local_seam(s->keeper_local);
+    TRY(keeper_local_open_logins(s->keeper_local, s->config->state));
     return keeper_local_load_keys(s->keeper_local, s->config);
 }
 

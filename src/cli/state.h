@@ -2,7 +2,7 @@
  *
  *     STATE/            root's (or ours), sticky; the user's group may make names in it
  *     STATE/spool/      the user's: queue/
- *     STATE/accounts.db the keeper's
+ *     STATE/accounts.db, STATE/oauth/ the keeper's
  *     STATE/tls.crt .key made at the first start when no certificate is configured; the user's
  *     STATE/mta-sts/    the user's: policies of other domains, when outbound.mta_sts is on
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere

@@ -200,6 +200,7 @@ enum config_from_policy {
 struct config_account { /* our login at somebody else's server */
     str name, user;     /* user empty: its server wants no login */
     str secret;    /* a reference such as "file:/…" (docs/secrets.md); never the secret itself */
+    str oauth;     /* the name of a login by token, which secret then refers to; or empty */
     str mechanism; /* empty: the best offered */
     str preset, licence; /* names in share/presets.yaml, or empty */
     str host;            /* for a preset whose servers are the customer's own; may be empty */
@@ -216,6 +217,8 @@ struct config_account { /* our login at somebody else's server */
     struct config_quota quota;           /* own keys, else the preset's licence */
 };
 
+/* Its secret is a token, not a password. */
+bool config_account_has_token(const struct config_account *);
 /* HashiCorp Vault or OpenBao, for "vault:" secrets. */
 enum config_vault_auth { VAULT_AUTH_TOKEN, VAULT_AUTH_APPROLE, VAULT_AUTH_KUBERNETES };
 struct config_vault {

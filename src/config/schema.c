@@ -256,6 +256,9 @@ static const struct config_schema_key account_keys[] = {
           .normal_told = "needed wherever there is a login",
           .doc = "Where its password or token is found: file:/path, env:NAME, command:… or what "
                  "else docs/secrets.md names."),
+    VALUE(config_account, oauth, name, "oauth",
+          .doc = "In place of secret: a login by token, made with `smtptool oauth login NAME "
+                 "--server`; its tokens are renewed by themselves."),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
     VALUE(config_account, preset, name, "preset",

@@ -543,6 +543,7 @@ static const struct secret_kind {
     {"vault:",      is_vault,         "a path and a field, as in vault:secret/relay#password"    },
     {"aws-sm:",     is_aws,           "a secret's name, as in aws-sm:mail/relay#password"        },
     {"credential:", is_credential,    "a name, as in credential:relay"                           },
+    {"oauth:",      is_credential,    "the name of a login, as in oauth:shop"                    },
     {"encrypted:",  is_sealed,        "a file and a name, as in encrypted:/etc/smtptool/sealed#x"},
 };
 
@@ -557,7 +558,7 @@ err config_value_secret(str text)
                                  secret_kinds[i].wanted);
     return err_new(ERR_CONFIG, "a secret does not stand here, only where to find it: "
                                "file:/path, env:NAME, command:…, keyring:, netrc:, vault:, "
-                               "aws-sm:, credential: or encrypted:");
+                               "aws-sm:, credential:, encrypted: or oauth:");
 }
 
 static bool is_local_part(str local)
