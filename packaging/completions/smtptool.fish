@@ -45,6 +45,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l reply-to -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envelope-from -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l utf8
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l template -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l var -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dkim -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l idempotency-key -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn -r

@@ -34,6 +34,11 @@ const char cmd_send_help[] =
     "                          (@@x is the text @x). Markdown becomes the HTML, and the text too\n"
     "                          when there is no --text\n"
     "  --text-file, --html-file FILE   the same as @FILE\n"
+    "  --template FILE         the text with fields like {{name}}, FILE.html the HTML, escaped as "
+    "it\n"
+    "                          must be; fields may stand in --subject, too; --var NAME=VALUE "
+    "fills\n"
+    "                          them, and may stand several times (see docs/template.md)\n"
     "  --flowed                long lines of the text may be broken anew (format=flowed)\n"
     "  --inline ID=FILE        an image that the HTML shows as cid:ID; may stand several times\n"
     "  --attach FILE[:TYPE]    may stand several times; without TYPE it is found out\n"
@@ -146,8 +151,9 @@ static void add_item(void *arg, const char *value)
 
 static bool has_parts(const struct cli_send_message_args *m)
 {
-    return m->subject || m->text || m->text_file || m->html || m->html_file || m->markdown ||
-           m->reply_to || m->inlines.count || m->attachments.count || m->headers.count;
+    return m->subject || m->ready_text.ptr || m->ready_html.ptr || m->text || m->text_file ||
+           m->html || m->html_file || m->markdown || m->reply_to || m->inlines.count ||
+           m->attachments.count || m->headers.count;
 }
 
 static err check_parts(struct cli_send *run)
@@ -346,6 +352,8 @@ static int prepare_and_send(struct cli_send *run)
         return CLI_CONFIG;
     err e = cli_send_server_read(run);
     if (e == NULL)
+        e = cli_send_template_render(&run->template, run->arena, &run->message);
+    if (e == NULL)
         e = check_parts(run);
     if (e == NULL && run->save_sent)
         e = cli_save_sent_check(run);
@@ -404,6 +412,8 @@ static const struct {
     {"reply-to",                OPTION_VALUE, offsetof(struct cli_send, message.reply_to)     },
     {"envelope-from",           OPTION_VALUE, offsetof(struct cli_send, message.envelope_from)},
     {"utf8",                    OPTION_FLAG,  offsetof(struct cli_send, message.utf8)         },
+    {"template",                OPTION_LIST,  offsetof(struct cli_send, template.files)       },
+    {"var",                     OPTION_LIST,  offsetof(struct cli_send, template.vars)        },
     {"dkim",                    OPTION_LIST,  offsetof(struct cli_send, keys)                 },
     {"idempotency-key",         OPTION_VALUE, offsetof(struct cli_send, message.key)          },
     {"dsn",                     OPTION_VALUE, offsetof(struct cli_send, message.notify)       },
@@ -481,7 +491,8 @@ int cmd_send(struct cli *cli, int argc, char **argv)
     *run = (struct cli_send){.cli = cli, .arena = arena};
     struct cli_send_message_list *lists[] = {
         &run->message.to,      &run->message.cc,          &run->message.bcc, &run->message.headers,
-        &run->message.inlines, &run->message.attachments, &run->files,       &run->keys};
+        &run->message.inlines, &run->message.attachments, &run->files,       &run->keys,
+        &run->template.files,  &run->template.vars};
     int code = CLI_USAGE;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         lists[i]->items = ARENA_ARRAY(arena, const char *, (size_t)argc + 2);

@@ -6,6 +6,7 @@
 #pragma once
 #include "cli/cli.h"
 #include "cli/send_message.h"
+#include "cli/send_template.h"
 #include "client/client.h"
 
 enum {
@@ -23,6 +24,7 @@ struct cli_send {
     /* Options, as they were written. */
     struct cli_send_message_args message;
     struct cli_send_message_list files, keys;
+    struct cli_send_template template;
     const char *server, *ca_file, *hello, *dns_zone, *prefer, *mx_port;
     const char *user, *password_file, *password_command, *secret, *account, *mechanism;
     const char *from_policy, *save_sent;

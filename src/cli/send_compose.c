@@ -162,8 +162,21 @@ static err read_markdown(const struct cli_send_message_args *args, struct parts 
     return args->text || args->text_file ? NULL : buf_add(&p->text, buf_str(&markdown));
 }
 
+/* A part has one source. */
+static err check_sources(const struct cli_send_message_args *args)
+{
+    bool text = args->text || args->text_file, html = args->html || args->html_file;
+    if ((args->ready_text.ptr && text) || (args->ready_html.ptr && (html || args->markdown)))
+        return err_new(ERR_CONFIG, "--template: a text or HTML by itself, without --text, --html "
+                                   "and --markdown for the same");
+    return NULL;
+}
+
 static err read_parts(const struct cli_send_message_args *args, struct parts *p)
 {
+    TRY(check_sources(args));
+    TRY(buf_add(&p->text, args->ready_text));
+    TRY(buf_add(&p->html, args->ready_html));
     TRY(read_either("--text", args->text, args->text_file, &p->text));
     TRY(read_either("--html", args->html, args->html_file, &p->html));
     if (args->markdown)

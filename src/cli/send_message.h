@@ -25,6 +25,7 @@ struct cli_send_message_args {
     const char *reply_to, *subject;           /* NULL: not given */
     const char *text, *html, *markdown; /* "@FILE": from there; "-": stdin; "@@x": "@x"; or NULL */
     const char *text_file, *html_file;  /* likewise, paths */
+    str ready_text, ready_html;         /* of templates; ptr NULL: none */
     bool flowed, utf8;
     bool header_recipients;                   /* -t: those of the message's own fields, too */
     struct cli_send_message_list inlines;     /* "id=FILE" */

@@ -2,7 +2,7 @@
 (first bytes, certificates, ports), what it refuses before anything is sent, and what it remembers.
 
 Attacks: 19, 20 (a STARTTLS that is answered too much or not offered), 48 to 51 (line ends through
-the newer options), 73 (no login in clear).
+the newer options), 53 (through fields of a template), 73 (no login in clear).
 """
 import email
 import email.policy
@@ -116,6 +116,30 @@ def composing(report, place):
                  and "SMTPUTF8" in raw.mail, raw and raw.mail)
     raw, _ = one("DSN and priority", "--dsn", "success,delay", "--text", "t")
     report.check("--dsn", raw and "NOTIFY=" in raw.rcpts[0], raw and raw.rcpts)
+
+
+def templates(report, place):
+    text = place.path("letter.txt", "Hello {{name}}, {{#if vip = yes}}dear {{/if}}friend\n")
+    page = place.path("letter.html", "<p>Hello {{name}}</p>\n")
+    place.sink.clear()
+    done = place.send("--template", text, "--template", page, "--subject", "For {{name}}", "--var",
+                      "name=A <b>", "--var", "vip=yes", "b@there.test")
+    kept = place.sink.kept()
+    if report.check("a template: sent", done.returncode == 0 and kept, done):
+        m = parsed(kept[0])
+        report.check("a template: the text", "Hello A <b>, dear friend" in
+                     m.get_body(("plain",)).get_content(), kept[0].data)
+        report.check("a template: a value is no markup", "Hello A &lt;b&gt;" in
+                     m.get_body(("html",)).get_content(), kept[0].data)
+        report.equal("a template: the subject", m["Subject"], "For A <b>")
+    for what, end in (("CRLF", "\r\n"), ("LF", "\n"), ("CR", "\r")):
+        done = place.send("--template", text, "--subject", "For {{name}}", "--var",
+                          f"name=x{end}Bcc: evil@injected.test", "--var", "vip=", "b@there.test")
+        report.check(f"attack 53: {what} in a field of the subject", done.returncode == 64
+                     and len(place.sink.kept()) == 1, done)
+    done = place.send("--template", text, "--var", "nome=x", "b@there.test")
+    report.check("a field that is misspelt has its place", done.returncode == 64
+                 and b"letter.txt:1:" in done.stderr, done)
 
 
 def header_recipients(report, place):
@@ -422,6 +446,7 @@ def main():
     need_program()
     report, place = Report(), Place()
     composing(report, place)
+    templates(report, place)
     header_recipients(report, place)
     key, record = signing(report, place)
     hostile(report, place)
