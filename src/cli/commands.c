@@ -1,5 +1,6 @@
 /* cli/commands.c -- the one table of subcommands */
 #include "cli/commands.h"
+#include "personality/swaks.h"
 
 /* In the order in which help shows them. */
 /* clang-format off */
@@ -35,6 +36,8 @@ const struct cli_command cli_commands[] = {
     {"tls-reports", cmd_tls_reports, "what others report of TLS on the way to us, and we of theirs",
      cmd_tls_reports_help, cmd_tls_reports_verbs},
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
+    {"swaks",  cmd_personality,  "one SMTP transaction, every line shown, with swaks's options",
+     personality_swaks_help, NULL},
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
     {0},
