@@ -63,11 +63,13 @@ static void tell_deprecated(void *arg, str option)
                                  STR_ARG(option));
 }
 
-/* What is wrong with options is told in all but the deepest silence. */
+/* Names that are nobody's are told before anything else is known, and so without a hint. */
 static int fail_options(struct run *run, err e, int exit)
 {
-    bool bare = str_starts(e->text, S("Unknown option: ")) || str_starts(e->text, S("Option "));
-    if (bare && !str_starts(e->text, S("Option processing")) && run->output.silence == SWAKS_LOUD)
+    bool bare = str_starts(e->text, S("Unknown option: ")) ||
+                str_contains(e->text, S(" is ambiguous (")) ||
+                str_contains(e->text, S(" requires an argument"));
+    if (bare)
         fprintf(stderr, "%.*s\n", STR_ARG(e->text));
     else
         personality_swaks_output_text(&run->output, SWAKS_FAILS, e->text);

@@ -27,15 +27,18 @@ static str take_line(str *text)
 /* The header ends before the first empty line; without one, everything is header. */
 static str cut_header(str *text)
 {
-    str rest = *text, all = *text;
-    while (rest.len) {
-        size_t at = (size_t)(rest.ptr - all.ptr);
-        str line = take_line(&rest);
-        bool ended = rest.ptr != NULL && rest.ptr > all.ptr && rest.ptr[-1] == '\n';
-        if (line.len == 0 && ended && at > 0) {
-            *text = rest;
+    str all = *text;
+    for (size_t at = 0; at < all.len;) {
+        str rest = str_from(all, at);
+        size_t end = str_find(rest, '\n');
+        if (end == STR_NONE)
+            break;
+        bool empty = end == 0 || (end == 1 && rest.ptr[0] == '\r');
+        if (empty && at > 0) {
+            *text = str_from(rest, end + 1);
             return str_slice(all, 0, at);
         }
+        at += end + 1;
     }
     *text = (str){0};
     return all;

@@ -194,6 +194,19 @@ static str type_list(const struct dump *d)
     return list;
 }
 
+static void dump_map(const struct dump *d)
+{
+    const char *type;
+    for (size_t i = 0; (type = personality_swaks_secure_type(i)) != NULL; i++) {
+        str names = personality_swaks_secure_aliases(d->p, type);
+        str text = arena_printf(d->p->arena, "%s = %.*s", type, STR_ARG(names));
+        if (i == 0)
+            line(d, "type map", text);
+        else
+            more(d, text);
+    }
+}
+
 static void dump_auth(struct dump *d)
 {
     const struct swaks_auth *a = &d->p->auth;
@@ -209,7 +222,7 @@ static void dump_auth(struct dump *d)
     line(d, "hide password", a->hide ? a->hidden : S("FALSE"));
     line(d, "allowed types", type_list(d));
     line(d, "extras", a->extra);
-    line(d, "type map", a->map);
+    dump_map(d);
 }
 
 static const struct {

@@ -43,11 +43,10 @@ static str name_of_file(struct arena *arena, str given)
     return (str){clean, name.len};
 }
 
-static err add_body(struct swaks_plan *p, struct parts *all, str content)
+static err add_body(struct parts *all, str content)
 {
     if (all->body_count == SWAKS_PARTS_MAX)
         return err_new(ERR_LIMIT, "more than %d bodies", SWAKS_PARTS_MAX);
-    (void)p;
     all->bodies[all->body_count++] =
         (struct part){content, all->type.len ? all->type : S("text/plain"), {0}};
     all->type = all->name = (str){0};
@@ -78,7 +77,7 @@ static err take(struct swaks_plan *p, const struct swaks_setting *s, struct part
     if (key == SWAKS_ATTACH)
         return add_other(p, all, s->value, value);
     if (key == SWAKS_ATTACH_BODY)
-        return add_body(p, all, value);
+        return add_body(all, value);
     TRY(check_word(s->option->names[0], value));
     if (key == SWAKS_ATTACH_TYPE) {
         all->type = value;
@@ -165,8 +164,9 @@ static err write_all(struct swaks_plan *p, struct parts *all, str *body, str *re
     message_id_unique(clock_real_ms(), unique);
     str outer = arena_printf(p->arena, "----=_MIME_BOUNDARY_000_%s", unique);
     str inner = arena_printf(p->arena, "----=_MIME_BOUNDARY_004_%s", unique);
+    all->type = (str){0}; /* the last one was not for this body */
     if (all->body_count == 0)
-        TRY(add_body(p, all, *body));
+        TRY(add_body(all, *body));
     bool alternative = all->other_count == 0 && all->body_count > 1;
     buf_init(&out, BODY_BYTES_MAX);
     err e = write_parts(p->arena, all, outer, inner, &out);

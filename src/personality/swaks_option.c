@@ -1,5 +1,7 @@
 #include "personality/swaks_option.h"
 #include "base/buf.h"
+#include <stdlib.h>
+#include <string.h>
 
 /* clang-format off */
 static const struct swaks_option options[] = {
@@ -237,13 +239,19 @@ static void complain(struct buf *all, const char *before, str word, const char *
         err_forget();
 }
 
-static void complain_name(struct taking *t, str name, const struct search *s)
+static int compare_names(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void complain_name(struct taking *t, str name, struct search *s)
 {
     if (!s->ambiguous) {
         complain(&t->unknown, "Unknown option: ", name, "");
         return;
     }
     complain(&t->unknown, "Option ", name, " is ambiguous (");
+    qsort(s->names, s->name_count, sizeof s->names[0], compare_names);
     for (size_t i = 0; i < s->name_count; i++)
         if (buf_addf(&t->unknown, "%s%s", i ? ", " : "", s->names[i]) != NULL)
             err_forget();

@@ -152,6 +152,19 @@ static str map_find(str map, str key)
     return (str){0};
 }
 
+str personality_swaks_secure_aliases(const struct swaks_plan *p, const char *type)
+{
+    str list = str_of(type), map = p->auth.map;
+    while (map.len) {
+        str pair, name, base;
+        str_split(map, ',', &pair, &map);
+        str_split(str_trim(pair), '=', &name, &base);
+        if (str_eq_nocase(base, str_of(type)))
+            list = arena_printf(p->arena, "%.*s, %.*s", STR_ARG(list), STR_ARG(name));
+    }
+    return list;
+}
+
 static err check_map(str map, const char *what)
 {
     while (map.len) {

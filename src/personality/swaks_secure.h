@@ -12,6 +12,8 @@ must_use err personality_swaks_secure_auth(struct swaks_plan *);
 
 /* The types that we have, in the order in which they are tried; NULL behind the last. */
 const char *personality_swaks_secure_type(size_t index);
+/* "NAME, ALIAS": what --auth-map makes of a type. */
+str personality_swaks_secure_aliases(const struct swaks_plan *, const char *type);
 /* Those that swaks has and we do not, with the reason; NULL behind the last. */
 const char *personality_swaks_secure_absent(size_t index, const char **ret_reason);
 extern const char *const personality_swaks_secure_versions[TLS_TOOL_VERSIONS];

@@ -56,7 +56,7 @@ err personality_swaks_value_ask(struct swaks_values *v, const char *prompt, bool
             break;
     }
     if (e)
-        e = err_wrap(e, "asked for \"%s\"", prompt);
+        e = err_new(ERR_CONFIG, "the input ended where \"%s\" was asked", prompt);
     else
         *ret_answer = arena_str(v->arena, buf_str(&line));
     if (line.ptr)
