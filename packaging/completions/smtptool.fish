@@ -10,7 +10,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message an
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
-complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a server's reply or a bounce means, and what to do'
+complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a refusal or a bounce means, and what to do'
 complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses that mail leaves by, and how it stands with them'
 complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that nothing is sent to any more'
 complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
@@ -28,7 +28,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's D
 complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
 complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others report of TLS on the way to us, and we of theirs'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
-complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, with swaks's options'
+complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process

@@ -15,7 +15,7 @@ static bool swaks_option_at(size_t index, struct personality_option *ret_option)
 }
 
 static const struct personality personalities[] = {
-    {"swaks", personality_swaks_run, "one SMTP transaction, every line shown, with swaks's options",
+    {"swaks", personality_swaks_run, "one SMTP transaction, every line shown, as swaks does it",
      personality_swaks_help, swaks_option_at},
 };
 
