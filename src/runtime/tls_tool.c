@@ -5,7 +5,7 @@
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
 
-enum { PATH_BYTES = 900 };
+enum { PATH_BYTES = 500 };
 
 /* ---- settings --------------------------------------------------------------------------- */
 
