@@ -435,6 +435,7 @@ struct config {
     struct config_mailauth mailauth;
     struct config_tls_reports tls_reports;
     struct config_events events;
+    str metrics_file; /* empty: none */
     struct config_sasl sasl;
     str admin_socket; /* default: state/admin.sock */
     int workers;      /* 0: one for each core */

@@ -120,7 +120,7 @@ static void release_saving(void *job)
 static void run_saving(void *job)
 {
     struct saving *s = job;
-    err e = file_replace(s->path, buf_str(&s->text));
+    err e = file_replace(s->path, 0, buf_str(&s->text));
     s->failed = e != NULL;
     if (e == NULL)
         return;
