@@ -1,10 +1,8 @@
 #include "cli/metrics.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "runtime/fiber.h"
 #include "runtime/file.h"
-#include "runtime/thread.h"
-#include <string.h>
+#include "runtime/file_job.h"
 
 /* ---- the text ----------------------------------------------------------------------------- */
 
@@ -60,49 +58,14 @@ err cli_metrics_write(struct cli_metrics *m, struct buf *out)
 
 /* ---- the file ----------------------------------------------------------------------------- */
 
-/* A job: it owns what it works with. */
-struct saving {
-    char *path;
-    struct buf text;
-    bool failed;
-    enum err_kind kind;
-    char words[240];
-};
-
-static void release_saving(void *job)
-{
-    struct saving *s = job;
-    mem_free(s->path);
-    buf_release(&s->text);
-    mem_free(s);
-}
-
-static void run_saving(void *job)
-{
-    struct saving *s = job;
-    err e = file_replace(s->path, FILE_SHARED, buf_str(&s->text));
-    s->failed = e != NULL;
-    if (e == NULL)
-        return;
-    s->kind = e->kind;
-    err_words(e, s->words, sizeof s->words);
-}
-
 static err save(struct cli_metrics *m)
 {
-    struct saving *s = MEM_NEW(struct saving);
-    size_t size = strlen(m->file) + 1;
-    s->path = mem_alloc(size);
-    memcpy(s->path, m->file, size);
-    buf_init(&s->text, CLI_METRICS_BYTES_MAX);
-    err e = cli_metrics_write(m, &s->text);
-    if (e) {
-        release_saving(s);
-        return e;
-    }
-    TRY(job_run(run_saving, s, release_saving, deadline_after(CLI_METRICS_EVERY_MS)));
-    e = s->failed ? err_new(s->kind, "%s", s->words) : NULL;
-    release_saving(s);
+    struct buf text;
+    buf_init(&text, CLI_METRICS_BYTES_MAX);
+    err e = cli_metrics_write(m, &text);
+    if (e == NULL)
+        return file_job_replace(m->file, FILE_SHARED, &text, deadline_after(CLI_METRICS_EVERY_MS));
+    buf_release(&text);
     return e;
 }
 
