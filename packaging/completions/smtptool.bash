@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -49,6 +49,10 @@ _smtptool_choose()
     'user '*)
         options+='--senders --password-file --label --scope '
         takes+='--senders --password-file --label --scope '
+        ;;
+    'secret '*)
+        options+='--passphrase --keyring --credential --key-file --check '
+        takes+='--keyring --credential --key-file '
         ;;
     'config '*)
         options+='--origin '
@@ -91,12 +95,12 @@ _smtptool_choose()
         takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
     'bench send')
-        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
-        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
+        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --record '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --rules --report --lmtp --discard --slow --reply --messages --duration --workers '
-        takes+='--listen --addresses --every --rules --report --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --expose --certificate --key --record --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --rules --report --certificate --key --record --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
@@ -109,6 +113,7 @@ _smtptool_choose()
     'egress ') words='ls check' ;;
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
+    'secret ') words='set edit get ls rm test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
     'shaping ') words='show' ;;

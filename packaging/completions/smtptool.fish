@@ -15,6 +15,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses tha
 complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that nothing is sent to any more'
 complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
+complete -c smtptool -f -n __fish_use_subcommand -a secret -d 'sealed files of secrets; where any secret comes from'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
 complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
@@ -106,6 +107,12 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
+complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
@@ -200,6 +207,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l user -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l no-pipelining
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l record -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l listen -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l addresses -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l every -r
@@ -207,6 +215,10 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l report -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l lmtp
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l discard
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l expose
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l certificate -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l key -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l record -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l slow -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l reply -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l messages -r

@@ -4,10 +4,11 @@
 #include "base/mem.h"
 #include "cli/worker.h"
 #include "dns/unbound.h"
+#include "http/curl.h"
 #include "inbound/relay.h"
+#include "runtime/file.h"
 #include "runtime/sim.h"
 #include "shaping/warmup_config.h"
-#include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include <errno.h>
 #include <unistd.h>
@@ -63,9 +64,9 @@ static err open_before_threads(struct service *s)
     inbound_init(&s->inbound, view);
     s->inbound_ready = true;
     TRY(tls_client_open((str){0}, &s->tls_client));
-    const struct tlspolicy_curl *curl; /* a library cannot be opened later */
+    const struct http_curl *curl; /* a library cannot be opened later */
     if (wants_web(s))
-        TRY(tlspolicy_curl_open(&curl));
+        TRY(http_curl_open(&curl));
     return s->options.settle ? s->options.settle(s->options.settle_arg, &s->keeper) : NULL;
 }
 
@@ -157,6 +158,7 @@ static bool serves_nobody_else(void) { return net_connections() <= 1; }
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
+    file_keep_free((uint64_t)l->free_space_bytes);
     bool (*may_block)(void) = s->options.may_block ? s->options.may_block : serves_nobody_else;
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,

@@ -27,11 +27,6 @@ static const char *const migrations[] = {
     "ALTER TABLE sent ADD COLUMN complained INTEGER NOT NULL DEFAULT 0;",
 };
 
-static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-#define LOCK(sent)                                              \
-    CLEANUP(unlock) pthread_mutex_t *sent_lock = &(sent)->lock; \
-    pthread_mutex_lock(sent_lock)
-
 err feedback_sent_open(const char *path, bool make, struct feedback_sent **ret_sent)
 {
     struct account_sql_file f = {.path = path,
@@ -87,7 +82,7 @@ static err add_all(struct feedback_sent *s, const struct feedback_sent_row *cons
 err feedback_sent_add(struct feedback_sent *s, const struct feedback_sent_row *const *rows,
                       size_t count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_file_begin(s->db));
     return account_sql_file_end(s->db, add_all(s, rows, count));
 }
@@ -96,7 +91,7 @@ err feedback_sent_find(struct feedback_sent *s, str queue_id, uint32_t rcpt, str
                        struct feedback_sent_row *ret_row, bool *ret_found)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(s->db, "SELECT day, recipient, sender, tenant, stream, campaign, egress,"
@@ -126,7 +121,7 @@ err feedback_sent_find(struct feedback_sent *s, str queue_id, uint32_t rcpt, str
 err feedback_sent_complain(struct feedback_sent *s, str queue_id, uint32_t rcpt, bool *ret_first)
 {
     int changed = 0;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(s->db, "UPDATE sent SET complained = 1 WHERE"
                                                     " queue_id = ?1 AND rcpt = ?2 AND"
@@ -141,7 +136,7 @@ err feedback_sent_complain(struct feedback_sent *s, str queue_id, uint32_t rcpt,
 err feedback_sent_drop(struct feedback_sent *s, uint32_t before_day, bool *ret_more)
 {
     int changed = 0;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(s->db, "DELETE FROM sent WHERE (queue_id, rcpt) IN"
@@ -157,7 +152,7 @@ err feedback_sent_domains(struct feedback_sent *s, str sender,
                           err (*each)(void *arg, str domain, int64_t count), void *arg)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, "SELECT lower(substr(recipient, instr(recipient, '@') + 1)) AS domain, count(*)"

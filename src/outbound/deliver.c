@@ -311,11 +311,12 @@ static err look_up_all(struct outbound_deliver *d, const struct envelope *env)
 /* It may have arrived, or is remembered by the address that it came from. */
 static bool is_bound(const struct outbound_attempt *a)
 {
-    struct outcome o;
-    for (size_t i = 0; !a->unsure && i < a->mail->envelope->rcpt_count; i++)
-        if (a->rcpts[i].verdict.action == OUTBOUND_DEFER && outbound_judge(&a->rcpts[i], &o) &&
-            o.class == OUTCOME_GREYLIST)
+    for (size_t i = 0; !a->unsure && i < a->mail->envelope->rcpt_count; i++) {
+        struct outbound_offer_rcpt *r = &a->rcpts[i];
+        const struct outcome *o = r->verdict.action == OUTBOUND_DEFER ? outbound_judge(r) : NULL;
+        if (o && o->class == OUTCOME_GREYLIST)
             return true;
+    }
     return a->unsure;
 }
 
@@ -350,7 +351,6 @@ static void attempt(struct outbound_deliver *d, struct outbound_bounce *b,
         .egress_health = o->egress_health,
         .mail_key = str_of(b->message->id.text),
         .pool = d->pool,
-        .site = table_hash(queue_delivery_destination(delivery)),
         .mail = b->mail,
         .refused = d->refused,
         .plan = d->plan,

@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "outbound/egress_health.h"
 #include "tests/test.h"
 
@@ -42,12 +43,7 @@ TEST(outbound_egress_health_after)
 
 TEST(outbound_egress_health_table)
 {
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(
-        config_from_text(S("egress: { a: { address: 192.0.2.1 } }"), S("t"), &config, &errors),
-        "config");
+    struct config *config = config_text_test(S("egress: { a: { address: 192.0.2.1 } }"));
     struct outbound_egress_health *h = outbound_egress_health_open();
     struct outbound_egress_state out = {.standing = EGRESS_OUT, .out = true, .since_ms = 7};
     CHECK(!outbound_egress_health_get(h, S("a")).out, "nobody has spoken");
@@ -67,7 +63,6 @@ TEST(outbound_egress_health_table)
     CHECK(!outbound_egress_health_any_out(h), "whoever was forgotten counts no more");
     CHECK(!outbound_egress_health_any_out(NULL), "there is nobody who could say");
     outbound_egress_health_close(h);
-    config_errors_release(&errors);
     config_close(config);
 }
 

@@ -38,6 +38,7 @@ void outbound_offer_set(struct outbound_offer_rcpt *r, const struct outbound_ver
     r->peer = peer;
     r->heard = true;
     r->unfit = false;
+    r->judged = false;
     r->decided = v->action == OUTBOUND_DONE || v->action == OUTBOUND_FAIL ||
                  v->action == OUTBOUND_DEFER || v->action == OUTBOUND_PAUSE_ROUTE;
 }

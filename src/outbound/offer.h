@@ -8,6 +8,7 @@
 #include "feedback/feedback.h"
 #include "outbound/connect.h"
 #include "outbound/from.h"
+#include "outcome/reply.h"
 
 enum {
     OUTBOUND_OFFER_RCPTS_MAX = 1000,       /* in one transaction, when the host names no limit */
@@ -60,6 +61,8 @@ struct outbound_offer_rcpt {
     bool heard;                             /* there is a verdict of some host */
     bool unfit;                             /* no host so far could have taken such a message */
     const struct outbound_offer_peer *peer; /* NULL: nobody answered */
+    bool judged, classed; /* outbound_judge() has looked at this verdict, and found a class */
+    struct outcome outcome;
 };
 
 struct outbound_offer {

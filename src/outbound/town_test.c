@@ -1,5 +1,6 @@
 #include "outbound/town_test.h"
 #include "base/codec.h"
+#include "config/text_test.h"
 #include "outbound/route.h"
 #include "runtime/tls_inside.h"
 #include "shaping/shaper.h"
@@ -194,11 +195,7 @@ static const struct config *give_config(void *arg)
 
 static void load(struct town *t)
 {
-    struct config_errors errors;
-    struct config *config = NULL;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(t->yaml), S("town.yaml"), &config, &errors), t->label);
-    config_errors_release(&errors);
+    struct config *config = config_text_test(str_of(t->yaml));
     t->config = config;
 }
 
