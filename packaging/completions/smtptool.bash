@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -50,6 +50,10 @@ _smtptool_choose()
         options+='--senders --password-file --label --scope '
         takes+='--senders --password-file --label --scope '
         ;;
+    'secret '*)
+        options+='--passphrase --keyring --credential --key-file --check '
+        takes+='--keyring --credential --key-file '
+        ;;
     'config '*)
         options+='--origin '
         takes+=''
@@ -87,8 +91,8 @@ _smtptool_choose()
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
     'mta-sts '*)
-        options+='--mx --mode --max-age --id --file --dns-zone '
-        takes+='--mx --mode --max-age --id --file --dns-zone '
+        options+='--mx --mode --max-age --id --file --dns-zone --timeout '
+        takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
@@ -109,6 +113,7 @@ _smtptool_choose()
     'egress ') words='ls check' ;;
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
+    'secret ') words='set edit get ls rm test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
     'shaping ') words='show' ;;

@@ -1,11 +1,13 @@
 #include "account/keeper.h"
-#include "account/command.h"
 #include "account/keeper_keys.h"
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
-#include "account/secret.h"
 #include "account/store.h"
+#include "base/log.h"
 #include "base/mem.h"
+#include "secret/reference.h"
+#include "secret/resolver.h"
+#include "secret/secret.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -33,11 +35,28 @@ const char *keeper_reason_name(enum keeper_reason reason)
 
 /* -- one request ------------------------------------------------------------------------------ */
 
-static err read_secret(const struct keeper_state *state, str reference, struct buf *secret)
+/* Once when the last good value is used instead, and once when that is over. */
+static void log_age(str reference, const struct secret_resolver_told *told)
 {
-    if (!keeper_references_hold(state->references, reference))
+    char shown[SECRET_REFERENCE_SHOWN_CHARS];
+    secret_reference_show(reference, shown);
+    if (told->stale)
+        log_warn("secret %s: %s; what it was %lld s ago is used until it can be asked", shown,
+                 told->why, (long long)(told->age_ms / 1000));
+    else
+        log_info("secret %s can be asked again", shown);
+}
+
+static err read_secret(const struct keeper_state *state, str reference, bool again,
+                       struct buf *secret)
+{
+    if (state->secrets == NULL || !keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
-    return account_command_or_secret(reference, secret);
+    struct secret_resolver_told told;
+    TRY(secret_resolver_read(state->secrets, reference, again, secret, &told));
+    if (told.changed)
+        log_age(reference, &told);
+    return NULL;
 }
 
 static err answer_dkim(const struct keeper_state *state, const struct keeper_request *request,
@@ -57,8 +76,8 @@ static err answer(const struct keeper_state *state, const struct keeper_request 
 {
     if (request->op == KEEPER_DKIM_KEYS || request->op == KEEPER_DKIM_SIGN)
         return answer_dkim(state, request, arena, secret, reply);
-    if (request->op == KEEPER_SECRET) {
-        TRY(read_secret(state, request->reference, secret));
+    if (request->op == KEEPER_SECRET || request->op == KEEPER_SECRET_AGAIN) {
+        TRY(read_secret(state, request->reference, request->op == KEEPER_SECRET_AGAIN, secret));
         reply->secret = buf_str(secret);
         return NULL;
     }
@@ -153,7 +172,7 @@ static void answer_one(struct server *s, str body, struct arena *arena)
     struct keeper_request request;
     struct keeper_reply reply;
     struct buf secret, frame;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     buf_init(&frame, KEEPER_FRAME_BYTES_MAX + KEEPER_FRAME_HEADER_BYTES);
     err e = keeper_wire_read_request(body, &request);
     ASSERT(e == NULL); /* the reader let no other through */
@@ -164,8 +183,8 @@ static void answer_one(struct server *s, str body, struct arena *arena)
     e = keeper_wire_add_reply(&reply, &frame);
     ASSERT(e == NULL);
     write_whole(s, buf_str(&frame));
-    account_secret_wipe(&frame);
-    account_secret_wipe(&secret);
+    secret_wipe(&frame);
+    secret_wipe(&secret);
     mem_wipe(&reply, sizeof reply);
 }
 
@@ -176,7 +195,7 @@ static void *worker_run(void *arg)
     struct arena *arena = arena_open(ANSWER_ARENA_BYTES_MAX);
     while (pop(s, &body)) {
         answer_one(s, buf_str(&body), arena);
-        account_secret_wipe(&body);
+        secret_wipe(&body);
         arena_reset(arena);
         err_forget();
     }
@@ -229,7 +248,7 @@ static err run(struct server *s)
     err e = buf_reserve(&input, input.max, &room); /* it holds passwords: never moved */
     if (e == NULL)
         e = read_requests(s, &input);
-    account_secret_wipe(&input);
+    secret_wipe(&input);
     return e;
 }
 

@@ -2,10 +2,10 @@
 #include "account/keeper_call.h"
 #include "account/keeper_keys.h"
 #include "account/keeper_references.h"
-#include "account/secret.h"
 #include "account/store.h"
 #include "base/mem.h"
 #include "runtime/thread.h"
+#include "secret/resolver.h"
 #include <stdatomic.h>
 
 struct keeper_local {
@@ -26,6 +26,7 @@ static void drop(struct keeper_local *k)
     account_store_close(k->state.store);
     keeper_references_close(k->state.references);
     keeper_keys_close(k->state.keys);
+    secret_resolver_close(k->state.secrets);
     mem_free(k);
 }
 
@@ -70,7 +71,7 @@ err keeper_local_open(struct account_store *store, const str *references, size_t
         return e;
     }
     struct keeper_local *k = MEM_NEW(struct keeper_local);
-    k->state = (struct keeper_state){store, held, keeper_keys_open()};
+    k->state = (struct keeper_state){store, held, secret_resolver_open(NULL), keeper_keys_open()};
     atomic_init(&k->holders, 1);
     keeper_call_init(&k->caller, ask);
     *ret_keeper = k;
@@ -84,7 +85,8 @@ err keeper_local_set_references(struct keeper_local *k, const str *references, s
 
 err keeper_local_load_keys(struct keeper_local *k, const struct config *config)
 {
-    return keeper_keys_load(k->state.keys, config);
+    secret_resolver_set(k->state.secrets, config);
+    return keeper_keys_load(k->state.keys, k->state.secrets, config);
 }
 
 void keeper_local_close(struct keeper_local *k)

@@ -1,8 +1,8 @@
 #include "account/keeper_references.h"
 #include "account/keeper_remote.h"
-#include "account/secret.h"
 #include "base/sanitize.h"
 #include "runtime/loop.h"
+#include "secret/resolver.h"
 #include "tests/test.h"
 #include <dirent.h>
 #include <signal.h>
@@ -42,7 +42,8 @@ static pid_t start_keeper(int *ret_fd)
     if (pid == 0) {
         close(ends[0]);
         str list[] = {S("env:SMTPTOOL_TEST_REMOTE"), S("command:sleep 5")};
-        struct keeper_state state = {.references = keeper_references_open()};
+        struct keeper_state state = {.references = keeper_references_open(),
+                                     .secrets = secret_resolver_open(NULL)};
         err e = keeper_references_set(state.references, list, 2);
         e = e ? e : keeper_serve(ends[1], &state);
         _exit(e != NULL);
@@ -55,7 +56,7 @@ static pid_t start_keeper(int *ret_fd)
 static void ask_once(struct scene *s, str reference, int64_t ms)
 {
     struct buf secret;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     err e = keeper_secret(s->keeper, reference, &secret, deadline_after(ms));
     if (e == NULL && str_eq(buf_str(&secret), S("s3cret")))
         s->right++;
@@ -65,7 +66,7 @@ static void ask_once(struct scene *s, str reference, int64_t ms)
         s->closed++;
     else
         s->other++;
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
 }
 
 static void patient(void *arg) { ask_once(arg, S("env:SMTPTOOL_TEST_REMOTE"), 20000); }

@@ -1,15 +1,16 @@
 /* cli/cmd_send.c -- smtptool send: one message (or several files) to one server */
-#include "account/command.h"
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/send_client.h"
 #include "cli/send_from.h"
 #include "cli/send_message.h"
 #include "cli/send_report.h"
+#include "client/client.h"
 #include "config/value.h"
 #include "dns/unbound.h"
 #include "dns/zone.h"
 #include "sasl/mechanism.h"
+#include "secret/command.h"
+#include "secret/resolver.h"
 #include "smtp/path.h"
 #include <string.h>
 #include <unistd.h>
@@ -56,7 +57,8 @@ const char cmd_send_help[] =
     "  --user NAME             log in; asks for the password unless one of these is given:\n"
     "  --password-file FILE    the file's text (nobody else may read the file)\n"
     "  --password-command CMD  what this program prints; started without a shell\n"
-    "  --secret REFERENCE      env:NAME, file:PATH or command:CMD\n"
+    "  --secret REFERENCE      env:NAME, file:PATH, command:CMD, vault:PATH#FIELD or another kind\n"
+    "                          (docs/secrets.md)\n"
     "  --account NAME          user, secret and mechanism of this account in the configuration\n"
     "  --from-policy WORD      when From is neither the account's user nor in its aliases: "
     "refuse,\n"
@@ -110,8 +112,8 @@ struct send_run {
     bool token, dry_run;
     const struct config *config;
     struct arena *arena;
-    struct cli_send_client_options options;
-    struct cli_send_client_mail *mails;
+    struct client_options options;
+    struct client_mail *mails;
     struct buf *contents;
     const char **names;
     size_t count;
@@ -170,10 +172,11 @@ static err read_policy(struct send_run *run)
 {
     struct config_client_policy *p = &run->options.policy;
     *p = config_client_policy;
+    run->options.places = run->cli->verbose > 0;
     TRY(read_time("connect-timeout", run->connect_timeout, &p->connect_ms));
     TRY(read_time("io-timeout", run->io_timeout, &p->reply_ms));
     TRY(read_time("backoff", run->backoff, &p->retry_first_ms));
-    TRY(read_number("retries", run->retries, 0, CLI_SEND_CLIENT_RETRIES_MAX, &p->retries));
+    TRY(read_number("retries", run->retries, 0, CLIENT_RETRIES_MAX, &p->retries));
     TRY(read_number("connections", run->connections, 1, SEND_CONNECTIONS_MAX, &p->connections));
     return read_number("messages-per-connection", run->per_connection, 1, INT32_MAX,
                        &p->messages_per_connection);
@@ -197,7 +200,7 @@ static err find_account(struct send_run *run)
 
 static err read_hello(struct send_run *run)
 {
-    struct cli_send_client_options *o = &run->options;
+    struct client_options *o = &run->options;
     o->hello = run->config->hostname;
     if (run->hello &&
         !smtp_domain_parse(str_of(run->hello), SMTP_DOMAIN_HELLO, run->arena, &o->hello))
@@ -207,7 +210,7 @@ static err read_hello(struct send_run *run)
 
 static err read_server(struct send_run *run)
 {
-    struct cli_send_client_options *o = &run->options;
+    struct client_options *o = &run->options;
     bool first = run->server == NULL && run->sender && run->sender->hop_count > 0;
     if (run->server == NULL && !first)
         return err_new(ERR_CONFIG, "--server is needed, like smtp://mail.example.com or "
@@ -228,10 +231,10 @@ static err read_server(struct send_run *run)
 
 /* ---- the login -------------------------------------------------------------------------- */
 
-static err read_reference(str reference, struct buf *ret_secret)
+static err read_reference(const struct send_run *run, str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    return account_command_or_secret(reference, ret_secret);
+    return secret_resolver_once(run->config, reference, ret_secret, NULL);
 }
 
 static err read_account(struct send_run *run)
@@ -239,7 +242,7 @@ static err read_account(struct send_run *run)
     const struct config_account *sender = run->sender;
     run->options.user = sender->user;
     run->options.mechanism = sender->mechanism;
-    return sender->user.len > 0 ? read_reference(sender->secret, &run->password) : NULL;
+    return sender->user.len > 0 ? read_reference(run, sender->secret, &run->password) : NULL;
 }
 
 static err ask_password(struct send_run *run)
@@ -252,7 +255,7 @@ static err ask_password(struct send_run *run)
 
 static err read_login(struct send_run *run)
 {
-    struct cli_send_client_options *o = &run->options;
+    struct client_options *o = &run->options;
     int ways = (run->password_file != NULL) + (run->password_command != NULL) +
                (run->secret != NULL) + (run->account != NULL);
     if (ways > 1)
@@ -280,7 +283,7 @@ static err read_login(struct send_run *run)
 static err read_secret(struct send_run *run)
 {
     CLEANUP(buf_release) struct buf reference;
-    buf_init(&reference, ACCOUNT_COMMAND_BYTES_MAX);
+    buf_init(&reference, SECRET_COMMAND_BYTES_MAX);
     if (run->password_file)
         TRY(buf_addf(&reference, "file:%s%s", run->password_file[0] == '/' ? "" : "./",
                      run->password_file));
@@ -289,9 +292,9 @@ static err read_secret(struct send_run *run)
     else if (run->secret)
         TRY(buf_addf(&reference, "%s", run->secret));
     if (run->password_file)
-        TRY(account_secret_read(buf_str(&reference), &run->password));
+        TRY(secret_read(buf_str(&reference), &run->password));
     else if (reference.len)
-        TRY(read_reference(buf_str(&reference), &run->password));
+        TRY(read_reference(run, buf_str(&reference), &run->password));
     else if (run->user)
         TRY(ask_password(run));
     run->options.secret = buf_str(&run->password);
@@ -317,7 +320,7 @@ static err check_parts(const struct send_run *run)
 
 static err make_mail(struct send_run *run, size_t i)
 {
-    struct cli_send_client_mail *mail = &run->mails[i];
+    struct client_mail *mail = &run->mails[i];
     const char *warning = NULL;
     buf_init(&run->contents[i], (size_t)CLI_SEND_MESSAGE_BYTES_MAX * 2);
     if (run->files.count) {
@@ -353,7 +356,7 @@ static err make_mails(struct send_run *run)
 }
 
 /* The envelope to stderr, the message to stdout, with the line ends of a file. */
-static void print_mail(const struct send_run *run, const struct cli_send_client_mail *mail)
+static void print_mail(const struct send_run *run, const struct client_mail *mail)
 {
     const struct envelope *env = mail->envelope;
     if (!run->cli->quiet) {
@@ -421,7 +424,7 @@ static void hint(const struct send_run *run)
 static void run_fiber(void *arg)
 {
     struct send_run *run = arg;
-    run->exit = cli_send_client_run(&run->options, run->mails, run->count);
+    run->exit = cli_send_report_exit(client_run(&run->options, run->mails, run->count));
 }
 
 static err send_all(struct send_run *run)
@@ -491,7 +494,7 @@ static void release(struct send_run *run)
         arena_close(run->mails[i].arena);
     }
     tls_client_close(run->options.tls);
-    account_secret_wipe(&run->password);
+    secret_wipe(&run->password);
     mem_free(run->mails);
     mem_free(run->contents);
     mem_free(run->names);
@@ -576,7 +579,7 @@ int cmd_send(struct cli *cli, int argc, char **argv)
     int code = CLI_USAGE;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         lists[i]->items = ARENA_ARRAY(run.arena, const char *, (size_t)argc + 1);
-    buf_init(&run.password, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&run.password, SECRET_BYTES_MAX);
     int first = parse(&run, argc, argv, &code);
     for (int i = first; first >= 0 && i < argc; i++)
         add_item(&run.message.to, argv[i]);

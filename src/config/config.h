@@ -39,6 +39,7 @@ struct config_hop {
     str url;  /* as written */
     str host; /* name or IP; the socket path for lmtp+unix */
     uint16_t port;
+    bool port_given; /* else it is the scheme's */
     bool lmtp, unix_socket, implicit_tls;
     enum config_hop_tls tls;
     str account; /* in a route's via: the name in "account:NAME"; the rest is empty then */
@@ -198,8 +199,8 @@ enum config_from_policy {
 
 struct config_account { /* our login at somebody else's server */
     str name, user;     /* user empty: its server wants no login */
-    str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
-    str mechanism;       /* empty: the best offered */
+    str secret;    /* a reference such as "file:/…" (docs/secrets.md); never the secret itself */
+    str mechanism; /* empty: the best offered */
     str preset, licence; /* names in share/presets.yaml, or empty */
     str host;            /* for a preset whose servers are the customer's own; may be empty */
     struct config_hop *servers; /* as written; none: the preset's */
@@ -213,6 +214,27 @@ struct config_account { /* our login at somebody else's server */
     bool no_login;                       /* the preset's servers want none */
     str provider, from_note;             /* of the preset: "Gmail", and words about its rule */
     struct config_quota quota;           /* own keys, else the preset's licence */
+};
+
+/* HashiCorp Vault or OpenBao, for "vault:" secrets. */
+enum config_vault_auth { VAULT_AUTH_TOKEN, VAULT_AUTH_APPROLE, VAULT_AUTH_KUBERNETES };
+struct config_vault {
+    str address; /* a URL; empty: $VAULT_ADDR */
+    str namespace, ca_file, mount;
+    enum config_vault_auth auth;
+    str auth_mount;                /* empty: the method's name */
+    str token, role_id, secret_id; /* references; an empty token: env:VAULT_TOKEN */
+    str role, jwt_file;            /* KUBERNETES */
+};
+/* AWS Secrets Manager, for "aws-sm:" secrets; who we are is found as by AWS's own tools. */
+struct config_aws {
+    str region;   /* empty: $AWS_REGION */
+    str endpoint; /* a URL; empty: the region's */
+    str profile, ca_file;
+};
+struct config_secrets {
+    struct config_vault vault;
+    struct config_aws aws;
 };
 
 /* One whose mail is told apart from others': by limits, the suppression list and reports. */
@@ -300,6 +322,7 @@ struct config_outbound {
     int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
     int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
+    bool port_25_test;           /* at start: is the way to port 25 blocked? */
 };
 
 /* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */
@@ -435,6 +458,7 @@ struct config {
     struct config_tls_reports tls_reports;
     struct config_events events;
     struct config_sasl sasl;
+    struct config_secrets secrets;
     str admin_socket; /* default: state/admin.sock */
     int workers;      /* 0: one for each core */
     str file;         /* what it was read from; empty: nothing, these are the defaults */

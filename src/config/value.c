@@ -1,4 +1,5 @@
 #include "config/value.h"
+#include "config/tls_word.h"
 #include <idn2.h>
 #include <string.h>
 #include <time.h>
@@ -370,11 +371,14 @@ static err read_host_port(str text, struct arena *arena, struct config_hop *hop)
     if (colon && (!str_to_u64(port, 65535, &number) || number == 0))
         return err_new(ERR_CONFIG, "\"%.*s\" is not a port (1 to 65535)", STR_ARG(clip(port)));
     hop->port = (uint16_t)number;
+    hop->port_given = colon;
     return NULL;
 }
 
 static err read_query(str query, struct config_hop *hop)
 {
+    str word = query;
+    const char *advice = str_skip(&word, S("tls=")) ? config_tls_word_query_advice(word) : NULL;
     if (str_eq(query, S("tls=opportunistic"))) {
         hop->tls = HOP_TLS_OPPORTUNISTIC;
     } else if (str_eq(query, S("tls=none")) && !hop->implicit_tls) {
@@ -382,6 +386,8 @@ static err read_query(str query, struct config_hop *hop)
     } else if (str_eq(query, S("tls=none"))) {
         return err_new(ERR_CONFIG,
                        "smtps:// is TLS from the first byte: \"tls=none\" needs smtp://");
+    } else if (advice) {
+        return err_new(ERR_CONFIG, "\"?%.*s\": %s", STR_ARG(clip(query)), advice);
     } else {
         return err_new(ERR_CONFIG, "\"?%.*s\" is not ?tls=opportunistic or ?tls=none",
                        STR_ARG(clip(query)));
@@ -409,6 +415,18 @@ bool config_value_hop_is_local(const struct config_hop *hop)
     return e == NULL && address_is_loopback(&ip);
 }
 
+static err no_scheme(str url)
+{
+    str word, rest;
+    str_split(url, ':', &word, &rest);
+    const char *advice = str_starts(rest, S("//")) ? config_tls_word_scheme_advice(word) : NULL;
+    if (advice)
+        return err_new(ERR_CONFIG, "\"%.*s\": %s", STR_ARG(clip(url)), advice);
+    return err_new(ERR_CONFIG,
+                   "\"%.*s\" does not start with smtp://, smtps://, lmtp:// or lmtp+unix://",
+                   STR_ARG(clip(url)));
+}
+
 err config_value_hop(str url, struct arena *arena, struct config_hop *ret_hop)
 {
     str rest = url, where, query;
@@ -418,10 +436,7 @@ err config_value_hop(str url, struct arena *arena, struct config_hop *ret_hop)
     if (str_find(url, '@') != STR_NONE) /* never repeat it: a password may stand there */
         return err_new(ERR_CONFIG, "a login does not belong into a URL: name an account instead");
     if (scheme == NULL)
-        return err_new(ERR_CONFIG,
-                       "\"%.*s\" does not start with smtp://, smtps://, lmtp:// or "
-                       "lmtp+unix://",
-                       STR_ARG(clip(url)));
+        return no_scheme(url);
     struct config_hop hop = {
         .port = scheme->port,
         .lmtp = scheme->lmtp,
@@ -479,22 +494,70 @@ static bool is_variable_name(str s)
     return s.len > 0 && !char_is_digit(s.ptr[0]);
 }
 
+static bool is_clean(str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* "A/B", both of them something. */
+static bool has_both(str rest, char between)
+{
+    size_t at = str_find(rest, between);
+    return at != STR_NONE && at > 0 && at + 1 < rest.len;
+}
+
+static bool is_path(str rest) { return rest.len > 1 && rest.ptr[0] == '/'; }
+static bool is_command(str rest) { return str_trim(rest).len > 0; }
+static bool is_keyring(str rest) { return has_both(rest, '/') && is_clean(rest); }
+static bool is_netrc(str rest) { return rest.len > 0 && rest.ptr[0] != '/' && is_clean(rest); }
+static bool is_vault(str rest)
+{
+    str path, field;
+    str_split(rest, '#', &path, &field);
+    return has_both(path, '/') && is_clean(rest);
+}
+static bool is_aws(str rest) { return rest.len > 0 && rest.ptr[0] != '#' && is_clean(rest); }
+static bool is_credential(str rest)
+{
+    return rest.len > 0 && rest.ptr[0] != '.' && str_find(rest, '/') == STR_NONE && is_clean(rest);
+}
+static bool is_sealed(str rest)
+{
+    size_t at = str_find_last(rest, '#');
+    return at != STR_NONE && is_path(str_slice(rest, 0, at)) && at + 1 < rest.len && is_clean(rest);
+}
+
+static const struct secret_kind {
+    const char *prefix;
+    bool (*fits)(str rest);
+    const char *wanted;
+} secret_kinds[] = {
+    {"file:",       is_path,          "an absolute path, as in file:/etc/smtptool/x"             },
+    {"env:",        is_variable_name, "a variable's name, as in env:RELAY_PASSWORD"              },
+    {"command:",    is_command,       "a command"                                                },
+    {"keyring:",    is_keyring,       "a service and a user, as in keyring:smtp.example.com/me"  },
+    {"netrc:",      is_netrc,         "a host, as in netrc:smtp.example.com/me"                  },
+    {"vault:",      is_vault,         "a path and a field, as in vault:secret/relay#password"    },
+    {"aws-sm:",     is_aws,           "a secret's name, as in aws-sm:mail/relay#password"        },
+    {"credential:", is_credential,    "a name, as in credential:relay"                           },
+    {"encrypted:",  is_sealed,        "a file and a name, as in encrypted:/etc/smtptool/sealed#x"},
+};
+
 err config_value_secret(str text)
 {
     str rest = text;
-    if (str_skip(&rest, S("file:")))
-        return rest.len > 1 && rest.ptr[0] == '/'
-                   ? NULL
-                   : err_new(ERR_CONFIG,
-                             "file: needs an absolute path, as in file:/etc/smtptool/x");
-    if (str_skip(&rest, S("env:")))
-        return is_variable_name(rest)
-                   ? NULL
-                   : err_new(ERR_CONFIG, "env: needs a variable's name, as in env:RELAY_PASSWORD");
-    if (str_skip(&rest, S("command:")))
-        return str_trim(rest).len ? NULL : err_new(ERR_CONFIG, "command: needs a command");
+    for (size_t i = 0; i < ARRAY_LEN(secret_kinds); i++)
+        if (str_skip(&rest, str_of(secret_kinds[i].prefix)))
+            return secret_kinds[i].fits(rest)
+                       ? NULL
+                       : err_new(ERR_CONFIG, "%s needs %s", secret_kinds[i].prefix,
+                                 secret_kinds[i].wanted);
     return err_new(ERR_CONFIG, "a secret does not stand here, only where to find it: "
-                               "file:/path, env:NAME or command:…");
+                               "file:/path, env:NAME, command:…, keyring:, netrc:, vault:, "
+                               "aws-sm:, credential: or encrypted:");
 }
 
 static bool is_local_part(str local)

@@ -164,6 +164,48 @@ TEST(config_value_hop)
     }
 }
 
+TEST(config_value_secret)
+{
+    static const struct {
+        const char *text;
+        bool fits;
+    } cases[] = {
+        {"file:/etc/x",                       true },
+        {"file:x",                            false},
+        {"env:RELAY_1",                       true },
+        {"env:1",                             false},
+        {"command:pass show x",               true },
+        {"command: ",                         false},
+        {"keyring:smtp.example.com/me",       true },
+        {"keyring:smtp.example.com",          false},
+        {"keyring:/me",                       false},
+        {"netrc:smtp.example.com",            true },
+        {"netrc:smtp.example.com/me",         true },
+        {"netrc:",                            false},
+        {"vault:secret/relay#password",       true },
+        {"vault:secret/relay",                true },
+        {"vault:relay#password",              false},
+        {"vault:#a/b",                        false},
+        {"aws-sm:mail/relay#password",        true },
+        {"aws-sm:arn:aws:secretsmanager:a:b", true },
+        {"aws-sm:#a",                         false},
+        {"aws-sm:a\nb",                       false},
+        {"credential:relay",                  true },
+        {"credential:../relay",               false},
+        {"encrypted:/etc/sealed#relay",       true },
+        {"encrypted:/etc/sealed",             false},
+        {"encrypted:sealed#relay",            false},
+        {"hunter2",                           false},
+        {"",                                  false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        err e = config_value_secret(str_of(cases[i].text));
+        CHECK((e == NULL) == cases[i].fits, cases[i].text);
+        CHECK(e == NULL || strstr(e->text.ptr, "hunter2") == NULL, "never repeated");
+        err_forget();
+    }
+}
+
 TEST(config_value_hop_is_local)
 {
     static const struct {
@@ -208,6 +250,15 @@ TEST(config_suggest)
         config_suggest_offer(&s, S("listeners"));
         config_suggest_offer(&s, S("routes"));
         CHECK_STR(s.best, cases[i].best, cases[i].wrong);
+    }
+    static const char *const foreign[] = {"ssl", "SSL/TLS", "tls/ssl", "smtps"};
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        struct config_suggest s;
+        config_suggest_init(&s, str_of(foreign[i]));
+        config_suggest_offer(&s, S("none"));
+        config_suggest_offer(&s, S("implicit"));
+        config_suggest_offer(&s, S("starttls"));
+        CHECK_STR(s.best, "implicit", foreign[i]);
     }
     CHECK(config_suggest_distance(S("abcd"), S("abdc")) == 1, "a swap is one step");
     CHECK(config_suggest_distance(S("abc"), S("")) == 3, "all gone");

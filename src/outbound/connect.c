@@ -1,7 +1,7 @@
 #include "outbound/connect.h"
-#include "account/secret.h"
 #include "base/mem.h"
 #include "outbound/egress_connect.h"
+#include "secret/secret.h"
 #include "shaping/shaper.h"
 #include <errno.h>
 #include <openssl/x509_vfy.h>
@@ -177,12 +177,12 @@ static err connect_with_login(struct opening *o, const struct config_account *lo
     if (o->options->keeper == NULL)
         return failed_by_us(o, EGRESS_FAULT_OURS,
                             err_new(ERR_CONFIG, "nobody keeps the proxy's secret here"));
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     err e = keeper_secret(o->options->keeper, login->secret, &secret,
                           deadline_sooner(deadline_after(SECRET_MS), o->until));
     struct socks_login words = {login->user, buf_str(&secret)};
     e = e ? failed_by_us(o, EGRESS_FAULT_OURS, e) : connect_egress(o, &words, ret_conn);
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     return e;
 }
 
@@ -295,17 +295,40 @@ static void pause_for(struct opening *o, const char *what, err e)
                                                     e ? ": " : "", why)));
 }
 
-static err login_with(struct opening *o, str secret)
+static err login_with(struct opening *o, str secret, struct smtp_reply *ret_reply)
 {
     const struct config_account *a = o->host->account;
-    struct smtp_reply reply;
     struct smtp_client_login login = {.user = a->user,
                                       .secret = secret,
                                       .token = is_token(a->mechanism),
                                       .mechanism = a->mechanism,
                                       .host = o->host->name,
                                       .port = o->host->address.port};
-    err e = smtp_client_login(&o->connection->client, &login, &reply);
+    return smtp_client_login(&o->connection->client, &login, ret_reply);
+}
+
+/* What the keeper remembers may be older than the store's, which was rotated: another secret is
+ * tried at once, the same one is not. */
+static err login_with_newer(struct opening *o, str refused_secret, struct smtp_reply *reply)
+{
+    struct buf secret;
+    buf_init(&secret, SECRET_BYTES_MAX);
+    err e = keeper_secret_again(o->options->keeper, o->host->account->secret, &secret,
+                                deadline_sooner(deadline_after(SECRET_MS), o->until));
+    if (e == NULL && !str_eq(buf_str(&secret), refused_secret))
+        e = login_with(o, buf_str(&secret), reply);
+    else if (e && e->kind != ERR_CANCELED)
+        e = NULL; /* the refusal stands */
+    secret_wipe(&secret);
+    return e;
+}
+
+static err log_in_by(struct opening *o, str secret)
+{
+    struct smtp_reply reply;
+    err e = login_with(o, secret, &reply);
+    if (e == NULL && reply.code == 535)
+        e = login_with_newer(o, secret, &reply);
     if (e)
         return failed(o, e);
     if (!smtp_reply_ok(&reply))
@@ -330,16 +353,16 @@ static err log_in(struct opening *o)
         return NULL;
     }
     struct buf secret;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     err e = keeper_secret(o->options->keeper, o->host->account->secret, &secret,
                           deadline_sooner(deadline_after(SECRET_MS), o->until));
     if (e == NULL)
-        e = login_with(o, buf_str(&secret));
+        e = log_in_by(o, buf_str(&secret));
     else if (e->kind != ERR_CANCELED) {
         pause_for(o, "its secret cannot be read", e);
         e = NULL;
     }
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     return e;
 }
 
