@@ -1,7 +1,7 @@
 #include "tests/talk_send.h"
-#include "cli/cli.h"
-#include "cli/send_client.h"
 #include "cli/send_message.h"
+#include "cli/send_report.h"
+#include "client/client.h"
 #include "config/value.h"
 #include <stdio.h>
 #include <string.h>
@@ -10,8 +10,8 @@ enum { MAILS_MAX = 5000 };
 
 struct talk_send {
     struct talk_run *run;
-    struct cli_send_client_options options;
-    struct cli_send_client_mail *mails;
+    struct client_options options;
+    struct client_mail *mails;
     size_t count;
     bool over;
     int exit;
@@ -31,7 +31,7 @@ static void watch(void *arg, const char *mark, str line)
 static void run_send(void *arg)
 {
     struct talk_send *s = arg;
-    int exit = cli_send_client_run(&s->options, s->mails, s->count);
+    int exit = cli_send_report_exit(client_run(&s->options, s->mails, s->count));
     char text[32];
     int n = snprintf(text, sizeof text, "exit %d", exit);
     talk_run_note(s->run, S("send"), "==", (str){text, n > 0 ? (size_t)n : 0});
@@ -93,9 +93,9 @@ static err make_mails(struct talk_send *s, const struct words *w, str content)
     struct envelope *envelope;
     TRY(cli_send_message_envelope(&args, content, arena, &envelope));
     s->count = (size_t)w->times;
-    s->mails = ARENA_ARRAY(arena, struct cli_send_client_mail, s->count);
+    s->mails = ARENA_ARRAY(arena, struct client_mail, s->count);
     for (size_t i = 0; i < s->count; i++)
-        s->mails[i] = (struct cli_send_client_mail){
+        s->mails[i] = (struct client_mail){
             .envelope = envelope,
             .content = content,
             .found = envelope->found,
@@ -107,7 +107,7 @@ static err make_mails(struct talk_send *s, const struct words *w, str content)
 static err make_options(struct talk_send *s, const struct words *w)
 {
     struct talk_run *run = s->run;
-    s->options = (struct cli_send_client_options){
+    s->options = (struct client_options){
         .hello = S("laptop.example"),
         .policy = config_client_policy,
         .resolver = dns_resolver_open(dns_zone_transport(run->world.names), NULL),

@@ -5,6 +5,7 @@
 #include "account/store.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "oauth/store.h"
 #include "secret/reference.h"
 #include "secret/resolver.h"
 #include "secret/secret.h"
@@ -47,11 +48,23 @@ static void log_age(str reference, const struct secret_resolver_told *told)
         log_info("secret %s can be asked again", shown);
 }
 
+/* again: the token was refused, whatever it says of its own end. */
+static err read_token(const struct keeper_state *state, str login, bool again, struct buf *token)
+{
+    if (state->oauth == NULL)
+        return err_new(ERR_CONFIG, "no logins by token are kept here");
+    return oauth_store_token(state->oauth, login,
+                             again ? OAUTH_STORE_RENEW_IF_OLD : OAUTH_STORE_RENEW_IF_DUE, token);
+}
+
 static err read_secret(const struct keeper_state *state, str reference, bool again,
                        struct buf *secret)
 {
     if (state->secrets == NULL || !keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
+    str login = reference;
+    if (str_skip(&login, S("oauth:")))
+        return read_token(state, login, again, secret);
     struct secret_resolver_told told;
     TRY(secret_resolver_read(state->secrets, reference, again, secret, &told));
     if (told.changed)

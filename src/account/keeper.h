@@ -19,6 +19,7 @@
 struct account_store;
 struct keeper_keys;
 struct keeper_references;
+struct oauth_store;
 struct secret_resolver;
 
 enum keeper_scope { KEEPER_SUBMISSION, KEEPER_MAILBOX, KEEPER_SCOPE_COUNT };
@@ -159,6 +160,7 @@ struct keeper_state {
     struct keeper_references *references; /* NULL: none */
     struct secret_resolver *secrets;      /* reads them; NULL: none */
     struct keeper_keys *keys;             /* NULL: none */
+    struct oauth_store *oauth;            /* NULL: no logins by token */
 };
 
 /* Answer one request; never fails, for what cannot be done is in the reply. Its texts live in the

@@ -1,11 +1,13 @@
 #include "account/keeper_process.h"
 #include "account/keeper_keys.h"
+#include "account/keeper_logins.h"
 #include "account/keeper_references.h"
 #include "account/rotation_watch.h"
 #include "account/store.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "oauth/store.h"
 #include "runtime/net_epoll.h"
 #include "secret/resolver.h"
 #include <errno.h>
@@ -368,6 +370,7 @@ static err keep(struct keeping *k, str store_path, int main_fd)
     sigset_t ours;
     signals_passed_on(&ours);
     TRY(account_store_open(store_path, &k->state.store));
+    TRY(keeper_logins_open(k->config->state, k->state.secrets, &k->state.oauth));
     TRY(keeper_references_set_from(k->state.references, k->config));
     TRY(keeper_keys_load(k->state.keys, k->state.secrets, k->config));
     int signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -428,6 +431,7 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
     if (main_fd >= 0)
         close(main_fd);
     account_store_close(k.state.store);
+    oauth_store_close(k.state.oauth);
     keeper_references_close(k.state.references);
     keeper_keys_close(k.state.keys);
     secret_resolver_close(k.state.secrets);

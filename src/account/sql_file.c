@@ -1,4 +1,5 @@
 #include "account/sql_file.h"
+#include "runtime/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -58,6 +59,18 @@ static void give_to_folder(int fd, const char *folder)
         return; /* it is root's then, and says so when another wants it */
 }
 
+static err check_secret(int fd, const char *path)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return err_new(ERR_SYSTEM, "look at %s", path);
+    if (!S_ISREG(facts.st_mode) || facts.st_nlink != 1)
+        return err_new(ERR_CONFIG, "%s is not a file of its own", path);
+    if (facts.st_mode & 077)
+        return err_new(ERR_CONFIG, "%s holds secrets, but others may read it: chmod 600 it", path);
+    return NULL;
+}
+
 /* Made here, for SQLite would make it readable by others. */
 static err make_file(const struct account_sql_file *f)
 {
@@ -70,13 +83,14 @@ static err make_file(const struct account_sql_file *f)
         if (mkdir(folder, 0700) != 0 && errno != EEXIST)
             return err_new(ERR_SYSTEM, "make folder %s", folder);
         fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd >= 0)
+        if (fd >= 0 && !f->secret)
             give_to_folder(fd, folder);
     }
     if (fd < 0)
         return err_new(ERR_SYSTEM, "open %s", f->path);
+    err e = f->secret ? check_secret(fd, f->path) : NULL;
     close(fd);
-    return NULL;
+    return e;
 }
 
 static err set_up(sqlite3 *db, const struct account_sql_file *f)
@@ -88,6 +102,8 @@ static err set_up(sqlite3 *db, const struct account_sql_file *f)
                              "PRAGMA temp_store = MEMORY;"));
     TRY(account_sql_exec(db,
                          f->synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    if (f->secret)
+        TRY(account_sql_exec(db, "PRAGMA secure_delete = ON"));
     TRY(migrate(db, f));
     if (f->bytes_max == 0)
         return NULL;
@@ -97,21 +113,47 @@ static err set_up(sqlite3 *db, const struct account_sql_file *f)
     return account_sql_exec(db, pragma);
 }
 
-err account_sql_file_open(const struct account_sql_file *f, sqlite3 **ret_db)
+/* ---- full disks --------------------------------------------------------------------------- */
+
+/* For SQLite, before it commits: other than 0 takes the change back. */
+static int is_too_full(void *db) { return !file_leaves_enough(sqlite3_db_filename(db, "main")); }
+
+static bool lacks_room(sqlite3 *db)
+{
+    int code = sqlite3_extended_errcode(db);
+    return code == SQLITE_FULL || code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMSIZE ||
+           code == SQLITE_IOERR_SHMMAP;
+}
+
+/* alone: what processes share of a log (-shm) is kept in memory. */
+static err open_once(const struct account_sql_file *f, bool alone, sqlite3 **ret_db,
+                     bool *ret_lacks_room)
 {
     sqlite3 *db = NULL;
-    TRY(make_file(f));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
     int code = sqlite3_open_v2(f->path, &db, flags, NULL);
     err e = code == SQLITE_OK ? NULL : account_sql_err(db, code, f->path);
     if (e == NULL) {
         sqlite3_extended_result_codes(db, 1);
         sqlite3_busy_timeout(db, ACCOUNT_SQL_FILE_BUSY_MS);
-        e = set_up(db, f);
+        e = alone ? account_sql_exec(db, "PRAGMA locking_mode = EXCLUSIVE") : NULL;
     }
-    if (e)
+    if (e == NULL)
+        e = set_up(db, f);
+    if (e) {
+        *ret_lacks_room = lacks_room(db);
         sqlite3_close_v2(db);
-    else
-        *ret_db = db;
-    return e;
+        return e;
+    }
+    sqlite3_commit_hook(db, is_too_full, db);
+    *ret_db = db;
+    return NULL;
+}
+
+err account_sql_file_open(const struct account_sql_file *f, sqlite3 **ret_db)
+{
+    bool lacks_room = false;
+    TRY(make_file(f));
+    err e = open_once(f, false, ret_db, &lacks_room);
+    return e && lacks_room ? open_once(f, true, ret_db, &lacks_room) : e;
 }

@@ -90,19 +90,29 @@ void err_words(err e, char *ret_text, size_t size)
     join_texts(e, ret_text, size, &root);
 }
 
+static size_t join_reason(err e, char *ret_text, size_t size, err *ret_root)
+{
+    size_t used = join_texts(e, ret_text, size, ret_root);
+    err root = *ret_root;
+    char reason[64];
+    if (root == NULL || root->kind != ERR_SYSTEM || root->number == 0 || used >= size)
+        return used;
+    int n = snprintf(ret_text + used, size - used, ": %s",
+                     strerror_r(root->number, reason, sizeof reason));
+    return used + (n < 0 ? 0 : (size_t)n);
+}
+
+void err_reason(err e, char *ret_text, size_t size)
+{
+    err root;
+    join_reason(e, ret_text, size, &root);
+}
+
 void err_describe(err e, char *ret_text, size_t size)
 {
     err root;
-    size_t used = join_texts(e, ret_text, size, &root);
-    if (root == NULL)
-        return;
-    if (root->kind == ERR_SYSTEM && root->number && used < size) {
-        char reason[64];
-        int n = snprintf(ret_text + used, size - used, ": %s",
-                         strerror_r(root->number, reason, sizeof reason));
-        used += n < 0 ? 0 : (size_t)n;
-    }
-    if (root->file && used < size)
+    size_t used = join_reason(e, ret_text, size, &root);
+    if (root && root->file && used < size)
         snprintf(ret_text + used, size - used, " [%s:%d]", base_name(root->file), root->line);
 }
 

@@ -61,6 +61,9 @@ void err_forget(void);
 /* "connect to mx1.example.net: no answer in 30 s [net.c:214]" into the caller's array. */
 void err_describe(err, char *ret_text, size_t size);
 
+/* The same without the place in the code: for a person. */
+void err_reason(err, char *ret_text, size_t size);
+
 /* The words alone, without the system's reason and the place in the code: for an err that is told
  * to another thread or process together with its kind and number, and made anew there. */
 void err_words(err, char *ret_text, size_t size);

@@ -20,6 +20,15 @@ TEST(err_chain_is_told_from_the_top)
           text);
 }
 
+TEST(err_reason_is_without_the_place)
+{
+    char text[256];
+    errno = ENOSPC;
+    err low = err_new(ERR_SYSTEM, "write segment 7");
+    err_reason(err_wrap(low, "commit"), text, sizeof text);
+    CHECK(str_eq(str_of(text), S("commit: write segment 7: No space left on device")), text);
+}
+
 TEST(err_system_keeps_errno)
 {
     char text[256];

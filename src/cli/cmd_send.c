@@ -1,10 +1,11 @@
 /* cli/cmd_send.c -- smtptool send: one message (or several files) to one server */
 #include "base/mem.h"
 #include "cli/commands.h"
-#include "cli/send_client.h"
+#include "cli/oauth_logins.h"
 #include "cli/send_from.h"
 #include "cli/send_message.h"
 #include "cli/send_report.h"
+#include "client/client.h"
 #include "config/value.h"
 #include "dns/unbound.h"
 #include "dns/zone.h"
@@ -112,8 +113,8 @@ struct send_run {
     bool token, dry_run;
     const struct config *config;
     struct arena *arena;
-    struct cli_send_client_options options;
-    struct cli_send_client_mail *mails;
+    struct client_options options;
+    struct client_mail *mails;
     struct buf *contents;
     const char **names;
     size_t count;
@@ -172,10 +173,11 @@ static err read_policy(struct send_run *run)
 {
     struct config_client_policy *p = &run->options.policy;
     *p = config_client_policy;
+    run->options.places = run->cli->verbose > 0;
     TRY(read_time("connect-timeout", run->connect_timeout, &p->connect_ms));
     TRY(read_time("io-timeout", run->io_timeout, &p->reply_ms));
     TRY(read_time("backoff", run->backoff, &p->retry_first_ms));
-    TRY(read_number("retries", run->retries, 0, CLI_SEND_CLIENT_RETRIES_MAX, &p->retries));
+    TRY(read_number("retries", run->retries, 0, CLIENT_RETRIES_MAX, &p->retries));
     TRY(read_number("connections", run->connections, 1, SEND_CONNECTIONS_MAX, &p->connections));
     return read_number("messages-per-connection", run->per_connection, 1, INT32_MAX,
                        &p->messages_per_connection);
@@ -199,7 +201,7 @@ static err find_account(struct send_run *run)
 
 static err read_hello(struct send_run *run)
 {
-    struct cli_send_client_options *o = &run->options;
+    struct client_options *o = &run->options;
     o->hello = run->config->hostname;
     if (run->hello &&
         !smtp_domain_parse(str_of(run->hello), SMTP_DOMAIN_HELLO, run->arena, &o->hello))
@@ -209,7 +211,7 @@ static err read_hello(struct send_run *run)
 
 static err read_server(struct send_run *run)
 {
-    struct cli_send_client_options *o = &run->options;
+    struct client_options *o = &run->options;
     bool first = run->server == NULL && run->sender && run->sender->hop_count > 0;
     if (run->server == NULL && !first)
         return err_new(ERR_CONFIG, "--server is needed, like smtp://mail.example.com or "
@@ -230,10 +232,11 @@ static err read_server(struct send_run *run)
 
 /* ---- the login -------------------------------------------------------------------------- */
 
-static err read_reference(const struct send_run *run, str reference, struct buf *ret_secret)
+static err read_reference(struct send_run *run, str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    return secret_resolver_once(run->config, reference, ret_secret, NULL);
+    run->token |= str_starts(reference, S("oauth:"));
+    return cli_oauth_logins_read(run->config, reference, ret_secret);
 }
 
 static err read_account(struct send_run *run)
@@ -241,6 +244,7 @@ static err read_account(struct send_run *run)
     const struct config_account *sender = run->sender;
     run->options.user = sender->user;
     run->options.mechanism = sender->mechanism;
+    run->token |= config_account_has_token(sender);
     return sender->user.len > 0 ? read_reference(run, sender->secret, &run->password) : NULL;
 }
 
@@ -254,7 +258,7 @@ static err ask_password(struct send_run *run)
 
 static err read_login(struct send_run *run)
 {
-    struct cli_send_client_options *o = &run->options;
+    struct client_options *o = &run->options;
     int ways = (run->password_file != NULL) + (run->password_command != NULL) +
                (run->secret != NULL) + (run->account != NULL);
     if (ways > 1)
@@ -275,7 +279,6 @@ static err read_login(struct send_run *run)
                        "--mechanism: \"%s\" is none of PLAIN, LOGIN, CRAM-MD5, "
                        "SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2",
                        run->mechanism);
-    o->token = run->token;
     return NULL;
 }
 
@@ -297,6 +300,7 @@ static err read_secret(struct send_run *run)
     else if (run->user)
         TRY(ask_password(run));
     run->options.secret = buf_str(&run->password);
+    run->options.token = run->token;
     return NULL;
 }
 
@@ -319,7 +323,7 @@ static err check_parts(const struct send_run *run)
 
 static err make_mail(struct send_run *run, size_t i)
 {
-    struct cli_send_client_mail *mail = &run->mails[i];
+    struct client_mail *mail = &run->mails[i];
     const char *warning = NULL;
     buf_init(&run->contents[i], (size_t)CLI_SEND_MESSAGE_BYTES_MAX * 2);
     if (run->files.count) {
@@ -355,7 +359,7 @@ static err make_mails(struct send_run *run)
 }
 
 /* The envelope to stderr, the message to stdout, with the line ends of a file. */
-static void print_mail(const struct send_run *run, const struct cli_send_client_mail *mail)
+static void print_mail(const struct send_run *run, const struct client_mail *mail)
 {
     const struct envelope *env = mail->envelope;
     if (!run->cli->quiet) {
@@ -423,7 +427,7 @@ static void hint(const struct send_run *run)
 static void run_fiber(void *arg)
 {
     struct send_run *run = arg;
-    run->exit = cli_send_client_run(&run->options, run->mails, run->count);
+    run->exit = cli_send_report_exit(client_run(&run->options, run->mails, run->count));
 }
 
 static err send_all(struct send_run *run)

@@ -21,6 +21,7 @@ const struct cli_command cli_commands[] = {
     {"secret", cmd_secret, "sealed files of secrets; where any secret comes from", cmd_secret_help, cmd_secret_verbs},
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"preset", cmd_preset, "mail providers: servers, logins, quotas, rules",    cmd_preset_help, cmd_preset_verbs},
+    {"oauth",  cmd_oauth,  "log in at a provider, and have tokens from then on", cmd_oauth_help, cmd_oauth_verbs },
     {"shaping", cmd_shaping, "how much may go where, how fast, and what is in the way",
      cmd_shaping_help, cmd_shaping_verbs},
     {"warmup", cmd_warmup, "how much new addresses may send, and changing that", cmd_warmup_help, cmd_warmup_verbs},

@@ -1,4 +1,5 @@
 #include "cli/send_report.h"
+#include "base/assert.h"
 #include "cli/cli.h"
 #include <string.h>
 
@@ -23,6 +24,21 @@ void cli_send_report_line(void *report, const char *mark, str line)
     fprintf(r->out, "%s%s ", r->color ? color_of(mark, line) : "", mark);
     cli_print_clean(r->out, line);
     fprintf(r->out, "%s\n", r->color ? "\033[0m" : "");
+}
+
+int cli_send_report_exit(enum client_outcome outcome)
+{
+    static const int exits[CLIENT_OUTCOMES] = {
+        [CLIENT_SENT] = CLI_OK,
+        [CLIENT_LATER] = CONFIG_CLIENT_POLICY_EXIT_LATER,
+        [CLIENT_NO_USER] = CLI_NO_USER,
+        [CLIENT_REFUSED] = CLI_UNAVAILABLE,
+        [CLIENT_NO_HOST] = CLI_NO_HOST,
+        [CLIENT_NO_CHANNEL] = CLI_PROTOCOL,
+        [CLIENT_NO_LOGIN] = CLI_NO_PERMISSION,
+    };
+    ASSERT(outcome < CLIENT_OUTCOMES);
+    return exits[outcome];
 }
 
 /* ---- the result ------------------------------------------------------------------------- */
@@ -52,7 +68,7 @@ static void print_verdict(const struct envelope_rcpt *rcpt, const struct smtp_ve
     putchar('\n');
 }
 
-void cli_send_report_text(const struct cli_send_client_mail *mail, const char *name, bool many)
+void cli_send_report_text(const struct client_mail *mail, const char *name, bool many)
 {
     if (many)
         printf("%s:\n", name);
@@ -71,7 +87,7 @@ void cli_send_report_text(const struct cli_send_client_mail *mail, const char *n
 
 static json_t *ms_json(int64_t ms) { return ms < 0 ? json_null() : json_integer(ms); }
 
-static json_t *times_json(const struct cli_send_client_times *t)
+static json_t *times_json(const struct client_times *t)
 {
     return json_pack("{so,so,so,so,so,so,so,so}", "resolve", ms_json(t->resolve), "connect",
                      ms_json(t->connect), "greeting", ms_json(t->greeting), "hello",
@@ -79,7 +95,7 @@ static json_t *times_json(const struct cli_send_client_times *t)
                      "transaction", ms_json(t->transaction), "total", ms_json(t->total));
 }
 
-static json_t *tls_json(const struct cli_send_client_mail *mail)
+static json_t *tls_json(const struct client_mail *mail)
 {
     if (!mail->tls_active)
         return json_null();
@@ -88,7 +104,7 @@ static json_t *tls_json(const struct cli_send_client_mail *mail)
                      cli_json_str(str_of(mail->tls.server_name)));
 }
 
-static json_t *rcpts_json(const struct cli_send_client_mail *mail)
+static json_t *rcpts_json(const struct client_mail *mail)
 {
     json_t *list = json_array();
     for (size_t i = 0; i < mail->envelope->rcpt_count; i++) {
@@ -107,7 +123,7 @@ static json_t *rcpts_json(const struct cli_send_client_mail *mail)
     return list;
 }
 
-void cli_send_report_json(const struct cli_send_client_mail *mail, const char *name,
+void cli_send_report_json(const struct client_mail *mail, const char *name,
                           const struct config_hop *hop)
 {
     json_t *server = json_pack("{so,so,so}", "url", cli_json_str(hop->url), "address",
@@ -118,5 +134,6 @@ void cli_send_report_json(const struct cli_send_client_mail *mail, const char *n
         cli_json_str(mail->envelope->message_id), "sender", cli_json_str(mail->envelope->sender),
         "server", server, "tls", tls_json(mail), "recipients", rcpts_json(mail), "attempts",
         mail->attempts, "times_ms", times_json(&mail->times), "error",
-        mail->why[0] ? cli_json_str(str_of(mail->why)) : json_null(), "exit", mail->exit));
+        mail->why[0] ? cli_json_str(str_of(mail->why)) : json_null(), "exit",
+        cli_send_report_exit(mail->outcome)));
 }

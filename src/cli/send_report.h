@@ -1,6 +1,6 @@
 /* cli/send_report.h -- what `send` shows: the conversation, and what became of each recipient */
 #pragma once
-#include "cli/send_client.h"
+#include "client/client.h"
 #include <stdio.h>
 
 struct cli_send_report {
@@ -10,10 +10,11 @@ struct cli_send_report {
     FILE *out; /* stderr */
 };
 
-/* For cli_send_client_options.watch; arg is a struct cli_send_report. */
+/* For client_options.watch; arg is a struct cli_send_report. */
 void cli_send_report_line(void *report, const char *mark, str line);
 
 /* On stdout. name: the file, or "message". */
-void cli_send_report_text(const struct cli_send_client_mail *, const char *name, bool many);
-void cli_send_report_json(const struct cli_send_client_mail *, const char *name,
-                          const struct config_hop *);
+void cli_send_report_text(const struct client_mail *, const char *name, bool many);
+/* What to exit with: sysexits. */
+int cli_send_report_exit(enum client_outcome);
+void cli_send_report_json(const struct client_mail *, const char *name, const struct config_hop *);

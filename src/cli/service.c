@@ -6,6 +6,7 @@
 #include "dns/unbound.h"
 #include "http/curl.h"
 #include "inbound/relay.h"
+#include "runtime/file.h"
 #include "runtime/sim.h"
 #include "shaping/warmup_config.h"
 #include "tlspolicy/fetch_curl.h"
@@ -95,6 +96,7 @@ static err open_keeper(struct service *s)
         return e;
     }
     s->keeper = keeper_local_seam(s->keeper_local);
+    TRY(keeper_local_open_logins(s->keeper_local, s->config->state));
     return keeper_local_load_keys(s->keeper_local, s->config);
 }
 
@@ -156,6 +158,7 @@ static bool serves_nobody_else(void) { return net_connections() <= 1; }
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
+    file_keep_free((uint64_t)l->free_space_bytes);
     bool (*may_block)(void) = s->options.may_block ? s->options.may_block : serves_nobody_else;
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,
@@ -167,13 +170,22 @@ static err open_queue(struct service *s)
                       &s->queue);
 }
 
+/* The shaper is there before the first listener. */
+static void note_complaint(void *arg, const struct feedback_way *way)
+{
+    struct service *s = arg;
+    shaper_complained(s->shaper, way->egress, way->site, way->provider);
+}
+
 static err open_feedback(struct service *s)
 {
     s->strangers = feedback_strangers_open();
     return feedback_open(&(struct feedback_options){.folder = s->state.feedback,
                                                     .config = service_config,
                                                     .config_arg = s,
-                                                    .events = &s->events},
+                                                    .events = &s->events,
+                                                    .complained = note_complaint,
+                                                    .complained_arg = s},
                          &s->feedback);
 }
 
@@ -299,8 +311,15 @@ static err start_workers(struct service *s)
                                                      .config_arg = s,
                                                      .resolver = s->resolver,
                                                      .health = s->egress_health,
-                                                     .events = &s->events};
+                                                     .events = &s->events,
+                                                     .file = s->state.egress_file};
+    outbound_egress_watch_load(&s->egress_watch);
     s->port25 = outbound_port25_open(&s->events);
+    s->port25_look = (struct outbound_port25_look){.config = service_config,
+                                                   .config_arg = s,
+                                                   .resolver = s->resolver,
+                                                   .port25 = s->port25,
+                                                   .mx_port = s->options.mx_port};
     s->reports = chan_open();
     err first = NULL;
     int running = 0;

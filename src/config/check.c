@@ -250,6 +250,13 @@ static void check_account(struct config_source *source, const struct config_acco
     if ((!account->no_login || account->user.len > 0) && account->secret.len == 0)
         config_source_complain(
             source, whole, "\"secret\" is missing: file:/path, env:NAME or command:… is wanted");
+    bool password = account->mechanism.len > 0 &&
+                    !str_ends_nocase(account->mechanism, S("OAUTH2")) &&
+                    !str_eq_nocase(account->mechanism, S("OAUTHBEARER"));
+    if (password && config_account_has_token(account))
+        config_source_complain(source, place(source, &account->mechanism),
+                               "a token is sent by XOAUTH2 or OAUTHBEARER, not by %.*s",
+                               STR_ARG(account->mechanism));
     if (account->licence.len > 0 && account->preset.len == 0)
         config_source_complain(source, place(source, &account->licence),
                                "a licence is of a preset: give preset: as well");

@@ -39,6 +39,7 @@ struct config_hop {
     str url;  /* as written */
     str host; /* name or IP; the socket path for lmtp+unix */
     uint16_t port;
+    bool port_given; /* else it is the scheme's */
     bool lmtp, unix_socket, implicit_tls;
     enum config_hop_tls tls;
     str account; /* in a route's via: the name in "account:NAME"; the rest is empty then */
@@ -199,6 +200,7 @@ enum config_from_policy {
 struct config_account { /* our login at somebody else's server */
     str name, user;     /* user empty: its server wants no login */
     str secret;    /* a reference such as "file:/…" (docs/secrets.md); never the secret itself */
+    str oauth;     /* the name of a login by token, which secret then refers to; or empty */
     str mechanism; /* empty: the best offered */
     str preset, licence; /* names in share/presets.yaml, or empty */
     str host;            /* for a preset whose servers are the customer's own; may be empty */
@@ -215,6 +217,8 @@ struct config_account { /* our login at somebody else's server */
     struct config_quota quota;           /* own keys, else the preset's licence */
 };
 
+/* Its secret is a token, not a password. */
+bool config_account_has_token(const struct config_account *);
 /* HashiCorp Vault or OpenBao, for "vault:" secrets. */
 enum config_vault_auth { VAULT_AUTH_TOKEN, VAULT_AUTH_APPROLE, VAULT_AUTH_KUBERNETES };
 struct config_vault {
@@ -321,6 +325,7 @@ struct config_outbound {
     int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
     int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
+    bool port_25_test;           /* at start: is the way to port 25 blocked? */
 };
 
 /* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */

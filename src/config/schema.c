@@ -256,6 +256,9 @@ static const struct config_schema_key account_keys[] = {
           .normal_told = "needed wherever there is a login",
           .doc = "Where its password or token is found: file:/path, env:NAME, command:… or what "
                  "else docs/secrets.md names."),
+    VALUE(config_account, oauth, name, "oauth",
+          .doc = "In place of secret: a login by token, made with `smtptool oauth login NAME "
+                 "--server`; its tokens are renewed by themselves."),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
     VALUE(config_account, preset, name, "preset",
@@ -477,6 +480,9 @@ static const struct config_schema_key outbound_keys[] = {
     VALUE(config, outbound.mta_sts, bool, "mta_sts", .normal = "false",
           .doc = "Ask domains for their MTA-STS policies and hold to them (RFC 8461). Needs "
                  "libcurl."),
+    VALUE(config, outbound.port_25_test, bool, "port_25_test", .normal = "true",
+          .doc = "Find out at start whether outbound port 25 is blocked, where mail goes by MX: "
+                 "connect to a host of each of five large providers, and say nothing."),
 };
 static const struct config_schema_group outbound = {.name = "outbound",
                                                     .keys = outbound_keys,

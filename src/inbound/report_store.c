@@ -60,11 +60,6 @@ static const char *const migrations[] = {
     "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;",
 };
 
-static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-#define LOCK(store)                                               \
-    CLEANUP(unlock) pthread_mutex_t *store_lock = &(store)->lock; \
-    pthread_mutex_lock(store_lock)
-
 /* ---- opening ---- */
 
 /* A quarter more than is kept: room to work in. */
@@ -201,7 +196,7 @@ static err add_one(struct adding *a, const struct inbound_report_sample *s, bool
     TRY(account_sql_row(&a->find, &found));
     if (found) {
         /* What comes when it was sent already (a date set back) is told as left out. */
-        bool roomy = account_sql_int(&a->find, 1) == INBOUND_REPORT_OPEN &&
+        bool roomy = account_sql_int(&a->find, 1) == REPORT_DAY_OPEN &&
                      account_sql_int(&a->find, 2) < INBOUND_REPORT_STORE_ROWS_MAX;
         int64_t id = account_sql_int(&a->find, 0);
         account_sql_again(&a->find);
@@ -242,12 +237,12 @@ static err drop_oldest(struct inbound_report_store *s, size_t *dropped)
         TRY(change(s->db,
                    "DELETE FROM reports WHERE state = ?1 AND"
                    " id = (SELECT id FROM reports ORDER BY day, id LIMIT 1)",
-                   INBOUND_REPORT_OPEN, 0, &open));
+                   REPORT_DAY_OPEN, 0, &open));
         if (open == 0)
             TRY(change(s->db,
                        "DELETE FROM reports WHERE state <> ?1 AND"
                        " id = (SELECT id FROM reports ORDER BY day, id LIMIT 1)",
-                       INBOUND_REPORT_OPEN, 0, &gone));
+                       REPORT_DAY_OPEN, 0, &gone));
         if (open == 0 && gone == 0)
             return NULL;
         *dropped += (size_t)open;
@@ -262,7 +257,7 @@ err inbound_report_store_add(struct inbound_report_store *s,
 {
     struct inbound_report_added added = {0};
     struct adding a;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_file_begin(s->db));
     begin_adding(&a, s->db);
     err e = NULL;
@@ -283,17 +278,15 @@ err inbound_report_store_add(struct inbound_report_store *s,
 
 err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, size_t *ret_late)
 {
-    int64_t today = now_ms / INBOUND_REPORT_DAY_MS;
+    int64_t today = now_ms / REPORT_DAY_MS;
     int late = 0;
-    LOCK(s);
-    TRY(change(s->db, "DELETE FROM reports WHERE day < ?1", today - INBOUND_REPORT_STORE_KEEP_DAYS,
-               0, NULL));
+    ACCOUNT_SQL_LOCK(s);
+    TRY(change(s->db, "DELETE FROM reports WHERE day < ?1", today - REPORT_DAY_KEEP, 0, NULL));
     /* One that may be in the queue already is looked after whatever the time. */
     TRY(change(s->db,
                "UPDATE reports SET state = 2 WHERE state = 0 AND day < ?1 AND id NOT IN"
                " (SELECT report FROM mails WHERE mails.state = ?2)",
-               (now_ms - INBOUND_REPORT_STORE_LATE_MS) / INBOUND_REPORT_DAY_MS,
-               INBOUND_REPORT_MAIL_CLAIMED, &late));
+               (now_ms - REPORT_DAY_LATE_MS) / REPORT_DAY_MS, INBOUND_REPORT_MAIL_CLAIMED, &late));
     *ret_late = (size_t)late;
     return NULL;
 }
@@ -314,7 +307,7 @@ static struct inbound_report_head head_of(const struct account_sql *q, struct ar
                                         .policy = text_of(q, 4, arena),
                                         .provider = text_of(q, 5, arena),
                                         .report_id = text_of(q, 6, arena),
-                                        .state = (enum inbound_report_state)account_sql_int(q, 7),
+                                        .state = (enum report_day_state)account_sql_int(q, 7),
                                         .messages = account_sql_int(q, 8),
                                         .rows = account_sql_int(q, 9),
                                         .left_out = account_sql_int(q, 10)};
@@ -331,7 +324,7 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
     struct inbound_report_head *list = ARENA_ARRAY(arena, struct inbound_report_head, r->most);
     size_t count = 0;
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, r->due ? HEAD
@@ -342,7 +335,7 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
         account_sql_bind_int(&q, 1, r->now_ms);
     else
         account_sql_bind_str(&q, 1, r->domain);
-    account_sql_bind_int(&q, 2, r->due ? r->now_ms / INBOUND_REPORT_DAY_MS : r->day);
+    account_sql_bind_int(&q, 2, r->due ? r->now_ms / REPORT_DAY_MS : r->day);
     account_sql_bind_int(&q, 3, (int64_t)r->most);
     for (;;) {
         TRY(account_sql_row(&q, &found));
@@ -388,7 +381,7 @@ static err read_mails(sqlite3 *db, const char *text, int64_t key, size_t most, s
 err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, struct arena *arena,
                                struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return read_mails(s->db, MAIL "report = ?1 ORDER BY recipient LIMIT ?2", report,
                       4 * INBOUND_REPORT_STORE_MAILS_MAX, arena, ret_list, ret_count);
 }
@@ -396,7 +389,7 @@ err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, s
 err inbound_report_store_claimed(struct inbound_report_store *s, size_t most, struct arena *arena,
                                  struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return read_mails(s->db, MAIL "state = ?1 ORDER BY time_ms LIMIT ?2",
                       INBOUND_REPORT_MAIL_CLAIMED, most, arena, ret_list, ret_count);
 }
@@ -477,7 +470,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct mailauth_dmarc_row *row = ARENA_NEW(arena, struct mailauth_dmarc_row);
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, "SELECT source, disposition, aligned, header_from, envelope_from, spf, dkim,"
@@ -496,7 +489,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
 
 err inbound_report_store_postpone(struct inbound_report_store *s, int64_t report, int64_t due_ms)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return change(s->db, "UPDATE reports SET due_ms = ?2 WHERE id = ?1", report, due_ms, NULL);
 }
 
@@ -527,7 +520,7 @@ static err write_note(sqlite3 *db, str report_id, const struct inbound_report_ma
 err inbound_report_store_note(struct inbound_report_store *s, str report_id,
                               const struct inbound_report_mail *m)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL"));
     err e = account_sql_file_begin(s->db);
     if (e == NULL)
@@ -538,15 +531,15 @@ err inbound_report_store_note(struct inbound_report_store *s, str report_id,
 
 err inbound_report_store_finish(struct inbound_report_store *s, int64_t report)
 {
-    LOCK(s);
-    return change(s->db, "UPDATE reports SET state = ?2 WHERE id = ?1", report, INBOUND_REPORT_DONE,
+    ACCOUNT_SQL_LOCK(s);
+    return change(s->db, "UPDATE reports SET state = ?2 WHERE id = ?1", report, REPORT_DAY_DONE,
                   NULL);
 }
 
 err inbound_report_store_sent(struct inbound_report_store *s, int64_t since_ms, int64_t *ret_count)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(s->db, "SELECT count(*) FROM mails WHERE time_ms >= ?1 AND state <> ?2");

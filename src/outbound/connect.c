@@ -279,11 +279,6 @@ static bool may_login(const struct opening *o)
     return (tls && facts.verified) || here;
 }
 
-static bool is_token(str mechanism)
-{
-    return str_eq_nocase(mechanism, S("XOAUTH2")) || str_eq_nocase(mechanism, S("OAUTHBEARER"));
-}
-
 static void pause_for(struct opening *o, const char *what, err e)
 {
     char why[240] = "";
@@ -300,7 +295,7 @@ static err login_with(struct opening *o, str secret, struct smtp_reply *ret_repl
     const struct config_account *a = o->host->account;
     struct smtp_client_login login = {.user = a->user,
                                       .secret = secret,
-                                      .token = is_token(a->mechanism),
+                                      .token = config_account_has_token(a),
                                       .mechanism = a->mechanism,
                                       .host = o->host->name,
                                       .port = o->host->address.port};

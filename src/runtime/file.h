@@ -48,6 +48,9 @@ must_use err file_zero_fill(struct file *, uint64_t size); /* really written, so
 /* Make a file of these bytes, synced; its name is kept by folder_sync(). What it held before is
  * gone, unless flags has FILE_NEW: then it must not be there. After an err part of it may be. */
 must_use err file_put(const char *path, int flags, str bytes);
+/* The same as a whole: beside it first, as PATH.new, so that whoever reads it sees the old bytes or
+ * the new ones. One writer at a time. */
+must_use err file_replace(const char *path, str bytes);
 must_use err file_facts(struct file *, struct file_facts *ret_facts);
 must_use err file_lock(struct file *); /* exclusive, until closed; ERR_LIMIT: another has it */
 
@@ -61,6 +64,11 @@ must_use err folder_sync(const char *path); /* names made, renamed and removed i
 /* Calls each(arg, name) for every entry but "." and "..", in no order. Stops at the first err. */
 must_use err folder_list(const char *path, err (*each)(void *arg, const char *name), void *arg);
 must_use err folder_space(const char *path, uint64_t *ret_free_bytes, uint64_t *ret_free_inodes);
+
+/* The last bytes of a disk belong to the queue, which needs them to get rid of what it holds: who
+ * writes anything else asks first. For all of the process; 0, the default: nobody is held back. */
+void file_keep_free(uint64_t bytes);
+bool file_leaves_enough(const char *path); /* path is anything on that disk */
 
 struct file_driver {
     err (*open)(const char *path, int flags, struct file **);

@@ -153,9 +153,20 @@ struct shaper_result {  /* what a message's attempt came to */
 void shaper_end(struct shaper_grant *, const struct shaper_result *);
 void shaper_return(struct shaper_grant *); /* nothing was tried: all goes back */
 
+/* Mail that went that way, by egress, site and provider of its lane, was complained of: for warm-up
+ * it counts as a refusal for spam does. */
+void shaper_complained(struct shaper *, str egress, str site, str provider);
+/* Texts are good as long as the lane is counted. */
+void shaper_lane_names(const struct shaper_lane *, str *ret_egress, str *ret_site,
+                       str *ret_provider);
+
 /* Connections of a lane that lie idle in pools are counted, too: the lane stays known while there
- * are any. A grant does not wait for them, since its message may go over one of them. */
-void shaper_count_idle(struct shaper_lane *, int change);
+ * are any. A grant does not wait for them, since its message may go over one of them. place: the
+ * caller's number of the pool. */
+void shaper_count_idle(struct shaper_lane *, int place, int change);
+/* Where one was put last, if one more would be too many: that one had better be used. -1: there is
+ * room, or none lies idle. */
+int shaper_idle_place(struct shaper_lane *);
 /* More are open than the lane's limit allows, idle ones included: close an idle one. To be asked
  * when a connection has been opened for a grant. */
 bool shaper_is_crowded(struct shaper_lane *);

@@ -1,6 +1,7 @@
 /* The shaper and the warm-up plans of its egresses: who may send, and what is sent elsewhere. */
 #include "base/clock.h"
 #include "config/config.h"
+#include "config/text_test.h"
 #include "shaping/shaper.h"
 #include "shaping/warmup_config.h"
 #include "tests/test.h"
@@ -28,7 +29,6 @@ static void count_call(void *arg) { ((struct town *)arg)->called++; }
 static void town_open(struct town *t, const char *overflow, uint8_t other_rank)
 {
     char text[400];
-    struct config_errors errors;
     snprintf(text, sizeof text,
              "egress: { new: { address: 192.0.2.1 }, warm: { address: 192.0.2.2 } }\n"
              "warmup: { new: { overflow: %s, sites: { google: { volumes: [96, 192] } } } }\n",
@@ -36,9 +36,7 @@ static void town_open(struct town *t, const char *overflow, uint8_t other_rank)
     now_ns = 1000000;
     clock_use(&fake_clock);
     *t = (struct town){0};
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("t"), &t->config, &errors), text);
-    config_errors_release(&errors);
+    t->config = config_text_test(str_of(text));
     warmup_open(NULL, &t->warmup);
     CHECK_DONE(warmup_configure(t->warmup, t->config), "plans");
     shaper_open(&(struct shaper_options){.warmup = t->warmup}, &t->shaper);
@@ -128,6 +126,29 @@ TEST(shaper_warmup_counts_what_was_tried)
     position = 0;
     CHECK(warmup_look(t.warmup, fake_real(), &position, &facts), "look");
     CHECK(facts.sent == 1 && facts.spam == 1 && facts.told == 2, "that one has, and is heard");
+    town_close(&t);
+}
+
+/* Complaints come days later, by the names that the mail left under. */
+TEST(shaper_warmup_hears_complaints)
+{
+    struct town t;
+    struct shaper_wait wait;
+    struct warmup_facts facts;
+    size_t position = 0;
+    town_open(&t, "wait", 1);
+    for (int quarter = 0; quarter < 48; quarter++, pass(15 * 60 * 1000))
+        CHECK(post(&t, 1, OUTCOME_DELIVERED, &wait) == 1, "delivered");
+    shaper_complained(t.shaper, S("new"), S("elsewhere"), S(""));
+    shaper_complained(t.shaper, S("warm"), S("google"), S(""));
+    shaper_complained(t.shaper, S(""), S(""), S(""));
+    CHECK(warmup_look(t.warmup, fake_real(), &position, &facts), "look");
+    CHECK(facts.spam == 0 && !facts.stepped_back, "none of these is of this plan");
+    shaper_complained(t.shaper, S("new"), S("google"), S(""));
+    position = 0;
+    CHECK(warmup_look(t.warmup, fake_real(), &position, &facts), "look");
+    CHECK(facts.spam == 1 && facts.told == 49, "this one is");
+    CHECK(facts.stepped_back, "one of 49 is more than is allowed");
     town_close(&t);
 }
 

@@ -1,8 +1,6 @@
 /* The client's policy in the simulation: a server that misbehaves, and the moments of each attempt.
  */
-#include "cli/cli.h"
-#include "cli/send_client.h"
-#include "cli/send_message.h"
+#include "client/client.h"
 #include "config/value.h"
 #include "dns/zone.h"
 #include "runtime/sim.h"
@@ -33,10 +31,11 @@ struct scene {
     bool login;
     const char *zone;
 
-    int exit, connections, waits; /* what must come of it */
-    const char *told, *not_told;  /* in the transcript */
-    const char *why;              /* part of it */
-    bool settled_once;            /* the second attempt offers one recipient only */
+    enum client_outcome outcome; /* what must come of it */
+    int connections, waits;
+    const char *told, *not_told; /* in the transcript */
+    const char *why;             /* part of it */
+    bool settled_once;           /* the second attempt offers one recipient only */
 
     struct net_listener *listener;
     struct group group;
@@ -44,8 +43,8 @@ struct scene {
     int64_t at_ms[ATTEMPTS_MAX];
     char last_rcpts[ATTEMPTS_MAX];
     struct buf transcript;
-    struct cli_send_client_mail mail;
-    int got;
+    struct client_mail mail;
+    enum client_outcome got;
 };
 
 /* ---- the server ------------------------------------------------------------------------- */
@@ -147,14 +146,15 @@ static void watch(void *arg, const char *mark, str line)
 
 static void make_mail(struct scene *scene, struct arena *arena)
 {
-    static const char *const rcpts[] = {"bob@example.net", "eve@example.net"};
-    struct cli_send_message_args args = {
-        .from = "alice@example.com", .to = {(const char **)rcpts, (size_t)scene->rcpts}
-    };
-    struct cli_send_client_mail *mail = &scene->mail;
-    *mail = (struct cli_send_client_mail){.content = S("From: alice@example.com\r\n\r\n.dot\r\n"),
-                                          .arena = arena};
-    CHECK_DONE(cli_send_message_envelope(&args, mail->content, arena, &mail->envelope), "envelope");
+    struct envelope *env = ARENA_NEW(arena, struct envelope);
+    env->rcpts = ARENA_ARRAY(arena, struct envelope_rcpt, 2);
+    env->rcpts[0].address = S("bob@example.net");
+    env->rcpts[1].address = S("eve@example.net");
+    env->rcpt_count = (size_t)scene->rcpts;
+    env->sender = S("alice@example.com");
+    struct client_mail *mail = &scene->mail;
+    *mail = (struct client_mail){
+        .content = S("From: alice@example.com\r\n\r\n.dot\r\n"), .envelope = env, .arena = arena};
     mail->verdicts = ARENA_ARRAY(arena, struct smtp_verdict, mail->envelope->rcpt_count);
 }
 
@@ -171,7 +171,7 @@ static void run_scene(void *arg)
 {
     struct scene *scene = arg;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(32 << 20);
-    struct cli_send_client_options options = {
+    struct client_options options = {
         .hello = S("client.example"),
         .policy = config_client_policy,
         .resolver = open_zone(scene),
@@ -179,7 +179,8 @@ static void run_scene(void *arg)
         .watch_arg = scene,
     };
     struct address at, silent;
-    CHECK_DONE(address_parse(S("192.0.2.1:587"), 0, &at), "address");
+    str here = strstr(scene->url, "127.0.0.1") ? S("127.0.0.1:587") : S("192.0.2.1:587");
+    CHECK_DONE(address_parse(here, 0, &at), "address");
     CHECK_DONE(address_parse(S("192.0.2.9:587"), 0, &silent), "address");
     CHECK_DONE(net_listen(&at, &scene->listener), "listen");
     sim_net_silence(&silent);
@@ -192,7 +193,7 @@ static void run_scene(void *arg)
         options.secret = S("hunter2-secret");
     }
     make_mail(scene, arena);
-    scene->got = cli_send_client_run(&options, &scene->mail, 1);
+    scene->got = client_run(&options, &scene->mail, 1);
     group_close(&scene->group);
     net_listener_close(scene->listener);
     dns_resolver_close(options.resolver);
@@ -214,10 +215,10 @@ static void check_scene(struct scene *scene)
     buf_init(&scene->transcript, TOLD_BYTES_MAX);
     sim_run(7, run_scene, scene);
     str told = buf_str(&scene->transcript);
-    CHECK(scene->got == scene->exit, scene->label);
+    CHECK(scene->got == scene->outcome, scene->label);
     CHECK(scene->accepted == scene->connections, scene->label);
-    if (scene->got != scene->exit || scene->accepted != scene->connections)
-        fprintf(stderr, "    exit %d, %d connections, why \"%s\"\n%.*s", scene->got,
+    if (scene->got != scene->outcome || scene->accepted != scene->connections)
+        fprintf(stderr, "    outcome %d, %d connections, why \"%s\"\n%.*s", scene->got,
                 scene->accepted, scene->mail.why, STR_ARG(told));
     check_waits(scene);
     if (scene->told)
@@ -235,9 +236,10 @@ static void check_scene(struct scene *scene)
     buf_release(&scene->transcript);
 }
 
-#define CLEAR "smtp://192.0.2.1?tls=none"
+#define CLEAR "smtp://192.0.2.1:587?tls=none"
+#define HERE "smtp://127.0.0.1:587?tls=none" /* a login in clear goes to this machine only */
 
-TEST(cli_send_client_policy)
+TEST(client_policy)
 {
     static struct script later, gone, never, bad_rcpt, mixed, busy, hang_up, no_dot, no_login,
         login_later, mute, odd, asking;
@@ -263,7 +265,7 @@ TEST(cli_send_client_policy)
         {.label = "works at once", .url = CLEAR, .scripts = {&works}, .rcpts = 2,
          .connections = 1, .told = "<- 250 2.0.0 queued as 4XK2"},
         {.label = "4xx: three retries, then 75", .url = CLEAR, .scripts = {&later}, .rcpts = 1,
-         .exit = CLI_TEMPORARY, .connections = 4, .waits = 3,
+         .outcome = CLIENT_LATER, .connections = 4, .waits = 3,
          .told = "!! 451 later; retry 3 of 3 in 2"},
         {.label = "4xx once", .url = CLEAR, .scripts = {&later, &works}, .rcpts = 1,
          .connections = 2, .waits = 1},
@@ -274,43 +276,52 @@ TEST(cli_send_client_policy)
         {.label = "421 greeting", .url = CLEAR, .scripts = {&busy, &works}, .rcpts = 1,
          .connections = 2, .waits = 1},
         {.label = "5xx behind the dot: never again", .url = CLEAR, .scripts = {&never},
-         .rcpts = 1, .exit = CLI_UNAVAILABLE, .connections = 1, .not_told = "retry"},
+         .rcpts = 1, .outcome = CLIENT_REFUSED, .connections = 1, .not_told = "retry"},
         {.label = "5xx for a recipient", .url = CLEAR, .scripts = {&bad_rcpt}, .rcpts = 1,
-         .exit = CLI_NO_USER, .connections = 1, .not_told = "retry"},
+         .outcome = CLIENT_NO_USER, .connections = 1, .not_told = "retry"},
         {.label = "only the open recipient is offered again", .url = CLEAR,
          .scripts = {&mixed, &works}, .rcpts = 2, .connections = 2, .waits = 1,
          .settled_once = true},
         {.label = "no reply to the dot: it may arrive twice", .url = CLEAR,
          .scripts = {&no_dot, &works}, .rcpts = 1, .connections = 2, .told = "may arrive twice"},
         {.label = "silence: 30 s for the greeting", .url = CLEAR, .scripts = {&mute},
-         .rcpts = 1, .exit = CLI_TEMPORARY, .connections = 1, .why = "no reply to greeting in 30"},
+         .rcpts = 1, .outcome = CLIENT_LATER, .connections = 1, .why = "no reply to greeting in 30"},
         {.label = "no SMTP at all", .url = CLEAR, .scripts = {&odd}, .rcpts = 1,
-         .exit = CLI_PROTOCOL, .connections = 1},
-        {.label = "login refused: never again", .url = CLEAR, .login = true,
-         .scripts = {&no_login}, .rcpts = 1, .exit = CLI_NO_PERMISSION, .connections = 1,
+         .outcome = CLIENT_NO_CHANNEL, .connections = 1},
+        {.label = "login refused: never again", .url = HERE, .login = true,
+         .scripts = {&no_login}, .rcpts = 1, .outcome = CLIENT_NO_LOGIN, .connections = 1,
          .told = "-> AUTH PLAIN ***"},
-        {.label = "nothing of what is said in a login is shown", .url = CLEAR, .login = true,
+        {.label = "nothing of what is said in a login is shown", .url = HERE, .login = true,
          .scripts = {&asking}, .rcpts = 1, .connections = 1,
          .told = "-> AUTH LOGIN\n<- 334 ***\n-> ***\n<- 334 ***\n-> ***\n<- 235 2.7.0 in\n"},
-        {.label = "login later", .url = CLEAR, .login = true, .scripts = {&login_later, &works},
+        {.label = "login later", .url = HERE, .login = true, .scripts = {&login_later, &works},
          .rcpts = 1, .connections = 2, .waits = 1, .told = "-> AUTH PLAIN ***"},
-        {.label = "a stripped STARTTLS is a failure, not a fallback", .url = "smtp://192.0.2.1",
-         .login = true, .scripts = {&works}, .rcpts = 1, .exit = CLI_PROTOCOL, .connections = 1,
+        {.label = "no login in clear, whatever the options say (attack 13)", .url = CLEAR,
+         .login = true, .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_NO_CHANNEL,
+         .connections = 1, .not_told = "-> AUTH", .why = "no login without verified TLS"},
+        {.label = "port 25 takes no login", .url = "smtp://192.0.2.1:25?tls=none", .login = true,
+         .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_NO_LOGIN, .connections = 0,
+         .why = "write port 587 or 465"},
+        {.label = "port 25 without one is told about", .url = "smtp://192.0.2.1:25?tls=none",
+         .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_LATER, .connections = 0,
+         .told = "most networks block it"},
+        {.label = "a stripped STARTTLS is a failure, not a fallback (attack 13)", .url = "smtp://192.0.2.1:587",
+         .login = true, .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_NO_CHANNEL, .connections = 1,
          .not_told = "AUTH PLAIN *", .why = "does not offer STARTTLS"},
         {.label = "opportunistic goes on in clear, and says so",
-         .url = "smtp://192.0.2.1?tls=opportunistic", .scripts = {&works}, .rcpts = 1,
+         .url = "smtp://192.0.2.1:587?tls=opportunistic", .scripts = {&works}, .rcpts = 1,
          .connections = 1, .told = "not encrypted"},
-        {.label = "nobody there", .url = "smtp://192.0.2.7?tls=none", .scripts = {&works},
-         .rcpts = 1, .exit = CLI_TEMPORARY, .connections = 0},
-        {.label = "the next address when one is silent", .url = "smtp://mx.example?tls=none",
+        {.label = "nobody there", .url = "smtp://192.0.2.7:587?tls=none", .scripts = {&works},
+         .rcpts = 1, .outcome = CLIENT_LATER, .connections = 0},
+        {.label = "the next address when one is silent", .url = "smtp://mx.example:587?tls=none",
          .zone = "mx.example. A 192.0.2.9\nmx.example. A 192.0.2.1\n", .scripts = {&works},
          .rcpts = 1, .connections = 1, .told = "connected to 192.0.2.1:587"},
-        {.label = "no such host", .url = "smtp://nope.example?tls=none",
+        {.label = "no such host", .url = "smtp://nope.example:587?tls=none",
          .zone = "mx.example. A 192.0.2.1\n", .scripts = {&works}, .rcpts = 1,
-         .exit = CLI_NO_HOST, .connections = 0, .not_told = "retry"},
-        {.label = "the DNS is silent: later", .url = "smtp://slow.example?tls=none",
+         .outcome = CLIENT_NO_HOST, .connections = 0, .not_told = "retry"},
+        {.label = "the DNS is silent: later", .url = "smtp://slow.example:587?tls=none",
          .zone = "slow.example. FAIL servfail\n", .scripts = {&works}, .rcpts = 1,
-         .exit = CLI_TEMPORARY, .connections = 0, .told = "retry 3 of 3"},
+         .outcome = CLIENT_LATER, .connections = 0, .told = "retry 3 of 3"},
     };
     /* clang-format on */
     for (size_t i = 0; i < ARRAY_LEN(scenes); i++)
@@ -330,9 +341,8 @@ static void run_many(void *arg)
 {
     struct many *m = arg;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 20);
-    struct cli_send_client_mail mails[MANY_MAILS];
-    struct cli_send_client_options options = {.hello = S("client.example"),
-                                              .policy = config_client_policy};
+    struct client_mail mails[MANY_MAILS];
+    struct client_options options = {.hello = S("client.example"), .policy = config_client_policy};
     struct address at;
     options.policy.connections = 1;
     options.policy.messages_per_connection = m->messages_per_connection;
@@ -345,14 +355,14 @@ static void run_many(void *arg)
         make_mail(&m->scene, arena);
         mails[i] = m->scene.mail;
     }
-    m->scene.got = cli_send_client_run(&options, mails, MANY_MAILS);
+    m->scene.got = client_run(&options, mails, MANY_MAILS);
     for (size_t i = 0; i < MANY_MAILS; i++)
-        CHECK(mails[i].exit == m->scene.exit, "each mail");
+        CHECK(mails[i].outcome == m->scene.outcome, "each mail");
     group_close(&m->scene.group);
     net_listener_close(m->scene.listener);
 }
 
-TEST(cli_send_client_connections)
+TEST(client_connections)
 {
     /* clang-format off */
     struct many cases[] = {
@@ -366,7 +376,79 @@ TEST(cli_send_client_connections)
     /* clang-format on */
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         sim_run(3, run_many, &cases[i]);
-        CHECK(cases[i].scene.got == CLI_OK, "exit");
+        CHECK(cases[i].scene.got == CLIENT_SENT, "exit");
         CHECK(cases[i].scene.accepted == cases[i].connections, "messages a connection");
     }
+}
+
+/* ---- mails one after another ------------------------------------------------------------ */
+
+struct stream {
+    struct scene scene;
+    int total; /* what there is to send */
+
+    int taken, held, held_most, done, untried;
+    enum client_outcome got;
+};
+
+static struct client_mail *next_mail(void *arg)
+{
+    struct stream *st = arg;
+    if (st->taken == st->total)
+        return NULL;
+    struct arena *arena = arena_open(1 << 20);
+    make_mail(&st->scene, arena);
+    struct client_mail *mail = ARENA_NEW(arena, struct client_mail);
+    *mail = st->scene.mail;
+    st->taken++;
+    if (++st->held > st->held_most)
+        st->held_most = st->held;
+    return mail;
+}
+
+static void mail_done(void *arg, struct client_mail *mail)
+{
+    struct stream *st = arg;
+    st->held--;
+    st->done += mail->outcome == CLIENT_SENT;
+    st->untried += str_starts(str_of(mail->why), S("not tried: "));
+    arena_close(mail->arena);
+}
+
+static void run_stream(void *arg)
+{
+    struct stream *st = arg;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
+    struct client_source source = {next_mail, mail_done, st};
+    struct client_options options = {.hello = S("client.example"), .policy = config_client_policy};
+    struct address at;
+    options.policy.connections = 1;
+    CHECK_DONE(address_parse(S("192.0.2.1:587"), 0, &at), "address");
+    CHECK_DONE(net_listen(&at, &st->scene.listener), "listen");
+    group_init(&st->scene.group);
+    fiber_spawn(&st->scene.group, "server", run_server, &st->scene);
+    CHECK_DONE(config_value_hop(S(CLEAR), arena, &options.hop), "hop");
+    st->got = client_run_source(&options, &source);
+    group_close(&st->scene.group);
+    net_listener_close(st->scene.listener);
+}
+
+TEST(client_run_source)
+{
+    static struct script closed_door;
+    closed_door = works;
+    closed_door.greeting = "554 5.7.1 not you";
+    struct stream works_well =
+                      {
+                          .scene = {.scripts = {&works}, .rcpts = 1},
+                            .total = 1000
+    },
+                  refused = {.scene = {.scripts = {&closed_door}, .rcpts = 1}, .total = 1000};
+    sim_run(3, run_stream, &works_well);
+    CHECK(works_well.got == CLIENT_SENT && works_well.done == 1000, "all are sent");
+    CHECK(works_well.held_most == 1 && works_well.held == 0, "as many as connections at a time");
+    CHECK(works_well.scene.accepted == 10, "a hundred a connection");
+    sim_run(3, run_stream, &refused);
+    CHECK(refused.got == CLIENT_REFUSED && refused.done == 0, "a server that wants nobody");
+    CHECK(refused.scene.accepted == 1 && refused.untried == 999, "is asked once");
 }

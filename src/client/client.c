@@ -1,0 +1,222 @@
+#include "client/client.h"
+#include "base/mem.h"
+#include "client/offer.h"
+#include "client/session.h"
+#include <stdio.h>
+
+struct run {
+    const struct client_options *options;
+    const struct client_source *source;
+    bool over;                 /* the source has no more */
+    enum client_outcome worst; /* of all mails that were handed back */
+};
+
+/* One connection at a time; several of them work side by side. */
+struct worker {
+    struct run *run;
+    const struct client_options *options;
+    struct client_mail *mail; /* the one in work */
+    struct client_session session;
+};
+
+/* ---- one mail --------------------------------------------------------------------------- */
+
+static void note_session(struct worker *w)
+{
+    struct client_mail *mail = w->mail;
+    const struct client_session *s = &w->session;
+    int64_t total = mail->times.total;
+    mail->times = s->times;
+    mail->times.total = total;
+    mail->tls_active = false;
+    if (s->reached)
+        address_format(&s->door.address, mail->address);
+    str_to_chars(str_slice(s->door.host, 0, sizeof mail->host - 1), mail->host, sizeof mail->host);
+    if (!s->open)
+        return;
+    mail->tls_active = tls_get_facts(s->smtp.conn, &mail->tls);
+    str greeting = str_slice(s->smtp.capabilities.greeting, 0, CLIENT_TEXT_BYTES_MAX);
+    if (mail->greeting.len == 0)
+        mail->greeting = arena_str(mail->arena, greeting);
+}
+
+/* One attempt. NULL: every open recipient has a verdict, maybe a 4xx. */
+static err attempt(struct worker *w)
+{
+    struct client_session *s = &w->session;
+    err e = NULL;
+    s->outcome = CLIENT_SENT;
+    w->mail->attempts++;
+    if (!s->open)
+        e = client_session_open(s);
+    else /* a connection in use: only the transaction is this mail's */
+        client_session_forget_times(s);
+    if (e == NULL)
+        e = client_offer(s, w->mail);
+    note_session(w);
+    if (e && s->outcome == CLIENT_SENT)
+        s->outcome = client_outcome_of(e);
+    if (e)
+        client_session_close(s, e->kind == ERR_PROTOCOL && s->open && !net_broken(s->smtp.conn));
+    return e;
+}
+
+static void tell_retry(const struct worker *w, int retry, int64_t wait_ms)
+{
+    const struct smtp_reply *r = client_offer_first_passing(w->mail);
+    char reply[200] = "no verdict";
+    if (r)
+        snprintf(reply, sizeof reply, "%d %.*s", r->code, STR_ARG(str_slice(r->text, 0, 150)));
+    client_session_tell(&w->session, "!!", "%s; retry %d of %d in %lld.%lld s",
+                        w->mail->why[0] ? w->mail->why : reply, retry + 1,
+                        w->options->policy.retries, (long long)wait_ms / 1000,
+                        (long long)wait_ms % 1000 / 100);
+}
+
+/* Another attempt may do better; otherwise the mail's outcome is set. */
+static bool is_worth_another(struct worker *w, err e)
+{
+    struct client_mail *mail = w->mail;
+    mail->why[0] = '\0';
+    if (e)
+        client_session_explain(&w->session, e, mail->why, sizeof mail->why);
+    mail->outcome = client_offer_outcome(mail);
+    if (mail->outcome != CLIENT_LATER)
+        return false; /* whatever came behind the last verdict */
+    if (e && w->session.outcome != CLIENT_LATER) {
+        mail->outcome = w->session.outcome;
+        return false;
+    }
+    return true;
+}
+
+static void send_mail(struct worker *w)
+{
+    struct client_mail *mail = w->mail;
+    const struct config_client_policy *policy = &w->options->policy;
+    int64_t start_ms = clock_steady_ms();
+    for (int retry = 0; is_worth_another(w, attempt(w)); retry++) {
+        client_session_close(&w->session, true);
+        mail->outcome = client_offer_outcome_at_last(mail);
+        if (retry == policy->retries)
+            break;
+        int64_t wait_ms = config_client_policy_wait_ms(policy, retry);
+        tell_retry(w, retry, wait_ms);
+        err_forget();
+        if (fiber_sleep(deadline_after(wait_ms)) != NULL)
+            break;
+    }
+    mail->times.total = clock_steady_ms() - start_ms;
+    err_forget();
+}
+
+/* ---- all mails -------------------------------------------------------------------------- */
+
+static struct client_mail *take_next(struct run *run)
+{
+    struct client_mail *mail = run->over ? NULL : run->source->next(run->source->arg);
+    if (mail == NULL)
+        run->over = true;
+    return mail;
+}
+
+static void hand_back(struct run *run, struct client_mail *mail)
+{
+    run->worst = client_outcome_worse(run->worst, mail->outcome);
+    run->source->done(run->source->arg, mail);
+}
+
+/* A server that cannot be used for one mail cannot be used for the next. */
+static bool is_hopeless(const struct client_mail *mail)
+{
+    return mail->why[0] && mail->outcome != CLIENT_SENT && mail->times.transaction < 0;
+}
+
+static void give_up(struct run *run, const struct client_mail *because)
+{
+    enum client_outcome outcome = because->outcome;
+    char why[CLIENT_WHY_BYTES];
+    struct client_mail *mail;
+    snprintf(why, sizeof why, "not tried: %.*s", CLIENT_WHY_BYTES - 20, because->why);
+    while ((mail = take_next(run)) != NULL) {
+        mail->outcome = outcome;
+        snprintf(mail->why, sizeof mail->why, "%s", why);
+        hand_back(run, mail);
+    }
+}
+
+static void run_worker(void *arg)
+{
+    struct worker *w = arg;
+    struct run *run = w->run;
+    int sent = 0;
+    while ((w->mail = take_next(run)) != NULL) {
+        if (sent == w->options->policy.messages_per_connection) {
+            client_session_close(&w->session, true);
+            sent = 0;
+        }
+        bool was_open = w->session.open;
+        send_mail(w);
+        sent = w->session.open ? (was_open ? sent + 1 : 1) : 0;
+        if (is_hopeless(w->mail))
+            give_up(run, w->mail);
+        hand_back(run, w->mail);
+    }
+    client_session_release(&w->session);
+}
+
+static enum client_outcome run_workers(const struct client_options *options,
+                                       const struct client_source *source, size_t worker_count)
+{
+    struct run run = {.options = options, .source = source};
+    struct worker *workers = mem_alloc(worker_count * sizeof *workers + 1);
+    struct group group;
+    group_init(&group);
+    for (size_t i = 0; i < worker_count; i++) {
+        workers[i] =
+            (struct worker){.run = &run, .options = options, .session = {.options = options}};
+        fiber_spawn(&group, "send", run_worker, &workers[i]);
+    }
+    err e = group_wait(&group, DEADLINE_NEVER);
+    group_close(&group);
+    mem_free(workers);
+    return e ? CLIENT_LATER : run.worst;
+}
+
+enum client_outcome client_run_source(const struct client_options *options,
+                                      const struct client_source *source)
+{
+    return run_workers(options, source, (size_t)options->policy.connections);
+}
+
+struct mails {
+    struct client_mail *mails;
+    size_t count, next;
+};
+
+static struct client_mail *next_of_list(void *arg)
+{
+    struct mails *list = arg;
+    return list->next < list->count ? &list->mails[list->next++] : NULL;
+}
+
+static void done_of_list(void *list, struct client_mail *mail)
+{
+    (void)list;
+    (void)mail;
+}
+
+enum client_outcome client_run(const struct client_options *options, struct client_mail *mails,
+                               size_t count)
+{
+    struct mails list = {mails, count, 0};
+    struct client_source source = {next_of_list, done_of_list, &list};
+    size_t most = (size_t)options->policy.connections;
+    enum client_outcome worst = run_workers(options, &source, count < most ? count : most);
+    if (list.next < count)
+        return worst; /* canceled */
+    worst = CLIENT_SENT;
+    for (size_t i = 0; i < count; i++) /* in their order, whichever was done first */
+        worst = client_outcome_worse(worst, mails[i].outcome);
+    return worst;
+}
