@@ -15,8 +15,12 @@ _smtptool_choose()
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
-        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --html --markdown --reply-to --envelope-from --utf8 --template --var --dkim --idempotency-key --dsn --at --expire --verify --preflight --save-sent --no-record --record-body --prefer --mx --mx-port --queue --now --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection -t --read-recipients '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --html --markdown --reply-to --envelope-from --template --var --dkim --idempotency-key --dsn --at --expire --save-sent --prefer --mx-port --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        ;;
+    'sent '*)
+        options+='--limit '
+        takes+='--limit '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
@@ -27,8 +31,8 @@ _smtptool_choose()
         takes+='--file --id --message-id --recipient '
         ;;
     'lint '*)
-        options+='--date --note-too --rules '
-        takes+='--date '
+        options+='--envelope-from --date --note-too --rules '
+        takes+='--envelope-from --date '
         ;;
     'explain '*)
         options+='--stage --host '
@@ -95,16 +99,16 @@ _smtptool_choose()
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
     'mta-sts '*)
-        options+='--mx --mode --max-age --id --file --dns-zone '
-        takes+='--mx --mode --max-age --id --file --dns-zone '
+        options+='--mx --mode --max-age --id --file --dns-zone --timeout '
+        takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
     'bench send')
-        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
-        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
+        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --record '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --rules --report --lmtp --discard --slow --reply --messages --duration --workers '
-        takes+='--listen --addresses --every --rules --report --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --expose --certificate --key --record --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --rules --report --certificate --key --record --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
@@ -112,6 +116,7 @@ _smtptool_choose()
         ;;
     esac
     case "$command $verb" in
+    'sent ') words='ls show' ;;
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'explain ') words='reply bounce' ;;
     'egress ') words='ls check' ;;

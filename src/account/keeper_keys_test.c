@@ -2,6 +2,7 @@
 #include "account/keeper_local.h"
 #include "account/keeper_signer.h"
 #include "config/config.h"
+#include "config/text_test.h"
 #include "mailauth/dkim_private.h"
 #include "runtime/sim.h"
 #include "secret/resolver.h"
@@ -70,14 +71,9 @@ static err load_keys(struct keeper_keys *keys, const struct config *config)
 static const struct config *load(const char *domains)
 {
     char text[600];
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
     snprintf(text, sizeof text, "hostname: mail.example.com\nstate: %s\n%s\n", at.folder,
              domains ? domains : "");
-    CHECK_DONE(config_from_text(str_of(text), S("keys.yaml"), &config, &errors), "configuration");
-    config_errors_release(&errors);
-    return config;
+    return config_text_test(str_of(text));
 }
 
 static void check_refused(const char *domains, const char *why)

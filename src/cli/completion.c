@@ -1,7 +1,7 @@
 #include "cli/completion.h"
 #include <string.h>
 
-enum { OPTIONS_MAX = 48 };
+enum { OPTIONS_MAX = 80 };
 
 struct listed { /* the options of one subcommand, or of one of its verbs */
     struct option {
@@ -60,7 +60,7 @@ static err each_list(struct buf *out, const struct cli_command *c,
                      err (*tell)(struct buf *, const struct cli_command *, const char *verb,
                                  const struct listed *))
 {
-    struct listed bare, own;
+    static struct listed bare, own; /* too large for a frame */
     list(c, NULL, &bare);
     for (const struct cli_verb *v = c->verbs; v && v->name; v++) {
         list(c, v->name, &own);

@@ -311,7 +311,9 @@ static err start_workers(struct service *s)
                                                      .config_arg = s,
                                                      .resolver = s->resolver,
                                                      .health = s->egress_health,
-                                                     .events = &s->events};
+                                                     .events = &s->events,
+                                                     .file = s->state.egress_file};
+    outbound_egress_watch_load(&s->egress_watch);
     s->port25 = outbound_port25_open(&s->events);
     s->port25_look = (struct outbound_port25_look){.config = service_config,
                                                    .config_arg = s,

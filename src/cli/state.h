@@ -8,7 +8,8 @@
  *     STATE/events/     the user's: events.jsonl and its old files, unless events.to is elsewhere
  *     STATE/reports/    the user's: reports.db, tls.db, and dry-run/ with reports that were
  *                       not sent; tls/ with mails that carry those of others
- *     STATE/shaping/    the user's: shaping.db: warm-up, quotas, what sites have taught us
+ *     STATE/shaping/    the user's: shaping.db: warm-up, quotas, what sites have taught us;
+ *                       egress.txt: which of our addresses are out
  *     STATE/transcripts/ the user's: what was said in attempts that failed
  *     STATE/feedback/   the user's: suppress.db, sent.db and verp.keys (feedback/feedback.h)
  *     STATE/admin.sock  the operator's socket
@@ -23,7 +24,8 @@ struct cli_state {
     char certificate[CLI_STATE_PATH_CHARS], key[CLI_STATE_PATH_CHARS];
     char accounts[CLI_STATE_PATH_CHARS], reports[CLI_STATE_PATH_CHARS];
     char policies[CLI_STATE_PATH_CHARS], shaping[CLI_STATE_PATH_CHARS];
-    char shaping_file[CLI_STATE_PATH_CHARS]; /* in it */
+    char shaping_file[CLI_STATE_PATH_CHARS]; /* in it, as the next */
+    char egress_file[CLI_STATE_PATH_CHARS];
     char transcripts[CLI_STATE_PATH_CHARS];
     char feedback[CLI_STATE_PATH_CHARS];
 };

@@ -1,4 +1,5 @@
 #include "base/mem.h"
+#include "config/text_test.h"
 #include "outbound/town_test.h"
 
 #define PLAIN "S: 250-mx.example\nS: 250 ENHANCEDSTATUSCODES\n"
@@ -442,11 +443,7 @@ static void no_route(struct town *t)
     CHECK(town_count(t, "attempt") == 0, "nothing is tried");
     CHECK(town_count(t, "dsn_sent") == 0, "nothing to tell the sender");
     const struct config *held = t->config;
-    struct config_errors errors;
-    struct config *config = NULL;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(S(BY_MX), S("town.yaml"), &config, &errors), t->label);
-    config_errors_release(&errors);
+    struct config *config = config_text_test(S(BY_MX));
     t->config = config;
     town_wait(t, 6 * MINUTE);
     config_close(held);

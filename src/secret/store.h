@@ -12,7 +12,7 @@
 enum {
     SECRET_STORE_MS_MAX = 20 * 1000, /* for one secret, with logins and second tries */
     SECRET_STORE_CALL_MS_MAX = 8000, /* for one request of it */
-    SECRET_STORE_TRIES_MAX = 4,      /* when it says "too many requests" */
+    SECRET_STORE_TRIES_MAX = 3,      /* when it says "too many requests" */
     SECRET_STORE_BODY_BYTES_MAX = 256 * 1024,
     SECRET_STORE_ARENA_BYTES_MAX =
         SECRET_STORE_BODY_BYTES_MAX + 2 * HTTP_CLIENT_ANSWER_BYTES_MAX + 256 * 1024,
