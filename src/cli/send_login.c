@@ -1,4 +1,5 @@
 #include "cli/send_login.h"
+#include "cli/oauth_logins.h"
 #include "cli/send_compose.h"
 #include "config/value.h"
 #include "sasl/mechanism.h"
@@ -14,10 +15,16 @@ static bool uses_stdin(const struct cli_send *run)
     return cli_send_compose_stdin_count(&run->message) > 0;
 }
 
-err cli_send_login_reference(str reference, struct buf *ret_secret)
+err cli_send_login_reference(struct cli_send *run, str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    return secret_command_or_read(reference, ret_secret);
+    return cli_oauth_logins_read(run->config, reference, ret_secret);
+}
+
+static err read_reference(struct cli_send *run, str reference)
+{
+    run->token |= str_starts(reference, S("oauth:"));
+    return cli_send_login_reference(run, reference, &run->password);
 }
 
 static err read_account(struct cli_send *run)
@@ -25,7 +32,8 @@ static err read_account(struct cli_send *run)
     const struct config_account *sender = run->sender;
     run->options.user = sender->user;
     run->options.mechanism = sender->mechanism;
-    return sender->user.len > 0 ? cli_send_login_reference(sender->secret, &run->password) : NULL;
+    run->token |= config_account_has_token(sender);
+    return sender->user.len > 0 ? read_reference(run, sender->secret) : NULL;
 }
 
 static err ask_password(struct cli_send *run)
@@ -59,7 +67,6 @@ err cli_send_login_check(struct cli_send *run)
                        "--mechanism: \"%s\" is none of PLAIN, LOGIN, CRAM-MD5, "
                        "SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2",
                        run->mechanism);
-    o->token = run->token;
     return NULL;
 }
 
@@ -77,9 +84,10 @@ err cli_send_login_read(struct cli_send *run)
     if (run->password_file)
         TRY(secret_read(buf_str(&reference), &run->password));
     else if (reference.len)
-        TRY(cli_send_login_reference(buf_str(&reference), &run->password));
+        TRY(read_reference(run, buf_str(&reference)));
     else if (run->user)
         TRY(ask_password(run));
     run->options.secret = buf_str(&run->password);
+    run->options.token = run->token;
     return NULL;
 }

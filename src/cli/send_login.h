@@ -7,4 +7,4 @@ must_use err cli_send_login_check(struct cli_send *);
 /* The secret itself, into options.secret; asks for it on the terminal when nothing else is said. */
 must_use err cli_send_login_read(struct cli_send *);
 /* One that an option names: "file:PATH", "env:NAME", "command:CMD". */
-must_use err cli_send_login_reference(str reference, struct buf *ret_secret);
+must_use err cli_send_login_reference(struct cli_send *, str reference, struct buf *ret_secret);

@@ -1,5 +1,6 @@
 #include "cli/send_sign.h"
 #include "cli/send_login.h"
+#include "config/value.h"
 #include "mailauth/dkim_private.h"
 #include "mailauth/dkim_sign.h"
 #include "message/header.h"
@@ -7,20 +8,22 @@
 
 enum { SIGN_ARENA_BYTES = 8 << 20, FIELDS_BYTES_MAX = 1 << 20 };
 
-static err read_private(str word, struct arena *arena, struct mailauth_dkim_private **ret_private)
+static err read_private(struct cli_send *run, str word, struct arena *arena,
+                        struct mailauth_dkim_private **ret_private)
 {
     CLEANUP(secret_wipe) struct buf pem;
     buf_init(&pem, SECRET_BYTES_MAX);
     str reference = word;
-    if (!str_starts(word, S("file:")) && !str_starts(word, S("env:")) &&
-        !str_starts(word, S("command:")))
+    if (config_value_secret(word)) /* no reference, so a path */
         reference =
             arena_printf(arena, "file:%s%.*s", str_starts(word, S("/")) ? "" : "./", STR_ARG(word));
-    TRY(cli_send_login_reference(reference, &pem));
+    err_forget();
+    TRY(cli_send_login_reference(run, reference, &pem));
     return mailauth_dkim_private_read(buf_str(&pem), arena, ret_private);
 }
 
-static err read_key(const char *text, struct arena *arena, struct cli_send_sign_key *ret_key)
+static err read_key(struct cli_send *run, const char *text, struct arena *arena,
+                    struct cli_send_sign_key *ret_key)
 {
     str rest, word;
     str_split(str_of(text), ':', &ret_key->domain, &rest);
@@ -30,18 +33,18 @@ static err read_key(const char *text, struct arena *arena, struct cli_send_sign_
                        "--dkim: \"%.100s\" is not DOMAIN:SELECTOR:KEY, like "
                        "example.com:s2026:/etc/keys/s2026.pem",
                        text);
-    err e = read_private(word, arena, &ret_key->private);
+    err e = read_private(run, word, arena, &ret_key->private);
     return e ? err_wrap(e, "--dkim %.*s:%.*s", STR_ARG(ret_key->domain), STR_ARG(ret_key->selector))
              : NULL;
 }
 
-err cli_send_sign_keys(const struct cli_send *run, struct arena *arena,
+err cli_send_sign_keys(struct cli_send *run, struct arena *arena,
                        struct cli_send_sign_key *ret_keys)
 {
     if (run->keys.count > CLI_SEND_KEYS_MAX)
         return err_new(ERR_CONFIG, "--dkim: more than %d keys", CLI_SEND_KEYS_MAX);
     for (size_t i = 0; i < run->keys.count; i++)
-        TRY(read_key(run->keys.items[i], arena, &ret_keys[i]));
+        TRY(read_key(run, run->keys.items[i], arena, &ret_keys[i]));
     return NULL;
 }
 
@@ -56,8 +59,7 @@ static void split(str message, str *ret_header, str *ret_body)
     *ret_body = rest;
 }
 
-static err make_fields(const struct cli_send *run, str message, struct arena *arena,
-                       struct buf *fields)
+static err make_fields(struct cli_send *run, str message, struct arena *arena, struct buf *fields)
 {
     struct cli_send_sign_key keys[CLI_SEND_KEYS_MAX];
     struct mailauth_dkim_plan *plans =
@@ -80,7 +82,7 @@ static err make_fields(const struct cli_send *run, str message, struct arena *ar
     return mailauth_dkim_sign_finish(signing, clock_real_ms() / 1000, fields, DEADLINE_NEVER);
 }
 
-err cli_send_sign(const struct cli_send *run, struct buf *content)
+err cli_send_sign(struct cli_send *run, struct buf *content)
 {
     if (run->keys.count == 0)
         return NULL;

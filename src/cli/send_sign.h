@@ -10,8 +10,8 @@ struct cli_send_sign_key {
 
 /* KEY is a path, or "file:", "env:", "command:"; all lives in the arena. ERR_CONFIG says what is
  * wrong with it. ret_keys holds CLI_SEND_KEYS_MAX. */
-must_use err cli_send_sign_keys(const struct cli_send *, struct arena *,
+must_use err cli_send_sign_keys(struct cli_send *, struct arena *,
                                 struct cli_send_sign_key *ret_keys);
 
 /* Put the signatures of all keys above the header. */
-must_use err cli_send_sign(const struct cli_send *, struct buf *content);
+must_use err cli_send_sign(struct cli_send *, struct buf *content);
