@@ -1,5 +1,6 @@
 /* cli/commands.c -- the one table of subcommands */
 #include "cli/commands.h"
+#include "personality/swaks.h"
 
 /* In the order in which help shows them. */
 /* clang-format off */
@@ -10,7 +11,7 @@ const struct cli_command cli_commands[] = {
     {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help,  cmd_queue_verbs },
     {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
     {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },
-    {"explain", cmd_explain, "what a server's reply or a bounce means, and what to do",
+    {"explain", cmd_explain, "what a refusal or a bounce means, and what to do",
      cmd_explain_help, cmd_explain_verbs},
     {"egress", cmd_egress, "the addresses that mail leaves by, and how it stands with them",
      cmd_egress_help, cmd_egress_verbs},
@@ -38,6 +39,8 @@ const struct cli_command cli_commands[] = {
     {"tls-reports", cmd_tls_reports, "what others report of TLS on the way to us, and we of theirs",
      cmd_tls_reports_help, cmd_tls_reports_verbs},
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
+    {"swaks",  cmd_personality,  "one SMTP transaction, every line shown, as swaks does it",
+     personality_swaks_help, NULL},
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
     {0},

@@ -13,6 +13,7 @@ int cmd_egress(struct cli *, int argc, char **argv);
 int cmd_explain(struct cli *, int argc, char **argv);
 int cmd_feedback_loops(struct cli *, int argc, char **argv);
 int cmd_lint(struct cli *, int argc, char **argv);
+int cmd_personality(struct cli *, int argc, char **argv); /* of all in personality.c */
 int cmd_mta_sts(struct cli *, int argc, char **argv);
 int cmd_tls_reports(struct cli *, int argc, char **argv);
 int cmd_oauth(struct cli *, int argc, char **argv);
