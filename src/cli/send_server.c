@@ -64,6 +64,8 @@ static err find_account(struct cli_send *run)
         if (str_eq(c->accounts[i].name, str_of(run->account))) {
             run->sender = ARENA_NEW(run->arena, struct config_account);
             *run->sender = c->accounts[i];
+            if (run->message.envelope_from == NULL && run->sender->return_path.len > 0)
+                run->message.envelope_from = arena_chars(run->arena, run->sender->return_path);
             return cli_send_from_policy(run->from_policy, run->sender);
         }
     return err_new(ERR_CONFIG, "--account: there is no \"%s\" in the configuration", run->account);
