@@ -11,11 +11,12 @@ enum {
     LINE_BYTES_MAX = 998,
     QUOTED_BYTES_MAX = 256,  /* of a name in quotes, which cannot be folded */
     ADDRESS_BYTES_MAX = 400, /* more than any path of SMTP */
+    SCRATCH_BYTES_MAX = 16 * MESSAGE_COMPOSE_VALUE_BYTES_MAX,
 };
 static_assert(2 * QUOTED_BYTES_MAX + ADDRESS_BYTES_MAX + 20 <= LINE_BYTES_MAX,
               "a name with every byte escaped and its address fit into a line");
 
-static err check_value(const char *name, str value)
+err message_compose_check_value(const char *name, str value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (value.ptr[i] == '\r' || value.ptr[i] == '\n' || value.ptr[i] == '\0')
@@ -30,7 +31,7 @@ static err check_value(const char *name, str value)
 
 static err add_text_field(const char *name, str value, struct buf *out)
 {
-    TRY(check_value(name, value));
+    TRY(message_compose_check_value(name, value));
     if (!message_encoded_word_needed(value)) {
         CLEANUP(buf_release) struct buf lead;
         buf_init(&lead, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
@@ -71,7 +72,7 @@ static err add_mailbox(const char *name, const struct message_mailbox *m, struct
 {
     if (m->display.len == 0)
         return add_address(m, out);
-    TRY(check_value(name, m->display)); /* a quoted pair may hide a line end */
+    TRY(message_compose_check_value(name, m->display)); /* a quoted pair may hide a line end */
     TRY(add_display(m->display, out));
     TRY(buf_add_char(out, '<'));
     TRY(add_address(m, out));
@@ -81,7 +82,7 @@ static err add_mailbox(const char *name, const struct message_mailbox *m, struct
 /* Each address on a line of its own. */
 static err add_addresses(const char *name, str value, struct buf *out)
 {
-    TRY(check_value(name, value));
+    TRY(message_compose_check_value(name, value));
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 << 20);
     struct message_mailboxes list;
     err e = message_mailboxes_parse(value, arena, &list);
@@ -108,6 +109,16 @@ static err check_name(str name)
                            STR_ARG(str_slice(name, 0, 76)));
 }
 
+bool message_compose_writes(str name)
+{
+    static const char *const ours[] = {"From", "To",         "Cc",           "Bcc",
+                                       "Date", "Message-ID", "MIME-Version", "Subject"};
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (str_eq_nocase(name, str_of(ours[i])))
+            return true;
+    return str_starts_nocase(name, S("Content-"));
+}
+
 static err add_more(const struct message_compose *c, struct buf *out)
 {
     for (size_t i = 0; i < c->more_count; i++) {
@@ -131,10 +142,33 @@ static err add_all(const struct message_compose *c, struct buf *out)
         TRY(add_addresses("Cc", c->cc, out));
     TRY(add_text_field("Subject", c->subject, out));
     TRY(buf_addf(out, "Date: %s\r\n", date));
-    TRY(check_value("Message-ID", c->message_id));
+    TRY(message_compose_check_value("Message-ID", c->message_id));
     TRY(buf_addf(out, "Message-ID: %.*s\r\n", STR_ARG(c->message_id)));
     TRY(add_more(c, out));
     return message_compose_body_add(c, out);
+}
+
+err message_compose_check_addresses(const char *name, str value)
+{
+    CLEANUP(buf_release) struct buf scratch;
+    buf_init(&scratch, SCRATCH_BYTES_MAX);
+    return add_addresses(name, value, &scratch);
+}
+
+err message_compose_check_field(str name, str value)
+{
+    char chars[80];
+    TRY(check_name(name));
+    if (!str_to_chars(name, chars, sizeof chars))
+        return err_new(ERR_CONFIG, "field name too long");
+    if (message_compose_writes(name))
+        return err_new(ERR_CONFIG, "%s: is written from a part of its own, or by us", chars);
+    return message_compose_check_value(chars, value);
+}
+
+err message_compose_check_file(const struct message_compose_file *file)
+{
+    return message_compose_body_check_file(file);
 }
 
 err message_compose(const struct message_compose *c, struct buf *out)
