@@ -3,6 +3,7 @@
 #include "client/offer.h"
 #include "client/session.h"
 #include <stdio.h>
+#include <string.h>
 
 struct run {
     const struct client_options *options;
@@ -46,6 +47,8 @@ static err attempt(struct worker *w)
     struct client_session *s = &w->session;
     err e = NULL;
     s->outcome = CLIENT_SENT;
+    s->refused_code = 0;
+    s->refused_enhanced[0] = '\0';
     w->mail->attempts++;
     if (!s->open)
         e = client_session_open(s);
@@ -78,6 +81,8 @@ static bool is_worth_another(struct worker *w, err e)
 {
     struct client_mail *mail = w->mail;
     mail->why[0] = '\0';
+    mail->refused_code = e ? w->session.refused_code : 0;
+    memcpy(mail->refused_enhanced, w->session.refused_enhanced, sizeof mail->refused_enhanced);
     if (e)
         client_session_explain(&w->session, e, mail->why, sizeof mail->why);
     mail->outcome = client_offer_outcome(mail);

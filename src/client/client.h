@@ -28,6 +28,7 @@ enum {
     CLIENT_WHY_BYTES = 600,
     CLIENT_RETRIES_MAX = 10,
     CLIENT_TEXT_BYTES_MAX = 2000, /* of a reply's text that is kept */
+    CLIENT_ENHANCED_CHARS = 12,   /* "5.123.456" */
 };
 
 struct client_ports;
@@ -74,6 +75,8 @@ struct client_mail {
     struct arena *arena;           /* for the verdicts' texts */
     enum client_outcome outcome;
     char why[CLIENT_WHY_BYTES]; /* what ended it before a verdict; empty: nothing did */
+    int refused_code;           /* the reply behind why; 0: it was none */
+    char refused_enhanced[CLIENT_ENHANCED_CHARS];
     int attempts;
     struct client_times times;
     char address[ADDRESS_CHARS]; /* of the server; empty: none was reached */
