@@ -16,6 +16,7 @@ struct bench_sink_options {
     int workers;                     /* with a provider: one */
     struct bench_provider *provider; /* NULL: no rules */
     bool lmtp;
+    bool once;       /* offers XONCE: a mail whose key it has had is taken and not counted again */
     bool discard;    /* take the content without judging it */
     int64_t slow_ms; /* before the reply to the dot */
     int reply_code;  /* 0: all is well; else what is answered at this stage */

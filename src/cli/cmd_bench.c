@@ -60,6 +60,7 @@ static const char sink_help[] =
     "  --listen ADDRESS   loopback address with port (0: any, it is printed), or unix:PATH\n"
     "  --addresses N      so many in a row, all with that port: 127.0.0.11, 127.0.0.12, … (1)\n"
     "  --lmtp             a reply for each recipient\n"
+    "  --once             offer XONCE: a message whose key has come before is taken, not counted\n"
     "  --discard          do not judge the content (else CR, LF alone and NUL are refused: 554)\n"
     "  --slow TIME        wait before the reply to the final dot\n"
     "  --reply [STAGE:]CODE   answer that, such as 451 or rcpt:550; stages: greeting, hello, "
@@ -90,7 +91,7 @@ struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
     const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger, *opening, *every;
     const char *rules, *report;
-    bool no_pipelining, lmtp, discard;
+    bool no_pipelining, lmtp, discard, once;
     struct bench_plan_options plan;
 };
 
@@ -301,6 +302,7 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     o->every = (uint64_t)every;
     o->lmtp = g->lmtp;
     o->discard = g->discard;
+    o->once = g->once;
     return read_reply(g->reply, o);
 }
 
@@ -332,6 +334,7 @@ static int run_sink(struct cli *cli, int argc, char **argv)
         {"report",    0, &g.report,    NULL,       NULL, NULL},
         {"lmtp",      0, NULL,         &g.lmtp,    NULL, NULL},
         {"discard",   0, NULL,         &g.discard, NULL, NULL},
+        {"once",      0, NULL,         &g.once,    NULL, NULL},
         {"slow",      0, &g.slow,      NULL,       NULL, NULL},
         {"reply",     0, &g.reply,     NULL,       NULL, NULL},
         {"messages",  0, &g.messages,  NULL,       NULL, NULL},
