@@ -4,6 +4,10 @@
 err account_sql_err(sqlite3 *db, int code, const char *doing)
 {
     const char *why = db ? sqlite3_errmsg(db) : sqlite3_errstr(code);
+    if (code == SQLITE_CONSTRAINT_COMMITHOOK) { /* account/sql_file.h has the only one */
+        errno = ENOSPC;
+        return err_new(ERR_SYSTEM, "%s: what is left of the disk is for the queue", doing);
+    }
     switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:

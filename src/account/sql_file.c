@@ -1,4 +1,5 @@
 #include "account/sql_file.h"
+#include "runtime/file.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -97,21 +98,47 @@ static err set_up(sqlite3 *db, const struct account_sql_file *f)
     return account_sql_exec(db, pragma);
 }
 
-err account_sql_file_open(const struct account_sql_file *f, sqlite3 **ret_db)
+/* ---- full disks --------------------------------------------------------------------------- */
+
+/* For SQLite, before it commits: other than 0 takes the change back. */
+static int is_too_full(void *db) { return !file_leaves_enough(sqlite3_db_filename(db, "main")); }
+
+static bool lacks_room(sqlite3 *db)
+{
+    int code = sqlite3_extended_errcode(db);
+    return code == SQLITE_FULL || code == SQLITE_IOERR_SHMOPEN || code == SQLITE_IOERR_SHMSIZE ||
+           code == SQLITE_IOERR_SHMMAP;
+}
+
+/* alone: what processes share of a log (-shm) is kept in memory. */
+static err open_once(const struct account_sql_file *f, bool alone, sqlite3 **ret_db,
+                     bool *ret_lacks_room)
 {
     sqlite3 *db = NULL;
-    TRY(make_file(f));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
     int code = sqlite3_open_v2(f->path, &db, flags, NULL);
     err e = code == SQLITE_OK ? NULL : account_sql_err(db, code, f->path);
     if (e == NULL) {
         sqlite3_extended_result_codes(db, 1);
         sqlite3_busy_timeout(db, ACCOUNT_SQL_FILE_BUSY_MS);
-        e = set_up(db, f);
+        e = alone ? account_sql_exec(db, "PRAGMA locking_mode = EXCLUSIVE") : NULL;
     }
-    if (e)
+    if (e == NULL)
+        e = set_up(db, f);
+    if (e) {
+        *ret_lacks_room = lacks_room(db);
         sqlite3_close_v2(db);
-    else
-        *ret_db = db;
-    return e;
+        return e;
+    }
+    sqlite3_commit_hook(db, is_too_full, db);
+    *ret_db = db;
+    return NULL;
+}
+
+err account_sql_file_open(const struct account_sql_file *f, sqlite3 **ret_db)
+{
+    bool lacks_room = false;
+    TRY(make_file(f));
+    err e = open_once(f, false, ret_db, &lacks_room);
+    return e && lacks_room ? open_once(f, true, ret_db, &lacks_room) : e;
 }

@@ -2,6 +2,10 @@
  *
  * Mode 0600, a log of its own (WAL), no link followed. Several processes may have it open; who has
  * to wait for another gets ERR_TIMEOUT in the end. All of it blocks.
+ *
+ * What file_keep_free() says holds for all of them: a change for which there is not enough left
+ * is not kept (ERR_SYSTEM, ENOSPC). On a full disk one that is there already opens all the same:
+ * for this process alone then, as the file that processes share their locks by cannot be made.
  */
 #pragma once
 #include "account/sql.h"

@@ -5,6 +5,7 @@
 #include "cli/worker.h"
 #include "dns/unbound.h"
 #include "inbound/relay.h"
+#include "runtime/file.h"
 #include "runtime/sim.h"
 #include "shaping/warmup_config.h"
 #include "tlspolicy/curl.h"
@@ -156,6 +157,7 @@ static bool serves_nobody_else(void) { return net_connections() <= 1; }
 static err open_queue(struct service *s)
 {
     const struct config_limits *l = &s->config->limits;
+    file_keep_free((uint64_t)l->free_space_bytes);
     bool (*may_block)(void) = s->options.may_block ? s->options.may_block : serves_nobody_else;
     return queue_open(&(struct queue_options){.folder = s->state.spool,
                                               .workers = s->worker_count,

@@ -32,7 +32,8 @@ static void note_session(struct worker *w)
     mail->times.total = total;
     mail->tls_active = false;
     if (s->reached)
-        address_format(&s->address, mail->address);
+        address_format(&s->door.address, mail->address);
+    str_to_chars(str_slice(s->door.host, 0, sizeof mail->host - 1), mail->host, sizeof mail->host);
     if (!s->open)
         return;
     mail->tls_active = tls_get_facts(s->smtp.conn, &mail->tls);
@@ -184,7 +185,7 @@ static void run_worker(void *arg)
         if (!finish_mail(w))
             break;
     }
-    client_session_close(&w->session, true);
+    client_session_release(&w->session);
 }
 
 static enum client_outcome run_workers(const struct client_options *options,

@@ -1,9 +1,13 @@
 /* client/client.h -- messages to one server, with somebody waiting (config/client_policy.h)
  *
- * Connect (the next address when one fails), greet, TLS, log in, offer; and again after 5, 10 and
- * 20 seconds what was refused for now or lost with its connection. A 5xx is final. TLS is had and
- * verified unless the URL relaxes it: a STARTTLS that is not offered ends the matter, for it may
- * have been stripped. Several messages share the connections of the policy.
+ * Connect (the next address when one fails, and the next port of ports.h when none was named),
+ * greet, TLS, log in, offer; and again after 5, 10 and 20 seconds what was refused for now or lost
+ * with its connection. A 5xx is final. TLS is had and verified unless the URL relaxes it: a
+ * STARTTLS that is not offered ends the matter, for it may have been stripped; and no login goes
+ * over anything less, except to this machine. Several messages share the connections of the policy.
+ *
+ * Or to the MX hosts of a recipients' domain, at port 25 and without a login: as private as DANE
+ * and MTA-STS ask, else as can be had.
  *
  *     struct client_options options = {.hop = hop, .hello = S("laptop.example"),
  *                                      .policy = config_client_policy, .resolver = r, .tls = t};
@@ -26,8 +30,19 @@ enum {
     CLIENT_TEXT_BYTES_MAX = 2000, /* of a reply's text that is kept */
 };
 
+struct client_ports;
+struct tlspolicy_sts;
+
+struct client_mx {
+    str domain;                /* whose hosts; empty: it goes to the hop */
+    struct tlspolicy_sts *sts; /* NULL: MTA-STS is not asked for */
+    uint16_t port;             /* 0: 25; tests need another */
+    bool requiretls;           /* the mails demand it: verified, or not at all */
+};
+
 struct client_options {
     struct config_hop hop;
+    struct client_mx mx;
     str hello;
     struct config_client_policy policy;
     struct dns_resolver *resolver; /* NULL: the host is an IP address or a socket */
@@ -35,6 +50,8 @@ struct client_options {
     str user, secret, mechanism;   /* user empty: no login */
     bool token;                    /* the secret is an OAuth token */
     bool passes;                   /* a 4xx is handed back at once: the caller comes again later */
+    bool security_first;           /* of the ports: TLS from the first byte */
+    struct client_ports *ports;    /* what worked before; NULL: nobody remembers */
     bool places;                   /* a why ends with the place in our code */
     /* "->" and "<-": lines of the conversation, without secrets; "==": what else happens, like a
      * connection; "!!": a failure after which it goes on. NULL: nobody listens. */
@@ -68,6 +85,7 @@ struct client_mail {
     int attempts;
     struct client_times times;
     char address[ADDRESS_CHARS]; /* of the server; empty: none was reached */
+    char host[DNS_NAME_CHARS];   /* its name */
     str greeting;
     bool tls_active;
     struct tls_facts tls;

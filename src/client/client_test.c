@@ -179,7 +179,8 @@ static void run_scene(void *arg)
         .watch_arg = scene,
     };
     struct address at, silent;
-    CHECK_DONE(address_parse(S("192.0.2.1:587"), 0, &at), "address");
+    str here = strstr(scene->url, "127.0.0.1") ? S("127.0.0.1:587") : S("192.0.2.1:587");
+    CHECK_DONE(address_parse(here, 0, &at), "address");
     CHECK_DONE(address_parse(S("192.0.2.9:587"), 0, &silent), "address");
     CHECK_DONE(net_listen(&at, &scene->listener), "listen");
     sim_net_silence(&silent);
@@ -235,7 +236,8 @@ static void check_scene(struct scene *scene)
     buf_release(&scene->transcript);
 }
 
-#define CLEAR "smtp://192.0.2.1?tls=none"
+#define CLEAR "smtp://192.0.2.1:587?tls=none"
+#define HERE "smtp://127.0.0.1:587?tls=none" /* a login in clear goes to this machine only */
 
 TEST(client_policy)
 {
@@ -286,29 +288,38 @@ TEST(client_policy)
          .rcpts = 1, .outcome = CLIENT_LATER, .connections = 1, .why = "no reply to greeting in 30"},
         {.label = "no SMTP at all", .url = CLEAR, .scripts = {&odd}, .rcpts = 1,
          .outcome = CLIENT_NO_CHANNEL, .connections = 1},
-        {.label = "login refused: never again", .url = CLEAR, .login = true,
+        {.label = "login refused: never again", .url = HERE, .login = true,
          .scripts = {&no_login}, .rcpts = 1, .outcome = CLIENT_NO_LOGIN, .connections = 1,
          .told = "-> AUTH PLAIN ***"},
-        {.label = "nothing of what is said in a login is shown", .url = CLEAR, .login = true,
+        {.label = "nothing of what is said in a login is shown", .url = HERE, .login = true,
          .scripts = {&asking}, .rcpts = 1, .connections = 1,
          .told = "-> AUTH LOGIN\n<- 334 ***\n-> ***\n<- 334 ***\n-> ***\n<- 235 2.7.0 in\n"},
-        {.label = "login later", .url = CLEAR, .login = true, .scripts = {&login_later, &works},
+        {.label = "login later", .url = HERE, .login = true, .scripts = {&login_later, &works},
          .rcpts = 1, .connections = 2, .waits = 1, .told = "-> AUTH PLAIN ***"},
-        {.label = "a stripped STARTTLS is a failure, not a fallback", .url = "smtp://192.0.2.1",
+        {.label = "no login in clear, whatever the options say (attack 13)", .url = CLEAR,
+         .login = true, .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_NO_CHANNEL,
+         .connections = 1, .not_told = "-> AUTH", .why = "no login without verified TLS"},
+        {.label = "port 25 takes no login", .url = "smtp://192.0.2.1:25?tls=none", .login = true,
+         .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_NO_LOGIN, .connections = 0,
+         .why = "write port 587 or 465"},
+        {.label = "port 25 without one is told about", .url = "smtp://192.0.2.1:25?tls=none",
+         .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_LATER, .connections = 0,
+         .told = "most networks block it"},
+        {.label = "a stripped STARTTLS is a failure, not a fallback (attack 13)", .url = "smtp://192.0.2.1:587",
          .login = true, .scripts = {&works}, .rcpts = 1, .outcome = CLIENT_NO_CHANNEL, .connections = 1,
          .not_told = "AUTH PLAIN *", .why = "does not offer STARTTLS"},
         {.label = "opportunistic goes on in clear, and says so",
-         .url = "smtp://192.0.2.1?tls=opportunistic", .scripts = {&works}, .rcpts = 1,
+         .url = "smtp://192.0.2.1:587?tls=opportunistic", .scripts = {&works}, .rcpts = 1,
          .connections = 1, .told = "not encrypted"},
-        {.label = "nobody there", .url = "smtp://192.0.2.7?tls=none", .scripts = {&works},
+        {.label = "nobody there", .url = "smtp://192.0.2.7:587?tls=none", .scripts = {&works},
          .rcpts = 1, .outcome = CLIENT_LATER, .connections = 0},
-        {.label = "the next address when one is silent", .url = "smtp://mx.example?tls=none",
+        {.label = "the next address when one is silent", .url = "smtp://mx.example:587?tls=none",
          .zone = "mx.example. A 192.0.2.9\nmx.example. A 192.0.2.1\n", .scripts = {&works},
          .rcpts = 1, .connections = 1, .told = "connected to 192.0.2.1:587"},
-        {.label = "no such host", .url = "smtp://nope.example?tls=none",
+        {.label = "no such host", .url = "smtp://nope.example:587?tls=none",
          .zone = "mx.example. A 192.0.2.1\n", .scripts = {&works}, .rcpts = 1,
          .outcome = CLIENT_NO_HOST, .connections = 0, .not_told = "retry"},
-        {.label = "the DNS is silent: later", .url = "smtp://slow.example?tls=none",
+        {.label = "the DNS is silent: later", .url = "smtp://slow.example:587?tls=none",
          .zone = "slow.example. FAIL servfail\n", .scripts = {&works}, .rcpts = 1,
          .outcome = CLIENT_LATER, .connections = 0, .told = "retry 3 of 3"},
     };

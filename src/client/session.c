@@ -1,7 +1,11 @@
 #include "client/session.h"
 #include "client/connect.h"
+#include "client/explain.h"
+#include "client/mx.h"
 #include <stdarg.h>
 #include <stdio.h>
+
+enum { ARENA_BYTES = 64 << 10 }; /* names of hosts, and what DANE says of them */
 
 static int64_t since(int64_t start_ms) { return clock_steady_ms() - start_ms; }
 
@@ -50,31 +54,76 @@ static err say_hello(struct client_session *s)
     return smtp_reply_ok(&reply) ? NULL : client_session_refused(s, &reply, CLIENT_REFUSED);
 }
 
+static err no_starttls(struct client_session *s)
+{
+    if (s->door.level == TLSPOLICY_MAY) {
+        client_session_tell(s, "!!", "no STARTTLS offered: the conversation is not encrypted");
+        return NULL;
+    }
+    if (s->options->mx.domain.len > 0)
+        return err_new(ERR_TLS, "%.*s does not offer STARTTLS, which its policy demands",
+                       STR_ARG(s->door.host));
+    return err_new(ERR_TLS,
+                   "the server does not offer STARTTLS (or somebody on the way removed it); "
+                   "nothing was sent. To send in clear add ?tls=none to the server's URL");
+}
+
+static err say_starttls(struct client_session *s, struct smtp_reply *ret_reply)
+{
+    const struct client_door *door = &s->door;
+    struct tls_client *tls = s->options->tls;
+    if (door->level == TLSPOLICY_DANE) {
+        struct tls_dane dane = tlspolicy_dane_tls(door->dane);
+        return smtp_client_starttls_dane(&s->smtp, tls, &dane, ret_reply);
+    }
+    enum tls_verify verify = door->level >= TLSPOLICY_VERIFY ? TLS_VERIFY_NAME : TLS_VERIFY_NONE;
+    return smtp_client_starttls(&s->smtp, tls, door->host, verify, ret_reply);
+}
+
 static err secure(struct client_session *s)
 {
-    const struct config_hop *hop = &s->options->hop;
     struct smtp_reply reply;
-    if (tls_active(s->smtp.conn) || hop->tls == HOP_TLS_NONE)
+    if (tls_active(s->smtp.conn) || s->door.no_tls)
         return NULL;
-    if (!s->smtp.capabilities.starttls) {
-        if (hop->tls == HOP_TLS_OPPORTUNISTIC) {
-            client_session_tell(s, "!!", "no STARTTLS offered: the conversation is not encrypted");
-            return NULL;
-        }
-        return err_new(ERR_TLS,
-                       "the server does not offer STARTTLS (or somebody on the way removed it); "
-                       "nothing was sent. To send in clear add ?tls=none to the server's URL");
-    }
+    if (!s->smtp.capabilities.starttls)
+        return no_starttls(s);
     int64_t start_ms = clock_steady_ms();
-    TRY(smtp_client_starttls(&s->smtp, s->options->tls, hop->host,
-                             hop->tls == HOP_TLS_VERIFIED ? TLS_VERIFY_NAME : TLS_VERIFY_NONE,
-                             &reply));
+    TRY(say_starttls(s, &reply));
     s->times.tls = since(start_ms);
     if (smtp_reply_ok(&reply))
         return say_hello(s);
-    if (hop->tls == HOP_TLS_OPPORTUNISTIC)
+    if (s->door.level == TLSPOLICY_MAY)
         return NULL;
     return client_session_refused(s, &reply, CLIENT_NO_CHANNEL);
+}
+
+err client_session_secure(struct client_session *s)
+{
+    TRY(say_hello(s));
+    return secure(s);
+}
+
+/* A password goes over verified TLS, or to this machine (attacks 13 and 17). */
+static bool may_login(const struct client_session *s)
+{
+    struct tls_facts facts;
+    if (s->door.address.family == ADDRESS_UNIX || address_is_loopback(&s->door.address))
+        return true;
+    return tls_get_facts(s->smtp.conn, &facts) && facts.verified;
+}
+
+static err no_mechanism(struct client_session *s, err e)
+{
+    const struct client_options *o = s->options;
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(16 << 10);
+    struct client_explain_login x = {
+        .offered = s->smtp.capabilities.auth_names,
+        .wanted = o->mechanism,
+        .token = o->token,
+        .private = tls_active(s->smtp.conn),
+    };
+    str sentence = client_explain_login(&x, arena);
+    return err_wrap(e, "%.*s", STR_ARG(sentence));
 }
 
 static err log_in(struct client_session *s)
@@ -83,16 +132,24 @@ static err log_in(struct client_session *s)
     struct smtp_reply reply;
     if (o->user.len == 0)
         return NULL;
+    if (!may_login(s)) {
+        s->outcome = CLIENT_NO_CHANNEL;
+        return err_new(ERR_TLS, "no login without verified TLS: nothing of it was sent");
+    }
     struct smtp_client_login login = {
         .user = o->user,
         .secret = o->secret,
         .token = o->token,
         .mechanism = o->mechanism,
         .host = o->hop.host,
-        .port = o->hop.port,
+        .port = s->door.address.port,
     };
     int64_t start_ms = clock_steady_ms();
-    TRY(smtp_client_login(&s->smtp, &login, &reply));
+    err e = smtp_client_login(&s->smtp, &login, &reply);
+    if (e && e->kind == ERR_CONFIG)
+        return no_mechanism(s, e);
+    if (e)
+        return e;
     s->times.login = since(start_ms);
     return smtp_reply_ok(&reply) ? NULL : client_session_refused(s, &reply, CLIENT_NO_LOGIN);
 }
@@ -107,9 +164,13 @@ void client_session_forget_times(struct client_session *s)
 err client_session_open(struct client_session *s)
 {
     client_session_forget_times(s);
+    if (s->arena == NULL)
+        s->arena = arena_open(ARENA_BYTES);
+    arena_reset(s->arena);
+    if (s->options->mx.domain.len > 0)
+        return client_mx_connect(s);
     TRY(client_connect(s));
-    TRY(say_hello(s));
-    TRY(secure(s));
+    TRY(client_session_secure(s));
     return log_in(s);
 }
 
@@ -121,4 +182,11 @@ void client_session_close(struct client_session *s, bool politely)
         smtp_client_quit(&s->smtp);
     smtp_client_release(&s->smtp);
     s->open = false;
+}
+
+void client_session_release(struct client_session *s)
+{
+    client_session_close(s, true);
+    arena_close(s->arena);
+    s->arena = NULL;
 }

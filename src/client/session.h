@@ -4,13 +4,26 @@
  */
 #pragma once
 #include "client/client.h"
+#include "tlspolicy/decide.h"
+
+/* One way in: where, and what must be had of TLS there. */
+struct client_door {
+    str host; /* for TLS, and to be told; as long-lived as the options or the session's arena */
+    struct address address;
+    bool implicit_tls;
+    bool no_tls;                       /* not even when it is offered */
+    enum tlspolicy_level level;        /* what must be had, beside that */
+    const struct tlspolicy_dane *dane; /* with TLSPOLICY_DANE */
+    int64_t connect_ms, wait_ms;       /* for the connection; for handshake and greeting, each */
+};
 
 struct client_session {
     const struct client_options *options;
     struct smtp_client smtp;
     bool open;
-    bool reached; /* a connection was had, and the address is its */
-    struct address address;
+    bool reached;        /* a connection was had */
+    struct arena *arena; /* of the door; lives as long as it is open */
+    struct client_door door;
     struct client_times times; /* of what was done last */
     /* What the err that was returned means; CLIENT_SENT: nobody said, see client_outcome_of() */
     enum client_outcome outcome;
@@ -18,7 +31,10 @@ struct client_session {
 
 /* All of it; after an err it may still be open: client_session_close(). */
 must_use err client_session_open(struct client_session *);
+/* Two of its steps: EHLO, and the TLS that the door asks for. */
+must_use err client_session_secure(struct client_session *);
 void client_session_close(struct client_session *, bool politely); /* may be closed already */
+void client_session_release(struct client_session *);              /* and says goodbye */
 void client_session_forget_times(struct client_session *);
 
 /* The err of a reply that ends the session. A 4xx is worth another attempt. */

@@ -39,6 +39,7 @@ struct config_hop {
     str url;  /* as written */
     str host; /* name or IP; the socket path for lmtp+unix */
     uint16_t port;
+    bool port_given; /* else it is the scheme's */
     bool lmtp, unix_socket, implicit_tls;
     enum config_hop_tls tls;
     str account; /* in a route's via: the name in "account:NAME"; the rest is empty then */

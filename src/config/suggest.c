@@ -20,6 +20,10 @@ static const struct {
     {{"mynetworks", 10},  {"relay", 5}       },
     {{"myhostname", 10},  {"hostname", 8}    },
     {{"spool", 5},        {"state", 5}       },
+    {{"ssl", 3},          {"implicit", 8}    },
+    {{"ssl/tls", 7},      {"implicit", 8}    },
+    {{"tls/ssl", 7},      {"implicit", 8}    },
+    {{"smtps", 5},        {"implicit", 8}    },
     {{"max_size", 8},     {"message", 7}     },
 };
 

@@ -1,4 +1,5 @@
 #include "config/value.h"
+#include "config/tls_word.h"
 #include <idn2.h>
 #include <string.h>
 #include <time.h>
@@ -370,11 +371,14 @@ static err read_host_port(str text, struct arena *arena, struct config_hop *hop)
     if (colon && (!str_to_u64(port, 65535, &number) || number == 0))
         return err_new(ERR_CONFIG, "\"%.*s\" is not a port (1 to 65535)", STR_ARG(clip(port)));
     hop->port = (uint16_t)number;
+    hop->port_given = colon;
     return NULL;
 }
 
 static err read_query(str query, struct config_hop *hop)
 {
+    str word = query;
+    const char *advice = str_skip(&word, S("tls=")) ? config_tls_word_query_advice(word) : NULL;
     if (str_eq(query, S("tls=opportunistic"))) {
         hop->tls = HOP_TLS_OPPORTUNISTIC;
     } else if (str_eq(query, S("tls=none")) && !hop->implicit_tls) {
@@ -382,6 +386,8 @@ static err read_query(str query, struct config_hop *hop)
     } else if (str_eq(query, S("tls=none"))) {
         return err_new(ERR_CONFIG,
                        "smtps:// is TLS from the first byte: \"tls=none\" needs smtp://");
+    } else if (advice) {
+        return err_new(ERR_CONFIG, "\"?%.*s\": %s", STR_ARG(clip(query)), advice);
     } else {
         return err_new(ERR_CONFIG, "\"?%.*s\" is not ?tls=opportunistic or ?tls=none",
                        STR_ARG(clip(query)));
@@ -409,6 +415,18 @@ bool config_value_hop_is_local(const struct config_hop *hop)
     return e == NULL && address_is_loopback(&ip);
 }
 
+static err no_scheme(str url)
+{
+    str word, rest;
+    str_split(url, ':', &word, &rest);
+    const char *advice = str_starts(rest, S("//")) ? config_tls_word_scheme_advice(word) : NULL;
+    if (advice)
+        return err_new(ERR_CONFIG, "\"%.*s\": %s", STR_ARG(clip(url)), advice);
+    return err_new(ERR_CONFIG,
+                   "\"%.*s\" does not start with smtp://, smtps://, lmtp:// or lmtp+unix://",
+                   STR_ARG(clip(url)));
+}
+
 err config_value_hop(str url, struct arena *arena, struct config_hop *ret_hop)
 {
     str rest = url, where, query;
@@ -418,10 +436,7 @@ err config_value_hop(str url, struct arena *arena, struct config_hop *ret_hop)
     if (str_find(url, '@') != STR_NONE) /* never repeat it: a password may stand there */
         return err_new(ERR_CONFIG, "a login does not belong into a URL: name an account instead");
     if (scheme == NULL)
-        return err_new(ERR_CONFIG,
-                       "\"%.*s\" does not start with smtp://, smtps://, lmtp:// or "
-                       "lmtp+unix://",
-                       STR_ARG(clip(url)));
+        return no_scheme(url);
     struct config_hop hop = {
         .port = scheme->port,
         .lmtp = scheme->lmtp,

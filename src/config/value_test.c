@@ -209,6 +209,15 @@ TEST(config_suggest)
         config_suggest_offer(&s, S("routes"));
         CHECK_STR(s.best, cases[i].best, cases[i].wrong);
     }
+    static const char *const foreign[] = {"ssl", "SSL/TLS", "tls/ssl", "smtps"};
+    for (size_t i = 0; i < ARRAY_LEN(foreign); i++) {
+        struct config_suggest s;
+        config_suggest_init(&s, str_of(foreign[i]));
+        config_suggest_offer(&s, S("none"));
+        config_suggest_offer(&s, S("implicit"));
+        config_suggest_offer(&s, S("starttls"));
+        CHECK_STR(s.best, "implicit", foreign[i]);
+    }
     CHECK(config_suggest_distance(S("abcd"), S("abdc")) == 1, "a swap is one step");
     CHECK(config_suggest_distance(S("abc"), S("")) == 3, "all gone");
 }

@@ -166,6 +166,8 @@ static err write_item(struct outbound_transcript_store *s, struct item *i)
     int n = snprintf(head, sizeof head, "\nT1 %s %lld %lld %zu\n", i->id.text,
                      (long long)i->attempt, (long long)i->time_ms, i->len);
     size_t size = (size_t)n + i->len;
+    if (!file_leaves_enough(s->folder))
+        return err_new(ERR_LIMIT, "what is left of the disk is for the queue");
     TRY(open_file(s, size));
     struct stored *last = newest(s);
     struct iovec parts[] = {

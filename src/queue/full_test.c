@@ -85,6 +85,61 @@ static void drain_by_halves(void *arg)
     sim_fs_close(fs);
 }
 
+static uint64_t free_now(void)
+{
+    uint64_t bytes = 0, inodes = 0;
+    CHECK_DONE(folder_space("/spool", &bytes, &inodes), "free space");
+    return bytes;
+}
+
+static void reopen(struct queue_test *t)
+{
+    struct queue_options options = t->queue->options;
+    options.folder = "/spool";
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    CHECK_DONE(queue_open(&options, &t->queue), "open again");
+    queue_attach(t->queue, 0, &t->schedule);
+}
+
+static void plant_spare(uint32_t number, uint64_t bytes)
+{
+    char path[64];
+    struct file *file = NULL;
+    snprintf(path, sizeof path, "/spool/log/spare-%08x", number);
+    CHECK_DONE(file_open(path, FILE_WRITE | FILE_CREATE, &file), "a file");
+    CHECK_DONE(file_zero_fill(file, bytes), "of zeros");
+    file_close(file);
+}
+
+/* Files that are kept for later are of no use where their room is what is missing. */
+static void give_spares_back(void *arg)
+{
+    struct queue_test *t = arg;
+    CHECK_DONE(open_small(t, 12 << 20, 1000), "open");
+    plant_spare(0x99, 2 << 20); /* from when the disk was larger, and segments were */
+    str body = queue_test_body(t, 100000);
+    err e = NULL;
+    while (e == NULL)
+        e = queue_test_commit(t, "u@one.example", body, NULL);
+    err_forget();
+    while (queue_test_deliver(t, body, "deliver"))
+        ;
+    CHECK_DONE(fiber_sleep(deadline_after(10000)), "sleep");
+    plant_spare(0x97, QUEUE_SEGMENT_BYTES_MIN); /* as a server that was killed may leave them */
+    plant_spare(0x98, QUEUE_SEGMENT_BYTES_MIN);
+    reopen(t);
+    CHECK_DONE(fiber_sleep(deadline_after(10000)), "sleep");
+    sim_fs_capacity(fs, (12 << 20) - free_now() + (1 << 19), 1000); /* others took the rest */
+    CHECK_DONE(fiber_sleep(deadline_after(10000)), "sleep");
+    CHECK(queue_has_room(t->queue), "attack 188: its own files make room");
+    CHECK(!file_exists("/spool/log/spare-00000099"), "what does not fit goes");
+    CHECK_DONE(queue_test_commit(t, "u@one.example", body, NULL), "mail is taken");
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    sim_fs_close(fs);
+}
+
 static void run(void (*story)(void *arg))
 {
     struct queue_test t = {.arena = arena_open(64 << 20)};
@@ -95,3 +150,4 @@ static void run(void (*story)(void *arg))
 
 TEST(queue_full_disk_drains) { run(fill_and_drain); }
 TEST(queue_full_disk_is_cleaned) { run(drain_by_halves); }
+TEST(queue_full_disk_gives_spares_back) { run(give_spares_back); }

@@ -64,8 +64,9 @@ static err look_for_spare(void *arg, const char *name)
         return NULL;
     queue_path(search->queue, search->path, "log/%s", name);
     TRY(file_look(search->path, &facts));
-    search->found = facts.regular && facts.links == 1 && facts.size == search->queue->segment_bytes;
-    return NULL;
+    bool ours = facts.regular && facts.links == 1;
+    search->found = ours && facts.size == search->queue->segment_bytes;
+    return ours && !search->found ? file_remove(search->path) : NULL;
 }
 
 static err fill_new(struct queue *q, const char *path)
@@ -222,13 +223,41 @@ static bool may_make(struct queue *q, int ready)
     return roomy;
 }
 
+static bool find_spare(struct spare_search *search)
+{
+    char log[QUEUE_PATH_CHARS];
+    queue_path(search->queue, log, "log");
+    return folder_list(log, look_for_spare, search) == NULL && search->found;
+}
+
 static bool has_spare(struct queue *q)
 {
     struct spare_search search = {.queue = q};
-    char log[QUEUE_PATH_CHARS];
-    queue_path(q, log, "log");
-    err e = folder_list(log, look_for_spare, &search);
-    return e == NULL && search.found;
+    return find_spare(&search);
+}
+
+static bool is_below_floor(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    bool below = q->stats.free_bytes < (uint64_t)q->options.free_space_floor;
+    pthread_mutex_unlock(&q->lock);
+    return below;
+}
+
+static bool remove_spare(struct queue *q)
+{
+    struct spare_search search = {.queue = q};
+    return find_spare(&search) && fault_point("spool.unlink") == NULL &&
+           file_remove(search.path) == NULL;
+}
+
+/* Below the floor no mail is taken: files that are not for the reserve are better as room. */
+static void give_back(struct queue *q)
+{
+    while (__atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) >= QUEUE_READY_RESERVED &&
+           is_below_floor(q) && remove_spare(q))
+        look_at_space(q);
+    err_forget();
 }
 
 /* False: nothing can be made now. */
@@ -276,6 +305,7 @@ static void run(void *arg)
         if (__atomic_load_n(&q->supply_closing, __ATOMIC_ACQUIRE))
             return;
         look_at_space(q);
+        give_back(q);
         can_make = stock(q);
     }
 }

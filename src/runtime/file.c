@@ -335,3 +335,18 @@ err folder_space(const char *path, uint64_t *ret_free_bytes, uint64_t *ret_free_
 {
     return driver->space(path, ret_free_bytes, ret_free_inodes);
 }
+
+static uint64_t bytes_kept_free; /* atomic */
+
+void file_keep_free(uint64_t bytes) { __atomic_store_n(&bytes_kept_free, bytes, __ATOMIC_RELAXED); }
+
+bool file_leaves_enough(const char *path)
+{
+    uint64_t kept = __atomic_load_n(&bytes_kept_free, __ATOMIC_RELAXED), bytes = 0, inodes = 0;
+    if (kept == 0)
+        return true;
+    err e = folder_space(path, &bytes, &inodes);
+    if (e)
+        err_forget();
+    return e || bytes >= kept;
+}

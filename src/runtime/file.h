@@ -62,6 +62,11 @@ must_use err folder_sync(const char *path); /* names made, renamed and removed i
 must_use err folder_list(const char *path, err (*each)(void *arg, const char *name), void *arg);
 must_use err folder_space(const char *path, uint64_t *ret_free_bytes, uint64_t *ret_free_inodes);
 
+/* The last bytes of a disk belong to the queue, which needs them to get rid of what it holds: who
+ * writes anything else asks first. For all of the process; 0, the default: nobody is held back. */
+void file_keep_free(uint64_t bytes);
+bool file_leaves_enough(const char *path); /* path is anything on that disk */
+
 struct file_driver {
     err (*open)(const char *path, int flags, struct file **);
     void (*close)(struct file *);

@@ -39,6 +39,14 @@ static int socket_result(BIO *bio, struct tls_link *l, enum net_io io, size_t co
     return io == NET_END ? 0 : -1;
 }
 
+static void keep_first(struct tls_link *l, str bytes)
+{
+    str part = str_slice(bytes, 0, sizeof l->first - l->first_count);
+    if (part.len > 0 && !l->shaken)
+        memcpy(l->first + l->first_count, part.ptr, part.len);
+    l->first_count += l->shaken ? 0 : part.len;
+}
+
 static int socket_read(BIO *bio, char *to, int size)
 {
     struct tls_link *l = BIO_get_data(bio);
@@ -54,6 +62,8 @@ static int socket_read(BIO *bio, char *to, int size)
         BIO_set_retry_read(bio);
         return -1;
     }
+    if (io == NET_DONE)
+        keep_first(l, (str){to, count});
     return socket_result(bio, l, io, count);
 }
 
@@ -455,6 +465,15 @@ int tls_verify_error(const struct net_conn *conn)
     if (net_get_layer(conn, &layer) != &tls_layer)
         return X509_V_OK;
     return (int)SSL_get_verify_result(((const struct tls_link *)layer)->ssl);
+}
+
+str tls_first_bytes(const struct net_conn *conn)
+{
+    void *layer;
+    if (net_get_layer(conn, &layer) != &tls_layer)
+        return (str){0};
+    const struct tls_link *l = layer;
+    return (str){l->first, l->first_count};
 }
 
 bool tls_get_binding(const struct net_conn *conn, uint8_t ret_binding[TLS_BINDING_BYTES])

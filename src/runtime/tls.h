@@ -19,6 +19,7 @@ enum tls_profile {
 
 enum {
     TLS_NAME_BYTES_MAX = 256,
+    TLS_FIRST_BYTES = 64,
     TLS_BINDING_BYTES = 32,      /* tls-exporter (RFC 9266) */
     TLS_KEY_UPDATES_MAX = 64,    /* in a row without data; then the connection ends (attack 23) */
     TLS_CERTIFICATE_DAYS = 3650, /* of one that we make ourselves */
@@ -90,6 +91,9 @@ bool tls_get_facts(const struct net_conn *, struct tls_facts *ret_facts); /* fal
 /* What the verification of the peer's certificate said, also when the handshake failed: OpenSSL's
  * X509_V_OK, or another of its numbers. Without TLS: X509_V_OK. */
 int tls_verify_error(const struct net_conn *);
+/* What the peer began to say in the handshake, also when it failed: who speaks something else than
+ * TLS is known by it. Empty: nothing came, or nobody tried. Good as long as the connection. */
+str tls_first_bytes(const struct net_conn *);
 /* Channel binding for SCRAM-*-PLUS; false: no TLS, or a version that cannot (RFC 9266). */
 bool tls_get_binding(const struct net_conn *, uint8_t ret_binding[TLS_BINDING_BYTES]);
 

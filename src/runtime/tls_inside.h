@@ -27,10 +27,12 @@ struct tls_link {
     bool name_checked; /* the verified certificate was also compared with the name */
     bool shaken;       /* the handshake is done */
     bool wants_write;
-    bool read_ended;           /* close_notify or the end: nothing is read any more */
-    bool failed;               /* nothing is read or written any more, but errno is given */
-    int failure;               /* that errno */
-    enum net_io socket_io;     /* NET_END, NET_FAILED: what the socket said last; else NET_DONE */
+    bool read_ended;             /* close_notify or the end: nothing is read any more */
+    bool failed;                 /* nothing is read or written any more, but errno is given */
+    int failure;                 /* that errno */
+    enum net_io socket_io;       /* NET_END, NET_FAILED: what the socket said last; else NET_DONE */
+    char first[TLS_FIRST_BYTES]; /* what came first in the handshake */
+    size_t first_count;
     int messages_without_data; /* after the handshake; see TLS_KEY_UPDATES_MAX */
 };
 

@@ -46,7 +46,7 @@ class Place:
         self.mounted = False
 
     def answer(self, verb, _line, _session):
-        return "451 4.3.2 not now" if verb == "MAIL" and not self.open else None
+        return "450 4.2.0 not now" if verb == "MAIL" and not self.open else None
 
     def path(self, name):
         return os.path.join(self.server.state, name)
@@ -88,6 +88,18 @@ def refused_well(r):
     return r is not None and (r.code, r.enhanced) in ((452, "4.3.1"), (451, "4.3.0"))
 
 
+def fill_up(path):
+    """Somebody else's file takes what is left."""
+    with open(path, "wb", buffering=0) as f:
+        for size in (1 << 16, 1):
+            try:
+                while f.write(b"x" * size):
+                    pass
+            except OSError:
+                pass
+    return path
+
+
 # ---- a tmpfs of 8 MB ------------------------------------------------------------------------------
 
 def small_disk(report):
@@ -110,6 +122,11 @@ def small_disk(report):
             p.server.kill()
             p.server.start()
         report.check("attack 188: a full spool opens", p.server.process.poll() is None)
+        p.server.kill()
+        junk = fill_up(p.path("junk"))
+        p.server.start()
+        report.check("attack 188: and without a byte left", p.server.process.poll() is None)
+        os.unlink(junk)
         p.open = True
         report.equal("attack 188: nothing acknowledged is lost", p.lost(), [])
         report.check("attack 188: then mail is taken", p.takes_again())
