@@ -1,11 +1,11 @@
 #include "account/keeper.h"
-#include "account/command.h"
 #include "account/keeper_keys.h"
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
-#include "account/secret.h"
 #include "account/store.h"
 #include "base/mem.h"
+#include "secret/command.h"
+#include "secret/secret.h"
 #include <errno.h>
 #include <pthread.h>
 #include <string.h>
@@ -37,7 +37,7 @@ static err read_secret(const struct keeper_state *state, str reference, struct b
 {
     if (!keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
-    return account_command_or_secret(reference, secret);
+    return secret_command_or_read(reference, secret);
 }
 
 static err answer_dkim(const struct keeper_state *state, const struct keeper_request *request,
@@ -153,7 +153,7 @@ static void answer_one(struct server *s, str body, struct arena *arena)
     struct keeper_request request;
     struct keeper_reply reply;
     struct buf secret, frame;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     buf_init(&frame, KEEPER_FRAME_BYTES_MAX + KEEPER_FRAME_HEADER_BYTES);
     err e = keeper_wire_read_request(body, &request);
     ASSERT(e == NULL); /* the reader let no other through */
@@ -164,8 +164,8 @@ static void answer_one(struct server *s, str body, struct arena *arena)
     e = keeper_wire_add_reply(&reply, &frame);
     ASSERT(e == NULL);
     write_whole(s, buf_str(&frame));
-    account_secret_wipe(&frame);
-    account_secret_wipe(&secret);
+    secret_wipe(&frame);
+    secret_wipe(&secret);
     mem_wipe(&reply, sizeof reply);
 }
 
@@ -176,7 +176,7 @@ static void *worker_run(void *arg)
     struct arena *arena = arena_open(ANSWER_ARENA_BYTES_MAX);
     while (pop(s, &body)) {
         answer_one(s, buf_str(&body), arena);
-        account_secret_wipe(&body);
+        secret_wipe(&body);
         arena_reset(arena);
         err_forget();
     }
@@ -229,7 +229,7 @@ static err run(struct server *s)
     err e = buf_reserve(&input, input.max, &room); /* it holds passwords: never moved */
     if (e == NULL)
         e = read_requests(s, &input);
-    account_secret_wipe(&input);
+    secret_wipe(&input);
     return e;
 }
 

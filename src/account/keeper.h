@@ -105,7 +105,7 @@ static inline must_use err keeper_scram_lookup(const struct keeper *k, str user,
     return k->scram_lookup(k->state, user, scope, arena, ret_scram, until);
 }
 
-/* What "file:", "env:" or "command:" names. Wipe it with account_secret_wipe(). */
+/* What "file:", "env:" or "command:" names. Wipe it with secret_wipe(). */
 static inline must_use err keeper_secret(const struct keeper *k, str reference,
                                          struct buf *ret_secret, deadline until)
 {

@@ -1,7 +1,7 @@
 #include "account/keeper_call.h"
-#include "account/secret.h"
 #include "account/sender.h"
 #include "base/mem.h"
+#include "secret/secret.h"
 
 enum {
     CALL_ARENA_BYTES_MAX = 256 * 1024,
@@ -39,8 +39,8 @@ void keeper_call_close(struct keeper_call *c)
 {
     if (c == NULL)
         return;
-    account_secret_wipe(&c->asked);
-    account_secret_wipe(&c->answered);
+    secret_wipe(&c->asked);
+    secret_wipe(&c->answered);
     arena_close(c->arena);
     mem_wipe(c, sizeof *c);
     mem_free(c);

@@ -1,11 +1,11 @@
 #include "account/keeper_keys.h"
-#include "account/command.h"
-#include "account/secret.h"
 #include "base/mem.h"
 #include "base/table.h"
 #include "config/config.h"
 #include "dns/name.h"
 #include "mailauth/dkim_private.h"
+#include "secret/command.h"
+#include "secret/secret.h"
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -100,11 +100,11 @@ static err add_key(struct loaded *l, str domain, str selector, str reference)
     if (o->count == KEEPER_DKIM_KEYS_MAX || l->count == KEEPER_KEYS_MAX)
         return err_new(ERR_LIMIT, "more than %d keys of one domain, or %d of all",
                        KEEPER_DKIM_KEYS_MAX, KEEPER_KEYS_MAX);
-    buf_init(&pem, ACCOUNT_SECRET_BYTES_MAX);
-    err e = account_command_or_secret(reference, &pem);
+    buf_init(&pem, SECRET_BYTES_MAX);
+    err e = secret_command_or_read(reference, &pem);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), l->arena, &key.private);
-    account_secret_wipe(&pem);
+    secret_wipe(&pem);
     if (e)
         return err_wrap(e, "the key %.*s of %.*s", STR_ARG(selector), STR_ARG(domain));
     o->keys[o->count++] = key;

@@ -2,10 +2,10 @@
 #include "account/keeper_call.h"
 #include "account/keeper_keys.h"
 #include "account/keeper_references.h"
-#include "account/secret.h"
 #include "account/store.h"
 #include "base/mem.h"
 #include "runtime/thread.h"
+#include "secret/secret.h"
 #include <stdatomic.h>
 
 struct keeper_local {

@@ -1,9 +1,9 @@
 #include "account/keeper_local.h"
 #include "account/password.h"
-#include "account/secret.h"
 #include "account/store.h"
 #include "runtime/loop.h"
 #include "runtime/sim.h"
+#include "secret/secret.h"
 #include "tests/test.h"
 #include <stdlib.h>
 #include <unistd.h>
@@ -41,19 +41,19 @@ static void calls(void *arg)
                                    &scram, deadline_after(30000)),
                "scram");
     seen->scram_known = scram.verifier.known;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     CHECK_DONE(
         keeper_secret(seen->keeper, S("env:SMTPTOOL_TEST_LOCAL"), &secret, deadline_after(30000)),
         "secret");
     seen->secret_right = str_eq(buf_str(&secret), S("s3cret"));
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     err e = keeper_secret(seen->keeper, S("file:/etc/passwd"), &secret, deadline_after(30000));
     seen->refused = e && e->kind == ERR_CONFIG && secret.len == 0;
     struct keeper_claim late = {.user = S("bob@example.com"), .password = S("correct horse")};
     struct keeper_verdict v;
     e = keeper_check_login(seen->keeper, &late, arena, &v, deadline_after(0));
     seen->timed_out = e && e->kind == ERR_TIMEOUT;
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     arena_close(arena);
 }
 

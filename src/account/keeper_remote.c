@@ -1,10 +1,10 @@
 #include "account/keeper_remote.h"
 #include "account/keeper_call.h"
-#include "account/secret.h"
 #include "base/list.h"
 #include "base/mem.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
+#include "secret/secret.h"
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -277,8 +277,8 @@ static void run(void *arg)
             err_forget();
     }
     fail_all(r);
-    account_secret_wipe(&r->input);
-    account_secret_wipe(&r->output);
+    secret_wipe(&r->input);
+    secret_wipe(&r->output);
 }
 
 /* -- life ------------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 #include "account/keeper_references.h"
 #include "account/keeper_remote.h"
-#include "account/secret.h"
 #include "base/sanitize.h"
 #include "runtime/loop.h"
+#include "secret/secret.h"
 #include "tests/test.h"
 #include <dirent.h>
 #include <signal.h>
@@ -55,7 +55,7 @@ static pid_t start_keeper(int *ret_fd)
 static void ask_once(struct scene *s, str reference, int64_t ms)
 {
     struct buf secret;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     err e = keeper_secret(s->keeper, reference, &secret, deadline_after(ms));
     if (e == NULL && str_eq(buf_str(&secret), S("s3cret")))
         s->right++;
@@ -65,7 +65,7 @@ static void ask_once(struct scene *s, str reference, int64_t ms)
         s->closed++;
     else
         s->other++;
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
 }
 
 static void patient(void *arg) { ask_once(arg, S("env:SMTPTOOL_TEST_REMOTE"), 20000); }

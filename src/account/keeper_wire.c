@@ -1,11 +1,11 @@
 #include "account/keeper_wire.h"
-#include "account/secret.h"
 #include "account/sender.h"
+#include "secret/secret.h"
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-static_assert(ACCOUNT_SECRET_BYTES_MAX + 64 <= KEEPER_FRAME_BYTES_MAX, "a secret fits");
+static_assert(SECRET_BYTES_MAX + 64 <= KEEPER_FRAME_BYTES_MAX, "a secret fits");
 static_assert(ACCOUNT_SENDERS_MAX * (ACCOUNT_SENDER_BYTES_MAX + 4) + SASL_USER_BYTES_MAX + 256 <=
                   KEEPER_FRAME_BYTES_MAX,
               "a verdict fits");
@@ -98,7 +98,7 @@ static err add_reply_body(struct buf *out, const struct keeper_reply *r)
         return add_text(out, r->why, KEEPER_WHY_BYTES_MAX);
     }
     if (r->op == KEEPER_SECRET)
-        return add_text(out, r->secret, ACCOUNT_SECRET_BYTES_MAX);
+        return add_text(out, r->secret, SECRET_BYTES_MAX);
     if (r->op == KEEPER_DKIM_KEYS)
         return add_keys(out, &r->keys);
     if (r->op == KEEPER_DKIM_SIGN)
@@ -298,7 +298,7 @@ static err read_failure(str *in, struct keeper_reply *r)
 static err read_result(str *in, struct arena *arena, struct keeper_reply *r)
 {
     if (r->op == KEEPER_SECRET)
-        return read_text(in, ACCOUNT_SECRET_BYTES_MAX, &r->secret);
+        return read_text(in, SECRET_BYTES_MAX, &r->secret);
     if (r->op == KEEPER_DKIM_KEYS)
         return read_keys(in, &r->keys);
     if (r->op == KEEPER_DKIM_SIGN)

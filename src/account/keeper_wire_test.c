@@ -1,5 +1,5 @@
 #include "account/keeper_wire.h"
-#include "account/secret.h"
+#include "secret/secret.h"
 #include "tests/test.h"
 
 TEST(keeper_wire_round_trip)
@@ -134,7 +134,7 @@ TEST(keeper_wire_limits)
     CHECK(e && e->kind == ERR_LIMIT, "a long reference");
     CHECK(out.len == 0, "nothing stays behind");
     struct keeper_reply reply = {
-        .op = KEEPER_SECRET, .secret = {long_text, ACCOUNT_SECRET_BYTES_MAX}
+        .op = KEEPER_SECRET, .secret = {long_text, SECRET_BYTES_MAX}
     };
     CHECK_DONE(keeper_wire_add_reply(&reply, &out), "the longest secret");
     buf_release(&out);

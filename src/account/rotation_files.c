@@ -1,6 +1,6 @@
 #include "account/rotation_files.h"
-#include "account/secret.h"
 #include "runtime/file.h"
+#include "secret/secret.h"
 
 enum {
     PATH_BYTES_MAX = 4096,
@@ -59,7 +59,7 @@ static err make_key(const char *folder, str selector, const struct account_rotat
     err e = maker->make(maker->arg, selector, &pem);
     if (e == NULL)
         e = file_put(buf_chars(&path), 0, buf_str(&pem)); /* over one that was cut short */
-    account_secret_wipe(&pem);
+    secret_wipe(&pem);
     return e ? e : move(folder, selector, ".pem.tmp", ".pem.new");
 }
 

@@ -59,6 +59,18 @@ static void give_to_folder(int fd, const char *folder)
         return; /* it is root's then, and says so when another wants it */
 }
 
+static err check_secret(int fd, const char *path)
+{
+    struct stat facts;
+    if (fstat(fd, &facts) != 0)
+        return err_new(ERR_SYSTEM, "look at %s", path);
+    if (!S_ISREG(facts.st_mode) || facts.st_nlink != 1)
+        return err_new(ERR_CONFIG, "%s is not a file of its own", path);
+    if (facts.st_mode & 077)
+        return err_new(ERR_CONFIG, "%s holds secrets, but others may read it: chmod 600 it", path);
+    return NULL;
+}
+
 /* Made here, for SQLite would make it readable by others. */
 static err make_file(const struct account_sql_file *f)
 {
@@ -71,13 +83,14 @@ static err make_file(const struct account_sql_file *f)
         if (mkdir(folder, 0700) != 0 && errno != EEXIST)
             return err_new(ERR_SYSTEM, "make folder %s", folder);
         fd = open(f->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd >= 0)
+        if (fd >= 0 && !f->secret)
             give_to_folder(fd, folder);
     }
     if (fd < 0)
         return err_new(ERR_SYSTEM, "open %s", f->path);
+    err e = f->secret ? check_secret(fd, f->path) : NULL;
     close(fd);
-    return NULL;
+    return e;
 }
 
 static err set_up(sqlite3 *db, const struct account_sql_file *f)
@@ -89,6 +102,8 @@ static err set_up(sqlite3 *db, const struct account_sql_file *f)
                              "PRAGMA temp_store = MEMORY;"));
     TRY(account_sql_exec(db,
                          f->synced ? "PRAGMA synchronous = FULL" : "PRAGMA synchronous = NORMAL"));
+    if (f->secret)
+        TRY(account_sql_exec(db, "PRAGMA secure_delete = ON"));
     TRY(migrate(db, f));
     if (f->bytes_max == 0)
         return NULL;

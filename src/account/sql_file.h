@@ -10,21 +10,24 @@
 #pragma once
 #include "account/sql.h"
 
-enum { ACCOUNT_SQL_FILE_PATH_CHARS = 600, ACCOUNT_SQL_FILE_BUSY_MS = 5000 };
+enum { ACCOUNT_SQL_FILE_PATH_CHARS = 1024, ACCOUNT_SQL_FILE_BUSY_MS = 5000 };
 
 struct account_sql_file {
     const char *path;
     bool make;   /* when it is not there, and its folder; else ERR_SYSTEM */
     bool synced; /* every change is on the disk when it is done; else a power cut may lose the last
                   */
+    /* What it holds is nobody else's business. A plain file with one name that others may not read,
+     * or ERR_CONFIG; it stays with who makes it, and what is deleted is overwritten. */
+    bool secret;
     int64_t bytes_max; /* 0: no bound; an err of SQLite's when it is reached */
     const char *const
         *migrations; /* one for each version of the layout; user_version counts them */
     size_t migration_count;
 };
 
-/* A file that root makes belongs to the owner of its folder. ERR_CONFIG: a newer version made it.
- */
+/* A file that root makes belongs to the owner of its folder, unless it is secret. ERR_CONFIG: a
+ * newer version made it. */
 must_use err account_sql_file_open(const struct account_sql_file *, sqlite3 **ret_db);
 
 /* Between these a failure takes all back: end() gives the err that it is told, or its own. */

@@ -1,15 +1,10 @@
+#include "account/sql_file.h"
 #include "account/store_own.h"
 #include "base/mem.h"
 #include "base/rand.h"
 #include "sasl/name.h"
 #include "sasl/text.h"
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-enum { BUSY_MS = 5000 };
 
 /* One step for each version of the layout; PRAGMA user_version counts the steps done. */
 static const char *const migrations[] = {
@@ -46,8 +41,6 @@ static const char *const migrations[] = {
     "INSERT INTO keys VALUES ('fake', randomblob(32));",
 };
 
-void account_store_unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-
 err account_store_name(str user, char ret_chars[SASL_USER_BYTES_MAX], str *ret_name)
 {
     err e = sasl_text_check(user, SASL_USER_BYTES_MAX);
@@ -61,46 +54,6 @@ err account_store_name(str user, char ret_chars[SASL_USER_BYTES_MAX], str *ret_n
 }
 
 /* -- opening ---------------------------------------------------------------------------------- */
-
-static err rollback(sqlite3 *db, err e)
-{
-    if (e)
-        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
-    return e;
-}
-
-static err read_version(sqlite3 *db, int64_t *ret_version)
-{
-    bool found = false;
-    CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(db, "PRAGMA user_version");
-    TRY(account_sql_row(&q, &found));
-    *ret_version = found ? account_sql_int(&q, 0) : 0;
-    return NULL;
-}
-
-static err migrate_steps(sqlite3 *db)
-{
-    int64_t version = 0, newest = ARRAY_LEN(migrations);
-    TRY(read_version(db, &version));
-    if (version > newest)
-        return err_new(ERR_CONFIG,
-                       "the account database is of version %lld; this program knows %lld",
-                       (long long)version, (long long)newest);
-    for (int64_t i = version; i < newest; i++)
-        TRY(account_sql_exec(db, migrations[i]));
-    char pragma[64];
-    snprintf(pragma, sizeof pragma, "PRAGMA user_version = %lld", (long long)newest);
-    return version == newest ? NULL : account_sql_exec(db, pragma);
-}
-
-static err migrate(sqlite3 *db)
-{
-    TRY(account_sql_exec(db, "BEGIN IMMEDIATE"));
-    err e = migrate_steps(db);
-    if (e == NULL)
-        e = account_sql_exec(db, "COMMIT");
-    return rollback(db, e);
-}
 
 static err read_fake_key(struct account_store *store)
 {
@@ -116,38 +69,15 @@ static err read_fake_key(struct account_store *store)
     return NULL;
 }
 
-/* The file is made here, for SQLite would make it readable by others; its -wal and -shm files take
- * their mode from it. */
-static err check_file(const char *path)
-{
-    struct stat st;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0)
-        return err_new(ERR_SYSTEM, "open %s", path);
-    err e = NULL;
-    if (fstat(fd, &st) < 0)
-        e = err_new(ERR_SYSTEM, "look at %s", path);
-    else if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
-        e = err_new(ERR_CONFIG, "%s is not a file of its own", path);
-    else if (st.st_mode & 077)
-        e = err_new(ERR_CONFIG, "%s holds password hashes, but others may read it: chmod 600 it",
-                    path);
-    close(fd);
-    return e;
-}
-
 static err open_database(struct account_store *store, const char *path)
 {
-    int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX;
-    int code = sqlite3_open_v2(path, &store->db, flags, NULL);
-    if (code != SQLITE_OK)
-        return account_sql_err(store->db, code, path);
-    sqlite3_extended_result_codes(store->db, 1);
-    sqlite3_busy_timeout(store->db, BUSY_MS);
-    TRY(account_sql_exec(store->db, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                                    "PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF;"
-                                    "PRAGMA secure_delete = ON;"));
-    TRY(migrate(store->db));
+    const struct account_sql_file file = {.path = path,
+                                          .make = true,
+                                          .synced = true,
+                                          .secret = true,
+                                          .migrations = migrations,
+                                          .migration_count = ARRAY_LEN(migrations)};
+    TRY(account_sql_file_open(&file, &store->db));
     return read_fake_key(store);
 }
 
@@ -164,7 +94,6 @@ err account_store_open(str path, struct account_store **ret_store)
     char chars[ACCOUNT_STORE_PATH_BYTES_MAX];
     if (!str_to_chars(path, chars, sizeof chars))
         return err_new(ERR_CONFIG, "the path of the account database is too long");
-    TRY(check_file(chars));
     struct account_store *store = MEM_NEW(struct account_store);
     pthread_mutex_init(&store->lock, NULL);
     err e = open_database(store, chars);
@@ -254,13 +183,11 @@ static err insert_sender(struct account_store *store, int64_t user_id, str patte
 static err add_in_transaction(struct account_store *store, str name, const struct new_password *p,
                               str cram_secret)
 {
-    TRY(account_sql_exec(store->db, "BEGIN IMMEDIATE"));
+    TRY(account_sql_file_begin(store->db));
     err e = insert_user(store, name, p, cram_secret);
     if (e == NULL)
         e = insert_sender(store, sqlite3_last_insert_rowid(store->db), S("own"));
-    if (e == NULL)
-        e = account_sql_exec(store->db, "COMMIT");
-    return rollback(store->db, e);
+    return account_sql_file_end(store->db, e);
 }
 
 err account_store_add(struct account_store *store, str user, str password, bool keep_cram_secret)
@@ -270,7 +197,7 @@ err account_store_add(struct account_store *store, str user, str password, bool 
     struct new_password p;
     TRY(account_store_name(user, chars, &name));
     TRY(prepare(password, &p));
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     err e = add_in_transaction(store, name, &p, keep_cram_secret ? password : (str){0});
     mem_wipe(&p, sizeof p);
     return e;
@@ -296,7 +223,7 @@ err account_store_user_id(struct account_store *store, str user, int64_t *ret_id
 static err change(struct account_store *store, str user, const char *text, int64_t value)
 {
     int64_t id = 0;
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(account_store_user_id(store, user, &id));
     CLEANUP(account_sql_end) struct account_sql q = account_sql_begin(store->db, text);
     account_sql_bind_int(&q, 1, id);
@@ -323,7 +250,7 @@ static err update_password(struct account_store *store, str user, const struct n
                            str cram_secret)
 {
     int64_t id = 0;
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(account_store_user_id(store, user, &id));
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
@@ -364,13 +291,10 @@ err account_store_set_senders(struct account_store *store, str user, const str *
         return err_new(ERR_CONFIG, "more than %d sender patterns", ACCOUNT_SENDERS_MAX);
     for (size_t i = 0; i < count; i++)
         TRY(account_sender_check(patterns[i]));
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(account_store_user_id(store, user, &id));
-    TRY(account_sql_exec(store->db, "BEGIN IMMEDIATE"));
-    err e = replace_senders(store, id, patterns, count);
-    if (e == NULL)
-        e = account_sql_exec(store->db, "COMMIT");
-    return rollback(store->db, e);
+    TRY(account_sql_file_begin(store->db));
+    return account_sql_file_end(store->db, replace_senders(store, id, patterns, count));
 }
 
 err account_store_senders(struct account_store *store, int64_t user_id, struct arena *arena,
@@ -412,7 +336,7 @@ err account_store_list(struct account_store *store, struct arena *arena,
 {
     size_t most = 0, count = 0;
     bool found = false;
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(count_users(store, &most));
     struct account_user *users = ARENA_ARRAY(arena, struct account_user, most + 1);
     CLEANUP(account_sql_end)

@@ -93,7 +93,7 @@ err account_store_app_add(struct account_store *store, str user, str label, enum
     draw_digits(digits);
     bool formed = account_store_token_hash((str){digits, sizeof digits}, hash);
     ASSERT(formed);
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(account_store_user_id(store, user, &user_id));
     TRY(insert(store, user_id, label, scope, (str){(char *)hash, sizeof hash}));
     group(digits, ret_token);
@@ -120,7 +120,7 @@ err account_store_app_list(struct account_store *store, str user, struct arena *
     int64_t user_id = 0;
     size_t most = 0, count = 0;
     bool found = false;
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(account_store_user_id(store, user, &user_id));
     TRY(count_rows(store, user_id, &most));
     struct account_app_password *list = ARENA_ARRAY(arena, struct account_app_password, most + 1);
@@ -151,7 +151,7 @@ err account_store_app_revoke(struct account_store *store, str user, int64_t id)
 {
     int64_t user_id = 0;
     int changed = 0;
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(account_store_user_id(store, user, &user_id));
     CLEANUP(account_sql_end)
     struct account_sql q =

@@ -98,7 +98,7 @@ static err touch(struct account_store *store, int64_t app_id, int64_t now_ms)
 static err read_row(struct account_store *store, const struct keeper_claim *claim, str name,
                     struct arena *arena, struct row *row, struct keeper_verdict *verdict)
 {
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     TRY(read_user(store, name, row));
     TRY(read_app_password(store, claim, row));
     verdict->user = row->found ? arena_str(arena, name) : (str){0};
@@ -147,7 +147,7 @@ static void note_use(struct account_store *store, const struct row *row)
     int64_t now_ms = clock_real_ms();
     if (row->app_id == 0 || now_ms - row->app_used_ms < ACCOUNT_STORE_TOUCH_MS)
         return;
-    ACCOUNT_STORE_LOCK(store);
+    ACCOUNT_SQL_LOCK(store);
     err ignored = touch(store, row->app_id, now_ms);
     (void)ignored;
 }

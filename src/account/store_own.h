@@ -28,8 +28,3 @@ must_use err account_store_senders(struct account_store *, int64_t user_id, stru
 /* SHA-256 of the token that this text is, if it has the form of one (case, blanks and hyphens do
  * not count); false: it does not. */
 bool account_store_token_hash(str text, uint8_t ret_hash[32]);
-
-void account_store_unlock(pthread_mutex_t **); /* for CLEANUP */
-#define ACCOUNT_STORE_LOCK(store)                                               \
-    CLEANUP(account_store_unlock) pthread_mutex_t *store_lock = &(store)->lock; \
-    pthread_mutex_lock(store_lock)

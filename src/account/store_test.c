@@ -223,6 +223,18 @@ TEST(account_store_file)
     CHECK(symlink(h.path, link_path) == 0, "symlink");
     CHECK(account_store_open(str_of(link_path), &again) != NULL, "attack 139: a symlink");
     unlink(link_path);
+    CHECK(link(h.path, link_path) == 0, "a second name");
+    e = account_store_open(str_of(h.path), &again);
+    CHECK(e && e->kind == ERR_CONFIG, "a file that has another name, too");
+    unlink(link_path);
+    if (geteuid() == 0) { /* who serves mail must not read it, though the folder is his */
+        unlink(h.path);
+        CHECK(chown(h.folder, 12345, 12345) == 0, "the folder is another's");
+        CHECK_DONE(account_store_open(str_of(h.path), &again), "a new one");
+        CHECK(stat(h.path, &st) == 0 && st.st_uid == 0 && (st.st_mode & 0777) == 0600, "is root's");
+        account_store_close(again);
+        again = NULL;
+    }
     FILE *file = fopen(h.path, "w");
     for (int i = 0; i < 1000; i++)
         fputs("this is no database ", file);

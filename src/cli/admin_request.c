@@ -1,4 +1,5 @@
 #include "cli/admin_request.h"
+#include "base/nesting.h"
 #include "cli/admin.h"
 #include "cli/warmup_view.h"
 #include "queue/id.h"
@@ -16,27 +17,6 @@ static const char *const verb_names[CLI_ADMIN_VERBS] = {
 };
 
 const char *cli_admin_request_verb_name(enum cli_admin_verb verb) { return verb_names[verb]; }
-
-/* jansson calls itself for each level, and a fiber's stack is small: the depth is counted before.
- */
-static bool is_shallow(str json)
-{
-    int depth = 0;
-    bool in_text = false;
-    for (size_t i = 0; i < json.len; i++) {
-        char c = json.ptr[i];
-        if (in_text) {
-            i += c == '\\';
-            in_text = c != '"';
-            continue;
-        }
-        in_text = c == '"';
-        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-        if (depth > CLI_ADMIN_DEPTH_MAX)
-            return false;
-    }
-    return true;
-}
 
 static err take_text(const json_t *value, const char *name, struct arena *arena, str *ret_text)
 {
@@ -175,7 +155,7 @@ static err take_object(const json_t *object, struct arena *arena, struct cli_adm
 err cli_admin_request_parse(str json, struct arena *arena, struct cli_admin_request *ret_request)
 {
     json_error_t trouble;
-    if (json.len > CLI_ADMIN_REQUEST_BYTES_MAX || !is_shallow(json))
+    if (json.len > CLI_ADMIN_REQUEST_BYTES_MAX || !nesting_is_shallow(json, CLI_ADMIN_DEPTH_MAX))
         return err_new(ERR_PROTOCOL, "the request is too large or too deep");
     json_t *object = json_loadb(json.ptr, json.len, JSON_REJECT_DUPLICATES, &trouble);
     err e = json_is_object(object) ? take_object(object, arena, ret_request)

@@ -1,8 +1,8 @@
 #include "cli/bench_plan.h"
-#include "account/secret.h"
 #include "base/codec.h"
 #include "base/rand.h"
 #include "config/value.h"
+#include "secret/secret.h"
 #include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -89,7 +89,7 @@ static err add_login(struct buf *out, str user, str secret)
         e = codec_base64_encode(buf_str(&plain), out);
     if (e == NULL)
         e = buf_add(out, S("\r\n"));
-    account_secret_wipe(&plain);
+    secret_wipe(&plain);
     return e;
 }
 
@@ -102,11 +102,11 @@ static err prepare_login(struct bench_plan *p, const struct bench_plan_options *
     if (p->tls_client == NULL && !address_is_loopback(&p->to))
         return err_new(ERR_CONFIG, "a password goes to another machine with --tls only");
     struct buf secret;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
-    err e = account_secret_read(str_of(o->secret), &secret);
+    buf_init(&secret, SECRET_BYTES_MAX);
+    err e = secret_read(str_of(o->secret), &secret);
     if (e == NULL)
         e = add_login(&p->auth, str_of(o->user), buf_str(&secret));
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     return e;
 }
 
@@ -261,7 +261,7 @@ err bench_plan_open(const struct bench_plan_options *o, struct bench_plan *ret_p
 
 void bench_plan_release(struct bench_plan *p)
 {
-    account_secret_wipe(&p->auth);
+    secret_wipe(&p->auth);
     tls_client_close(p->tls_client);
     arena_close(p->arena);
 }

@@ -102,7 +102,7 @@ json_t *cli_json_str(str); /* bytes that are no UTF-8 become U+FFFD */
 void cli_print_clean(FILE *, str);
 
 /* A password from a prompt on the terminal (no echo), or the first line of stdin when it is none.
- * ERR_CANCELED: Ctrl-C. The buf is to be wiped: account_secret_wipe(). */
+ * ERR_CANCELED: Ctrl-C. The buf is to be wiped: secret_wipe(). */
 must_use err cli_read_password(const char *prompt, struct buf *ret_password);
 /* All of a file, or of stdin for "-". ERR_LIMIT: above the buf's maximum. */
 must_use err cli_read_file(const char *path, struct buf *out);

@@ -210,7 +210,11 @@ static int run_ls(void *arg, int argc, char **argv)
         cli_print_clean(stdout, p->name);
         putchar('\n');
     }
-    return shown > 0 ? CLI_OK : CLI_FINDINGS;
+    if (shown > 0)
+        return CLI_OK;
+    if (!run->cli->quiet)
+        fprintf(stderr, "no provider has that in its name or domains\n");
+    return CLI_FINDINGS;
 }
 
 static int run_show(void *arg, int argc, char **argv)

@@ -30,7 +30,7 @@ TEST(cli_preset)
     } cases[] = {
         {{"preset", "ls"},                       CLI_OK,       "gmail                       Gmail\n",              NULL   },
         {{"preset", "ls", "GOOGLEMAIL"},         CLI_OK,       "gmail ",                                           "yahoo"},
-        {{"preset", "ls", "nobody at all"},      CLI_FINDINGS, "",                                                 "gmail"},
+        {{"preset", "ls", "nobody at all"},      CLI_FINDINGS, "no provider has that",                             "gmail"},
         {{"preset", "show", "gmail"},
          CLI_OK,                                               "personal: 500 a day, 100 recipients of a message",
          NULL                                                                                                             },

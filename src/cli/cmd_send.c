@@ -1,5 +1,4 @@
 /* cli/cmd_send.c -- smtptool send: one message (or several files) to one server */
-#include "account/command.h"
 #include "base/mem.h"
 #include "cli/commands.h"
 #include "cli/send_from.h"
@@ -10,6 +9,7 @@
 #include "dns/unbound.h"
 #include "dns/zone.h"
 #include "sasl/mechanism.h"
+#include "secret/command.h"
 #include "smtp/path.h"
 #include <string.h>
 #include <unistd.h>
@@ -232,7 +232,7 @@ static err read_server(struct send_run *run)
 static err read_reference(str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    return account_command_or_secret(reference, ret_secret);
+    return secret_command_or_read(reference, ret_secret);
 }
 
 static err read_account(struct send_run *run)
@@ -281,7 +281,7 @@ static err read_login(struct send_run *run)
 static err read_secret(struct send_run *run)
 {
     CLEANUP(buf_release) struct buf reference;
-    buf_init(&reference, ACCOUNT_COMMAND_BYTES_MAX);
+    buf_init(&reference, SECRET_COMMAND_BYTES_MAX);
     if (run->password_file)
         TRY(buf_addf(&reference, "file:%s%s", run->password_file[0] == '/' ? "" : "./",
                      run->password_file));
@@ -290,7 +290,7 @@ static err read_secret(struct send_run *run)
     else if (run->secret)
         TRY(buf_addf(&reference, "%s", run->secret));
     if (run->password_file)
-        TRY(account_secret_read(buf_str(&reference), &run->password));
+        TRY(secret_read(buf_str(&reference), &run->password));
     else if (reference.len)
         TRY(read_reference(buf_str(&reference), &run->password));
     else if (run->user)
@@ -492,7 +492,7 @@ static void release(struct send_run *run)
         arena_close(run->mails[i].arena);
     }
     tls_client_close(run->options.tls);
-    account_secret_wipe(&run->password);
+    secret_wipe(&run->password);
     mem_free(run->mails);
     mem_free(run->contents);
     mem_free(run->names);
@@ -577,7 +577,7 @@ int cmd_send(struct cli *cli, int argc, char **argv)
     int code = CLI_USAGE;
     for (size_t i = 0; i < ARRAY_LEN(lists); i++)
         lists[i]->items = ARENA_ARRAY(run.arena, const char *, (size_t)argc + 1);
-    buf_init(&run.password, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&run.password, SECRET_BYTES_MAX);
     int first = parse(&run, argc, argv, &code);
     for (int i = first; first >= 0 && i < argc; i++)
         add_item(&run.message.to, argv[i]);

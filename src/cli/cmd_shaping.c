@@ -35,7 +35,7 @@ struct shaping_run {
     struct dns_resolver *resolver;
     str domain;
     struct shaping_site site;
-    size_t lanes; /* told by the server */
+    size_t lines, lanes; /* told by the server */
     err e;
 };
 
@@ -43,6 +43,7 @@ static void show_line(void *arg, const json_t *line)
 {
     struct shaping_run *run = arg;
     const char *kind = json_string_value(json_object_get(line, "kind"));
+    run->lines++;
     run->lanes += kind && kind[0] == 'l';
     if (run->cli->json)
         cli_print_json(json_incref((json_t *)line));
@@ -129,6 +130,11 @@ static int run_show(void *arg, int argc, char **argv)
         e = NULL;
     if (e == NULL && run->lanes == 0 && run->site.name.len > 0)
         e = show_limits(run);
+    else if (e == NULL && run->lines == 0 && !run->cli->quiet)
+        fputs(
+            "no server is running, or it has sent nothing yet: name a DOMAIN or a SITE to see the "
+            "limits that are set\n",
+            stderr);
     if (e == NULL)
         return CLI_OK;
     cli_fail_err(e, "shaping");

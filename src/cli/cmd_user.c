@@ -1,8 +1,8 @@
 /* cli/cmd_user.c -- smtptool user: who may log in here */
-#include "account/secret.h"
 #include "account/store.h"
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "secret/secret.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,7 +40,7 @@ const char cmd_user_help[] =
     "  smtptool user add shop --senders own,@shop.example < password.txt\n"
     "  smtptool user app-password add alice@example.com --label phone\n";
 
-enum { USER_PASSWORD_BYTES_MAX = ACCOUNT_SECRET_BYTES_MAX, USER_LIST_BYTES_MAX = 256 << 20 };
+enum { USER_PASSWORD_BYTES_MAX = SECRET_BYTES_MAX, USER_LIST_BYTES_MAX = 256 << 20 };
 
 struct user_run {
     struct cli *cli;
@@ -61,7 +61,7 @@ static err ask_twice(struct buf *ret_password)
     err e = cli_read_password("Once more", &again);
     if (e == NULL && !str_eq(buf_str(ret_password), buf_str(&again)))
         e = err_new(ERR_CONFIG, "the two are not the same; nothing was changed");
-    account_secret_wipe(&again);
+    secret_wipe(&again);
     return e;
 }
 
@@ -70,12 +70,12 @@ static err get_password(const struct user_run *run, struct buf *ret_password)
     if (run->password_file == NULL)
         return ask_twice(ret_password);
     struct buf reference;
-    buf_init(&reference, ACCOUNT_SECRET_PATH_BYTES_MAX);
+    buf_init(&reference, SECRET_PATH_BYTES_MAX);
     char *absolute = realpath(run->password_file, NULL);
     const char *path = absolute ? absolute : run->password_file;
     err e = buf_addf(&reference, "file:%s", path);
     if (e == NULL)
-        e = account_secret_read(buf_str(&reference), ret_password);
+        e = secret_read(buf_str(&reference), ret_password);
     mem_free(absolute);
     buf_release(&reference);
     return e;
@@ -136,7 +136,7 @@ static int run_add(void *arg, int argc, char **argv)
     e = get_password(run, &password);
     if (e == NULL)
         e = account_store_add(run->store, name, buf_str(&password), run->config->sasl.cram_md5);
-    account_secret_wipe(&password);
+    secret_wipe(&password);
     if (e == NULL && run->senders)
         e = account_store_set_senders(run->store, name, patterns, count);
     if (e == NULL)
@@ -154,7 +154,7 @@ static int run_password(void *arg, int argc, char **argv)
     if (e == NULL)
         e = account_store_set_password(run->store, str_of(argv[0]), buf_str(&password),
                                        run->config->sasl.cram_md5);
-    account_secret_wipe(&password);
+    secret_wipe(&password);
     if (e == NULL)
         note(run, argv[0], "the password was changed");
     return tell(e, argv[0]);

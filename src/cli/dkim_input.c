@@ -1,7 +1,7 @@
 #include "cli/dkim_input.h"
-#include "account/secret.h"
 #include "message/crlf.h"
 #include "message/header.h"
+#include "secret/secret.h"
 #include <string.h>
 
 void cli_dkim_input_open(struct cli_dkim_input *in, struct cli *cli)
@@ -80,11 +80,11 @@ static err read_key(struct cli_dkim_input *in, const char *word,
     str reference = str_of(word);
     if (!str_starts(reference, S("file:")) && !str_starts(reference, S("env:")))
         reference = arena_printf(in->arena, "file:%s%s", word[0] == '/' ? "" : "./", word);
-    buf_init(&pem, ACCOUNT_SECRET_BYTES_MAX);
-    err e = account_secret_read(reference, &pem);
+    buf_init(&pem, SECRET_BYTES_MAX);
+    err e = secret_read(reference, &pem);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), in->arena, ret_private);
-    account_secret_wipe(&pem);
+    secret_wipe(&pem);
     return e;
 }
 

@@ -1,10 +1,10 @@
 #include "cli/domain_keys.h"
-#include "account/command.h"
 #include "account/rotation_files.h"
-#include "account/secret.h"
 #include "dns/name.h"
 #include "mailauth/dkim_private.h"
 #include "runtime/file.h"
+#include "secret/command.h"
+#include "secret/secret.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -61,7 +61,7 @@ static err make_key(const char *folder, char kind, const char *date)
         mailauth_dkim_private_make(kind == 'r' ? MAILAUTH_DKIM_RSA : MAILAUTH_DKIM_ED25519, &pem);
     if (e == NULL)
         e = write_key(buf_chars(&path), buf_str(&pem));
-    account_secret_wipe(&pem);
+    secret_wipe(&pem);
     return e;
 }
 
@@ -106,9 +106,9 @@ static err add_key(struct reading *r, str selector, str reference)
     struct buf pem, record;
     if (r->count == CLI_DOMAIN_KEYS_MAX)
         return err_new(ERR_LIMIT, "more than %d keys", CLI_DOMAIN_KEYS_MAX);
-    buf_init(&pem, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&pem, SECRET_BYTES_MAX);
     buf_init(&record, RECORD_BYTES_MAX);
-    err e = account_command_or_secret(reference, &pem);
+    err e = secret_command_or_read(reference, &pem);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), r->arena, &private);
     if (e == NULL)
@@ -118,7 +118,7 @@ static err add_key(struct reading *r, str selector, str reference)
             .selector = arena_str(r->arena, selector),
             .record = arena_str(r->arena, buf_str(&record)),
         };
-    account_secret_wipe(&pem);
+    secret_wipe(&pem);
     buf_release(&record);
     return e ? err_wrap(e, "the key %.*s", STR_ARG(selector)) : NULL;
 }

@@ -1,8 +1,8 @@
 #include "cli/rotate_keys.h"
-#include "account/secret.h"
 #include "mailauth/dkim_private.h"
 #include "mailauth/dkim_record.h"
 #include "runtime/file.h"
+#include "secret/secret.h"
 #include <time.h>
 
 enum {
@@ -80,11 +80,11 @@ static err read_record(const char *path, struct arena *arena, str *ret_record)
     buf_init(&reference, PATH_BYTES_MAX);
     buf_init(&record, RECORD_BYTES_MAX);
     TRY(buf_addf(&reference, "file:%s", path));
-    buf_init(&pem, ACCOUNT_SECRET_BYTES_MAX);
-    err e = account_secret_read(buf_str(&reference), &pem);
+    buf_init(&pem, SECRET_BYTES_MAX);
+    err e = secret_read(buf_str(&reference), &pem);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), arena, &private);
-    account_secret_wipe(&pem);
+    secret_wipe(&pem);
     TRY(e);
     TRY(mailauth_dkim_private_record(private, &record));
     *ret_record = arena_str(arena, buf_str(&record));

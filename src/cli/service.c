@@ -4,11 +4,11 @@
 #include "base/mem.h"
 #include "cli/worker.h"
 #include "dns/unbound.h"
+#include "http/curl.h"
 #include "inbound/relay.h"
 #include "runtime/file.h"
 #include "runtime/sim.h"
 #include "shaping/warmup_config.h"
-#include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include <errno.h>
 #include <unistd.h>
@@ -63,9 +63,9 @@ static err open_before_threads(struct service *s)
     inbound_init(&s->inbound, view);
     s->inbound_ready = true;
     TRY(tls_client_open((str){0}, &s->tls_client));
-    const struct tlspolicy_curl *curl; /* a library cannot be opened later */
+    const struct http_curl *curl; /* a library cannot be opened later */
     if (wants_web(s))
-        TRY(tlspolicy_curl_open(&curl));
+        TRY(http_curl_open(&curl));
     return s->options.settle ? s->options.settle(s->options.settle_arg, &s->keeper) : NULL;
 }
 
@@ -169,13 +169,22 @@ static err open_queue(struct service *s)
                       &s->queue);
 }
 
+/* The shaper is there before the first listener. */
+static void note_complaint(void *arg, const struct feedback_way *way)
+{
+    struct service *s = arg;
+    shaper_complained(s->shaper, way->egress, way->site, way->provider);
+}
+
 static err open_feedback(struct service *s)
 {
     s->strangers = feedback_strangers_open();
     return feedback_open(&(struct feedback_options){.folder = s->state.feedback,
                                                     .config = service_config,
                                                     .config_arg = s,
-                                                    .events = &s->events},
+                                                    .events = &s->events,
+                                                    .complained = note_complaint,
+                                                    .complained_arg = s},
                          &s->feedback);
 }
 
@@ -303,6 +312,11 @@ static err start_workers(struct service *s)
                                                      .health = s->egress_health,
                                                      .events = &s->events};
     s->port25 = outbound_port25_open(&s->events);
+    s->port25_look = (struct outbound_port25_look){.config = service_config,
+                                                   .config_arg = s,
+                                                   .resolver = s->resolver,
+                                                   .port25 = s->port25,
+                                                   .mx_port = s->options.mx_port};
     s->reports = chan_open();
     err first = NULL;
     int running = 0;

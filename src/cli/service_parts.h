@@ -17,7 +17,7 @@
 #include "outbound/crew.h"
 #include "outbound/egress_watch.h"
 #include "outbound/outbound.h"
-#include "outbound/port25.h"
+#include "outbound/port25_look.h"
 #include "outbound/tlsrpt.h"
 #include "queue/schedule.h"
 #include "runtime/loop.h"
@@ -108,6 +108,7 @@ struct service {
     struct outbound_egress_health *egress_health;
     struct outbound_egress_watch egress_watch; /* the first worker's fiber */
     struct outbound_port25 *port25;
+    struct outbound_port25_look port25_look; /* the first worker's fiber */
     struct shaper *shaper;
     struct worker *workers;
     int worker_count;

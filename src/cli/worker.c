@@ -238,12 +238,14 @@ static void open_reports(struct worker *w)
     fiber_spawn(&w->administration, "TLS reports", outbound_tlsrpt_run, w->service->tls_reports);
 }
 
-/* One fiber looks after our addresses, on the first worker. */
-static void open_egress_watch(struct worker *w)
+/* One fiber looks after our addresses, another once at port 25, on the first worker. */
+static void open_watches(struct worker *w)
 {
-    if (w->index == 0)
-        fiber_spawn(&w->administration, "egress", outbound_egress_watch_run,
-                    &w->service->egress_watch);
+    if (w->index != 0)
+        return;
+    fiber_spawn(&w->administration, "egress", outbound_egress_watch_run, &w->service->egress_watch);
+    fiber_spawn(&w->administration, "port 25 at start", outbound_port25_look_run,
+                &w->service->port25_look);
 }
 
 static err open_parts(struct worker *w)
@@ -253,7 +255,7 @@ static err open_parts(struct worker *w)
     open_reports(w); /* before the first delivery */
     TRY(open_policies(w));
     open_way_out(w);
-    open_egress_watch(w);
+    open_watches(w);
     return open_admin(w);
 }
 

@@ -301,6 +301,7 @@ struct config_outbound {
     int64_t transcripts_ms;      /* transcripts: 7d; 0: off */
     int64_t transcript_bytes;    /* 256MiB: of all that are kept */
     bool mta_sts;                /* domains are asked for their MTA-STS policies */
+    bool port_25_test;           /* at start: is the way to port 25 blocked? */
 };
 
 /* Limits of a site, egress, sending domain, tenant or campaign; 0: not given, -1: none. */

@@ -58,6 +58,75 @@ static void check_errors(const char *name)
     config_errors_release(&errors);
 }
 
+/* ---- what the pages show ------------------------------------------------------------------ */
+
+/* The text between a line "```yaml" and the next "```", which is taken off the page. */
+static bool next_example(str *page, str *ret_yaml)
+{
+    for (str line; page->len > 0;) {
+        str_split(*page, '\n', &line, page);
+        if (!str_eq(line, S("```yaml")))
+            continue;
+        const char *start = page->ptr;
+        do
+            str_split(*page, '\n', &line, page);
+        while (page->len > 0 && !str_starts(line, S("```")));
+        *ret_yaml = (str){start, (size_t)(line.ptr - start)};
+        return true;
+    }
+    return false;
+}
+
+static void check_example(str yaml, const char *page)
+{
+    CLEANUP(buf_release) struct buf lines;
+    struct config *config = NULL;
+    struct config_errors errors;
+    buf_init(&lines, GOLDEN_BYTES_MAX);
+    config_errors_init(&errors);
+    err e = config_from_text(yaml, S("example"), &config, &errors);
+    CHECK_DONE(config_errors_print(&errors, &lines), page);
+    if (e)
+        test_fail(__FILE__, __LINE__, page, buf_chars(&lines));
+    config_close(config);
+    config_errors_release(&errors);
+    err_forget();
+}
+
+/* What somebody copies off a page is taken, unless it belongs into another file. */
+TEST(config_golden_examples_are_taken)
+{
+    static const struct {
+        const char *path;
+        size_t examples; /* at least */
+    } pages[] = {
+        {"README.md",        1},
+        {"docs/delivery.md", 1},
+        {"docs/dns.md",      1},
+        {"docs/egress.md",   1},
+        {"docs/mailauth.md", 2},
+        {"docs/presets.md",  1},
+        {"docs/shaping.md",  1},
+        {"docs/warmup.md",   1},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(pages); i++) {
+        CLEANUP(buf_release) struct buf text;
+        size_t count = 0;
+        str yaml;
+        buf_init(&text, GOLDEN_BYTES_MAX);
+        CHECK(read_whole(pages[i].path, &text), pages[i].path);
+        for (str page = buf_str(&text); next_example(&page, &yaml);) {
+            if (str_starts(yaml, S("plans:"))) /* of warmup.yaml */
+                continue;
+            count++;
+            check_example(yaml, pages[i].path);
+        }
+        CHECK(count >= pages[i].examples, pages[i].path);
+    }
+}
+
+/* ---- what people read --------------------------------------------------------------------- */
+
 TEST(config_golden_errors)
 {
     static const char *const names[] = {"keys",    "values", "relay", "logins",

@@ -475,6 +475,9 @@ static const struct config_schema_key outbound_keys[] = {
     VALUE(config, outbound.mta_sts, bool, "mta_sts", .normal = "false",
           .doc = "Ask domains for their MTA-STS policies and hold to them (RFC 8461). Needs "
                  "libcurl."),
+    VALUE(config, outbound.port_25_test, bool, "port_25_test", .normal = "true",
+          .doc = "Find out at start whether outbound port 25 is blocked, where mail goes by MX: "
+                 "connect to a host of each of five large providers, and say nothing."),
 };
 static const struct config_schema_group outbound = {.name = "outbound",
                                                     .keys = outbound_keys,

@@ -79,3 +79,20 @@ err dns_mx_hosts(struct dns_resolver *r, struct dns_budget *budget, str domain, 
     *ret_mx = mx;
     return NULL;
 }
+
+static bool is_behind(const struct dns_mx_host *a, const struct dns_mx_host *b)
+{
+    if (a->preference != b->preference)
+        return a->preference > b->preference;
+    return str_compare(a->name, b->name) > 0;
+}
+
+void dns_mx_sort(const struct dns_mx *mx, struct dns_mx_host ret_hosts[DNS_MX_HOSTS_MAX])
+{
+    for (size_t i = 0; i < mx->count; i++) {
+        size_t at = i;
+        for (; at > 0 && is_behind(&ret_hosts[at - 1], &mx->hosts[i]); at--)
+            ret_hosts[at] = ret_hosts[at - 1];
+        ret_hosts[at] = mx->hosts[i];
+    }
+}

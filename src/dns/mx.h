@@ -29,3 +29,7 @@ struct dns_mx {
 
 must_use err dns_mx_hosts(struct dns_resolver *, struct dns_budget *, str domain, struct arena *,
                           struct dns_mx *ret_mx, deadline until);
+
+/* All the hosts by preference, and equal ones by name: the same records in one order, however they
+ * came. For names and keys, not for trying them. */
+void dns_mx_sort(const struct dns_mx *, struct dns_mx_host ret_hosts[DNS_MX_HOSTS_MAX]);

@@ -78,6 +78,18 @@ static err act_on_failure(struct feedback *f, const struct feedback_arrival *r,
                : NULL;
 }
 
+/* However often one mail is complained of, it tells of one unhappy recipient: else whoever got one
+ * could step an address of ours back as often as they like (attack 101). */
+static err tell_complaint(struct feedback *f, const struct feedback_sent_row *row)
+{
+    const struct feedback_options *o = &f->options;
+    bool first = false;
+    TRY(feedback_sent_complain(f->sent, row->queue_id, row->rcpt, &first));
+    if (first && o->complained)
+        o->complained(o->complained_arg, &row->way);
+    return NULL;
+}
+
 /* A mailbox that is gone is gone for all streams of the tenant, and who complained wants none of
  * them; who unsubscribes leaves the one stream. */
 static err act(struct feedback *f, const struct feedback_arrival *r)
@@ -93,6 +105,7 @@ static err act(struct feedback *f, const struct feedback_arrival *r)
     case NOTICE_COMPLAINT:
         e.reason = FEEDBACK_COMPLAINT;
         e.source = r->feedback_type.len ? r->feedback_type : S("feedback report");
+        TRY(tell_complaint(f, &r->row));
         TRY(count(f, r, FEEDBACK_COUNT_COMPLAINTS));
         return feedback_suppress(f, &e, r->row.queue_id, r->row.flow.campaign);
     case NOTICE_UNSUBSCRIBE:
@@ -160,9 +173,17 @@ static void copy_result(const struct feedback_arrival *from, struct arena *arena
                         struct feedback_arrival *to)
 {
     *to = *from;
-    str *texts[] = {
-        &to->row.queue_id,    &to->row.recipient,     &to->row.sender, &to->row.flow.tenant,
-        &to->row.flow.stream, &to->row.flow.campaign, &to->said,       &to->feedback_type};
+    str *texts[] = {&to->row.queue_id,
+                    &to->row.recipient,
+                    &to->row.sender,
+                    &to->row.flow.tenant,
+                    &to->row.flow.stream,
+                    &to->row.flow.campaign,
+                    &to->said,
+                    &to->feedback_type,
+                    &to->row.way.egress,
+                    &to->row.way.site,
+                    &to->row.way.provider};
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         *texts[i] = arena_str(arena, *texts[i]);
 }

@@ -236,7 +236,8 @@ static err write_sent(struct feedback *f, const struct feedback_note *first, siz
                                                   .day = feedback_day(n->time_ms),
                                                   .recipient = n->recipient,
                                                   .sender = n->sender,
-                                                  .flow = n->flow};
+                                                  .flow = n->flow,
+                                                  .way = n->way};
         list[filled] = &rows[filled];
         filled++;
     }

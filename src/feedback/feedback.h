@@ -34,6 +34,10 @@ struct feedback_options {
     const struct config *(*config)(void *arg); /* the present one, held */
     void *config_arg;
     const struct event_sink *events;
+    /* A recipient has complained of mail that left by that way, for the first time of that mail. On
+     * any thread; it may not wait. NULL: nobody wants to know. */
+    void (*complained)(void *arg, const struct feedback_way *);
+    void *complained_arg;
 };
 
 /* Reads the keys and every address of the list: blocks. */
@@ -82,6 +86,7 @@ struct feedback_leaving {
     const struct envelope *envelope;
     str queue_id, recipient;
     uint32_t rcpt; /* its place in the message */
+    struct feedback_way way;
 };
 /* The return path of what is about to leave, for a bounce may be faster than the reply to it: so it
  * is also noted here who it is. Texts live in the arena. ERR_CONFIG, ERR_LIMIT: it cannot be

@@ -12,7 +12,7 @@ struct house {
     struct feedback *feedback;
     struct arena *arena;
     struct event_sink sink;
-    int added;
+    int added, complained;
 };
 
 static const struct config *lend_config(void *arg)
@@ -24,6 +24,15 @@ static void take_event(void *arg, const struct event *e)
 {
     struct house *h = arg;
     h->added += e->kind == EVENT_SUPPRESSION_ADDED;
+}
+
+static void take_complaint(void *arg, const struct feedback_way *way)
+{
+    struct house *h = arg;
+    h->complained++;
+    CHECK_STR(way->egress, "out1", "its egress");
+    CHECK_STR(way->site, "mx.x.example", "its site");
+    CHECK_STR(way->provider, "x", "its provider");
 }
 
 static void open_house(struct house *h)
@@ -39,7 +48,7 @@ static void open_house(struct house *h)
     config_errors_init(&errors);
     CHECK_DONE(config_from_text(str_of(yaml), S("test"), &h->config, &errors), "configuration");
     config_errors_release(&errors);
-    struct feedback_options o = {h->folder, lend_config, h, &h->sink};
+    struct feedback_options o = {h->folder, lend_config, h, &h->sink, take_complaint, h};
     CHECK_DONE(feedback_open(&o, &h->feedback), "open");
 }
 
@@ -66,7 +75,13 @@ static const struct envelope ours = {
 
 static str leave(struct house *h, const char *recipient, uint32_t rcpt)
 {
-    struct feedback_leaving l = {&ours, S("6DQDPN8000000"), str_of(recipient), rcpt};
+    struct feedback_leaving l = {
+        .envelope = &ours,
+        .queue_id = S("6DQDPN8000000"),
+        .recipient = str_of(recipient),
+        .rcpt = rcpt,
+        .way = {S("out1"), S("mx.x.example"), S("x")}
+    };
     str path = {0};
     CHECK_DONE(feedback_path_write(h->feedback, h->config, &l, h->arena, &path), recipient);
     return path;
@@ -179,6 +194,27 @@ TEST(feedback_arrivals)
         CHECK(h.added == cases[i].listed, cases[i].label);
         close_house(&h);
     }
+}
+
+/* Warm-up hears of an unhappy recipient once, however often he says it (attack 101). */
+TEST(feedback_complaints_are_told_once)
+{
+    static const char *const contents[] = {REPORT("not-spam"), REPORT("abuse"), REPORT("abuse"),
+                                           REPORT("abuse")};
+    static const int told[] = {0, 1, 1, 1};
+    struct house h;
+    struct feedback_path path;
+    struct feedback_arrival a;
+    open_house(&h);
+    str address = leave(&h, "a@x.example", 0);
+    CHECK(feedback_path_read(h.feedback, h.config, address, &path) == VERP_GOOD, "ours");
+    for (size_t i = 0; i < ARRAY_LEN(contents); i++) {
+        struct feedback_arriving what = {&path, {0}, str_of(contents[i])};
+        CHECK_DONE(feedback_arrival_take(h.feedback, &what, h.arena, &a, DEADLINE_NEVER), "take");
+        CHECK(h.complained == told[i], contents[i]);
+    }
+    CHECK_STR(a.row.way.egress, "out1", "for the event");
+    close_house(&h);
 }
 
 TEST(feedback_learns)

@@ -53,11 +53,6 @@ static const char *const migrations[] = {
     ") STRICT, WITHOUT ROWID;",
 };
 
-static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-#define LOCK(list)                                              \
-    CLEANUP(unlock) pthread_mutex_t *list_lock = &(list)->lock; \
-    pthread_mutex_lock(list_lock)
-
 /* ---- words ------------------------------------------------------------------------------ */
 
 static const char *const reasons[FEEDBACK_REASONS] = {
@@ -149,7 +144,7 @@ static err end(struct feedback_list *l, err e)
 
 err feedback_list_batch_begin(struct feedback_list *l)
 {
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     TRY(account_sql_file_begin(l->db));
     l->batch = true;
     return NULL;
@@ -157,7 +152,7 @@ err feedback_list_batch_begin(struct feedback_list *l)
 
 err feedback_list_batch_end(struct feedback_list *l)
 {
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     l->batch = false;
     return account_sql_file_end(l->db, NULL);
 }
@@ -228,7 +223,7 @@ err feedback_list_add(struct feedback_list *l, const struct feedback_entry *entr
                       size_t *ret_new)
 {
     size_t added = 0;
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     ASSERT(count <= FEEDBACK_LIST_BATCH_MAX);
     TRY(begin(l));
     TRY(end(l, add_all(l, entries, count, &added)));
@@ -292,7 +287,7 @@ err feedback_list_strike(struct feedback_list *l, const struct feedback_entry *e
                          bool *ret_listed)
 {
     bool listed = false;
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     TRY(begin(l));
     TRY(end(l, strike(l, e, again, &listed)));
     *ret_listed = listed;
@@ -303,7 +298,7 @@ err feedback_list_arrived(struct feedback_list *l, str address)
 {
     char chars[FEEDBACK_LIST_ADDRESS_CHARS];
     str folded;
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     TRY(fold(address, chars, &folded));
     return drop_strikes(l, folded);
 }
@@ -316,7 +311,7 @@ err feedback_list_remove(struct feedback_list *l, str address, const struct enve
     char chars[FEEDBACK_LIST_ADDRESS_CHARS];
     str folded;
     int changed = 0;
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     TRY(fold(address, chars, &folded));
     TRY(drop_strikes(l, folded));
     CLEANUP(account_sql_end)
@@ -371,7 +366,7 @@ err feedback_list_find(struct feedback_list *l, str address, const struct envelo
         *ret_found = false;
         return NULL;
     }
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         l->db, "SELECT " COLUMNS " FROM entries WHERE address = ?1"
@@ -394,7 +389,7 @@ err feedback_list_each(struct feedback_list *l, const struct feedback_list_query
                        err (*each)(void *arg, const struct feedback_entry *), void *arg)
 {
     bool found = false;
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(l->db, "SELECT " COLUMNS " FROM entries"
@@ -436,7 +431,7 @@ static err each_new(struct feedback_list *l, const char *text, int64_t *place, b
 err feedback_list_new(struct feedback_list *l, struct feedback_list_place *place,
                       void (*each)(void *arg, str address, bool strike), void *arg)
 {
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     TRY(each_new(l, "SELECT id, address FROM entries WHERE id > ?1 ORDER BY id", &place->entry,
                  false, each, arg));
     return each_new(l, "SELECT id, address FROM strikes WHERE id > ?1 ORDER BY id", &place->strike,
@@ -452,7 +447,7 @@ static err drop_before(struct feedback_list *l, const char *text, int64_t before
 
 err feedback_list_clean(struct feedback_list *l, int64_t now_ms)
 {
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     TRY(drop_before(l, "DELETE FROM entries WHERE expires_ms > 0 AND expires_ms <= ?1", now_ms));
     TRY(drop_before(l, "DELETE FROM strikes WHERE first_ms < ?1",
                     now_ms - FEEDBACK_LIST_STRIKE_DAYS * DAY_MS));
@@ -466,7 +461,7 @@ err feedback_list_clean(struct feedback_list *l, int64_t now_ms)
 err feedback_list_count(struct feedback_list *l, const struct envelope_flow *flow,
                         enum feedback_count kind, int64_t now_ms)
 {
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         l->db, "INSERT INTO campaigns (tenant, stream, campaign, day, kind, count)"
@@ -486,7 +481,7 @@ err feedback_list_campaigns(struct feedback_list *l, int64_t since_day,
 {
     bool found = false;
     static_assert(FEEDBACK_COUNTS == 5, "as many as are asked for");
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         l->db, "SELECT tenant, stream, campaign, max(day), " SUM(0) "," SUM(1) "," SUM(2) "," SUM(
@@ -513,7 +508,7 @@ err feedback_list_campaigns(struct feedback_list *l, int64_t since_day,
 /* Anybody can send what looks like a report: so many names are kept, and no more. */
 err feedback_list_heard(struct feedback_list *l, str domain, bool matched, int64_t now_ms)
 {
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         l->db, "INSERT INTO loops SELECT ?1, ?2, 1, ?3"
@@ -531,7 +526,7 @@ err feedback_list_loops(struct feedback_list *l,
                         err (*each)(void *arg, const struct feedback_loop *), void *arg)
 {
     bool found = false;
-    LOCK(l);
+    ACCOUNT_SQL_LOCK(l);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         l->db, "SELECT domain, last_ms, count, matched FROM loops ORDER BY domain");

@@ -25,8 +25,10 @@ void feedback_note_release(struct feedback_notes *n)
 
 static struct feedback_note *copy(const struct feedback_note *from)
 {
-    const str *texts[] = {&from->queue_id,    &from->recipient,   &from->sender,       &from->text,
-                          &from->flow.tenant, &from->flow.stream, &from->flow.campaign};
+    const str *texts[] = {&from->queue_id,      &from->recipient,   &from->sender,
+                          &from->text,          &from->flow.tenant, &from->flow.stream,
+                          &from->flow.campaign, &from->way.egress,  &from->way.site,
+                          &from->way.provider};
     size_t bytes = sizeof *from;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         bytes += texts[i]->len;
@@ -34,8 +36,9 @@ static struct feedback_note *copy(const struct feedback_note *from)
     *to = *from;
     to->next = NULL;
     to->bytes = bytes;
-    str *places[] = {&to->queue_id,    &to->recipient,   &to->sender,       &to->text,
-                     &to->flow.tenant, &to->flow.stream, &to->flow.campaign};
+    str *places[] = {&to->queue_id,    &to->recipient,   &to->sender,        &to->text,
+                     &to->flow.tenant, &to->flow.stream, &to->flow.campaign, &to->way.egress,
+                     &to->way.site,    &to->way.provider};
     char *at = (char *)(to + 1);
     for (size_t i = 0; i < ARRAY_LEN(places); i++) {
         places[i]->ptr = at;

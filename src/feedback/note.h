@@ -1,6 +1,7 @@
 /* feedback/note.h -- what was told and is not written yet: bounded, from any thread */
 #pragma once
 #include "feedback/list.h"
+#include "feedback/sent.h"
 #include <pthread.h>
 
 enum feedback_note_kind {
@@ -19,6 +20,7 @@ struct feedback_note {
     uint32_t rcpt;
     str queue_id, recipient, sender, text; /* behind the struct, in one piece with it */
     struct envelope_flow flow;
+    struct feedback_way way; /* of SENT */
 };
 
 struct feedback_notes {

@@ -29,10 +29,6 @@ struct feedback_work {
     struct feedback *feedback;
     struct arena *arena;
     err (*run)(struct feedback_work *);
-    bool failed;
-    enum err_kind kind;
-    int error_number;
-    char words[300];
 
     str address; /* of a check */
     struct envelope_flow flow;

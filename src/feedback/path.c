@@ -20,7 +20,8 @@ static void note(struct feedback *f, const struct feedback_leaving *l)
                                                          .queue_id = l->queue_id,
                                                          .recipient = l->recipient,
                                                          .sender = l->envelope->sender,
-                                                         .flow = l->envelope->flow});
+                                                         .flow = l->envelope->flow,
+                                                         .way = l->way});
 }
 
 err feedback_path_write(struct feedback *f, const struct config *c,

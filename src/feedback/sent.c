@@ -21,12 +21,11 @@ static const char *const migrations[] = {
     "  PRIMARY KEY (queue_id, rcpt)"
     ") STRICT, WITHOUT ROWID;"
     "CREATE INDEX sent_by_day ON sent (day);",
+    "ALTER TABLE sent ADD COLUMN egress TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE sent ADD COLUMN site TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE sent ADD COLUMN provider TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE sent ADD COLUMN complained INTEGER NOT NULL DEFAULT 0;",
 };
-
-static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-#define LOCK(sent)                                              \
-    CLEANUP(unlock) pthread_mutex_t *sent_lock = &(sent)->lock; \
-    pthread_mutex_lock(sent_lock)
 
 err feedback_sent_open(const char *path, bool make, struct feedback_sent **ret_sent)
 {
@@ -58,7 +57,9 @@ static err add_all(struct feedback_sent *s, const struct feedback_sent_row *cons
 {
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
-        s->db, "INSERT OR REPLACE INTO sent VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)");
+        s->db, "INSERT OR REPLACE INTO sent (queue_id, rcpt, day, recipient, sender, tenant,"
+               " stream, campaign, egress, site, provider)"
+               " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)");
     for (size_t i = 0; i < count; i++) {
         const struct feedback_sent_row *r = rows[i];
         account_sql_again(&q);
@@ -70,6 +71,9 @@ static err add_all(struct feedback_sent *s, const struct feedback_sent_row *cons
         account_sql_bind_str(&q, 6, r->flow.tenant);
         account_sql_bind_str(&q, 7, r->flow.stream);
         account_sql_bind_str(&q, 8, r->flow.campaign);
+        account_sql_bind_str(&q, 9, r->way.egress);
+        account_sql_bind_str(&q, 10, r->way.site);
+        account_sql_bind_str(&q, 11, r->way.provider);
         TRY(account_sql_run(&q, NULL));
     }
     return NULL;
@@ -78,7 +82,7 @@ static err add_all(struct feedback_sent *s, const struct feedback_sent_row *cons
 err feedback_sent_add(struct feedback_sent *s, const struct feedback_sent_row *const *rows,
                       size_t count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_file_begin(s->db));
     return account_sql_file_end(s->db, add_all(s, rows, count));
 }
@@ -87,11 +91,11 @@ err feedback_sent_find(struct feedback_sent *s, str queue_id, uint32_t rcpt, str
                        struct feedback_sent_row *ret_row, bool *ret_found)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
-        account_sql_begin(s->db, "SELECT day, recipient, sender, tenant, stream, campaign"
-                                 " FROM sent WHERE queue_id = ?1 AND rcpt = ?2");
+        account_sql_begin(s->db, "SELECT day, recipient, sender, tenant, stream, campaign, egress,"
+                                 " site, provider FROM sent WHERE queue_id = ?1 AND rcpt = ?2");
     account_sql_bind_str(&q, 1, queue_id);
     account_sql_bind_int(&q, 2, rcpt);
     TRY(account_sql_row(&q, &found));
@@ -107,14 +111,32 @@ err feedback_sent_find(struct feedback_sent *s, str queue_id, uint32_t rcpt, str
         .flow = {arena_str(arena, account_sql_text(&q, 3)),
                  arena_str(arena, account_sql_text(&q, 4)),
                  arena_str(arena, account_sql_text(&q, 5))},
+        .way = {arena_str(arena, account_sql_text(&q, 6)),
+                 arena_str(arena, account_sql_text(&q, 7)),
+                 arena_str(arena, account_sql_text(&q, 8))},
     };
+    return NULL;
+}
+
+err feedback_sent_complain(struct feedback_sent *s, str queue_id, uint32_t rcpt, bool *ret_first)
+{
+    int changed = 0;
+    LOCK(s);
+    CLEANUP(account_sql_end)
+    struct account_sql q = account_sql_begin(s->db, "UPDATE sent SET complained = 1 WHERE"
+                                                    " queue_id = ?1 AND rcpt = ?2 AND"
+                                                    " complained = 0");
+    account_sql_bind_str(&q, 1, queue_id);
+    account_sql_bind_int(&q, 2, rcpt);
+    TRY(account_sql_run(&q, &changed));
+    *ret_first = changed > 0;
     return NULL;
 }
 
 err feedback_sent_drop(struct feedback_sent *s, uint32_t before_day, bool *ret_more)
 {
     int changed = 0;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(s->db, "DELETE FROM sent WHERE (queue_id, rcpt) IN"
@@ -130,7 +152,7 @@ err feedback_sent_domains(struct feedback_sent *s,
                           err (*each)(void *arg, str domain, int64_t count), void *arg)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, "SELECT lower(substr(recipient, instr(recipient, '@') + 1)) AS domain, count(*)"

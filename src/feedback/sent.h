@@ -14,12 +14,17 @@
 enum { FEEDBACK_SENT_DROP_MAX = 20000 /* rows that are removed at once */ };
 #define FEEDBACK_SENT_BYTES_MAX (8LL << 30)
 
+/* Which way it left, as the shaper names it; empty: nobody knows. */
+struct feedback_way {
+    str egress, site, provider;
+};
 struct feedback_sent_row {
     str queue_id;
     uint32_t rcpt; /* its place in the message */
     uint32_t day;  /* since 1970 */
     str recipient, sender;
     struct envelope_flow flow;
+    struct feedback_way way;
 };
 
 struct feedback_sent;
@@ -30,6 +35,9 @@ must_use err feedback_sent_add(struct feedback_sent *, const struct feedback_sen
 /* Texts live in the arena. */
 must_use err feedback_sent_find(struct feedback_sent *, str queue_id, uint32_t rcpt, struct arena *,
                                 struct feedback_sent_row *ret_row, bool *ret_found);
+/* Somebody has complained of it. *ret_first: for the first time. */
+must_use err feedback_sent_complain(struct feedback_sent *, str queue_id, uint32_t rcpt,
+                                    bool *ret_first);
 /* How many recipients of each domain, all days together. */
 must_use err feedback_sent_domains(struct feedback_sent *,
                                    err (*each)(void *arg, str domain, int64_t count), void *arg);

@@ -1,8 +1,6 @@
 #include "base/mem.h"
 #include "feedback/own.h"
-#include "runtime/fiber.h"
 #include "runtime/thread.h"
-#include <errno.h>
 
 static void count_job(struct feedback *f, int more)
 {
@@ -38,30 +36,17 @@ void feedback_work_cleanup(struct feedback_work **work)
     *work = NULL;
 }
 
-static void run_work(void *work)
+static err run_work(void *work)
 {
     struct feedback_work *w = work;
-    err e = w->run(w);
-    w->failed = e != NULL;
-    if (e == NULL)
-        return;
-    w->kind = e->kind;
-    w->error_number = err_number(e);
-    err_words(e, w->words, sizeof w->words);
+    return w->run(w);
 }
 
 err feedback_work_do(struct feedback_work **work, deadline until)
 {
-    struct feedback_work *w = *work;
-    if (fiber_current()) {
+    bool left;
+    err e = job_do(run_work, *work, free_work, until, &left);
+    if (left)
         *work = NULL;
-        TRY(job_run(run_work, w, free_work, until));
-        *work = w;
-    } else {
-        run_work(w);
-    }
-    if (!w->failed)
-        return NULL;
-    errno = w->error_number;
-    return err_new(w->kind, "%s", w->words);
+    return e;
 }

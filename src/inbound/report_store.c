@@ -60,11 +60,6 @@ static const char *const migrations[] = {
     "CREATE INDEX mails_claimed ON mails (state) WHERE state = 0;",
 };
 
-static void unlock(pthread_mutex_t **lock) { pthread_mutex_unlock(*lock); }
-#define LOCK(store)                                               \
-    CLEANUP(unlock) pthread_mutex_t *store_lock = &(store)->lock; \
-    pthread_mutex_lock(store_lock)
-
 /* ---- opening ---- */
 
 /* A quarter more than is kept: room to work in. */
@@ -262,7 +257,7 @@ err inbound_report_store_add(struct inbound_report_store *s,
 {
     struct inbound_report_added added = {0};
     struct adding a;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_file_begin(s->db));
     begin_adding(&a, s->db);
     err e = NULL;
@@ -285,7 +280,7 @@ err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, s
 {
     int64_t today = now_ms / INBOUND_REPORT_DAY_MS;
     int late = 0;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(change(s->db, "DELETE FROM reports WHERE day < ?1", today - INBOUND_REPORT_STORE_KEEP_DAYS,
                0, NULL));
     /* One that may be in the queue already is looked after whatever the time. */
@@ -331,7 +326,7 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
     struct inbound_report_head *list = ARENA_ARRAY(arena, struct inbound_report_head, r->most);
     size_t count = 0;
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, r->due ? HEAD
@@ -388,7 +383,7 @@ static err read_mails(sqlite3 *db, const char *text, int64_t key, size_t most, s
 err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, struct arena *arena,
                                struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return read_mails(s->db, MAIL "report = ?1 ORDER BY recipient LIMIT ?2", report,
                       4 * INBOUND_REPORT_STORE_MAILS_MAX, arena, ret_list, ret_count);
 }
@@ -396,7 +391,7 @@ err inbound_report_store_mails(struct inbound_report_store *s, int64_t report, s
 err inbound_report_store_claimed(struct inbound_report_store *s, size_t most, struct arena *arena,
                                  struct inbound_report_mail **ret_list, size_t *ret_count)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return read_mails(s->db, MAIL "state = ?1 ORDER BY time_ms LIMIT ?2",
                       INBOUND_REPORT_MAIL_CLAIMED, most, arena, ret_list, ret_count);
 }
@@ -477,7 +472,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct mailauth_dmarc_row *row = ARENA_NEW(arena, struct mailauth_dmarc_row);
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, "SELECT source, disposition, aligned, header_from, envelope_from, spf, dkim,"
@@ -496,7 +491,7 @@ err inbound_report_store_rows(struct inbound_report_store *s, int64_t report,
 
 err inbound_report_store_postpone(struct inbound_report_store *s, int64_t report, int64_t due_ms)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return change(s->db, "UPDATE reports SET due_ms = ?2 WHERE id = ?1", report, due_ms, NULL);
 }
 
@@ -527,7 +522,7 @@ static err write_note(sqlite3 *db, str report_id, const struct inbound_report_ma
 err inbound_report_store_note(struct inbound_report_store *s, str report_id,
                               const struct inbound_report_mail *m)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     TRY(account_sql_exec(s->db, "PRAGMA synchronous = FULL"));
     err e = account_sql_file_begin(s->db);
     if (e == NULL)
@@ -538,7 +533,7 @@ err inbound_report_store_note(struct inbound_report_store *s, str report_id,
 
 err inbound_report_store_finish(struct inbound_report_store *s, int64_t report)
 {
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     return change(s->db, "UPDATE reports SET state = ?2 WHERE id = ?1", report, INBOUND_REPORT_DONE,
                   NULL);
 }
@@ -546,7 +541,7 @@ err inbound_report_store_finish(struct inbound_report_store *s, int64_t report)
 err inbound_report_store_sent(struct inbound_report_store *s, int64_t since_ms, int64_t *ret_count)
 {
     bool found = false;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q =
         account_sql_begin(s->db, "SELECT count(*) FROM mails WHERE time_ms >= ?1 AND state <> ?2");

@@ -1,8 +1,7 @@
 #include "inbound/report_work.h"
 #include "base/mem.h"
-#include "runtime/fiber.h"
 #include "runtime/file.h"
-#include <errno.h>
+#include "runtime/thread.h"
 #include <libgen.h>
 
 struct inbound_report_work *inbound_report_work_new(struct inbound_report_store *store,
@@ -37,32 +36,19 @@ void inbound_report_work_cleanup(struct inbound_report_work **work)
     *work = NULL;
 }
 
-static void run_work(void *work)
+static err run_work(void *work)
 {
     struct inbound_report_work *w = work;
-    err e = w->run(w);
-    w->failed = e != NULL;
-    if (e == NULL)
-        return;
-    w->kind = e->kind;
-    w->error_number = err_number(e);
-    err_words(e, w->words, sizeof w->words);
+    return w->run(w);
 }
 
 err inbound_report_work_do(struct inbound_report_work **work, deadline until)
 {
-    struct inbound_report_work *w = *work;
-    if (fiber_current()) {
+    bool left;
+    err e = job_do(run_work, *work, free_work, until, &left);
+    if (left)
         *work = NULL;
-        TRY(job_run(run_work, w, free_work, until));
-        *work = w;
-    } else {
-        run_work(w);
-    }
-    if (!w->failed)
-        return NULL;
-    errno = w->error_number;
-    return err_new(w->kind, "%s", w->words);
+    return e;
 }
 
 void inbound_report_work_letter(struct inbound_report_work *w,

@@ -13,7 +13,6 @@
 
 enum {
     INBOUND_REPORT_WORK_ARENA_BYTES = 16 << 20,
-    INBOUND_REPORT_WORK_WORDS = 300,
     INBOUND_REPORT_WORK_CLAIMED_MAX = 10000,
     INBOUND_REPORT_WORK_FILES_MAX = 10000, /* in dry-run/ */
 };
@@ -22,10 +21,6 @@ struct inbound_report_work {
     struct inbound_report_store *store; /* held */
     struct arena *arena;
     err (*run)(struct inbound_report_work *);
-    bool failed;
-    enum err_kind kind;
-    int error_number;
-    char words[INBOUND_REPORT_WORK_WORDS];
 
     /* Of samples, which are the work's: mem_free()d with it. */
     struct inbound_report_sample **samples;

@@ -93,6 +93,7 @@ static void tell(struct inbound_session *s, const struct feedback_arrival *r)
     e.tenant = r->row.flow.tenant;
     e.stream = r->row.flow.stream;
     e.campaign = r->row.flow.campaign;
+    e.egress = r->row.way.egress;
     e.text = r->said;
     e.reason = str_of(outcome_notice_kind_name(r->kind));
     if (e.kind == EVENT_BOUNCE_RECEIVED) {

@@ -1,5 +1,12 @@
 #include "message/envelope.h"
 
+int64_t envelope_end_ms(const struct envelope *e)
+{
+    int64_t by_ms = e->by_mode == BY_RETURN ? e->by_ms : 0;
+    bool by_first = by_ms && (e->expires_ms == 0 || by_ms < e->expires_ms);
+    return by_first ? by_ms : e->expires_ms;
+}
+
 struct envelope *envelope_copy(struct arena *arena, const struct envelope *from)
 {
     struct envelope *to = ARENA_NEW(arena, struct envelope);

@@ -77,5 +77,8 @@ struct envelope {
     size_t rcpt_count;
 };
 
+/* Until when its sender wants it tried (expires, DELIVERBY with R), real time; 0: not said. */
+int64_t envelope_end_ms(const struct envelope *);
+
 /* A copy whose texts all live in the arena. */
 struct envelope *envelope_copy(struct arena *, const struct envelope *);

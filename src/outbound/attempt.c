@@ -51,12 +51,21 @@ static const struct config_account *sender_of(const struct way *w,
     return known ? w->route.hops[c->hop].sender : NULL;
 }
 
+static struct feedback_way name_way(const struct way *w)
+{
+    struct feedback_way way = {0};
+    if (w->grant && w->grant->lane)
+        shaper_lane_names(w->grant->lane, &way.egress, &way.site, &way.provider);
+    return way;
+}
+
 static err offer(struct way *w, struct outbound_connection *c, struct outbound_offer *ret_offer)
 {
     struct outbound_offer o = {.connection = c,
                                .mail = w->attempt->mail,
                                .rcpts = w->attempt->rcpts,
                                .convert = w->convert,
+                               .way = name_way(w),
                                .rcpts_max = w->grant ? w->grant->recipients_max : 0,
                                .sender = sender_of(w, c),
                                .arena = w->attempt->arena,
@@ -205,8 +214,10 @@ static void close_todo(struct way *w)
 {
     for (size_t i = 0; i < w->todo_count; i++) {
         struct outbound_offer_rcpt *r = &w->attempt->rcpts[w->todo[i]];
-        if (!r->heard)
+        if (!r->heard) {
             r->verdict = outbound_verdict_of_ours(OUTBOUND_DEFER, "4.4.1", S("no host was left"));
+            r->judged = false;
+        }
         if (!r->unfit && !r->decided)
             r->verdict.action = OUTBOUND_DEFER;
         r->decided = true;
@@ -278,10 +289,9 @@ static void spare_refused(struct way *w, size_t count, const size_t *indexes)
 {
     for (size_t i = 0; i < count; i++) {
         struct outbound_offer_rcpt *r = &w->attempt->rcpts[indexes[i]];
-        struct outcome o;
         bool refused = r->decided && r->verdict.action == OUTBOUND_FAIL && r->verdict.reply.code;
-        if (!refused || !outbound_judge(r, &o) ||
-            (o.advice != OUTCOME_PAUSE_SITE && o.advice != OUTCOME_SLOW_DOWN))
+        const struct outcome *o = refused ? outbound_judge(r) : NULL;
+        if (o == NULL || (o->advice != OUTCOME_PAUSE_SITE && o->advice != OUTCOME_SLOW_DOWN))
             continue;
         r->verdict.action = OUTBOUND_DEFER;
         r->verdict.status[0] = '4';

@@ -61,11 +61,10 @@ static bool warns_now(const struct outbound_bounce *b)
 static void judge(struct outbound_bounce *b)
 {
     size_t count = b->message->envelope->rcpt_count;
-    const struct outbound_offer_rcpt *before = NULL;
-    const struct outcome *last = NULL;
+    struct outbound_offer_rcpt *before = NULL;
     b->outcomes = ARENA_ARRAY(b->arena, const struct outcome *, count);
     for (size_t i = 0; i < count; i++) {
-        const struct outbound_offer_rcpt *r = &b->rcpts[i];
+        struct outbound_offer_rcpt *r = &b->rcpts[i];
         const struct outbound_verdict *v = &r->verdict;
         if (v->action == OUTBOUND_DONE)
             continue;
@@ -73,16 +72,9 @@ static void judge(struct outbound_bounce *b)
                     before->verdict.reply.code == v->reply.code &&
                     before->verdict.reply.text.ptr == v->reply.text.ptr &&
                     before->verdict.reason.ptr == v->reason.ptr;
-        struct outcome o;
-        if (!same && outbound_judge(r, &o)) {
-            struct outcome *kept = ARENA_NEW(b->arena, struct outcome);
-            *kept = o;
-            last = kept;
-        } else if (!same) {
-            last = NULL;
-        }
-        before = r;
-        b->outcomes[i] = last;
+        if (!same)
+            before = r;
+        b->outcomes[i] = outbound_judge(before);
     }
 }
 

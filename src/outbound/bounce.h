@@ -22,7 +22,7 @@ struct outbound_bounce {
     const struct config *config;
     const struct queue_message *message;
     const struct outbound_offer_mail *mail;
-    const struct outbound_offer_rcpt *rcpts; /* what the attempt said, beside the envelope's */
+    struct outbound_offer_rcpt *rcpts; /* what the attempt said, beside the envelope's */
     bool tried;
     uint8_t way; /* that the next try must go; 0: any */
     int64_t now_ms;

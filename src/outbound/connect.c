@@ -1,7 +1,7 @@
 #include "outbound/connect.h"
-#include "account/secret.h"
 #include "base/mem.h"
 #include "outbound/egress_connect.h"
+#include "secret/secret.h"
 #include "shaping/shaper.h"
 #include <errno.h>
 #include <openssl/x509_vfy.h>
@@ -177,12 +177,12 @@ static err connect_with_login(struct opening *o, const struct config_account *lo
     if (o->options->keeper == NULL)
         return failed_by_us(o, EGRESS_FAULT_OURS,
                             err_new(ERR_CONFIG, "nobody keeps the proxy's secret here"));
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     err e = keeper_secret(o->options->keeper, login->secret, &secret,
                           deadline_sooner(deadline_after(SECRET_MS), o->until));
     struct socks_login words = {login->user, buf_str(&secret)};
     e = e ? failed_by_us(o, EGRESS_FAULT_OURS, e) : connect_egress(o, &words, ret_conn);
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     return e;
 }
 
@@ -330,7 +330,7 @@ static err log_in(struct opening *o)
         return NULL;
     }
     struct buf secret;
-    buf_init(&secret, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&secret, SECRET_BYTES_MAX);
     err e = keeper_secret(o->options->keeper, o->host->account->secret, &secret,
                           deadline_sooner(deadline_after(SECRET_MS), o->until));
     if (e == NULL)
@@ -339,7 +339,7 @@ static err log_in(struct opening *o)
         pause_for(o, "its secret cannot be read", e);
         e = NULL;
     }
-    account_secret_wipe(&secret);
+    secret_wipe(&secret);
     return e;
 }
 

@@ -311,11 +311,12 @@ static err look_up_all(struct outbound_deliver *d, const struct envelope *env)
 /* It may have arrived, or is remembered by the address that it came from. */
 static bool is_bound(const struct outbound_attempt *a)
 {
-    struct outcome o;
-    for (size_t i = 0; !a->unsure && i < a->mail->envelope->rcpt_count; i++)
-        if (a->rcpts[i].verdict.action == OUTBOUND_DEFER && outbound_judge(&a->rcpts[i], &o) &&
-            o.class == OUTCOME_GREYLIST)
+    for (size_t i = 0; !a->unsure && i < a->mail->envelope->rcpt_count; i++) {
+        struct outbound_offer_rcpt *r = &a->rcpts[i];
+        const struct outcome *o = r->verdict.action == OUTBOUND_DEFER ? outbound_judge(r) : NULL;
+        if (o && o->class == OUTCOME_GREYLIST)
             return true;
+    }
     return a->unsure;
 }
 
@@ -492,7 +493,9 @@ void outbound_deliver_expire(struct outbound_deliver *d, struct queue_delivery *
     if (l == NULL)
         return;
     if (outbound_bounce_is_late(d->config, &l->message, l->bounce.now_ms)) {
-        l->bounce.tried = true;
+        /* A limit of ours ends what was tried; the sender's own, what it likes. */
+        l->bounce.tried =
+            outbound_retry_late(l->message.envelope, l->bounce.now_ms) == OUTBOUND_RETRY_IN_TIME;
         give_up(d, &l->bounce, delivery, reason);
     } else {
         schedule_put_back(d->options->schedule, &delivery, 0);

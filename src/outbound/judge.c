@@ -1,6 +1,6 @@
 #include "outbound/judge.h"
 
-bool outbound_judge(const struct outbound_offer_rcpt *r, struct outcome *ret_outcome)
+static bool judge(const struct outbound_offer_rcpt *r, struct outcome *ret_outcome)
 {
     const struct outbound_verdict *v = &r->verdict;
     bool answered = v->reply.code > 0;
@@ -27,6 +27,14 @@ bool outbound_judge(const struct outbound_offer_rcpt *r, struct outcome *ret_out
     return true;
 }
 
+const struct outcome *outbound_judge(struct outbound_offer_rcpt *r)
+{
+    if (!r->judged)
+        r->classed = judge(r, &r->outcome);
+    r->judged = true;
+    return r->classed ? &r->outcome : NULL;
+}
+
 /* What the shaper must hear of first: the site's word on us, then trouble on the way, then what
  * concerns single mails. */
 static int weight_of(const struct outcome *o)
@@ -45,27 +53,27 @@ static bool is_busy_login(const struct outbound_verdict *v)
     return v->stage == SMTP_STAGE_AUTH && v->reply.code >= 400 && v->reply.code < 500;
 }
 
-static void take_in(struct shaper_result *all, int *weight, const struct outbound_offer_rcpt *r)
+static void take_in(struct shaper_result *all, int *weight, struct outbound_offer_rcpt *r)
 {
     const struct outbound_verdict *v = &r->verdict;
-    struct outcome o;
     if (!r->heard)
         return;
     all->connected = all->connected || v->reply.code > 0;
     all->accepted += v->action == OUTBOUND_DONE;
     all->login_refused = all->login_refused || is_login(v);
     all->login_busy = all->login_busy || is_busy_login(v);
-    if (v->action == OUTBOUND_DONE || !outbound_judge(r, &o) || weight_of(&o) <= *weight)
+    const struct outcome *o = v->action == OUTBOUND_DONE ? NULL : outbound_judge(r);
+    if (o == NULL || weight_of(o) <= *weight)
         return;
-    *weight = weight_of(&o);
-    all->class = o.class;
+    *weight = weight_of(o);
+    all->class = o->class;
     all->code = v->reply.code;
-    all->wait_seconds = o.wait_seconds;
+    all->wait_seconds = o->wait_seconds;
     all->text = v->reply.code ? v->reply.text : v->reason;
 }
 
-struct shaper_result outbound_judge_all(const struct outbound_offer_rcpt *rcpts,
-                                        const size_t *indexes, size_t count)
+struct shaper_result outbound_judge_all(struct outbound_offer_rcpt *rcpts, const size_t *indexes,
+                                        size_t count)
 {
     struct shaper_result all = {.class = OUTCOME_DELIVERED};
     int weight = 0;

@@ -7,9 +7,10 @@
 #include "outcome/reply.h"
 #include "shaping/shaper.h"
 
-/* False: it has no class, as trouble of our own (4.3.z) or what has no words. */
-bool outbound_judge(const struct outbound_offer_rcpt *, struct outcome *ret_outcome);
+/* NULL: it has no class, as trouble of our own (4.3.z) or what has no words. Each verdict is judged
+ * once, and what it means stays with the recipient until outbound_offer_set() gives it another. */
+const struct outcome *outbound_judge(struct outbound_offer_rcpt *);
 
 /* What an attempt by one way came to, of these recipients. The text points into a verdict. */
-struct shaper_result outbound_judge_all(const struct outbound_offer_rcpt *rcpts,
-                                        const size_t *indexes, size_t count);
+struct shaper_result outbound_judge_all(struct outbound_offer_rcpt *rcpts, const size_t *indexes,
+                                        size_t count);

@@ -38,6 +38,7 @@ void outbound_offer_set(struct outbound_offer_rcpt *r, const struct outbound_ver
     r->peer = peer;
     r->heard = true;
     r->unfit = false;
+    r->judged = false;
     r->decided = v->action == OUTBOUND_DONE || v->action == OUTBOUND_FAIL ||
                  v->action == OUTBOUND_DEFER || v->action == OUTBOUND_PAUSE_ROUTE;
 }
@@ -394,8 +395,11 @@ static err return_envelope(struct window *w, struct envelope *ret_envelope)
     if (!has_returns(o))
         return NULL;
     ASSERT(w->count == 1);
-    struct feedback_leaving l = {o->mail->envelope, r->queue_id, rcpt_at(o, w->rcpts[0])->address,
-                                 r->rcpt_indexes[w->rcpts[0]]};
+    struct feedback_leaving l = {.envelope = o->mail->envelope,
+                                 .queue_id = r->queue_id,
+                                 .recipient = rcpt_at(o, w->rcpts[0])->address,
+                                 .rcpt = r->rcpt_indexes[w->rcpts[0]],
+                                 .way = o->way};
     return feedback_path_write(r->feedback, r->config, &l, o->arena, &ret_envelope->sender);
 }
 

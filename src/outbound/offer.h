@@ -8,6 +8,7 @@
 #include "feedback/feedback.h"
 #include "outbound/connect.h"
 #include "outbound/from.h"
+#include "outcome/reply.h"
 
 enum {
     OUTBOUND_OFFER_RCPTS_MAX = 1000,       /* in one transaction, when the host names no limit */
@@ -60,6 +61,8 @@ struct outbound_offer_rcpt {
     bool heard;                             /* there is a verdict of some host */
     bool unfit;                             /* no host so far could have taken such a message */
     const struct outbound_offer_peer *peer; /* NULL: nobody answered */
+    bool judged, classed; /* outbound_judge() has looked at this verdict, and found a class */
+    struct outcome outcome;
 };
 
 struct outbound_offer {
@@ -68,6 +71,7 @@ struct outbound_offer {
     struct outbound_offer_rcpt *rcpts;   /* beside mail->envelope->rcpts */
     int rcpts_max;                       /* in one transaction; 0: as the host says */
     bool convert;                        /* send seven bits where the host knows no 8BITMIME */
+    struct feedback_way way;             /* as the shaper names it, for what comes back later */
     const struct config_account *sender; /* whose rules for From hold there; NULL: nobody's */
     struct arena *arena;                 /* for verdicts' texts */
     /* Indexes of those to be offered; afterwards those that are left for another host, in order. */

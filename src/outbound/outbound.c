@@ -3,6 +3,7 @@
 #include "base/table.h"
 #include "outbound/crew.h"
 #include "outbound/deliver.h"
+#include "outbound/ended.h"
 #include "outbound/plan.h"
 #include "outbound/port25.h"
 #include "outbound/route.h"
@@ -30,6 +31,7 @@ struct outbound {
     struct group dispatcher, runners, keeping;
     struct outbound_pool pool;
     struct outbound_sign_keys *keys;
+    struct outbound_ended ended;
     struct outbound_from_told told;
     struct table sites;
     struct gate changed;
@@ -40,11 +42,12 @@ struct outbound {
     bool stopping;
 };
 
-/* What a runner has in hand. */
+/* What a runner has in hand. The configuration is taken once for each delivery, when it is. */
 struct hand {
     struct queue_delivery *delivery;
-    struct outbound_plan *plan; /* held */
-    struct shaper_grant grant;  /* lane NULL: none is needed */
+    const struct config *config; /* held */
+    struct outbound_plan *plan;  /* held */
+    struct shaper_grant grant;   /* lane NULL: none is needed */
 };
 
 struct runner {
@@ -193,11 +196,21 @@ static bool take_or_put_back(struct outbound *o, struct site *s, struct hand *h)
 
 /* ---- running ----------------------------------------------------------------------------- */
 
+static const struct config *take_config(struct outbound *o)
+{
+    return o->options.config(o->options.config_arg);
+}
+
+static void drop_config(struct hand *h)
+{
+    config_close(h->config);
+    h->config = NULL;
+}
+
 static void run_one(struct outbound *o, struct hand *h, struct arena *arena)
 {
-    const struct config *config = o->options.config(o->options.config_arg);
     struct outbound_deliver d = {.options = &o->options,
-                                 .config = config,
+                                 .config = h->config,
                                  .pool = &o->pool,
                                  .keys = o->keys,
                                  .told = &o->told,
@@ -205,10 +218,10 @@ static void run_one(struct outbound *o, struct hand *h, struct arena *arena)
                                  .plan = h->plan,
                                  .grant = h->grant};
     h->grant.lane = NULL;
-    outbound_pool_set_limits(&o->pool, &config->outbound);
+    outbound_pool_set_limits(&o->pool, &h->config->outbound);
     outbound_deliver_run(&d, h->delivery);
     h->delivery = NULL;
-    config_close(config);
+    drop_config(h);
     arena_reset(arena);
     err_forget();
 }
@@ -229,12 +242,9 @@ static void end_runner(struct outbound *o, struct site *s)
     gate_wake_all(&o->changed);
 }
 
-static bool is_stale(struct outbound *o, const struct site *s)
+static bool is_stale(const struct site *s, const struct config *now)
 {
-    const struct config *config = o->options.config(o->options.config_arg);
-    bool stale = s->plan == NULL || outbound_plan_is_stale(s->plan, config);
-    config_close(config);
-    return stale;
+    return s->plan == NULL || outbound_plan_is_stale(s->plan, now);
 }
 
 static bool goes_by_mx(const struct outbound_plan *p) { return p->route.kind == OUTBOUND_ROUTE_MX; }
@@ -242,11 +252,16 @@ static bool goes_by_mx(const struct outbound_plan *p) { return p->route.kind == 
 /* Before the next one of the same destination goes. */
 static bool take_next(struct outbound *o, struct site *s, struct hand *h)
 {
-    if (o->stopping || fiber_canceled() || s->waiting || s->planning || is_stale(o, s) ||
-        (goes_by_mx(s->plan) && !outbound_port25_is_open(o->options.port25)))
+    if (o->stopping || fiber_canceled() || s->waiting || s->planning)
         return false;
-    h->delivery = schedule_next_for(o->options.schedule, str_of(s->name));
-    return h->delivery && take_or_put_back(o, s, h);
+    h->config = take_config(o);
+    bool may = !is_stale(s, h->config) &&
+               (!goes_by_mx(s->plan) || outbound_port25_is_open(o->options.port25));
+    h->delivery = may ? schedule_next_for(o->options.schedule, str_of(s->name)) : NULL;
+    if (h->delivery && take_or_put_back(o, s, h))
+        return true;
+    drop_config(h);
+    return false;
 }
 
 static void run(void *arg)
@@ -266,10 +281,12 @@ static void run(void *arg)
     end_runner(o, s);
 }
 
-static void start_runner(struct outbound *o, struct site *s, const struct hand *h)
+/* All that is in hand is the runner's from here on. */
+static void start_runner(struct outbound *o, struct site *s, struct hand *h)
 {
     struct runner *r = MEM_NEW(struct runner);
     *r = (struct runner){o, s, *h};
+    h->config = NULL;
     s->runners++;
     s->starting++;
     count_running(o, 1);
@@ -283,7 +300,7 @@ static void end_loan(struct loop_note *note);
 
 static bool lend_a_hand(struct outbound *o, struct loan *l, struct arena *arena)
 {
-    struct hand h = {l->deliveries[l->done], l->plan, l->grant};
+    struct hand h = {.delivery = l->deliveries[l->done], .plan = l->plan, .grant = l->grant};
     struct shaper_wait ignored;
     l->grant.lane = NULL;
     if (h.grant.lane == NULL && take_grant(o, &h, &ignored) != TAKEN) {
@@ -291,6 +308,7 @@ static bool lend_a_hand(struct outbound *o, struct loan *l, struct arena *arena)
         return false;
     }
     l->done++;
+    h.config = take_config(o);
     run_one(o, &h, arena);
     return true;
 }
@@ -377,8 +395,12 @@ static void end_loan(struct loop_note *note)
 
 static bool may_go_on(const struct loan *l)
 {
-    return !l->owner->stopping && !l->site->waiting && !l->site->planning &&
-           l->plan == l->site->plan && !is_stale(l->owner, l->site);
+    if (l->owner->stopping || l->site->waiting || l->site->planning || l->plan != l->site->plan)
+        return false;
+    const struct config *config = take_config(l->owner);
+    bool stale = is_stale(l->site, config);
+    config_close(config);
+    return !stale;
 }
 
 static void come_back(struct loop_note *note)
@@ -424,7 +446,7 @@ static bool is_better_here(const struct outbound *o, const struct site *s)
            outbound_pool_count(&o->pool, s->hash) > (size_t)s->starting;
 }
 
-static void place_runner(struct outbound *o, struct site *s, const struct hand *h)
+static void place_runner(struct outbound *o, struct site *s, struct hand *h)
 {
     int place = is_better_here(o, s) ? OUTBOUND_CREW_NOBODY
                                      : outbound_crew_find_helper(o->options.crew, o->place);
@@ -448,10 +470,9 @@ static void replace_plan(struct site *s, struct outbound_plan *plan)
     s->plan = plan;
 }
 
-static void make_plan(struct outbound *o, struct site *s)
+static void make_plan(struct outbound *o, struct site *s, const struct config *config)
 {
     struct outbound_plan *made = NULL;
-    const struct config *config = o->options.config(o->options.config_arg);
     struct outbound_plan_options options = {.shaper = o->options.shaper,
                                             .config = config,
                                             .resolver = o->options.resolver,
@@ -461,7 +482,6 @@ static void make_plan(struct outbound *o, struct site *s)
     err e = outbound_plan_make(&options, str_of(s->name), &made);
     if (e == NULL)
         replace_plan(s, made);
-    config_close(config);
     err_forget();
 }
 
@@ -469,24 +489,18 @@ static void plan(void *arg)
 {
     struct planner p = *(struct planner *)arg;
     mem_free(arg);
-    make_plan(p.outbound, p.site);
+    const struct config *config = take_config(p.outbound);
+    make_plan(p.outbound, p.site, config);
+    config_close(config);
     p.site->planning = false;
     set_full(p.outbound, p.site, false);
     forget_if_idle(p.outbound, p.site);
 }
 
-static bool needs_dns(struct outbound *o, const struct site *s)
+static void start_planning(struct outbound *o, struct site *s, const struct config *config)
 {
-    const struct config *config = o->options.config(o->options.config_arg);
-    bool needed = outbound_plan_needs_dns(config, str_of(s->name));
-    config_close(config);
-    return needed;
-}
-
-static void start_planning(struct outbound *o, struct site *s)
-{
-    if (!needs_dns(o, s)) {
-        make_plan(o, s);
+    if (!outbound_plan_needs_dns(config, str_of(s->name))) {
+        make_plan(o, s, config);
         return;
     }
     struct planner *p = MEM_NEW(struct planner);
@@ -498,62 +512,47 @@ static void start_planning(struct outbound *o, struct site *s)
 
 /* ---- dispatching ------------------------------------------------------------------------- */
 
-static int connections_max(struct outbound *o)
-{
-    const struct config *c = o->options.config(o->options.config_arg);
-    int max = c->outbound.connections;
-    config_close(c);
-    return max;
-}
-
-static bool has_no_way(struct outbound *o, const struct queue_delivery *d)
-{
-    const struct config *c = o->options.config(o->options.config_arg);
-    bool none = outbound_route_none(c, queue_delivery_destination(d));
-    config_close(c);
-    return none;
-}
-
 /* Where the shaper has no say, as with domains whose DNS is broken, this is the bound. */
-static bool is_over(struct outbound *o, const struct site *s)
+static bool is_over(const struct site *s, const struct config *config)
 {
-    return s->plan->seat == NULL && s->runners >= connections_max(o);
+    return s->plan->seat == NULL && s->runners >= config->outbound.connections;
 }
 
-static void dispatch_to(struct outbound *o, struct site *s, struct queue_delivery *d)
+static void dispatch_to(struct outbound *o, struct site *s, struct hand *h)
 {
-    struct hand h = {.delivery = d};
-    if (!s->planning && !s->waiting && is_stale(o, s))
-        start_planning(o, s);
-    if (s->planning || s->waiting || is_over(o, s)) {
-        schedule_put_back(o->options.schedule, &h.delivery, 0);
+    if (!s->planning && !s->waiting && is_stale(s, h->config))
+        start_planning(o, s, h->config);
+    if (s->planning || s->waiting || is_over(s, h->config)) {
+        schedule_put_back(o->options.schedule, &h->delivery, 0);
         set_full(o, s, true);
         return;
     }
-    h.plan = s->plan;
-    if (goes_by_mx(h.plan) && !outbound_port25_may_try(o->options.port25)) {
-        schedule_put_back(o->options.schedule, &h.delivery, 0);
+    h->plan = s->plan;
+    if (goes_by_mx(h->plan) && !outbound_port25_may_try(o->options.port25)) {
+        schedule_put_back(o->options.schedule, &h->delivery, 0);
         set_full(o, s, true);
         s->barred = true;
         return;
     }
-    if (!take_or_put_back(o, s, &h))
+    if (!take_or_put_back(o, s, h))
         return;
-    outbound_plan_hold(h.plan);
-    place_runner(o, s, &h);
+    outbound_plan_hold(h->plan);
+    place_runner(o, s, h);
 }
 
 static err dispatch_one(struct outbound *o)
 {
-    struct queue_delivery *d;
+    struct hand h = {0};
     if (o->running + o->lent >= OUTBOUND_RUNNERS_MAX)
         return gate_wait(&o->changed, DEADLINE_NEVER);
-    TRY(schedule_next(o->options.schedule, &d, DEADLINE_NEVER));
-    if (has_no_way(o, d)) {
-        schedule_strand(o->options.schedule, &d);
-        return NULL;
-    }
-    dispatch_to(o, find_site(o, queue_delivery_destination(d)), d);
+    TRY(schedule_next(o->options.schedule, &h.delivery, DEADLINE_NEVER));
+    h.config = take_config(o);
+    str destination = queue_delivery_destination(h.delivery);
+    if (outbound_route_none(h.config, destination))
+        schedule_strand(o->options.schedule, &h.delivery);
+    else
+        dispatch_to(o, find_site(o, destination), &h);
+    drop_config(&h);
     return NULL;
 }
 
@@ -588,22 +587,6 @@ static void look_at_port25(void *arg)
 
 /* Mail that waits in line is not tried, but its time runs out all the same; only a refused login is
  * ours to mend, and then nothing is given up. */
-static void expire_one(struct outbound *o, struct site *s, struct queue_delivery *d, str reason)
-{
-    struct arena *arena = arena_open(OUTBOUND_ATTEMPT_ARENA_BYTES_MAX);
-    const struct config *config = o->options.config(o->options.config_arg);
-    struct outbound_deliver out = {.options = &o->options,
-                                   .config = config,
-                                   .pool = &o->pool,
-                                   .keys = o->keys,
-                                   .arena = arena,
-                                   .plan = s->plan};
-    outbound_deliver_expire(&out, d, reason);
-    config_close(config);
-    arena_close(arena);
-    err_forget();
-}
-
 static void expire_waiting(struct outbound *o, struct site *s, const struct config *config)
 {
     struct shaper_wait wait;
@@ -619,7 +602,7 @@ static void expire_waiting(struct outbound *o, struct site *s, const struct conf
         if (d == NULL)
             break;
         s->runners++; /* it stays */
-        expire_one(o, s, d, str_of(wait.reason));
+        outbound_ended_one(&o->ended, s->plan, d, str_of(wait.reason));
         s->runners--;
     }
 }
@@ -639,7 +622,7 @@ static void resume_forgotten(struct outbound *o, struct site *s)
  * them is looked at, so the walk begins anew where it was. */
 static void care_for_sites(struct outbound *o)
 {
-    const struct config *config = o->options.config(o->options.config_arg);
+    const struct config *config = take_config(o);
     size_t position = 0;
     struct site *s;
     while (!fiber_canceled() && (s = table_next(&o->sites, &position)) != NULL) {
@@ -663,9 +646,9 @@ static void keep_sites(void *arg)
 static void look_for_routes(void *arg)
 {
     struct outbound *o = arg;
-    const struct config *seen = o->options.config(o->options.config_arg);
+    const struct config *seen = take_config(o);
     while (fiber_sleep(deadline_after(OUTBOUND_ROUTES_LOOK_MS)) == NULL) {
-        const struct config *now = o->options.config(o->options.config_arg);
+        const struct config *now = take_config(o);
         if (now != seen)
             schedule_unstrand(o->options.schedule);
         config_close(seen);
@@ -698,11 +681,13 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     table_init(&o->sites, site_key);
     outbound_pool_init(&o->pool);
     o->keys = outbound_sign_keys_open(options->keeper);
+    o->ended = (struct outbound_ended){&o->options, &o->pool, o->keys};
     o->place = outbound_crew_join(options->crew, o);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->keeping, "port 25", look_at_port25, o);
     fiber_spawn(&o->keeping, "destinations", keep_sites, o);
+    fiber_spawn(&o->keeping, "what has ended", outbound_ended_run, &o->ended);
     fiber_spawn(&o->dispatcher, "dispatch", dispatch, o);
     *ret_outbound = o;
 }

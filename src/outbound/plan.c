@@ -64,18 +64,12 @@ static void plan_hops(struct making *m)
 /* All hosts with their preferences, in one order. */
 static str hosts_of(const struct dns_mx *mx, struct arena *arena)
 {
+    struct dns_mx_host hosts[DNS_MX_HOSTS_MAX];
     str all = {0};
-    bool taken[DNS_MX_HOSTS_MAX] = {0};
-    for (size_t n = 0; n < mx->count; n++) {
-        size_t least = mx->count;
-        for (size_t i = 0; i < mx->count; i++)
-            if (!taken[i] &&
-                (least == mx->count || str_compare(mx->hosts[i].name, mx->hosts[least].name) < 0))
-                least = i;
-        taken[least] = true;
-        all = arena_printf(arena, "%.*s%.*s=%u ", STR_ARG(all), STR_ARG(mx->hosts[least].name),
-                           mx->hosts[least].preference);
-    }
+    dns_mx_sort(mx, hosts);
+    for (size_t i = 0; i < mx->count; i++)
+        all = arena_printf(arena, "%.*s%.*s=%u ", STR_ARG(all), STR_ARG(hosts[i].name),
+                           hosts[i].preference);
     return all;
 }
 

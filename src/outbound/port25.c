@@ -1,5 +1,6 @@
 #include "outbound/port25.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include "base/mem.h"
 #include <pthread.h>
 #include <string.h>
@@ -88,11 +89,13 @@ void outbound_port25_silent(struct outbound_port25 *p, const struct address *a)
     pthread_mutex_lock(&p->lock);
     bool begins = note_silence(p, a);
     pthread_mutex_unlock(&p->lock);
-    if (begins)
-        event_emit(p->events,
-                   &(struct event){.kind = EVENT_PORT25_BLOCKED,
-                                   .reason = S(OUTBOUND_PORT25_ADVICE),
-                                   .next_due_ms = clock_real_ms() + OUTBOUND_PORT25_PROBE_MS});
+    if (!begins)
+        return;
+    log_warn("%s", OUTBOUND_PORT25_ADVICE);
+    event_emit(p->events,
+               &(struct event){.kind = EVENT_PORT25_BLOCKED,
+                               .reason = S(OUTBOUND_PORT25_ADVICE),
+                               .next_due_ms = clock_real_ms() + OUTBOUND_PORT25_PROBE_MS});
 }
 
 static bool is_open(const struct outbound_port25 *p)

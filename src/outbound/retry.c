@@ -10,11 +10,7 @@ static int64_t sooner(int64_t a, int64_t b) { return a < b ? a : b; }
 int64_t outbound_retry_end_ms(const struct config_retry *r, const struct envelope *e)
 {
     int64_t end = outbound_retry_born_ms(e) + r->give_up_ms;
-    if (e->expires_ms)
-        end = sooner(end, e->expires_ms);
-    if (e->by_ms && e->by_mode == BY_RETURN)
-        end = sooner(end, e->by_ms);
-    return end;
+    return envelope_end_ms(e) ? sooner(end, envelope_end_ms(e)) : end;
 }
 
 enum outbound_retry_late outbound_retry_late(const struct envelope *e, int64_t now_ms)

@@ -1,8 +1,7 @@
 #include "outbound/tlsrpt_job.h"
 #include "base/mem.h"
-#include "runtime/fiber.h"
 #include "runtime/file.h"
-#include <errno.h>
+#include "runtime/thread.h"
 #include <libgen.h>
 
 struct outbound_tlsrpt_job *outbound_tlsrpt_job_new(struct outbound_tlsrpt_store *store,
@@ -37,32 +36,19 @@ void outbound_tlsrpt_job_cleanup(struct outbound_tlsrpt_job **job)
     *job = NULL;
 }
 
-static void run_job(void *job)
+static err run_job(void *job)
 {
     struct outbound_tlsrpt_job *j = job;
-    err e = j->run(j);
-    j->failed = e != NULL;
-    if (e == NULL)
-        return;
-    j->kind = e->kind;
-    j->error_number = err_number(e);
-    err_words(e, j->words, sizeof j->words);
+    return j->run(j);
 }
 
 err outbound_tlsrpt_job_do(struct outbound_tlsrpt_job **job, deadline until)
 {
-    struct outbound_tlsrpt_job *j = *job;
-    if (fiber_current()) {
+    bool left;
+    err e = job_do(run_job, *job, free_job, until, &left);
+    if (left)
         *job = NULL;
-        TRY(job_run(run_job, j, free_job, until));
-        *job = j;
-    } else {
-        run_job(j);
-    }
-    if (!j->failed)
-        return NULL;
-    errno = j->error_number;
-    return err_new(j->kind, "%s", j->words);
+    return e;
 }
 
 /* ---- what there is to do ---- */

@@ -14,7 +14,6 @@
 
 enum {
     OUTBOUND_TLSRPT_JOB_ARENA_BYTES = 64 << 20,
-    OUTBOUND_TLSRPT_JOB_WORDS = 300,
     OUTBOUND_TLSRPT_JOB_FILES_MAX = 10000, /* in dry-run/, in tls/ */
 };
 
@@ -22,10 +21,6 @@ struct outbound_tlsrpt_job {
     struct outbound_tlsrpt_store *store; /* held */
     struct arena *arena;
     err (*run)(struct outbound_tlsrpt_job *);
-    bool failed;
-    enum err_kind kind;
-    int error_number;
-    char words[OUTBOUND_TLSRPT_JOB_WORDS];
 
     struct outbound_tlsrpt_sample **samples; /* the job's: mem_free()d with it */
     size_t sample_count, left_out;

@@ -1,4 +1,5 @@
 #include "outcome/notice_event.h"
+#include "base/nesting.h"
 #include <jansson.h>
 
 enum { DEPTH_MAX = 16 }; /* checked ahead, for the parser's depth is the stack's */
@@ -30,27 +31,9 @@ static str without_breaks(str text, struct arena *arena)
     return (str){room, len};
 }
 
-static bool is_shallow(str text)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.len && depth <= DEPTH_MAX; i++) {
-        char c = text.ptr[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']') && depth > 0)
-            depth--;
-    }
-    return depth <= DEPTH_MAX;
-}
-
 static json_t *load(str text)
 {
-    if (text.len == 0 || text.ptr[0] != '{' || !is_shallow(text))
+    if (text.len == 0 || text.ptr[0] != '{' || !nesting_is_shallow(text, DEPTH_MAX))
         return NULL;
     return json_loadb(text.ptr, text.len, JSON_DISABLE_EOF_CHECK, NULL);
 }

@@ -1,6 +1,7 @@
 #include "queue/accept.h"
 #include "base/crc.h"
 #include "base/mem.h"
+#include "queue/ends.h"
 #include "queue/index.h"
 #include <stdlib.h>
 
@@ -62,6 +63,7 @@ static err add_destinations(struct plan *p, struct buf *out)
 static err make_plan(const struct envelope *e, struct plan *p)
 {
     p->envelope = e;
+    p->flags = envelope_end_ms(e) ? QUEUE_RECORD_ENDS : 0;
     p->order = mem_alloc(e->rcpt_count * sizeof *p->order);
     buf_init(&p->head, HEAD_BYTES_MAX);
     size_t names = 0;
@@ -77,7 +79,7 @@ static err make_plan(const struct envelope *e, struct plan *p)
     TRY(queue_head_encode(&p->head, e, p->order));
     if (p->head.len <= HEAD_BYTES_INLINE_MAX && names + 64 <= QUEUE_RECORD_META_BYTES_INLINE_MAX)
         return NULL;
-    p->flags = QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE;
+    p->flags |= QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE;
     buf_clear(&p->head);
     TRY(add_destinations(p, &p->head));
     return queue_head_encode(&p->head, e, p->order);
@@ -112,6 +114,8 @@ static struct queue_entry *make_entry(struct queue *q, const struct plan *p,
         queue_index_note_state(d, &first);
         queue_index_name(q, d, destination_at(p, i));
     }
+    if (p->flags & QUEUE_RECORD_ENDS)
+        queue_ends_note(q, e, envelope_end_ms(env));
     pthread_mutex_unlock(&q->lock);
     return e;
 }
@@ -124,7 +128,8 @@ static err add_meta(const struct plan *p, const struct queue_draft *d, const str
                            .content_crc = d->crc,
                            .delivery_count = e->delivery_count,
                            .rcpt_count = e->rcpt_count,
-                           .flags = p->flags};
+                           .flags = p->flags,
+                           .ends_ms = envelope_end_ms(p->envelope)};
     if (p->flags & QUEUE_RECORD_HEAD_FILE) {
         m.file_head_len = (uint32_t)p->head.len;
         m.file_head_crc = crc32c(0, buf_str(&p->head));

@@ -1,5 +1,6 @@
 #include "queue/index.h"
 #include "base/mem.h"
+#include "queue/ends.h"
 #include <string.h>
 
 static str destination_key(const void *object)
@@ -29,10 +30,12 @@ void queue_index_init(struct queue *q)
     order_init(&q->messages);
     table_init(&q->destinations, destination_key);
     pool_init(&q->entries);
+    queue_ends_init(q);
 }
 
 void queue_index_release(struct queue *q)
 {
+    queue_ends_release(q);
     struct order_place place = order_begin(&q->messages, 0);
     struct queue_entry *e;
     while ((e = order_next(&q->messages, &place)) != NULL)
@@ -92,6 +95,7 @@ static void unname(struct queue *q, struct queue_delivery *d)
 
 void queue_index_drop(struct queue *q, struct queue_entry *e)
 {
+    queue_ends_forget(q, e);
     for (uint16_t i = 0; i < e->delivery_count; i++)
         unname(q, &e->deliveries[i]);
     free_entry(q, e);

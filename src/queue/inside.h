@@ -124,6 +124,7 @@ struct queue_inbox {
     struct queue_inbox *next_wanted;
     int posting; /* atomic: those who let go of the lock and have not posted the note yet */
     struct schedule *schedule;
+    struct heap ends; /* queue/ends.h */
 };
 
 enum queue_request_kind {
@@ -207,6 +208,8 @@ struct queue {
     struct order messages; /* entries by id */
     struct table destinations;
     struct pool entries;
+    struct order ends; /* queue/ends.h */
+    struct pool end_pool;
     struct queue_segment **segments; /* all but the ready ones */
     uint32_t segment_count, segment_cap;
     struct queue_inbox *inboxes; /* one a worker */

@@ -63,7 +63,7 @@ void queue_log_copy_at(struct queue *q, struct queue_entry *e, struct queue_segm
     e->meta_len = r->meta_len & LENGTH_MASK;
     e->head_len = r->head_len & LENGTH_MASK;
     e->body_len = r->body_len & LENGTH_MASK;
-    e->flags = r->flags & QUEUE_RECORD_CONTENT;
+    e->flags = r->flags & QUEUE_RECORD_KEPT;
     s->live += queue_entry_bytes(e);
 }
 

@@ -73,6 +73,8 @@ static void commit_one(struct power *p, int i)
     snprintf(name, sizeof name, "d%d.example", i);
     struct envelope_rcpt to = {.address = S("u@d"), .destination = str_of(name)};
     struct envelope e = {.rcpts = &to, .rcpt_count = 1, .accepted_at_ms = clock_real_ms()};
+    if (i % 3 == 0)
+        e.expires_ms = e.accepted_at_ms + 1000LL * 86400 * 365;
     struct queue_draft *draft = NULL;
     queue_id id;
     err failed = queue_draft_open(p->queue, &draft);

@@ -12,6 +12,7 @@ struct queue_test {
     struct schedule *schedule;
     struct arena *arena;
     int8_t priority; /* of what is committed from now on */
+    int64_t ends_ms; /* the same; 0: none */
     void (*body)(struct queue_test *);
     struct event_sink sink;
     int told[EVENT_KINDS]; /* events; atomic */

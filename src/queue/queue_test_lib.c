@@ -104,6 +104,7 @@ err queue_test_commit(struct queue_test *t, const char *rcpts, str content, queu
     struct envelope e = {.sender = S("a@x.example"),
                          .helo = S("client"),
                          .priority = t->priority,
+                         .expires_ms = t->ends_ms,
                          .accepted_at_ms = clock_real_ms(),
                          .rcpts = list};
     struct queue_draft *draft;

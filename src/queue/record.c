@@ -7,10 +7,12 @@
 enum {
     MAGIC = 0x31515453, /* "STQ1" */
     META_FIXED_BYTES = 8 + 8 + 4 + 4 + 4 + 1 + 2 + 2,
+    META_END_BYTES = 8,
     STATE_BYTES = 6 + 6 + 6 + 2 + 1,
 };
 
-static_assert((ENVELOPE_RCPTS_MAX) * (STATE_BYTES + 2 + 1 + 1) + META_FIXED_BYTES <=
+static_assert((ENVELOPE_RCPTS_MAX) * (STATE_BYTES + 2 + 1 + 1) + META_FIXED_BYTES +
+                      META_END_BYTES <=
                   QUEUE_RECORD_META_BYTES_MAX,
               "the state of every recipient fits in a record");
 
@@ -138,7 +140,12 @@ err queue_meta_begin(struct buf *out, const struct queue_meta *m)
     b[28] = (char)m->moves;
     bytes_put16(b + 29, m->delivery_count);
     bytes_put16(b + 31, m->rcpt_count);
-    return buf_add(out, (str){b, sizeof b});
+    TRY(buf_add(out, (str){b, sizeof b}));
+    if (!(m->flags & QUEUE_RECORD_ENDS))
+        return NULL;
+    char end[META_END_BYTES];
+    bytes_put64(end, (uint64_t)m->ends_ms);
+    return buf_add(out, (str){end, sizeof end});
 }
 
 err queue_meta_add(struct buf *out, const struct queue_meta *m, const struct queue_meta_delivery *d)
@@ -178,6 +185,7 @@ err queue_meta_decode(str bytes, uint8_t flags, struct queue_meta *ret_meta)
 {
     struct bytes in = bytes_of(bytes);
     str fixed = bytes_take(&in, META_FIXED_BYTES);
+    str end = bytes_take(&in, flags & QUEUE_RECORD_ENDS ? META_END_BYTES : 0);
     if (in.bad)
         return err_new(ERR_DAMAGED, "a message's meta is cut off");
     const char *b = fixed.ptr;
@@ -190,6 +198,7 @@ err queue_meta_decode(str bytes, uint8_t flags, struct queue_meta *ret_meta)
                            bytes_get16(b + 29),
                            bytes_get16(b + 31),
                            flags,
+                           end.len ? (int64_t)bytes_get64(end.ptr) : 0,
                            in.rest,
                            {0}};
     size_t rcpts = 0;

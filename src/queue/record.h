@@ -34,7 +34,9 @@ enum queue_record_flags {
     QUEUE_RECORD_HEAD_FILE = 2, /* the head is in the body file, behind the content */
     QUEUE_RECORD_MEMBER = 4,    /* of a group: a torn batch may keep it and lose the GROUP */
     QUEUE_RECORD_FIRST = 8,     /* of its batch: what is invalid in front of it is older */
-    QUEUE_RECORD_CONTENT = QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE, /* where it stands */
+    QUEUE_RECORD_ENDS = 16,     /* MESSAGE: its meta says until when its sender wants it tried */
+    /* What every copy of a message has. */
+    QUEUE_RECORD_KEPT = QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE | QUEUE_RECORD_ENDS,
 };
 
 struct queue_record {
@@ -80,6 +82,7 @@ struct queue_meta {
     uint8_t moves;                                      /* cleanings it has lived through */
     uint16_t delivery_count, rcpt_count;
     uint8_t flags;               /* the record's */
+    int64_t ends_ms;             /* with ENDS, real time; else 0 */
     str deliveries, rcpt_states; /* rcpt_states empty: all wait */
 };
 

@@ -58,6 +58,29 @@ TEST(queue_meta_there_and_back)
     }
 }
 
+TEST(queue_meta_keeps_an_end)
+{
+    CLEANUP(buf_release) struct buf out;
+    struct queue_meta m = {
+        .delivery_count = 1, .rcpt_count = 1, .flags = QUEUE_RECORD_ENDS, .ends_ms = 1767225600000};
+    struct queue_meta_delivery d = {S("one.example"), 1, {0}, {0}};
+    struct queue_meta back;
+    buf_init(&out, 1 << 16);
+    CHECK_DONE(queue_meta_begin(&out, &m), "begin");
+    CHECK_DONE(queue_meta_add(&out, &m, &d), "add");
+    CHECK_DONE(queue_meta_end(&out, (str){0}), "end");
+    CHECK_DONE(queue_meta_decode(buf_str(&out), m.flags, &back), "decode");
+    CHECK(back.ends_ms == m.ends_ms, "its end");
+    str rest = back.deliveries;
+    CHECK(queue_meta_next(&back, &rest, &d), "a delivery behind it");
+    CHECK_STR(d.destination, "one.example", "whole");
+    for (size_t len = 0; len < out.len; len++) {
+        err e = queue_meta_decode((str){out.ptr, len}, m.flags, &back);
+        CHECK(e && e->kind == ERR_DAMAGED, "attack 185: cut short");
+        err_forget();
+    }
+}
+
 TEST(queue_head_there_and_back)
 {
     struct arena *arena = arena_open(1 << 20);

@@ -5,6 +5,7 @@
 #include "queue/alarm.h"
 #include "queue/bytes.h"
 #include "queue/clean.h"
+#include "queue/ends.h"
 #include "queue/index.h"
 #include "queue/log.h"
 #include "queue/supply.h"
@@ -273,6 +274,8 @@ static err fill_entry(struct queue *q, struct queue_entry *e, const struct queue
         if (d.state.flags & QUEUE_FINISHED)
             e->left--;
     }
+    if (m->flags & QUEUE_RECORD_ENDS)
+        queue_ends_note(q, e, m->ends_ms);
     e->content_size = m->content_size;
     e->accepted_ms = m->accepted_ms;
     e->moves = m->moves;

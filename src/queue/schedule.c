@@ -1,5 +1,6 @@
 #include "queue/schedule.h"
 #include "base/mem.h"
+#include "queue/ends.h"
 #include "queue/index.h"
 #include <sched.h>
 
@@ -384,6 +385,18 @@ struct queue_delivery *schedule_next_old(struct schedule *s, str name, int64_t a
     struct queue_delivery *d = at && at->ready_count > 0 ? find_old(at, accepted_before_ms) : NULL;
     pthread_mutex_unlock(&s->queue->lock);
     return d ? take_this(s, d) : NULL;
+}
+
+struct queue_delivery *schedule_next_ended(struct schedule *s)
+{
+    (void)look(s);
+    struct queue_delivery *d;
+    do {
+        pthread_mutex_lock(&s->queue->lock);
+        d = queue_ends_next(s->inbox, clock_real_ms());
+        pthread_mutex_unlock(&s->queue->lock);
+    } while (d && take_this(s, d) == NULL);
+    return d;
 }
 
 size_t schedule_ready(struct schedule *s, str name)

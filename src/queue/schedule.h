@@ -30,6 +30,10 @@ struct queue_delivery *schedule_next_for(struct schedule *, str destination);
 enum { SCHEDULE_OLD_LOOKS_MAX = 1000 };
 struct queue_delivery *schedule_next_old(struct schedule *, str destination,
                                          int64_t accepted_before_ms);
+/* One of any destination whose sender's own time for it (envelope_end_ms) is over, wherever it
+ * stands: due, put off, passed over or stranded; NULL: none. Does not wait. Who puts it back is
+ * given it again after a while. What the operator holds stays. */
+struct queue_delivery *schedule_next_ended(struct schedule *);
 size_t schedule_ready(struct schedule *, str destination); /* how many are due */
 
 /* Leave this destination out of schedule_next until resumed (its connections are all in use). */

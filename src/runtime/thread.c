@@ -1,6 +1,7 @@
 #include "runtime/thread.h"
 #include "base/mem.h"
 #include "runtime/loop.h"
+#include <errno.h>
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
@@ -175,6 +176,61 @@ err job_run(void (*run)(void *job), void *job, void (*release)(void *job), deadl
     }
     mem_free(a);
     return NULL;
+}
+
+/* ---- work that may fail ------------------------------------------------------------------- */
+
+enum { WORDS_CHARS = 300 };
+
+/* An err lives in the ring of the thread that made it: what it says is carried over. */
+struct work {
+    err (*run)(void *work);
+    void (*release)(void *work);
+    void *work;
+    bool failed;
+    enum err_kind kind;
+    int number;
+    char words[WORDS_CHARS];
+};
+
+static void run_work(void *job)
+{
+    struct work *w = job;
+    err e = w->run(w->work);
+    w->failed = e != NULL;
+    if (e == NULL)
+        return;
+    w->kind = e->kind;
+    w->number = err_number(e);
+    err_words(e, w->words, sizeof w->words);
+}
+
+static void release_work(void *job)
+{
+    struct work *w = job;
+    w->release(w->work);
+    mem_free(w);
+}
+
+err job_do(err (*run)(void *work), void *work, void (*release)(void *work), deadline until,
+           bool *left)
+{
+    *left = false;
+    if (fiber_current() == NULL)
+        return run(work);
+    struct work *w = MEM_NEW(struct work);
+    *w = (struct work){.run = run, .release = release, .work = work};
+    err e = job_run(run_work, w, release_work, until);
+    if (e) {
+        *left = true;
+        return e;
+    }
+    if (w->failed) {
+        errno = w->number;
+        e = err_new(w->kind, "%s", w->words);
+    }
+    mem_free(w);
+    return e;
 }
 
 /* ---- channels --------------------------------------------------------------------------- */

@@ -28,6 +28,13 @@ void thread_join(struct thread *);
  * it; so a job owns its memory. After success release is not called: the caller has the job. */
 must_use err job_run(void (*run)(void *job), void *job, void (*release)(void *job), deadline until);
 
+/* The same for work that may fail, from anywhere: on a fiber it is a job, else it is done here. An
+ * err of the work is told in its own kind, number and words. *left is set in any case: true when it
+ * was the wait that ended (ERR_CANCELED, ERR_TIMEOUT), and the work, which goes on, is release's.
+ */
+must_use err job_do(err (*run)(void *work), void *work, void (*release)(void *work), deadline until,
+                    bool *left);
+
 /* A channel: many senders on any thread or fiber, one receiver, which is a fiber or a thread.
  * Items are linked through a node inside them and change owner by being sent. */
 struct chan_item {

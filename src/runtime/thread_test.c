@@ -4,6 +4,7 @@
 #include "runtime/loop.h"
 #include "runtime/thread.h"
 #include "tests/test.h"
+#include <errno.h>
 #include <unistd.h>
 
 enum {
@@ -89,6 +90,80 @@ TEST(thread_jobs_outlive_who_asked)
         threads[i] = thread_start("jobs", jobs_of_a_thread, NULL);
     for (size_t i = 0; i < ARRAY_LEN(threads); i++)
         thread_join(threads[i]);
+}
+
+/* ---- work that may fail ------------------------------------------------------------------- */
+
+struct failing {
+    enum err_kind kind;
+    int micros, *released;
+    bool done;
+};
+
+static err fail_as_told(void *arg)
+{
+    struct failing *f = arg;
+    usleep((useconds_t)f->micros);
+    f->done = true;
+    if (f->kind == ERR_PROTOCOL)
+        return NULL;
+    errno = EXDEV;
+    err e = err_new(f->kind, "move it");
+    return err_wrap(e, "tidy up");
+}
+
+static void release_failing(void *arg)
+{
+    struct failing *f = arg;
+    ++*f->released;
+    mem_free(f);
+}
+
+static void check_outcome(const struct failing *f, err e, const char *where)
+{
+    char words[40] = "";
+    CHECK(f->done, where);
+    CHECK((e == NULL) == (f->kind == ERR_PROTOCOL), where);
+    if (e == NULL)
+        return;
+    err_words(e, words, sizeof words);
+    CHECK(e->kind == f->kind, where);
+    CHECK(err_number(e) == (f->kind == ERR_SYSTEM ? EXDEV : 0), where);
+    CHECK_STR(str_of(words), "tidy up: move it", where);
+}
+
+static void do_each(void *arg)
+{
+    static const enum err_kind kinds[] = {ERR_PROTOCOL, ERR_SYSTEM, ERR_TIMEOUT, ERR_DAMAGED};
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+        struct failing f = {.kind = kinds[i]};
+        bool left = true;
+        err e = job_do(fail_as_told, &f, release_failing, DEADLINE_NEVER, &left);
+        CHECK(!left, arg);
+        check_outcome(&f, e, arg);
+        err_forget();
+    }
+}
+
+static void leave_work(void *arg)
+{
+    struct failing *f = MEM_NEW(struct failing);
+    bool left = false;
+    *f = (struct failing){.kind = ERR_DAMAGED, .micros = 20000, .released = arg};
+    err e = job_do(fail_as_told, f, release_failing, deadline_after(0), &left);
+    CHECK(left, "left behind");
+    CHECK(e && e->kind == ERR_TIMEOUT, "by who waited, whatever it comes to");
+}
+
+TEST(thread_work_tells_its_err_on_a_fiber_and_elsewhere)
+{
+    int released = 0;
+    do_each("here");
+    struct loop *loop = loop_open(NULL);
+    loop_run(loop, "work", do_each, "on a fiber");
+    loop_run(loop, "left work", leave_work, &released);
+    loop_close(loop);
+    CHECK(released == 1, "what was left is released once");
 }
 
 /* ---- completions -------------------------------------------------------------------------- */

@@ -390,6 +390,23 @@ void shaper_count_idle(struct shaper_lane *l, int change)
     shaper_exit(s);
 }
 
+void shaper_lane_names(const struct shaper_lane *l, str *ret_egress, str *ret_site,
+                       str *ret_provider)
+{
+    *ret_egress = l->egress_name;
+    *ret_site = l->site;
+    *ret_provider = l->provider;
+}
+
+void shaper_complained(struct shaper *s, str egress, str site, str provider)
+{
+    shaper_enter(s);
+    struct warmup_track *t = s->warmup ? warmup_track(s->warmup, egress, site, provider) : NULL;
+    if (t)
+        warmup_told(t, s->now_ms, OUTCOME_SPAM);
+    shaper_exit(s);
+}
+
 bool shaper_is_crowded(struct shaper_lane *l)
 {
     struct shaper *s = l->shaper;

@@ -153,6 +153,13 @@ struct shaper_result {  /* what a message's attempt came to */
 void shaper_end(struct shaper_grant *, const struct shaper_result *);
 void shaper_return(struct shaper_grant *); /* nothing was tried: all goes back */
 
+/* Mail that went that way, by egress, site and provider of its lane, was complained of: for warm-up
+ * it counts as a refusal for spam does. */
+void shaper_complained(struct shaper *, str egress, str site, str provider);
+/* Texts are good as long as the lane is counted. */
+void shaper_lane_names(const struct shaper_lane *, str *ret_egress, str *ret_site,
+                       str *ret_provider);
+
 /* Connections of a lane that lie idle in pools are counted, too: the lane stays known while there
  * are any. A grant does not wait for them, since its message may go over one of them. */
 void shaper_count_idle(struct shaper_lane *, int change);

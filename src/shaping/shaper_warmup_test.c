@@ -131,6 +131,29 @@ TEST(shaper_warmup_counts_what_was_tried)
     town_close(&t);
 }
 
+/* Complaints come days later, by the names that the mail left under. */
+TEST(shaper_warmup_hears_complaints)
+{
+    struct town t;
+    struct shaper_wait wait;
+    struct warmup_facts facts;
+    size_t position = 0;
+    town_open(&t, "wait", 1);
+    for (int quarter = 0; quarter < 48; quarter++, pass(15 * 60 * 1000))
+        CHECK(post(&t, 1, OUTCOME_DELIVERED, &wait) == 1, "delivered");
+    shaper_complained(t.shaper, S("new"), S("elsewhere"), S(""));
+    shaper_complained(t.shaper, S("warm"), S("google"), S(""));
+    shaper_complained(t.shaper, S(""), S(""), S(""));
+    CHECK(warmup_look(t.warmup, fake_real(), &position, &facts), "look");
+    CHECK(facts.spam == 0 && !facts.stepped_back, "none of these is of this plan");
+    shaper_complained(t.shaper, S("new"), S("google"), S(""));
+    position = 0;
+    CHECK(warmup_look(t.warmup, fake_real(), &position, &facts), "look");
+    CHECK(facts.spam == 1 && facts.told == 49, "this one is");
+    CHECK(facts.stepped_back, "one of 49 is more than is allowed");
+    town_close(&t);
+}
+
 TEST(shaper_warmup_calls_who_waits)
 {
     struct town t;

@@ -28,26 +28,16 @@ static const struct config_shaping_provider *provider_of(const struct config *co
     return found;
 }
 
-static uint16_t best_preference(const struct dns_mx *mx)
-{
-    uint16_t best = mx->hosts[0].preference;
-    for (size_t i = 1; i < mx->count; i++)
-        best = mx->hosts[i].preference < best ? mx->hosts[i].preference : best;
-    return best;
-}
-
+/* Those of the best preference, by name; there is one at least. */
 static size_t best_hosts(const struct dns_mx *mx, str hosts[DNS_MX_HOSTS_MAX])
 {
-    uint16_t best = best_preference(mx);
+    struct dns_mx_host sorted[DNS_MX_HOSTS_MAX];
     size_t count = 0;
-    for (size_t i = 0; i < mx->count; i++) {
-        if (mx->hosts[i].preference != best)
-            continue;
-        size_t at = count++;
-        for (; at > 0 && str_compare(hosts[at - 1], mx->hosts[i].name) > 0; at--)
-            hosts[at] = hosts[at - 1];
-        hosts[at] = mx->hosts[i].name;
-    }
+    ASSERT(mx->count > 0);
+    dns_mx_sort(mx, sorted);
+    do
+        hosts[count] = sorted[count].name;
+    while (++count < mx->count && sorted[count].preference == sorted[0].preference);
     return count;
 }
 
@@ -68,7 +58,6 @@ void shaping_site_of_mx(const struct config *config, const struct dns_mx *mx, st
                         struct shaping_site *ret_site)
 {
     str hosts[DNS_MX_HOSTS_MAX];
-    ASSERT(mx->count > 0);
     size_t count = best_hosts(mx, hosts);
     const struct config_shaping_provider *provider = provider_of(config, hosts[0]);
     for (size_t i = 1; i < count && provider; i++)

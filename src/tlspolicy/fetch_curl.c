@@ -1,10 +1,10 @@
 #include "tlspolicy/fetch_curl.h"
 #include "base/buf.h"
 #include "base/mem.h"
+#include "http/curl.h"
 #include "runtime/file.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
-#include "tlspolicy/curl.h"
 #include "tlspolicy/target.h"
 #include <string.h>
 
@@ -19,7 +19,7 @@ enum {
 
 struct fetch_curl {
     struct tlspolicy_fetcher fetcher; /* first: what the seam knows */
-    const struct tlspolicy_curl *curl;
+    const struct http_curl *curl;
     struct buf roots; /* empty: the system's */
     uint16_t port;
     int64_t ms_max;
@@ -109,7 +109,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 
 /* ---- one transfer, on the thread -------------------------------------------------------- */
 
-static void set_limits(const struct tlspolicy_curl *c, struct transfer *t)
+static void set_limits(const struct http_curl *c, struct transfer *t)
 {
     c->easy_setopt(t->easy, CURLOPT_TIMEOUT_MS, (long)t->ms_max);
     c->easy_setopt(t->easy, CURLOPT_CONNECTTIMEOUT_MS, (long)t->ms_max);
@@ -122,7 +122,7 @@ static void set_limits(const struct tlspolicy_curl *c, struct transfer *t)
     c->easy_setopt(t->easy, CURLOPT_NOSIGNAL, 1L);
 }
 
-static void set_way(const struct tlspolicy_curl *c, struct transfer *t)
+static void set_way(const struct http_curl *c, struct transfer *t)
 {
     c->easy_setopt(t->easy, CURLOPT_URL, t->url);
     c->easy_setopt(t->easy, CURLOPT_PROTOCOLS_STR, "https");
@@ -144,7 +144,7 @@ static void set_way(const struct tlspolicy_curl *c, struct transfer *t)
 }
 
 /* "Expect" would cost a round trip, and some servers do not answer it. */
-static void set_post(const struct tlspolicy_curl *c, struct transfer *t)
+static void set_post(const struct http_curl *c, struct transfer *t)
 {
     char type[TLSPOLICY_FETCHER_TYPE_CHARS + 16];
     snprintf(type, sizeof type, "Content-Type: %s", t->post_type);
@@ -386,8 +386,8 @@ static err read_roots(str path, struct buf *out)
 err tlspolicy_fetch_curl_open(const struct tlspolicy_fetch_curl_options *o,
                               struct tlspolicy_fetcher **ret_fetcher)
 {
-    const struct tlspolicy_curl *curl;
-    TRY(tlspolicy_curl_open(&curl));
+    const struct http_curl *curl;
+    TRY(http_curl_open(&curl));
     struct fetch_curl *f = MEM_NEW(struct fetch_curl);
     f->fetcher = (struct tlspolicy_fetcher){fetch, close_fetcher};
     f->curl = curl;

@@ -3,19 +3,17 @@
 #include "base/mem.h"
 #include "base/sanitize.h"
 #include "dns/zone.h"
+#include "http/curl.h"
+#include "http/serve_test.h"
 #include "runtime/confine_calls.h"
 #include "runtime/fiber.h"
 #include "runtime/loop.h"
 #include "runtime/thread.h"
 #include "tests/test.h"
-#include "tlspolicy/curl.h"
 #include "tlspolicy/fetch_curl.h"
 #include "tlspolicy/sts_fetch.h"
 #include <arpa/inet.h>
 #include <openssl/err.h>
-#include <openssl/pem.h>
-#include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -26,48 +24,6 @@
 #define HOST "mta-sts.example.com"
 #define POLICY "version: STSv1\nmode: enforce\nmx: mx.example.com\nmax_age: 86400\n"
 #define OK_HEAD "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nConnection: close\r\n"
-
-/* ---- certificates ----------------------------------------------------------------------- */
-
-struct identity {
-    X509 *certificate;
-    EVP_PKEY *key;
-};
-
-static struct identity make_identity(const char *san, int from_days, int to_days)
-{
-    struct identity i = {X509_new(), EVP_EC_gen("P-256")};
-    X509_set_version(i.certificate, X509_VERSION_3);
-    ASN1_INTEGER_set(X509_get_serialNumber(i.certificate), 7);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(i.certificate), "CN", MBSTRING_ASC,
-                               (const uint8_t *)"test", -1, -1, 0);
-    X509_set_issuer_name(i.certificate, X509_get_subject_name(i.certificate));
-    X509_gmtime_adj(X509_getm_notBefore(i.certificate), (long)from_days * 86400);
-    X509_gmtime_adj(X509_getm_notAfter(i.certificate), (long)to_days * 86400);
-    X509_set_pubkey(i.certificate, i.key);
-    X509_EXTENSION *e = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
-    CHECK(e && X509_add_ext(i.certificate, e, -1) == 1, san);
-    X509_EXTENSION_free(e);
-    CHECK(X509_sign(i.certificate, i.key, EVP_sha256()) > 0, "signed");
-    return i;
-}
-
-static void identity_release(struct identity *i)
-{
-    X509_free(i->certificate);
-    EVP_PKEY_free(i->key);
-}
-
-/* Trusted by who is given this file. */
-static void write_roots(const struct identity *i, char path[40])
-{
-    strncpy(path, "/tmp/smtptool-roots-XXXXXX", 39);
-    int fd = mkstemp(path);
-    FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
-    CHECK(file && PEM_write_X509(file, i->certificate) == 1, path);
-    if (file)
-        fclose(file);
-}
 
 /* ---- a server --------------------------------------------------------------------------- */
 
@@ -122,7 +78,7 @@ static void serve(void *arg)
     }
 }
 
-static void server_open(struct server *s, const struct identity *i)
+static void server_open(struct server *s, const struct http_serve_test_identity *i)
 {
     struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t size = sizeof to;
@@ -228,12 +184,14 @@ static const struct fetch_case {
 
 static bool run_case(const struct fetch_case *c)
 {
-    struct identity other = make_identity("DNS:other.example", -1, 30);
-    struct identity own = make_identity(c->san, c->from_days, c->to_days);
+    struct http_serve_test_identity other =
+        http_serve_test_identity_make("DNS:other.example", -1, 30);
+    struct http_serve_test_identity own =
+        http_serve_test_identity_make(c->san, c->from_days, c->to_days);
     struct server server = {
         .head = c->head, .body = c->body, .body_times = c->body_times, .silent = c->silent};
     char roots[40];
-    write_roots(c->untrusted ? &other : &own, roots);
+    http_serve_test_roots(c->untrusted ? &other : &own, roots);
     server_open(&server, &own);
     struct tlspolicy_fetch_curl_options o = {str_of(roots), server.port, c->silent ? 300 : 10000,
                                              true};
@@ -252,8 +210,8 @@ static bool run_case(const struct fetch_case *c)
     server_close(&server);
     arena_close(run.arena);
     unlink(roots);
-    identity_release(&own);
-    identity_release(&other);
+    http_serve_test_identity_release(&own);
+    http_serve_test_identity_release(&other);
     return run.fetcher != NULL;
 }
 
@@ -319,10 +277,10 @@ static void group_fiber(void *arg)
 /* The transfers outlive their fibers, and end long before their minute is over. */
 TEST(tlspolicy_fetch_curl_canceled)
 {
-    struct identity own = make_identity("DNS:" HOST, -1, 30);
+    struct http_serve_test_identity own = http_serve_test_identity_make("DNS:" HOST, -1, 30);
     struct server server = {.head = OK_HEAD "Content-Length: 1000\r\n\r\n", .silent = true};
     char roots[40];
-    write_roots(&own, roots);
+    http_serve_test_roots(&own, roots);
     server_open(&server, &own);
     struct tlspolicy_fetch_curl_options o = {str_of(roots), server.port, 0, true};
     struct fetch_run run = {.fetcher = open_fetcher(&o), .arena = arena_open(1 << 20)};
@@ -333,7 +291,7 @@ TEST(tlspolicy_fetch_curl_canceled)
     server_close(&server);
     arena_close(run.arena);
     unlink(roots);
-    identity_release(&own);
+    http_serve_test_identity_release(&own);
 }
 
 /* ---- where `serve` fetches -------------------------------------------------------------- */
@@ -342,9 +300,9 @@ TEST(tlspolicy_fetch_curl_canceled)
  * before, its thread runs behind the filter. */
 static int fetch_confined(struct fetch_run *run, const struct tlspolicy_fetch_curl_options *o)
 {
-    const struct tlspolicy_curl *curl;
+    const struct http_curl *curl;
     bool confined = false;
-    if (tlspolicy_curl_open(&curl))
+    if (http_curl_open(&curl))
         return 2;
     if (confine_calls_apply(&confined))
         return 3;
@@ -357,19 +315,19 @@ static int fetch_confined(struct fetch_run *run, const struct tlspolicy_fetch_cu
 
 TEST(tlspolicy_fetch_curl_confined)
 {
-    const struct tlspolicy_curl *curl;
+    const struct http_curl *curl;
 #if defined(WITH_ASAN) || defined(WITH_TSAN)
     return test_skip("sanitizers need more system calls");
 #endif
-    if (tlspolicy_curl_open(&curl)) {
+    if (http_curl_open(&curl)) {
         err_forget();
         return test_skip("libcurl is not installed");
     }
-    struct identity own = make_identity("DNS:" HOST, -1, 30);
+    struct http_serve_test_identity own = http_serve_test_identity_make("DNS:" HOST, -1, 30);
     struct server server = {.head = OK_HEAD "\r\n", .body = POLICY, .body_times = 1};
     char roots[40];
     int status = -1;
-    write_roots(&own, roots);
+    http_serve_test_roots(&own, roots);
     server_open(&server, &own);
     struct tlspolicy_fetch_curl_options o = {str_of(roots), server.port, 10000, true};
     struct fetch_run run = {
@@ -382,5 +340,5 @@ TEST(tlspolicy_fetch_curl_confined)
     server_close(&server);
     arena_close(run.arena);
     unlink(roots);
-    identity_release(&own);
+    http_serve_test_identity_release(&own);
 }

@@ -1,26 +1,7 @@
 #include "tlspolicy/report_read.h"
+#include "base/nesting.h"
 #include <assert.h>
 #include <jansson.h>
-
-/* jansson calls itself for each level: the depth is counted before. */
-static bool is_shallow(str json)
-{
-    int depth = 0;
-    bool in_text = false;
-    for (size_t i = 0; i < json.len; i++) {
-        char c = json.ptr[i];
-        if (in_text) {
-            i += c == '\\';
-            in_text = c != '"';
-            continue;
-        }
-        in_text = c == '"';
-        depth += (c == '{' || c == '[') - (c == '}' || c == ']');
-        if (depth > TLSPOLICY_REPORT_READ_DEPTH_MAX)
-            return false;
-    }
-    return true;
-}
 
 /* ---- members ---------------------------------------------------------------------------- */
 
@@ -226,7 +207,7 @@ err tlspolicy_report_read(str json, struct arena *arena, struct tlspolicy_report
     json_error_t trouble;
     if (json.len > TLSPOLICY_REPORT_BYTES_MAX)
         return err_new(ERR_LIMIT, "a report of %zu bytes", json.len);
-    if (!is_shallow(json))
+    if (!nesting_is_shallow(json, TLSPOLICY_REPORT_READ_DEPTH_MAX))
         return err_new(ERR_LIMIT, "JSON deeper than %d", TLSPOLICY_REPORT_READ_DEPTH_MAX);
     json_t *root = json_loadb(json.ptr ? json.ptr : "", json.len, JSON_REJECT_DUPLICATES, &trouble);
     if (root == NULL)

@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PATH_CHARS = 1024, NAME_CHARS = 256, REASON_CHARS = 300 };
+enum { PATH_CHARS = 1024, NAME_CHARS = 256 };
 
 struct kept { /* its texts stand behind it */
     struct heap_node ends;
@@ -146,9 +146,6 @@ static err load_all(struct tlspolicy_sts_cache *c, int64_t now_ms)
 struct saving {
     char folder[PATH_CHARS], path[PATH_CHARS], beside[PATH_CHARS];
     struct buf bytes;
-    bool failed;
-    enum err_kind kind;
-    char reason[REASON_CHARS];
 };
 
 static void saving_release(void *job)
@@ -165,16 +162,13 @@ static err save(struct saving *s)
     return folder_sync(s->folder);
 }
 
-static void run_saving(void *job)
+static err run_saving(void *job)
 {
     struct saving *s = job;
     err e = save(s);
-    if (e == NULL)
-        return;
-    s->failed = true;
-    s->kind = e->kind;
-    err_words(e, s->reason, sizeof s->reason);
-    (void)!file_remove(s->beside);
+    if (e)
+        (void)!file_remove(s->beside);
+    return e;
 }
 
 static err prepare_saving(const struct tlspolicy_sts_cache *c, const struct tlspolicy_sts_entry *e,
@@ -199,10 +193,10 @@ static err save_in_a_job(const struct tlspolicy_sts_cache *c, const struct tlspo
         saving_release(s);
         return trouble;
     }
-    TRY(job_run(run_saving, s, saving_release, until));
-    if (s->failed)
-        trouble = err_new(s->kind, "%s", s->reason);
-    saving_release(s);
+    bool left;
+    trouble = job_do(run_saving, s, saving_release, until, &left);
+    if (!left)
+        saving_release(s);
     return trouble;
 }
 

@@ -1,10 +1,12 @@
-"""A name server on loopback, for peers that can only ask one.
+"""A name server on loopback, UDP only: for peers that can only ask one, and for who asks a zone's own.
 
     server = NameServer(Zone(open("zone").read()))    # the lines of a --dns-zone file
     ... 127.0.0.1, server.port
+    own = NameServer(Records({("example.net", "MX"): (3600, ["10 mail.test"])}), "127.0.0.77", 53, says=AUTHORITY)
 
-A zone is whatever has lookup(name, kind), which gives values (None: the server fails), and exists(name).
-Values: text of an address or a name, (preference, name) of an MX, text of a TXT.
+A zone is whatever has lookup(name, kind), which gives values (None: the server fails), and exists(name); with
+ttl(name, kind) its answers need not live for a minute. Values: text of an address, a name, a TXT or an SOA,
+(preference, name) of an MX or the two as text.
 """
 import collections
 import ipaddress
@@ -15,7 +17,8 @@ import threading
 
 from _check import at_end
 
-TYPES = {1: "A", 28: "AAAA", 15: "MX", 12: "PTR", 16: "TXT"}
+TYPES = {1: "A", 2: "NS", 6: "SOA", 12: "PTR", 15: "MX", 16: "TXT", 28: "AAAA"}
+AUTHORITY, RESOLVER, BOTH = 0x8400, 0x8180, 0x8580 # what a server says of itself (RFC 1035 section 4.1.1)
 
 
 def wire_name(name):
@@ -26,27 +29,37 @@ def wire_data(kind, value):
     if kind in ("A", "AAAA"):
         return ipaddress.ip_address(value).packed
     if kind == "MX":
-        return struct.pack("!H", value[0]) + wire_name(value[1])
-    if kind == "PTR":
+        preference, host = value.split() if isinstance(value, str) else value
+        return struct.pack("!H", int(preference)) + wire_name(host)
+    if kind in ("NS", "PTR"):
         return wire_name(value)
+    if kind == "SOA":
+        primary, person, *numbers = value.split()
+        return wire_name(primary) + wire_name(person) + struct.pack("!5I", *map(int, numbers))
     data = value.encode("latin-1")
     return b"".join(bytes([len(data[i:i + 255])]) + data[i:i + 255] for i in range(0, len(data), 255))
 
 
-def answer(zone, packet):
+def question(packet):
+    """Name, number of the type, and where the question ends."""
     at, labels = 12, []
     while packet[at]:
         labels.append(packet[at + 1:at + 1 + packet[at]].decode("latin-1"))
         at += 1 + packet[at]
-    number = struct.unpack("!H", packet[at + 1:at + 3])[0]
-    name, kind = ".".join(labels).lower(), TYPES.get(number)
+    return ".".join(labels).lower(), struct.unpack("!H", packet[at + 1:at + 3])[0], at + 5
+
+
+def answer(zone, packet, says):
+    name, number, end = question(packet)
+    kind = TYPES.get(number)
     values = zone.lookup(name, kind)
+    ttl = zone.ttl(name, kind) if hasattr(zone, "ttl") else 60
     code = 2 if values is None else 0 if values or zone.exists(name) else 3
     options = b"\0" + struct.pack("!HHIH", 41, 4096, 0, 0) if packet[10:12] != b"\0\0" else b"" # RFC 6891
-    head = packet[:2] + struct.pack("!HHHHH", 0x8580 | code, 1, len(values or []), 0, len(options) > 0)
-    records = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", number, 1, 60, len(data)) + data
+    head = packet[:2] + struct.pack("!HHHHH", says | code, 1, len(values or []), 0, len(options) > 0)
+    records = b"".join(b"\xc0\x0c" + struct.pack("!HHIH", number, 1, ttl, len(data)) + data
                        for data in (wire_data(kind, v) for v in values or []))
-    return head + packet[12:at + 5] + records + options
+    return head + packet[12:end] + records + options
 
 
 class Zone:
@@ -90,9 +103,23 @@ class Zone:
         return name in self.names
 
 
+class Records(dict):
+    """{(name, kind): (ttl, values), ...}, to be changed while it is served."""
+
+    def lookup(self, name, kind):
+        return self.get((name, kind), (0, []))[1]
+
+    def ttl(self, name, kind):
+        return self.get((name, kind), (0, []))[0]
+
+    def exists(self, name):
+        return any(n == name or n.endswith("." + name) for n, _ in self)
+
+
 class NameServer:
-    def __init__(self, zone, host="127.0.0.1", port=0):
-        self.zone, self.questions = zone, 0
+    def __init__(self, zone, host="127.0.0.1", port=0, says=BOTH):
+        self.zone, self.says, self.silent = zone, says, False
+        self.asked = [] # (name, kind)
         self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.socket.bind((host, port))
         self.port = self.socket.getsockname()[1]
@@ -105,5 +132,7 @@ class NameServer:
                 packet, peer = self.socket.recvfrom(4096)
             except OSError:
                 return # closed
-            self.questions += 1
-            self.socket.sendto(answer(self.zone, packet), peer)
+            name, number, _ = question(packet)
+            self.asked.append((name, TYPES.get(number)))
+            if not self.silent:
+                self.socket.sendto(answer(self.zone, packet, self.says), peer)

@@ -7,7 +7,7 @@ import sys
 import time
 
 from _check import Report, need_program
-from _names import NameServer
+from _dns import AUTHORITY, RESOLVER, NameServer, Records
 from _server import Server, route
 
 DOMAIN = "example.net"
@@ -16,13 +16,13 @@ DAY = 86400
 
 
 def base_zone():
-    return {
+    return Records({
         (DOMAIN, "SOA"): (3600, [f"ns1.{DOMAIN} ops.{DOMAIN} 1 2 3 4 900"]),
         (DOMAIN, "NS"): (DAY, [f"ns1.{DOMAIN}", f"ns2.{DOMAIN}"]),
         (f"ns1.{DOMAIN}", "A"): (DAY, [OWN[0]]),
         (f"ns2.{DOMAIN}", "A"): (DAY, [OWN[1]]),
         (DOMAIN, "MX"): (DAY, ["10 mail.test"]),
-    }
+    })
 
 
 def records_of(text):
@@ -114,11 +114,11 @@ def main():
     need_program()
     report = Report()
     try:
-        own = [NameServer(address, 53, base_zone()) for address in OWN]
+        own = [NameServer(base_zone(), address, 53, AUTHORITY) for address in OWN]
     except OSError as e:
         report.skip("name servers on loopback", e)
         return report.finish()
-    resolver = NameServer("127.0.0.1", 0, base_zone(), recursive=True)
+    resolver = NameServer(base_zone(), says=RESOLVER)
     server = Server(routes=[route("*", 9)], domains={DOMAIN: {}}, hostname="mail.test",
                     dns={"servers": [f"127.0.0.1:{resolver.port}"], "validate": "no"})
     published = records_of(server.tool("domain", "add", DOMAIN).stdout.decode())

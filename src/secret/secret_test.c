@@ -1,6 +1,6 @@
-#include "account/command.h"
-#include "account/secret.h"
 #include "base/clock.h"
+#include "secret/command.h"
+#include "secret/secret.h"
 #include "tests/test.h"
 #include <fcntl.h>
 #include <stdlib.h>
@@ -16,11 +16,11 @@ static void check(const char *label, err e, struct buf *got, const char *want, e
         CHECK(e && e->kind == kind, label);
         CHECK(got->len == 0, label);
     }
-    account_secret_wipe(got);
+    secret_wipe(got);
     err_forget();
 }
 
-TEST(account_secret_read)
+TEST(secret_read)
 {
     char folder[] = "/tmp/smtptool-secret-XXXXXX", path[64], reference[80];
     static const struct {
@@ -36,7 +36,7 @@ TEST(account_secret_read)
         {"empty",               "\n",         0600, NULL      },
     };
     struct buf got;
-    buf_init(&got, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&got, SECRET_BYTES_MAX);
     if (mkdtemp(folder) == NULL) {
         test_skip("no folder for a file");
         return;
@@ -48,27 +48,26 @@ TEST(account_secret_read)
         fputs(files[i].content, file);
         fclose(file);
         chmod(path, files[i].mode);
-        check(files[i].label, account_secret_read(str_of(reference), &got), &got, files[i].want,
+        check(files[i].label, secret_read(str_of(reference), &got), &got, files[i].want,
               ERR_CONFIG);
         unlink(path);
     }
-    check("no file", account_secret_read(str_of(reference), &got), &got, NULL, ERR_SYSTEM);
+    check("no file", secret_read(str_of(reference), &got), &got, NULL, ERR_SYSTEM);
     snprintf(reference, sizeof reference, "file:%s", folder);
-    check("a folder", account_secret_read(str_of(reference), &got), &got, NULL, ERR_CONFIG);
+    check("a folder", secret_read(str_of(reference), &got), &got, NULL, ERR_CONFIG);
     rmdir(folder);
     setenv("SMTPTOOL_TEST_SECRET", "from env", 1);
-    check("env", account_secret_read(S("env:SMTPTOOL_TEST_SECRET"), &got), &got, "from env", 0);
-    check("not set", account_secret_read(S("env:SMTPTOOL_TEST_NONE"), &got), &got, NULL,
-          ERR_CONFIG);
+    check("env", secret_read(S("env:SMTPTOOL_TEST_SECRET"), &got), &got, "from env", 0);
+    check("not set", secret_read(S("env:SMTPTOOL_TEST_NONE"), &got), &got, NULL, ERR_CONFIG);
 
-    err e = account_secret_read(S("hunter2"), &got); /* attack 147 */
+    err e = secret_read(S("hunter2"), &got); /* attack 147 */
     char why[256];
     err_describe(e, why, sizeof why);
     CHECK(strstr(why, "hunter2") == NULL, "a secret in the place of a reference is not repeated");
     check("no reference", e, &got, NULL, ERR_CONFIG);
 }
 
-TEST(account_command_split)
+TEST(secret_command_split)
 {
     static const struct {
         const char *input, *words; /* each behind a "|" */
@@ -84,9 +83,9 @@ TEST(account_command_split)
         {"   ",               NULL                },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        static char chars[ACCOUNT_COMMAND_BYTES_MAX];
-        char *words[ACCOUNT_COMMAND_WORDS_MAX + 1], joined[256] = "";
-        err e = account_command_split(str_of(cases[i].input), chars, words);
+        static char chars[SECRET_COMMAND_BYTES_MAX];
+        char *words[SECRET_COMMAND_WORDS_MAX + 1], joined[256] = "";
+        err e = secret_command_split(str_of(cases[i].input), chars, words);
         CHECK((e == NULL) == (cases[i].words != NULL), cases[i].input);
         size_t used = 0;
         for (size_t w = 0; e == NULL && words[w]; w++)
@@ -95,7 +94,7 @@ TEST(account_command_split)
     }
 }
 
-TEST(account_command_run)
+TEST(secret_command_run)
 {
     static const struct {
         const char *label, *command, *want;
@@ -112,11 +111,12 @@ TEST(account_command_run)
         {"attack 144: its child hangs", "sh -c 'sleep 100 & echo s3cret'", NULL,       ERR_TIMEOUT},
     };
     struct buf got;
-    buf_init(&got, ACCOUNT_SECRET_BYTES_MAX);
+    buf_init(&got, SECRET_BYTES_MAX);
     int64_t start = clock_steady_ms();
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         int64_t timeout_ms = cases[i].kind == ERR_TIMEOUT ? 300 : 10000;
-        check(cases[i].label, account_command_run(str_of(cases[i].command), timeout_ms, &got), &got,
+        check(cases[i].label,
+              secret_command_run(str_of(cases[i].command), NULL, 0, timeout_ms, &got), &got,
               cases[i].want, cases[i].kind);
     }
     CHECK(clock_steady_ms() - start < 20000, "nothing is waited for");

@@ -1,4 +1,4 @@
-/* tlspolicy/curl.h -- libcurl, opened when it is wanted
+/* http/curl.h -- libcurl, opened when it is wanted
  *
  * The program is not linked with libcurl: who fetches nothing loads none of it (ADR 0009). What is
  * used of it is listed here by name, found by dlopen() once for the process, and never closed.
@@ -7,12 +7,13 @@
 #include "base/err.h"
 #include <curl/curl.h>
 
-struct tlspolicy_curl {
+struct http_curl {
     __typeof__(curl_global_init) *global_init;
     __typeof__(curl_easy_init) *easy_init;
     __typeof__(curl_easy_cleanup) *easy_cleanup;
     CURLcode (*easy_setopt)(CURL *, CURLoption, ...);
     CURLcode (*easy_getinfo)(CURL *, CURLINFO, ...);
+    __typeof__(curl_easy_perform) *easy_perform;
     __typeof__(curl_easy_strerror) *easy_strerror;
     __typeof__(curl_slist_append) *slist_append;
     __typeof__(curl_slist_free_all) *slist_free_all;
@@ -28,4 +29,4 @@ struct tlspolicy_curl {
 
 /* Blocks, and opens files: before rights are given up. ERR_CONFIG: there is no libcurl, or it is
  * too old. */
-must_use err tlspolicy_curl_open(const struct tlspolicy_curl **ret_curl);
+must_use err http_curl_open(const struct http_curl **ret_curl);
