@@ -126,6 +126,9 @@ static err check_header(str name)
                                        "return-path",
                                        "received",
                                        "dkim-signature"};
+    for (size_t i = 0; i < name.len; i++) /* attack 50 */
+        if (name.ptr[i] <= ' ' || name.ptr[i] >= 127)
+            return err_new(ERR_CONFIG, "headers: this is no field's name");
     for (size_t i = 0; i < ARRAY_LEN(ours); i++)
         if (str_eq_nocase(name, str_of(ours[i])))
             return err_new(ERR_CONFIG,
@@ -199,10 +202,10 @@ struct writer {
 static err render(struct writer *w, const struct template *t, size_t most, str *ret_text)
 {
     CLEANUP(buf_release) struct buf out;
+    buf_init(&out, most);
     *ret_text = (str){0};
     if (t == NULL)
         return NULL;
-    buf_init(&out, most);
     TRY(template_render(t, &w->scope, &out));
     *ret_text = arena_str(w->arena, buf_str(&out));
     return NULL;

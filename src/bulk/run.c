@@ -97,7 +97,9 @@ static void leave_out(struct bulk_run *r, const struct bulk_chosen *c, enum bulk
     if (r->pass > 1)
         return;
     r->tally->reasons[reason]++;
-    if (r->left_out == NULL || reason == BULK_NOT_IN_SEGMENT || reason == BULK_NOT_IN_SAMPLE)
+    bool silent = reason == BULK_NOT_IN_SEGMENT || reason == BULK_NOT_IN_SAMPLE ||
+                  (reason == BULK_DUPLICATE && r->tally->before > 0); /* most had it before */
+    if (r->left_out == NULL || silent)
         return;
     fail(r, add_left_out(r, c, bulk_hygiene_name(reason), detail), "left-out.csv");
 }

@@ -1,7 +1,8 @@
 #include "cli/completion.h"
+#include "base/arena.h"
 #include <string.h>
 
-enum { OPTIONS_MAX = 48 };
+enum { OPTIONS_MAX = 100 };
 
 struct listed { /* the options of one subcommand, or of one of its verbs */
     struct option {
@@ -60,14 +61,15 @@ static err each_list(struct buf *out, const struct cli_command *c,
                      err (*tell)(struct buf *, const struct cli_command *, const char *verb,
                                  const struct listed *))
 {
-    struct listed bare, own;
-    list(c, NULL, &bare);
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(3 * sizeof(struct listed));
+    struct listed *bare = ARENA_NEW(arena, struct listed), *own = ARENA_NEW(arena, struct listed);
+    list(c, NULL, bare);
     for (const struct cli_verb *v = c->verbs; v && v->name; v++) {
-        list(c, v->name, &own);
-        if (!same(&own, &bare))
-            TRY(tell(out, c, v->name, &own));
+        list(c, v->name, own);
+        if (!same(own, bare))
+            TRY(tell(out, c, v->name, own));
     }
-    return tell(out, c, NULL, &bare);
+    return tell(out, c, NULL, bare);
 }
 
 /* ---- bash ------------------------------------------------------------------------------- */

@@ -121,7 +121,7 @@ err feedback_sent_find(struct feedback_sent *s, str queue_id, uint32_t rcpt, str
 err feedback_sent_complain(struct feedback_sent *s, str queue_id, uint32_t rcpt, bool *ret_first)
 {
     int changed = 0;
-    LOCK(s);
+    ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(s->db, "UPDATE sent SET complained = 1 WHERE"
                                                     " queue_id = ?1 AND rcpt = ?2 AND"
