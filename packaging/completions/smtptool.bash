@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench completion help'
+        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -50,9 +50,17 @@ _smtptool_choose()
         options+='--senders --password-file --label --scope '
         takes+='--senders --password-file --label --scope '
         ;;
+    'secret '*)
+        options+='--passphrase --keyring --credential --key-file --check '
+        takes+='--keyring --credential --key-file '
+        ;;
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'oauth '*)
+        options+='--provider --client-id --client-secret-ref --loopback --device --client-credentials --tenant --scope --user --port --open --browser --wait --ca-file --show --renew --server '
+        takes+='--provider --client-id --client-secret-ref --tenant --scope --user --port --browser --wait --ca-file '
         ;;
     'shaping '*)
         options+='--dns-zone '
@@ -87,20 +95,20 @@ _smtptool_choose()
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
     'mta-sts '*)
-        options+='--mx --mode --max-age --id --file --dns-zone '
-        takes+='--mx --mode --max-age --id --file --dns-zone '
+        options+='--mx --mode --max-age --id --file --dns-zone --timeout '
+        takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
     'bulk '*)
         options+='--account --active --allow-raw --attach --ca-file --campaign --check-mx --connect-timeout --connections --dns-zone --dry-run --email-column --encoding --envelope-from --from --from-domain --header --hello --html-file --in-doubt --inactive --io-timeout --job --keep-roles --kept --limit --list --mechanism --messages-per-connection --no-suppression --pass-wait --passes --pause-on --preview --queue --rate --reconfirm --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --suppress --tenant --text --text-file --to --token --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --wave '
         takes+='--account --active --attach --ca-file --campaign --connect-timeout --connections --dns-zone --email-column --encoding --envelope-from --from --from-domain --header --hello --html-file --in-doubt --inactive --io-timeout --job --kept --limit --list --mechanism --messages-per-connection --pass-wait --passes --pause-on --preview --rate --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --tenant --text --text-file --to --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --wave '
         ;;
     'bench send')
-        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
-        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
+        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --record '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --rules --report --lmtp --discard --once --slow --reply --messages --duration --workers '
-        takes+='--listen --addresses --every --rules --report --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --once --expose --certificate --key --record --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --rules --report --certificate --key --record --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
@@ -113,8 +121,10 @@ _smtptool_choose()
     'egress ') words='ls check' ;;
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
+    'secret ') words='set edit get ls rm test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
+    'oauth ') words='login setup status token revoke ls' ;;
     'shaping ') words='show' ;;
     'warmup ') words='show set' ;;
     'domain ') words='add check plan-change ls rm' ;;

@@ -3,8 +3,11 @@
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/store.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "secret/command.h"
+#include "oauth/store.h"
+#include "secret/reference.h"
+#include "secret/resolver.h"
 #include "secret/secret.h"
 #include <errno.h>
 #include <pthread.h>
@@ -33,11 +36,40 @@ const char *keeper_reason_name(enum keeper_reason reason)
 
 /* -- one request ------------------------------------------------------------------------------ */
 
-static err read_secret(const struct keeper_state *state, str reference, struct buf *secret)
+/* Once when the last good value is used instead, and once when that is over. */
+static void log_age(str reference, const struct secret_resolver_told *told)
 {
-    if (!keeper_references_hold(state->references, reference))
+    char shown[SECRET_REFERENCE_SHOWN_CHARS];
+    secret_reference_show(reference, shown);
+    if (told->stale)
+        log_warn("secret %s: %s; what it was %lld s ago is used until it can be asked", shown,
+                 told->why, (long long)(told->age_ms / 1000));
+    else
+        log_info("secret %s can be asked again", shown);
+}
+
+/* again: the token was refused, whatever it says of its own end. */
+static err read_token(const struct keeper_state *state, str login, bool again, struct buf *token)
+{
+    if (state->oauth == NULL)
+        return err_new(ERR_CONFIG, "no logins by token are kept here");
+    return oauth_store_token(state->oauth, login,
+                             again ? OAUTH_STORE_RENEW_IF_OLD : OAUTH_STORE_RENEW_IF_DUE, token);
+}
+
+static err read_secret(const struct keeper_state *state, str reference, bool again,
+                       struct buf *secret)
+{
+    if (state->secrets == NULL || !keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
-    return secret_command_or_read(reference, secret);
+    str login = reference;
+    if (str_skip(&login, S("oauth:")))
+        return read_token(state, login, again, secret);
+    struct secret_resolver_told told;
+    TRY(secret_resolver_read(state->secrets, reference, again, secret, &told));
+    if (told.changed)
+        log_age(reference, &told);
+    return NULL;
 }
 
 static err answer_dkim(const struct keeper_state *state, const struct keeper_request *request,
@@ -57,8 +89,8 @@ static err answer(const struct keeper_state *state, const struct keeper_request 
 {
     if (request->op == KEEPER_DKIM_KEYS || request->op == KEEPER_DKIM_SIGN)
         return answer_dkim(state, request, arena, secret, reply);
-    if (request->op == KEEPER_SECRET) {
-        TRY(read_secret(state, request->reference, secret));
+    if (request->op == KEEPER_SECRET || request->op == KEEPER_SECRET_AGAIN) {
+        TRY(read_secret(state, request->reference, request->op == KEEPER_SECRET_AGAIN, secret));
         reply->secret = buf_str(secret);
         return NULL;
     }

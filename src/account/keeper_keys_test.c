@@ -2,8 +2,10 @@
 #include "account/keeper_local.h"
 #include "account/keeper_signer.h"
 #include "config/config.h"
+#include "config/text_test.h"
 #include "mailauth/dkim_private.h"
 #include "runtime/sim.h"
+#include "secret/resolver.h"
 #include "tests/test.h"
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -57,18 +59,21 @@ static void tear_down(void)
     rmdir(at.folder);
 }
 
+static err load_keys(struct keeper_keys *keys, const struct config *config)
+{
+    struct secret_resolver *secrets = secret_resolver_open(config);
+    err e = keeper_keys_load(keys, secrets, config);
+    secret_resolver_close(secrets);
+    return e;
+}
+
 /* NULL text: no domains named. */
 static const struct config *load(const char *domains)
 {
     char text[600];
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
     snprintf(text, sizeof text, "hostname: mail.example.com\nstate: %s\n%s\n", at.folder,
              domains ? domains : "");
-    CHECK_DONE(config_from_text(str_of(text), S("keys.yaml"), &config, &errors), "configuration");
-    config_errors_release(&errors);
-    return config;
+    return config_text_test(str_of(text));
 }
 
 static void check_refused(const char *domains, const char *why)
@@ -76,7 +81,7 @@ static void check_refused(const char *domains, const char *why)
     struct keeper_keys *keys = keeper_keys_open();
     const struct config *config = load(domains);
     char told[500] = "";
-    err e = keeper_keys_load(keys, config);
+    err e = load_keys(keys, config);
     CHECK(e != NULL, why);
     if (e)
         err_describe(e, told, sizeof told);
@@ -98,7 +103,7 @@ TEST(keeper_keys_load)
     struct keeper_keys *keys = keeper_keys_open();
     keeper_keys_list(keys, S("example.com"), arena, &found);
     CHECK(found.count == 0, "nothing is loaded yet");
-    CHECK_DONE(keeper_keys_load(keys, config), "load");
+    CHECK_DONE(load_keys(keys, config), "load");
     keeper_keys_list(keys, S("example.com"), arena, &found);
     CHECK(found.count == 2, "those of the state folder");
     keeper_keys_list(keys, S("example.org"), arena, &found);
@@ -117,7 +122,7 @@ TEST(keeper_keys_load)
     chmod(at.ed25519, 0604);
     check_refused(NULL, "every user may read");
     config = load(NULL);
-    CHECK(keeper_keys_load(keys, config) != NULL, "a reload that fails");
+    CHECK(load_keys(keys, config) != NULL, "a reload that fails");
     err_forget();
     keeper_keys_list(keys, S("example.com"), arena, &found);
     CHECK(found.count == 2, "leaves the old ones");

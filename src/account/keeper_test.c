@@ -1,6 +1,7 @@
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/store.h"
+#include "secret/resolver.h"
 #include "tests/test.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -67,7 +68,9 @@ TEST(keeper_serve)
         {"env:SMTPTOOL_TEST_KEEPER", 24},
         {"command:echo hello",       18}
     };
-    struct serving s = {.state.references = keeper_references_open()};
+    struct serving s = {
+        .state = {.references = keeper_references_open(), .secrets = secret_resolver_open(NULL)}
+    };
     CHECK_DONE(keeper_references_set(s.state.references, references, 2), "references");
     struct keeper_request requests[] = {
         {.id = 1, .op = KEEPER_SECRET,      .reference = S("env:SMTPTOOL_TEST_KEEPER")   },
@@ -103,6 +106,7 @@ TEST(keeper_serve)
     close(fd);
     pthread_join(thread, NULL);
     keeper_references_close(s.state.references);
+    secret_resolver_close(s.state.secrets);
     CHECK(s.ended_well, "the end of the main process is the end of the keeper");
     buf_release(&out);
     arena_close(arena);

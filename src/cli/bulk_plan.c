@@ -2,11 +2,11 @@
 #include "base/mem.h"
 #include "bulk/folder.h"
 #include "cli/ask_dns.h"
+#include "cli/oauth_logins.h"
 #include "config/value.h"
 #include "message/mailbox.h"
 #include "runtime/file.h"
 #include "sasl/mechanism.h"
-#include "secret/command.h"
 #include "smtp/path.h"
 #include <stdio.h>
 #include <string.h>
@@ -244,7 +244,7 @@ err cli_bulk_plan_key(struct cli_bulk_plan *p)
         return NULL;
     str reference = str_of(p->args.unsubscribe_key);
     TRY(config_value_secret(reference));
-    TRY(secret_command_or_read(reference, &p->key));
+    TRY(cli_oauth_logins_read(p->config, reference, &p->key));
     return str_trim(buf_str(&p->key)).len >= BULK_TOKEN_SECRET_BYTES_MIN
                ? NULL
                : err_new(ERR_CONFIG, "--unsubscribe-key: at least %d letters",
@@ -366,7 +366,8 @@ static err read_login(struct cli_bulk_plan *p, const struct config_account *acco
     str reference = account ? account->secret : str_of(a->secret);
     c->user = account ? account->user : str_of(a->user);
     c->mechanism = a->mechanism ? str_of(a->mechanism) : account ? account->mechanism : (str){0};
-    c->token = a->token;
+    c->token = a->token || str_starts(reference, S("oauth:")) ||
+               (account && config_account_has_token(account));
     if (c->user.len == 0)
         return NULL;
     if (reference.len == 0)
@@ -376,7 +377,7 @@ static err read_login(struct cli_bulk_plan *p, const struct config_account *acco
     if (c->mechanism.len && sasl_mechanism_of(c->mechanism) == SASL_NONE)
         return err_new(ERR_CONFIG, "--mechanism: there is no such mechanism");
     TRY(config_value_secret(reference));
-    TRY(secret_command_or_read(reference, &p->password));
+    TRY(cli_oauth_logins_read(p->config, reference, &p->password));
     c->secret = buf_str(&p->password);
     return NULL;
 }

@@ -1,6 +1,7 @@
 /* cli/cmd_send.c -- smtptool send: one message (or several files) to one server */
 #include "base/mem.h"
 #include "cli/commands.h"
+#include "cli/oauth_logins.h"
 #include "cli/send_from.h"
 #include "cli/send_message.h"
 #include "cli/send_report.h"
@@ -10,6 +11,7 @@
 #include "dns/zone.h"
 #include "sasl/mechanism.h"
 #include "secret/command.h"
+#include "secret/resolver.h"
 #include "smtp/path.h"
 #include <string.h>
 #include <unistd.h>
@@ -56,7 +58,8 @@ const char cmd_send_help[] =
     "  --user NAME             log in; asks for the password unless one of these is given:\n"
     "  --password-file FILE    the file's text (nobody else may read the file)\n"
     "  --password-command CMD  what this program prints; started without a shell\n"
-    "  --secret REFERENCE      env:NAME, file:PATH or command:CMD\n"
+    "  --secret REFERENCE      env:NAME, file:PATH, command:CMD, vault:PATH#FIELD or another kind\n"
+    "                          (docs/secrets.md)\n"
     "  --account NAME          user, secret and mechanism of this account in the configuration\n"
     "  --from-policy WORD      when From is neither the account's user nor in its aliases: "
     "refuse,\n"
@@ -229,10 +232,11 @@ static err read_server(struct send_run *run)
 
 /* ---- the login -------------------------------------------------------------------------- */
 
-static err read_reference(str reference, struct buf *ret_secret)
+static err read_reference(struct send_run *run, str reference, struct buf *ret_secret)
 {
     TRY(config_value_secret(reference));
-    return secret_command_or_read(reference, ret_secret);
+    run->token |= str_starts(reference, S("oauth:"));
+    return cli_oauth_logins_read(run->config, reference, ret_secret);
 }
 
 static err read_account(struct send_run *run)
@@ -240,7 +244,8 @@ static err read_account(struct send_run *run)
     const struct config_account *sender = run->sender;
     run->options.user = sender->user;
     run->options.mechanism = sender->mechanism;
-    return sender->user.len > 0 ? read_reference(sender->secret, &run->password) : NULL;
+    run->token |= config_account_has_token(sender);
+    return sender->user.len > 0 ? read_reference(run, sender->secret, &run->password) : NULL;
 }
 
 static err ask_password(struct send_run *run)
@@ -274,7 +279,6 @@ static err read_login(struct send_run *run)
                        "--mechanism: \"%s\" is none of PLAIN, LOGIN, CRAM-MD5, "
                        "SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2",
                        run->mechanism);
-    o->token = run->token;
     return NULL;
 }
 
@@ -292,10 +296,11 @@ static err read_secret(struct send_run *run)
     if (run->password_file)
         TRY(secret_read(buf_str(&reference), &run->password));
     else if (reference.len)
-        TRY(read_reference(buf_str(&reference), &run->password));
+        TRY(read_reference(run, buf_str(&reference), &run->password));
     else if (run->user)
         TRY(ask_password(run));
     run->options.secret = buf_str(&run->password);
+    run->options.token = run->token;
     return NULL;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/state.h"
 #include "outbound/tlsrpt_job.h"
+#include "report/day.h"
 #include "runtime/file.h"
 #include "tlspolicy/report_read.h"
 #include "tlspolicy/report_unpack.h"
@@ -36,7 +37,6 @@ enum {
     LISTED_MAX = 1000,
     OF_DOMAIN_MAX = 64,
     FILE_BYTES_MAX = 32 << 20,
-    DAY_CHARS = 11, /* "2026-11-20" */
     TIME_CHARS = 17,
 };
 
@@ -211,27 +211,17 @@ static err open_store(struct tls_run *run)
     return outbound_tlsrpt_store_open(path, false, &run->store);
 }
 
-static void format_day(int64_t day, char ret_text[DAY_CHARS])
-{
-    char text[CLOCK_RFC3339_BYTES];
-    clock_rfc3339(day * OUTBOUND_TLSRPT_DAY_MS, text);
-    memcpy(ret_text, text, DAY_CHARS - 1);
-    ret_text[DAY_CHARS - 1] = '\0';
-}
-
 static const char *state_word(const struct outbound_tlsrpt_head *h)
 {
-    if (h->state != OUTBOUND_TLSRPT_OPEN)
-        return h->state == OUTBOUND_TLSRPT_LATE ? "too late" : "done";
-    return h->day >= clock_real_ms() / OUTBOUND_TLSRPT_DAY_MS ? "counting" : "waiting";
+    return report_day_word(h->state, h->day, clock_real_ms());
 }
 
 static json_t *head_json(const struct outbound_tlsrpt_head *h,
                          const struct outbound_tlsrpt_note *notes, size_t count)
 {
-    char day[DAY_CHARS];
+    char day[REPORT_DAY_CHARS];
     json_t *list = json_array();
-    format_day(h->day, day);
+    report_day_format(h->day, day);
     for (size_t i = 0; i < count; i++)
         json_array_append_new(list,
                               json_pack("{so,so,sb}", "to", cli_json_str(notes[i].uri), "note",
@@ -244,14 +234,14 @@ static json_t *head_json(const struct outbound_tlsrpt_head *h,
 static void print_head(const struct outbound_tlsrpt_head *h,
                        const struct outbound_tlsrpt_note *notes, size_t count)
 {
-    char day[DAY_CHARS], at[CLOCK_RFC3339_BYTES];
-    format_day(h->day, day);
+    char day[REPORT_DAY_CHARS], at[CLOCK_RFC3339_BYTES];
+    report_day_format(h->day, day);
     clock_rfc3339(h->due_ms, at);
     printf("%s  ", day);
     cli_print_clean(stdout, h->domain);
     printf("  sessions %lld, failed %lld, %s", (long long)h->sessions, (long long)h->failures,
            state_word(h));
-    if (h->state == OUTBOUND_TLSRPT_OPEN)
+    if (h->state == REPORT_DAY_OPEN)
         printf(", due %.16s", at);
     putchar('\n');
     for (size_t i = 0; i < count; i++) {
@@ -291,10 +281,10 @@ static err find(struct tls_run *run, int argc, char **argv, struct outbound_tlsr
 {
     struct outbound_tlsrpt_head *heads;
     size_t count = 0;
-    char day[DAY_CHARS];
+    char day[REPORT_DAY_CHARS];
     TRY(list(run, str_of(argv[0]), OF_DOMAIN_MAX, &heads, &count));
     for (size_t i = 0; i < count; i++) {
-        format_day(heads[i].day, day);
+        report_day_format(heads[i].day, day);
         if (argc > 1 && strcmp(argv[1], day) != 0)
             continue;
         *ret_head = heads[i];
@@ -307,9 +297,9 @@ static err find(struct tls_run *run, int argc, char **argv, struct outbound_tlsr
 static err show(struct tls_run *run, int argc, char **argv)
 {
     struct outbound_tlsrpt_head head;
-    char id[TLSPOLICY_REPORT_ID_CHARS];
+    char id[MESSAGE_DAILY_REPORT_ID_CHARS];
     TRY(find(run, argc, argv, &head));
-    tlspolicy_report_id(clock_real_ms(), id);
+    message_daily_report_id(clock_real_ms(), id);
     CLEANUP(outbound_tlsrpt_job_cleanup)
     struct outbound_tlsrpt_job *j = outbound_tlsrpt_job_new(run->store, outbound_tlsrpt_job_write);
     j->head = head;

@@ -1,6 +1,7 @@
 #include "cli/dmarc_reports.h"
 #include "cli/state.h"
 #include "inbound/report_letter.h"
+#include "report/day.h"
 #include "runtime/file.h"
 #include <string.h>
 
@@ -9,7 +10,6 @@ enum {
     OF_DOMAIN_MAX = 64, /* reports of one domain: all that are kept */
     ARENA_BYTES_MAX = 64 << 20,
     XML_BYTES_MAX = 256 << 20,
-    DAY_CHARS = 11, /* "2026-11-20" */
 };
 
 struct reports_run {
@@ -22,21 +22,9 @@ struct reports_run {
 
 /* ---- texts ------------------------------------------------------------------------------- */
 
-static void format_day(int64_t day, char ret_text[DAY_CHARS])
-{
-    char text[CLOCK_RFC3339_BYTES];
-    clock_rfc3339(day * INBOUND_REPORT_DAY_MS, text);
-    memcpy(ret_text, text, DAY_CHARS - 1);
-    ret_text[DAY_CHARS - 1] = '\0';
-}
-
 static const char *state_word(const struct inbound_report_head *h)
 {
-    if (h->state == INBOUND_REPORT_LATE)
-        return "too late";
-    if (h->state == INBOUND_REPORT_DONE)
-        return "done";
-    return h->day >= clock_real_ms() / INBOUND_REPORT_DAY_MS ? "counting" : "waiting";
+    return report_day_word(h->state, h->day, clock_real_ms());
 }
 
 static const char *mail_word(const struct inbound_report_mail *m)
@@ -72,8 +60,8 @@ static json_t *mails_json(const struct inbound_report_mail *mails, size_t count)
 
 static json_t *head_json(const struct inbound_report_head *h, json_t *mails)
 {
-    char day[DAY_CHARS];
-    format_day(h->day, day);
+    char day[REPORT_DAY_CHARS];
+    report_day_format(h->day, day);
     return json_pack("{ss,so,ss,sI,sI,sI,so,so,so,so}", "day", day, "domain",
                      cli_json_str(h->domain), "state", state_word(h), "messages",
                      (json_int_t)h->messages, "rows", (json_int_t)h->rows, "left_out",
@@ -101,14 +89,14 @@ static void print_mails(const struct inbound_report_mail *mails, size_t count)
 
 static void print_head(const struct inbound_report_head *h)
 {
-    char day[DAY_CHARS], due[CLOCK_RFC3339_BYTES];
-    format_day(h->day, day);
+    char day[REPORT_DAY_CHARS], due[CLOCK_RFC3339_BYTES];
+    report_day_format(h->day, day);
     clock_rfc3339(h->due_ms, due);
     printf("%s  ", day);
     cli_print_clean(stdout, h->domain);
     printf("  messages %lld, rows %lld, %s", (long long)h->messages, (long long)h->rows,
            state_word(h));
-    if (h->state == INBOUND_REPORT_OPEN)
+    if (h->state == REPORT_DAY_OPEN)
         printf(", due %.16s", due);
     if (h->left_out > 0)
         printf(", in no row %lld", (long long)h->left_out);
@@ -161,10 +149,10 @@ static err find(struct reports_run *run, int argc, char **argv,
 {
     struct inbound_report_head *heads;
     size_t count = 0;
-    char day[DAY_CHARS];
+    char day[REPORT_DAY_CHARS];
     TRY(list(run, str_of(argv[0]), OF_DOMAIN_MAX, &heads, &count));
     for (size_t i = 0; i < count; i++) {
-        format_day(heads[i].day, day);
+        report_day_format(heads[i].day, day);
         if (argc > 1 && strcmp(argv[1], day) != 0)
             continue;
         *ret_head = &heads[i];
@@ -269,11 +257,11 @@ static err run_write(struct reports_run *run, int argc, char **argv)
 {
     CLEANUP(buf_release) struct buf out;
     struct inbound_report_head *head;
-    char id[MAILAUTH_DMARC_REPORT_ID_CHARS];
+    char id[MESSAGE_DAILY_REPORT_ID_CHARS];
     const struct config_reports *c = &run->config->mailauth.reports;
     buf_init(&out, XML_BYTES_MAX);
     TRY(find(run, argc, argv, &head));
-    mailauth_dmarc_report_id(clock_real_ms(), id);
+    message_daily_report_id(clock_real_ms(), id);
     struct inbound_report_letter letter = {
         .head = head,
         .receiver = run->config->hostname,

@@ -96,6 +96,7 @@ static err open_keeper(struct service *s)
         return e;
     }
     s->keeper = keeper_local_seam(s->keeper_local);
+    TRY(keeper_local_open_logins(s->keeper_local, s->config->state));
     return keeper_local_load_keys(s->keeper_local, s->config);
 }
 
@@ -310,7 +311,9 @@ static err start_workers(struct service *s)
                                                      .config_arg = s,
                                                      .resolver = s->resolver,
                                                      .health = s->egress_health,
-                                                     .events = &s->events};
+                                                     .events = &s->events,
+                                                     .file = s->state.egress_file};
+    outbound_egress_watch_load(&s->egress_watch);
     s->port25 = outbound_port25_open(&s->events);
     s->port25_look = (struct outbound_port25_look){.config = service_config,
                                                    .config_arg = s,

@@ -29,6 +29,7 @@ err cli_state_paths(const struct config *c, struct cli_state *ret_state)
     snprintf(ret_state->policies, CLI_STATE_PATH_CHARS, "%s/mta-sts", folder);
     snprintf(ret_state->shaping, CLI_STATE_PATH_CHARS, "%s/shaping", folder);
     snprintf(ret_state->shaping_file, CLI_STATE_PATH_CHARS, "%s/shaping/shaping.db", folder);
+    snprintf(ret_state->egress_file, CLI_STATE_PATH_CHARS, "%s/shaping/egress.txt", folder);
     snprintf(ret_state->transcripts, CLI_STATE_PATH_CHARS, "%s/transcripts", folder);
     return NULL;
 }

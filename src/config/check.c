@@ -250,6 +250,13 @@ static void check_account(struct config_source *source, const struct config_acco
     if ((!account->no_login || account->user.len > 0) && account->secret.len == 0)
         config_source_complain(
             source, whole, "\"secret\" is missing: file:/path, env:NAME or command:… is wanted");
+    bool password = account->mechanism.len > 0 &&
+                    !str_ends_nocase(account->mechanism, S("OAUTH2")) &&
+                    !str_eq_nocase(account->mechanism, S("OAUTHBEARER"));
+    if (password && config_account_has_token(account))
+        config_source_complain(source, place(source, &account->mechanism),
+                               "a token is sent by XOAUTH2 or OAUTHBEARER, not by %.*s",
+                               STR_ARG(account->mechanism));
     if (account->licence.len > 0 && account->preset.len == 0)
         config_source_complain(source, place(source, &account->licence),
                                "a licence is of a preset: give preset: as well");
@@ -385,6 +392,36 @@ static void check_bounces(struct config_source *source)
                                    "a whole address is wanted, such as fbl@example.com");
 }
 
+/* In clear only to this machine; more is checked when it is asked. */
+static void check_url(struct config_source *source, const str *url)
+{
+    str rest = *url;
+    bool https = str_skip(&rest, S("https://"));
+    bool clear = !https && str_skip(&rest, S("http://"));
+    bool here = str_starts(rest, S("127.")) || str_starts(rest, S("[::1]")) ||
+                str_starts(rest, S("localhost"));
+    if (url->len == 0 || (rest.len > 0 && (https || (clear && here))))
+        return;
+    config_source_complain(source, place(source, url),
+                           clear ? "in clear only to this machine: https:// is wanted"
+                                 : "a URL is wanted: https://host:port");
+}
+
+static void check_vault(struct config_source *source)
+{
+    const struct config_vault *v = &source->config->secrets.vault;
+    const str *own[] = {&v->token, &v->role_id, &v->secret_id};
+    check_url(source, &v->address);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (str_starts(*own[i], S("vault:")) || str_starts(*own[i], S("aws-sm:")))
+            config_source_complain(source, place(source, own[i]),
+                                   "the login to a store cannot be in a store");
+    if (v->auth == VAULT_AUTH_APPROLE && v->role_id.len == 0)
+        config_source_complain(source, place(source, &v->auth), "approle needs role_id: as well");
+    if (v->auth == VAULT_AUTH_KUBERNETES && v->role.len == 0)
+        config_source_complain(source, place(source, &v->auth), "kubernetes needs role: as well");
+}
+
 void config_source_check(struct config_source *source)
 {
     struct config *config = source->config;
@@ -402,4 +439,6 @@ void config_source_check(struct config_source *source)
     config_source_check_egress(source);
     check_tenants(source);
     check_bounces(source);
+    check_vault(source);
+    check_url(source, &source->config->secrets.aws.endpoint);
 }

@@ -168,7 +168,8 @@ static const struct config_schema_key dkim_keys[] = {
     VALUE(config_dkim, selector, name, "selector", .required = true,
           .doc = "The key's name in the DNS: SELECTOR._domainkey.NAME."),
     VALUE(config_dkim, key, secret, "key", .required = true,
-          .doc = "Where the private key is found, in PEM: file:/path, env:NAME or command:…"),
+          .doc = "Where the private key is found, in PEM: file:/path, env:NAME, command:… or what "
+                 "else docs/secrets.md names."),
 };
 static const struct config_schema_group dkim = {
     .name = "domains.NAME.dkim[]",
@@ -253,7 +254,11 @@ static const struct config_schema_key account_keys[] = {
           .normal_told = "needed wherever there is a login", .doc = "The login's name."),
     VALUE(config_account, secret, secret, "secret",
           .normal_told = "needed wherever there is a login",
-          .doc = "Where its password or token is found: file:/path, env:NAME or command:…"),
+          .doc = "Where its password or token is found: file:/path, env:NAME, command:… or what "
+                 "else docs/secrets.md names."),
+    VALUE(config_account, oauth, name, "oauth",
+          .doc = "In place of secret: a login by token, made with `smtptool oauth login NAME "
+                 "--server`; its tokens are renewed by themselves."),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
     VALUE(config_account, preset, name, "preset",
@@ -605,6 +610,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("tls_reports", config_schema_tls_reports),
     GROUP("events", events),
     GROUP("sasl", sasl),
+    GROUP("secrets", config_schema_secrets),
 };
 const struct config_schema_group config_schema_root = {
     .name = "", .keys = root_keys, .count = ARRAY_LEN(root_keys), .doc = "The whole file."};

@@ -1,5 +1,6 @@
 /* Everything together, in a folder of its own; not on a fiber, so what is a job runs at once. */
 #include "base/mem.h"
+#include "config/text_test.h"
 #include "feedback/arrival.h"
 #include "feedback/feedback.h"
 #include "tests/test.h"
@@ -40,14 +41,11 @@ static void open_house(struct house *h)
     static const char yaml[] =
         "hostname: mail.our.example\n"
         "bounces: { domain: bounce.our.example, complaints: [fbl@our.example] }\n";
-    struct config_errors errors;
     *h = (struct house){.folder = "/tmp/smtptool-feedback-XXXXXX"};
     h->sink = (struct event_sink){take_event, h};
     h->arena = arena_open(4 << 20);
     CHECK(mkdtemp(h->folder) != NULL, "folder");
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(yaml), S("test"), &h->config, &errors), "configuration");
-    config_errors_release(&errors);
+    h->config = config_text_test(str_of(yaml));
     struct feedback_options o = {h->folder, lend_config, h, &h->sink, take_complaint, h};
     CHECK_DONE(feedback_open(&o, &h->feedback), "open");
 }

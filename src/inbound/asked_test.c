@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "config/text_test.h"
 #include "inbound/asked.h"
 #include "tests/test.h"
 
@@ -11,15 +12,7 @@ static const char yaml[] = "hostname: mail.our.example\n"
                            "    networks: [10.1.0.0/16]\n"
                            "    senders: [shop.example, lab.example]\n";
 
-static struct config *load(void)
-{
-    struct config *c = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(yaml), S("test"), &c, &errors), "configuration");
-    config_errors_release(&errors);
-    return c;
-}
+static struct config *load(void) { return config_text_test(str_of(yaml)); }
 
 #define LONG48 "123456789012345678901234567890123456789012345678"
 

@@ -1,4 +1,5 @@
 /* Attack 213: nobody is surprised by a certificate of his own that has expired. */
+#include "config/text_test.h"
 #include "inbound/certificate.h"
 #include "runtime/file.h"
 #include "runtime/sim.h"
@@ -34,16 +35,12 @@ static void years(void *arg)
 {
     struct watch w = {0};
     struct event_sink sink = {listen_to, &w};
-    struct config_errors errors;
-    struct config *config = NULL;
     struct inbound in;
     struct group watching;
     (void)arg;
     struct sim_fs *fs = sim_fs_open();
     sim_fs_use(fs);
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(S("hostname: mx.example\n"), S("test"), &config, &errors), "");
-    config_errors_release(&errors);
+    struct config *config = config_text_test(S("hostname: mx.example\n"));
     inbound_init(&in, open_view(config));
     in.events = &sink;
     group_init(&watching);

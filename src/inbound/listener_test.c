@@ -1,5 +1,6 @@
 /* Attack 95: no descriptor is left. */
 #include "base/log.h"
+#include "config/text_test.h"
 #include "inbound/listener.h"
 #include "runtime/fault.h"
 #include "runtime/sim.h"
@@ -42,13 +43,8 @@ static void run_for_minutes(void *arg)
 
 TEST(inbound_listener_pauses)
 {
-    struct config_errors errors;
-    struct config *config = NULL;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(S("listeners: [{ address: \"127.0.0.1:2526\", role: relay }]\n"),
-                                S("test"), &config, &errors),
-               "configuration");
-    config_errors_release(&errors);
+    struct config *config =
+        config_text_test(S("listeners: [{ address: \"127.0.0.1:2526\", role: relay }]\n"));
     pauses_told = 0;
     log_set_sink(count_line, NULL);
     sim_run(3, run_for_minutes, config);

@@ -4,6 +4,7 @@
 #include "account/store.h"
 #include "base/codec.h"
 #include "base/mem.h"
+#include "config/text_test.h"
 #include "inbound/login.h"
 #include "runtime/sim.h"
 #include "sasl/client.h"
@@ -68,7 +69,6 @@ static void town_open(struct town *t)
 {
     char path[64];
     struct account_store *store = NULL;
-    struct config_errors errors;
     *t = (struct town){0};
     snprintf(t->folder, sizeof t->folder, "/tmp/inbound-login-XXXXXX");
     CHECK(mkdtemp(t->folder) != NULL, "folder");
@@ -78,9 +78,7 @@ static void town_open(struct town *t)
     CHECK_DONE(account_store_add(store, S("off"), S("secret-word"), false), "off");
     CHECK_DONE(account_store_set_disabled(store, S("off"), true), "disabled");
     CHECK_DONE(keeper_local_open(store, NULL, 0, &t->local), "keeper");
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(yaml), S("test"), &t->config, &errors), "configuration");
-    config_errors_release(&errors);
+    t->config = config_text_test(str_of(yaml));
     t->down = (struct keeper){.check_login = nobody_home, .scram_lookup = no_scram};
     t->options =
         (struct smtp_server_options){.hostname = S("mail.example.com"), .command_ms = 300000};

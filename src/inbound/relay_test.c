@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "inbound/relay.h"
 #include "tests/test.h"
 
@@ -11,15 +12,7 @@ static const char yaml[] = "hostname: mail.our.example\n"
                            "    deliver: \"lmtp://127.0.0.1:24\"\n"
                            "  sends.example: {}\n";
 
-static struct config *load(void)
-{
-    struct config *c = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(yaml), S("test"), &c, &errors), "configuration");
-    config_errors_release(&errors);
-    return c;
-}
+static struct config *load(void) { return config_text_test(str_of(yaml)); }
 
 enum { UNPARSED = 100 };
 

@@ -1,8 +1,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "inbound/report_own.h"
-#include <stdarg.h>
-#include <stdio.h>
 
 enum { DUE_MOST = 50, CLEAN_MS = 10 * 60 * 1000, PATH_CHARS = INBOUND_REPORT_STORE_PATH_CHARS };
 
@@ -23,45 +21,17 @@ void inbound_report_count(struct inbound_report *r, const struct inbound_report_
     struct inbound_report_sample *s = inbound_report_sample_make(seen, scratch);
     if (s == NULL)
         return;
-    if (__atomic_add_fetch(&r->pending, s->bytes, __ATOMIC_RELAXED) >
-        INBOUND_REPORT_PENDING_BYTES_MAX) {
-        __atomic_sub_fetch(&r->pending, s->bytes, __ATOMIC_RELAXED);
-        __atomic_add_fetch(&r->lost, 1, __ATOMIC_RELAXED);
-        mem_free(s);
-        return;
-    }
-    chan_send(r->samples, &s->item);
+    report_inbox_put(&r->inbox, &s->inbox);
 }
 
 /* ---- what is told ---- */
 
-void inbound_report_tell(struct inbound_report *r, enum event_kind kind, str recipient,
-                         str queued_as, int64_t count, const char *fmt, ...)
-{
-    char reason[EVENT_TEXT_BYTES_MAX];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(reason, sizeof reason, fmt, args);
-    va_end(args);
-    struct event e = {.kind = kind,
-                      .recipient = recipient,
-                      .queue_id = queued_as,
-                      .count = count,
-                      .reason = str_of(reason)};
-    event_emit(r->options.events, &e);
-}
-
 static void tell_lost(struct inbound_report *r)
 {
-    size_t lost = __atomic_exchange_n(&r->lost, 0, __ATOMIC_RELAXED);
+    size_t lost = report_inbox_lost(&r->inbox);
     if (lost > 0)
-        inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)lost,
-                            "messages that were judged are in no report");
-}
-
-static void add_lost(struct inbound_report *r, size_t count)
-{
-    __atomic_add_fetch(&r->lost, count, __ATOMIC_RELAXED);
+        report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)lost,
+                    "messages that were judged are in no report");
 }
 
 /* ---- the store ---- */
@@ -80,8 +50,8 @@ static void close_store(struct inbound_report *r)
 static void give_up_store(struct inbound_report *r, err why)
 {
     log_err(why, "DMARC reports: %s/reports.db cannot be used now", r->options.folder);
-    inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, 0,
-                        "the reports' database cannot be used: %.*s", STR_ARG(why->text));
+    report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, 0,
+                "the reports' database cannot be used: %.*s", STR_ARG(why->text));
     close_store(r);
     r->open_again = deadline_after(INBOUND_REPORT_REOPEN_MS);
 }
@@ -107,27 +77,14 @@ static err open_store(struct inbound_report *r)
 
 /* ---- batches ---- */
 
-static struct inbound_report_sample *sample_of(struct chan_item *item)
-{
-    return CONTAINER_OF(item, struct inbound_report_sample, item);
-}
-
-/* All that is pending, in the order in which it came. What does not count is only looked at for a
- * failure report. */
+/* All that is pending. What does not count is only looked at for a failure report. */
 static void take_batch(struct inbound_report *r, struct inbound_report_work *w)
 {
-    struct chan_item *item = chan_take_all(r->samples);
-    size_t cap = 0;
-    while (item) {
-        struct chan_item *next = item->next;
-        if (w->sample_count == cap) {
-            cap = cap ? 2 * cap : 64;
-            w->samples = mem_resize(w->samples, cap * sizeof(struct inbound_report_sample *));
-        }
-        w->samples[w->sample_count++] = sample_of(item);
-        __atomic_sub_fetch(&r->pending, sample_of(item)->bytes, __ATOMIC_RELAXED);
-        item = next;
-    }
+    size_t count;
+    struct report_inbox_item *i = report_inbox_take(&r->inbox, &count);
+    w->samples = mem_alloc(count * sizeof(struct inbound_report_sample *));
+    for (; i; i = report_inbox_next(i))
+        w->samples[w->sample_count++] = CONTAINER_OF(i, struct inbound_report_sample, inbox);
 }
 
 static size_t counting(const struct inbound_report_work *w)
@@ -146,22 +103,22 @@ static err write_batch(struct inbound_report *r, struct inbound_report_work **wo
         return NULL;
     TRY(open_store(r));
     if (r->store == NULL) {
-        add_lost(r, count);
+        report_inbox_lose(&r->inbox, count);
         return NULL;
     }
     w->store = inbound_report_store_hold(r->store);
     err e = inbound_report_work_do(work, work_time());
     if (e == NULL) {
-        add_lost(r, w->added.left_out);
+        report_inbox_lose(&r->inbox, w->added.left_out);
         if (w->added.dropped > 0)
-            inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0},
-                                (int64_t)w->added.dropped,
-                                "the reports' database was full: the oldest reports have gone");
+            report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0},
+                        (int64_t)w->added.dropped,
+                        "the reports' database was full: the oldest reports have gone");
         return NULL;
     }
     if (*work == NULL)
         return e; /* it is written yet */
-    add_lost(r, count);
+    report_inbox_lose(&r->inbox, count);
     inbound_report_store_close(w->store);
     w->store = NULL;
     if (e->kind == ERR_TIMEOUT) /* another program has it: it will not for ever */
@@ -194,7 +151,7 @@ static err tell_failures(struct inbound_report *r, const struct inbound_report_w
 
 static err take_samples(struct inbound_report *r)
 {
-    if (__atomic_load_n(&r->pending, __ATOMIC_RELAXED) == 0)
+    if (report_inbox_is_empty(&r->inbox))
         return NULL;
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(NULL, inbound_report_work_add);
@@ -215,25 +172,24 @@ static err clean(struct inbound_report *r, int64_t now_ms)
     TRY(inbound_report_work_do(&w, work_time()));
     r->clean_again = deadline_after(CLEAN_MS);
     if (w->late > 0)
-        inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)w->late,
-                            "reports could not be sent within two days");
+        report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)w->late,
+                    "reports could not be sent within two days");
     return NULL;
 }
 
 /* True: no more today. */
 static err is_full(struct inbound_report *r, const struct config *c, int64_t now_ms, bool *ret_full)
 {
-    int64_t midnight = now_ms / INBOUND_REPORT_DAY_MS * INBOUND_REPORT_DAY_MS;
+    bool news = false;
     CLEANUP(inbound_report_work_cleanup)
     struct inbound_report_work *w = inbound_report_work_new(r->store, inbound_report_work_sent);
-    w->number = midnight;
+    w->number = report_day_midnight_ms(now_ms);
     TRY(inbound_report_work_do(&w, work_time()));
-    *ret_full = w->number >= c->mailauth.reports.per_day;
-    if (*ret_full && r->full_until_ms != midnight + INBOUND_REPORT_DAY_MS) {
-        r->full_until_ms = midnight + INBOUND_REPORT_DAY_MS;
-        inbound_report_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, w->number,
-                            "mailauth.reports.per_day is used up: the rest waits for tomorrow");
-    }
+    *ret_full =
+        report_day_is_full(&r->quota, w->number, c->mailauth.reports.per_day, now_ms, &news);
+    if (news)
+        report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, w->number,
+                    "mailauth.reports.per_day is used up: the rest waits for tomorrow");
     return NULL;
 }
 
@@ -252,7 +208,7 @@ static err send_one(struct inbound_report *r, const struct config *c,
     bool full = false;
     int64_t now = clock_real_ms();
     TRY(is_full(r, c, now, &full));
-    int64_t later = full ? r->full_until_ms + INBOUND_REPORT_FIRST_MS
+    int64_t later = full ? r->quota.full_until_ms + INBOUND_REPORT_FIRST_MS
                          : inbound_report_pace(r, head->provider, now);
     if (later)
         return postpone(r, head->id, later);
@@ -355,7 +311,7 @@ struct inbound_report *inbound_report_open(const struct inbound_report_options *
 {
     struct inbound_report *r = MEM_NEW(struct inbound_report);
     r->options = *options;
-    r->samples = chan_open();
+    report_inbox_init(&r->inbox);
     r->paces = mem_alloc(INBOUND_REPORT_PROVIDERS_MAX * sizeof *r->paces);
     r->hours = mem_alloc(INBOUND_REPORT_HOURS_MAX * sizeof *r->hours);
     r->open_again = r->clean_again = deadline_after(0);
@@ -380,7 +336,7 @@ void inbound_report_close(struct inbound_report *r)
         return;
     write_rest(r);
     close_store(r);
-    chan_close(r->samples);
+    report_inbox_release(&r->inbox);
     mem_free(r->paces);
     mem_free(r->hours);
     mem_free(r);

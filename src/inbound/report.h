@@ -14,11 +14,10 @@
 #include "inbound/report_sample.h"
 
 enum {
-    INBOUND_REPORT_GATHER_MS = 2000,            /* how often counts are written */
-    INBOUND_REPORT_PENDING_BYTES_MAX = 8 << 20, /* of counts that are not written yet */
-    INBOUND_REPORT_LOOK_MS = 60 * 1000,         /* how often it is looked what is due */
-    INBOUND_REPORT_REOPEN_MS = 10 * 60 * 1000,  /* a store that could not be opened */
-    INBOUND_REPORT_ASK_AGAIN_MS = 3600 * 1000,  /* when the DNS gave no answer */
+    INBOUND_REPORT_GATHER_MS = 2000,           /* how often counts are written */
+    INBOUND_REPORT_LOOK_MS = 60 * 1000,        /* how often it is looked what is due */
+    INBOUND_REPORT_REOPEN_MS = 10 * 60 * 1000, /* a store that could not be opened */
+    INBOUND_REPORT_ASK_AGAIN_MS = 3600 * 1000, /* when the DNS gave no answer */
     /* To one provider: so many at once, which can share a connection, then a pause. */
     INBOUND_REPORT_BUNDLE = 10,
     INBOUND_REPORT_PAUSE_MS = 5 * 60 * 1000,

@@ -44,8 +44,8 @@ static err settle(struct inbound_report *r, const struct inbound_report_mail *cl
         return NULL;
     m.state = INBOUND_REPORT_MAIL_SENT;
     TRY(inbound_report_claim_note(r, (str){0}, &m, until));
-    inbound_report_tell(r, EVENT_REPORT_SENT, m.recipient, m.queue_id, 0,
-                        "aggregate report: it was in the queue when the server stopped");
+    report_tell(r->options.events, EVENT_REPORT_SENT, m.recipient, m.queue_id, 0,
+                "aggregate report: it was in the queue when the server stopped");
     return NULL;
 }
 

@@ -1,6 +1,7 @@
 #include "inbound/report_own.h"
 #include "message/arf.h"
 #include "message/id.h"
+#include "report/address.h"
 #include <string.h>
 
 enum { HOUR_MS = 3600 * 1000, CONTENT_BYTES_MAX = 256 << 10 };
@@ -116,8 +117,8 @@ static err give(const struct failing *f, str to, str content)
     if (f->config->mailauth.reports.failure == REPORTING_DRY_RUN) {
         str name = arena_printf(f->arena, "failure-%s.eml", f->unique);
         TRY(inbound_report_post_save(r, name, content, f->arena, &path, f->until));
-        inbound_report_tell(r, EVENT_REPORT_WRITTEN, to, (str){0}, 1,
-                            "failure report of %.*s: %.*s", STR_ARG(domain), STR_ARG(path));
+        report_tell(r->options.events, EVENT_REPORT_WRITTEN, to, (str){0}, 1,
+                    "failure report of %.*s: %.*s", STR_ARG(domain), STR_ARG(path));
         return NULL;
     }
     struct inbound_report_post post = {
@@ -127,8 +128,8 @@ static err give(const struct failing *f, str to, str content)
         .message_id = arena_printf(f->arena, "<%s@%.*s>", f->unique, STR_ARG(f->config->hostname))};
     TRY(inbound_report_post_open(r, &post, &draft, f->until));
     TRY(inbound_report_post_commit(r, &post, &draft, &id, f->until));
-    inbound_report_tell(r, EVENT_REPORT_SENT, to, str_of(id.text), 1, "failure report of %.*s",
-                        STR_ARG(domain));
+    report_tell(r->options.events, EVENT_REPORT_SENT, to, str_of(id.text), 1,
+                "failure report of %.*s", STR_ARG(domain));
     return NULL;
 }
 
@@ -155,7 +156,7 @@ static err find_address(struct failing *f, const struct mailauth_dmarc_uris *ruf
     for (size_t i = 0; i < ruf->count && ret_to->len == 0; i++) {
         struct mailauth_dmarc_external external;
         str address;
-        if (!inbound_report_post_address(&ruf->items[i], f->arena, &address))
+        if (!report_address_read(&ruf->items[i], f->arena, &address))
             continue;
         TRY(mailauth_dmarc_external_check(&walks, f->sample->domain, &ruf->items[i], &external));
         if (external.verdict == MAILAUTH_DMARC_EXTERNAL_OWN ||

@@ -9,7 +9,7 @@ static err report_of(const struct inbound_report_letter *l, struct arena *arena,
     const struct inbound_report_head *head = l->head;
     struct mailauth_dmarc_record *record = ARENA_NEW(arena, struct mailauth_dmarc_record);
     TRY(mailauth_dmarc_record_parse(head->policy, arena, record));
-    int64_t begin_s = head->day * (INBOUND_REPORT_DAY_MS / 1000);
+    int64_t begin_s = head->day * (REPORT_DAY_MS / 1000);
     *ret_report = (struct mailauth_dmarc_report){
         .receiver = l->receiver,
         .org_name = l->org,
@@ -17,7 +17,7 @@ static err report_of(const struct inbound_report_letter *l, struct arena *arena,
         .extra_contact = l->contact,
         .id = l->id,
         .begin_s = begin_s,
-        .end_s = begin_s + INBOUND_REPORT_DAY_MS / 1000 - 1,
+        .end_s = begin_s + REPORT_DAY_MS / 1000 - 1,
         .domain = head->domain,
         .record = record,
     };

@@ -12,7 +12,7 @@ struct inbound_report_letter {
     const struct inbound_report_head *head;
     str receiver;           /* our host's name */
     str org, from, contact; /* of config_reports */
-    str id;                 /* the report's: from mailauth_dmarc_report_id() */
+    str id;                 /* the report's: from message_daily_report_id() */
     str to;                 /* of one mail */
     int64_t now_ms;
 };

@@ -3,6 +3,7 @@
 #include "inbound/report.h"
 #include "inbound/report_work.h"
 #include "mailauth/dmarc_external.h"
+#include "report/tell.h"
 
 enum {
     INBOUND_REPORT_DNS_MS = 10 * 1000,
@@ -27,11 +28,10 @@ struct inbound_report_hour { /* failure reports of one domain */
 
 struct inbound_report {
     struct inbound_report_options options;
-    struct chan *samples;               /* taken all at once; nobody waits for it */
-    size_t pending, lost;               /* atomic: bytes; samples */
+    struct report_inbox inbox;
     struct inbound_report_store *store; /* NULL: not open */
     deadline open_again, look_again, clean_again;
-    int64_t full_until_ms; /* per_day is used up */
+    struct report_day_quota quota;
     struct inbound_report_pace *paces;
     size_t pace_count;
     int64_t hour; /* since 1970: of the counts below */
@@ -39,9 +39,6 @@ struct inbound_report {
     size_t hour_count;
     int hour_total;
 };
-
-void inbound_report_tell(struct inbound_report *, enum event_kind, str recipient, str queued_as,
-                         int64_t count, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
 
 /* report_claim.c: what becomes of a mail, before and behind its commit. With a report_id the report
  * gets it. */
@@ -61,8 +58,6 @@ must_use err inbound_report_post_open(struct inbound_report *, const struct inbo
                                       struct queue_draft **ret_draft, deadline until);
 must_use err inbound_report_post_commit(struct inbound_report *, const struct inbound_report_post *,
                                         struct queue_draft **, queue_id *ret_id, deadline until);
-/* False: the address cannot be used. */
-bool inbound_report_post_address(const struct mailauth_dmarc_uri *, struct arena *, str *ret_to);
 /* Into reports/dry-run. *ret_path is for people. */
 must_use err inbound_report_post_save(struct inbound_report *, str name, str content,
                                       struct arena *, str *ret_path, deadline until);

@@ -1,16 +1,11 @@
 #include "inbound/report_sample.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "mailauth/dmarc_domain.h"
 #include "message/header.h"
+#include "report/day.h"
 #include <string.h>
 
-int64_t inbound_report_sample_due_ms(str hostname, str domain, int64_t day)
-{
-    uint64_t mixed = hash_fixed(hostname) * 31 + hash_fixed(domain);
-    return (day + 1) * INBOUND_REPORT_DAY_MS + INBOUND_REPORT_FIRST_MS +
-           (int64_t)(mixed % INBOUND_REPORT_SPREAD_MS);
-}
+static const struct report_day_window window = {INBOUND_REPORT_FIRST_MS, INBOUND_REPORT_SPREAD_MS};
 
 bool inbound_report_sample_excluded(const struct config_reports *c, str domain)
 {
@@ -205,10 +200,11 @@ static str *text_at(struct inbound_report_sample *s, size_t i)
 
 static struct inbound_report_sample *copy_out(struct inbound_report_sample *s)
 {
-    s->bytes = sizeof *s;
+    size_t *bytes = &s->inbox.bytes;
+    *bytes = sizeof *s;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-        s->bytes += text_at(s, i)->len;
-    struct inbound_report_sample *copy = mem_alloc(s->bytes);
+        *bytes += text_at(s, i)->len;
+    struct inbound_report_sample *copy = mem_alloc(*bytes);
     char *at = (char *)(copy + 1);
     *copy = *s;
     for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -223,8 +219,7 @@ struct inbound_report_sample *inbound_report_sample_make(const struct inbound_re
                                                          struct arena *scratch)
 {
     const struct mailauth_judgement *j = seen->judgement;
-    struct inbound_report_sample s = {.now_ms = seen->now_ms,
-                                      .day = seen->now_ms / INBOUND_REPORT_DAY_MS};
+    struct inbound_report_sample s = {.now_ms = seen->now_ms, .day = seen->now_ms / REPORT_DAY_MS};
     struct mailauth_dmarc_row *row = ARENA_NEW(scratch, struct mailauth_dmarc_row);
     weigh(seen, &s);
     if ((!s.counts && !s.fails) || !mailauth_judge_row(j, row))
@@ -232,7 +227,7 @@ struct inbound_report_sample *inbound_report_sample_make(const struct inbound_re
     s.domain = j->dmarc.policy_domain;
     s.policy = j->dmarc.record->text;
     s.provider = provider_of(&j->dmarc.record->rua);
-    s.due_ms = inbound_report_sample_due_ms(seen->config->hostname, s.domain, s.day);
+    s.due_ms = report_day_due_ms(&window, seen->config->hostname, s.domain, s.day);
     fill_row(seen, row, scratch, &s);
     if (s.fails)
         fill_failure(seen, scratch, &s);

@@ -12,14 +12,13 @@
 #pragma once
 #include "config/config.h"
 #include "inbound/verdict.h"
-#include "runtime/thread.h"
+#include "report/inbox.h"
 
 enum {
     INBOUND_REPORT_DOMAIN_BYTES_MAX = 255,
     INBOUND_REPORT_HEADER_BYTES_MAX = 32 << 10, /* of a failure report; a longer one is cut */
     INBOUND_REPORT_TEXT_BYTES_MAX = 600,        /* of any other text of a failure report */
-    INBOUND_REPORT_DAY_MS = 24 * 3600 * 1000,
-    /* Reports of a day are due in this part of the next, each domain at a time of its own. */
+    /* Reports of a day are due in this part of the next (report/day.h). */
     INBOUND_REPORT_FIRST_MS = 30 * 60 * 1000,
     INBOUND_REPORT_SPREAD_MS = 12 * 3600 * 1000,
 };
@@ -34,8 +33,7 @@ struct inbound_report_seen {
 };
 
 struct inbound_report_sample {
-    struct chan_item item;
-    size_t bytes;       /* of memory, all of it */
+    struct report_inbox_item inbox;
     bool counts, fails; /* for an aggregate report; for a failure report */
     int64_t day;        /* since 1970, UTC */
     int64_t now_ms, due_ms;
@@ -56,6 +54,4 @@ struct inbound_report_sample {
 struct inbound_report_sample *inbound_report_sample_make(const struct inbound_report_seen *,
                                                          struct arena *scratch);
 
-/* When the report on a day is due: the same for each start, another for each domain. */
-int64_t inbound_report_sample_due_ms(str hostname, str domain, int64_t day);
 bool inbound_report_sample_excluded(const struct config_reports *, str domain);

@@ -1,18 +1,14 @@
 #include "base/mem.h"
+#include "config/text_test.h"
 #include "inbound/report_sample.h"
 #include "tests/test.h"
 
 static struct config *open_config(const char *reports)
 {
     char text[400];
-    struct config *c = NULL;
-    struct config_errors errors;
     snprintf(text, sizeof text, "hostname: mx.example.net\nmailauth: { reports: { %s } }\n",
              reports);
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("test"), &c, &errors), reports);
-    config_errors_release(&errors);
-    return c;
+    return config_text_test(str_of(text));
 }
 
 static const char mail[] = "From: a@example.com\r\nSubject: hello\r\n\r\n";
@@ -98,24 +94,4 @@ TEST(inbound_report_sample_wanted)
         mem_free(s);
         config_close(c);
     }
-}
-
-TEST(inbound_report_sample_due)
-{
-    const int64_t end = 101LL * INBOUND_REPORT_DAY_MS;
-    int64_t least = INT64_MAX, most = 0;
-    char name[40];
-    for (int i = 0; i < 500; i++) {
-        snprintf(name, sizeof name, "d%d.example", i);
-        int64_t due = inbound_report_sample_due_ms(S("mx.example.net"), str_of(name), 100);
-        CHECK(due == inbound_report_sample_due_ms(S("mx.example.net"), str_of(name), 100), name);
-        least = due < least ? due : least;
-        most = due > most ? due : most;
-    }
-    CHECK(least >= end + INBOUND_REPORT_FIRST_MS, "not at midnight, when everybody reports");
-    CHECK(most < end + INBOUND_REPORT_FIRST_MS + INBOUND_REPORT_SPREAD_MS, "in half a day");
-    CHECK(most - least > INBOUND_REPORT_SPREAD_MS / 2, "and not all at once");
-    CHECK(inbound_report_sample_due_ms(S("mx.example.net"), S("a.example"), 100) !=
-              inbound_report_sample_due_ms(S("mx.example.org"), S("a.example"), 100),
-          "another host, another time");
 }

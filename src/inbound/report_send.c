@@ -1,4 +1,5 @@
 #include "inbound/report_own.h"
+#include "report/address.h"
 #include "runtime/fault.h"
 
 enum { FILE_DOMAIN_BYTES = 150 }; /* of a name that has 255 */
@@ -25,9 +26,9 @@ struct sending {
 
 static str day_of(const struct sending *s)
 {
-    char text[CLOCK_RFC3339_BYTES];
-    clock_rfc3339(s->head->day * INBOUND_REPORT_DAY_MS, text);
-    return arena_str(s->arena, (str){text, 10});
+    char text[REPORT_DAY_CHARS];
+    report_day_format(s->head->day, text);
+    return arena_str(s->arena, str_of(text));
 }
 
 /* ---- what was done ---- */
@@ -45,9 +46,9 @@ static err refuse(struct sending *s, str address, str why)
                                     .note = why,
                                     .time_ms = s->now_ms};
     TRY(note(s, &m));
-    inbound_report_tell(s->report, EVENT_REPORT_DROPPED, address, (str){0}, s->head->messages,
-                        "aggregate report of %.*s for %.*s: %.*s", STR_ARG(s->head->domain),
-                        STR_ARG(day_of(s)), STR_ARG(why));
+    report_tell(s->report->options.events, EVENT_REPORT_DROPPED, address, (str){0},
+                s->head->messages, "aggregate report of %.*s for %.*s: %.*s",
+                STR_ARG(s->head->domain), STR_ARG(day_of(s)), STR_ARG(why));
     return NULL;
 }
 
@@ -99,13 +100,13 @@ static err add_allowed(struct sending *s, const struct mailauth_dmarc_uri *asked
         return NULL;
     }
     bool refused = e->verdict == MAILAUTH_DMARC_EXTERNAL_REFUSED;
-    if (refused || !inbound_report_post_address(asked, s->arena, &address)) {
+    if (refused || !report_address_read(asked, s->arena, &address)) {
         if (known_mail(s, asked->address) || s->mail_count >= INBOUND_REPORT_STORE_MAILS_MAX)
             return NULL;
         return refuse(s, asked->address, refused ? e->reason : S("the address cannot be used"));
     }
     for (size_t i = 0; i < e->uris.count; i++)
-        if (inbound_report_post_address(&e->uris.items[i], s->arena, &address))
+        if (report_address_read(&e->uris.items[i], s->arena, &address))
             add_address(s, &e->uris.items[i], address);
     return NULL;
 }
@@ -179,9 +180,9 @@ static err tell_sent(struct sending *s, struct inbound_report_mail *m)
 {
     m->state = INBOUND_REPORT_MAIL_SENT;
     TRY(note(s, m));
-    inbound_report_tell(s->report, EVENT_REPORT_SENT, m->recipient, m->queue_id, s->head->messages,
-                        "aggregate report of %.*s for %.*s", STR_ARG(s->head->domain),
-                        STR_ARG(day_of(s)));
+    report_tell(s->report->options.events, EVENT_REPORT_SENT, m->recipient, m->queue_id,
+                s->head->messages, "aggregate report of %.*s for %.*s", STR_ARG(s->head->domain),
+                STR_ARG(day_of(s)));
     return NULL;
 }
 
@@ -217,9 +218,9 @@ static err save_it(struct sending *s, struct inbound_report_mail *m, size_t numb
     m->state = INBOUND_REPORT_MAIL_WRITTEN;
     m->note = path;
     TRY(note(s, m));
-    inbound_report_tell(s->report, EVENT_REPORT_WRITTEN, m->recipient, (str){0}, s->head->messages,
-                        "aggregate report of %.*s for %.*s: %.*s", STR_ARG(s->head->domain),
-                        STR_ARG(day_of(s)), STR_ARG(path));
+    report_tell(s->report->options.events, EVENT_REPORT_WRITTEN, m->recipient, (str){0},
+                s->head->messages, "aggregate report of %.*s for %.*s: %.*s",
+                STR_ARG(s->head->domain), STR_ARG(day_of(s)), STR_ARG(path));
     return NULL;
 }
 
@@ -291,10 +292,10 @@ err inbound_report_send(struct inbound_report *r, const struct config *c,
 {
     struct sending s = {
         .report = r, .config = c, .head = head, .until = until, .now_ms = clock_real_ms()};
-    char id[MAILAUTH_DMARC_REPORT_ID_CHARS];
+    char id[MESSAGE_DAILY_REPORT_ID_CHARS];
     s.arena = arena_open(INBOUND_REPORT_ARENA_BYTES);
     buf_init(&s.file, MAILAUTH_DMARC_MAIL_FILE_BYTES_MAX);
-    mailauth_dmarc_report_id(s.now_ms, id);
+    message_daily_report_id(s.now_ms, id);
     s.id = head->report_id.len ? head->report_id : str_of(id);
     err e = send_all(&s);
     buf_release(&s.file);

@@ -196,7 +196,7 @@ static err add_one(struct adding *a, const struct inbound_report_sample *s, bool
     TRY(account_sql_row(&a->find, &found));
     if (found) {
         /* What comes when it was sent already (a date set back) is told as left out. */
-        bool roomy = account_sql_int(&a->find, 1) == INBOUND_REPORT_OPEN &&
+        bool roomy = account_sql_int(&a->find, 1) == REPORT_DAY_OPEN &&
                      account_sql_int(&a->find, 2) < INBOUND_REPORT_STORE_ROWS_MAX;
         int64_t id = account_sql_int(&a->find, 0);
         account_sql_again(&a->find);
@@ -237,12 +237,12 @@ static err drop_oldest(struct inbound_report_store *s, size_t *dropped)
         TRY(change(s->db,
                    "DELETE FROM reports WHERE state = ?1 AND"
                    " id = (SELECT id FROM reports ORDER BY day, id LIMIT 1)",
-                   INBOUND_REPORT_OPEN, 0, &open));
+                   REPORT_DAY_OPEN, 0, &open));
         if (open == 0)
             TRY(change(s->db,
                        "DELETE FROM reports WHERE state <> ?1 AND"
                        " id = (SELECT id FROM reports ORDER BY day, id LIMIT 1)",
-                       INBOUND_REPORT_OPEN, 0, &gone));
+                       REPORT_DAY_OPEN, 0, &gone));
         if (open == 0 && gone == 0)
             return NULL;
         *dropped += (size_t)open;
@@ -278,17 +278,15 @@ err inbound_report_store_add(struct inbound_report_store *s,
 
 err inbound_report_store_clean(struct inbound_report_store *s, int64_t now_ms, size_t *ret_late)
 {
-    int64_t today = now_ms / INBOUND_REPORT_DAY_MS;
+    int64_t today = now_ms / REPORT_DAY_MS;
     int late = 0;
     ACCOUNT_SQL_LOCK(s);
-    TRY(change(s->db, "DELETE FROM reports WHERE day < ?1", today - INBOUND_REPORT_STORE_KEEP_DAYS,
-               0, NULL));
+    TRY(change(s->db, "DELETE FROM reports WHERE day < ?1", today - REPORT_DAY_KEEP, 0, NULL));
     /* One that may be in the queue already is looked after whatever the time. */
     TRY(change(s->db,
                "UPDATE reports SET state = 2 WHERE state = 0 AND day < ?1 AND id NOT IN"
                " (SELECT report FROM mails WHERE mails.state = ?2)",
-               (now_ms - INBOUND_REPORT_STORE_LATE_MS) / INBOUND_REPORT_DAY_MS,
-               INBOUND_REPORT_MAIL_CLAIMED, &late));
+               (now_ms - REPORT_DAY_LATE_MS) / REPORT_DAY_MS, INBOUND_REPORT_MAIL_CLAIMED, &late));
     *ret_late = (size_t)late;
     return NULL;
 }
@@ -309,7 +307,7 @@ static struct inbound_report_head head_of(const struct account_sql *q, struct ar
                                         .policy = text_of(q, 4, arena),
                                         .provider = text_of(q, 5, arena),
                                         .report_id = text_of(q, 6, arena),
-                                        .state = (enum inbound_report_state)account_sql_int(q, 7),
+                                        .state = (enum report_day_state)account_sql_int(q, 7),
                                         .messages = account_sql_int(q, 8),
                                         .rows = account_sql_int(q, 9),
                                         .left_out = account_sql_int(q, 10)};
@@ -337,7 +335,7 @@ err inbound_report_store_list(struct inbound_report_store *s, const struct inbou
         account_sql_bind_int(&q, 1, r->now_ms);
     else
         account_sql_bind_str(&q, 1, r->domain);
-    account_sql_bind_int(&q, 2, r->due ? r->now_ms / INBOUND_REPORT_DAY_MS : r->day);
+    account_sql_bind_int(&q, 2, r->due ? r->now_ms / REPORT_DAY_MS : r->day);
     account_sql_bind_int(&q, 3, (int64_t)r->most);
     for (;;) {
         TRY(account_sql_row(&q, &found));
@@ -534,7 +532,7 @@ err inbound_report_store_note(struct inbound_report_store *s, str report_id,
 err inbound_report_store_finish(struct inbound_report_store *s, int64_t report)
 {
     ACCOUNT_SQL_LOCK(s);
-    return change(s->db, "UPDATE reports SET state = ?2 WHERE id = ?1", report, INBOUND_REPORT_DONE,
+    return change(s->db, "UPDATE reports SET state = ?2 WHERE id = ?1", report, REPORT_DAY_DONE,
                   NULL);
 }
 

@@ -16,16 +16,15 @@
 #pragma once
 #include "inbound/report_sample.h"
 #include "mailauth/dmarc_report.h"
+#include "report/day.h"
 
 enum {
     INBOUND_REPORT_STORE_PATH_CHARS = 600,
     INBOUND_REPORT_STORE_BYTES_MAX = 256 << 20,
-    INBOUND_REPORT_STORE_ROWS_MAX = 10000,           /* of one report */
-    INBOUND_REPORT_STORE_POLICIES_MAX = 4,           /* of one domain on one day */
-    INBOUND_REPORT_STORE_REPORTS_MAX = 20000,        /* of one day */
-    INBOUND_REPORT_STORE_KEEP_DAYS = 14,             /* to look at, sent or not */
-    INBOUND_REPORT_STORE_LATE_MS = 48 * 3600 * 1000, /* behind its day; then it is not sent */
-    INBOUND_REPORT_STORE_MAILS_MAX = 5,              /* of one report */
+    INBOUND_REPORT_STORE_ROWS_MAX = 10000,    /* of one report */
+    INBOUND_REPORT_STORE_POLICIES_MAX = 4,    /* of one domain on one day */
+    INBOUND_REPORT_STORE_REPORTS_MAX = 20000, /* of one day */
+    INBOUND_REPORT_STORE_MAILS_MAX = 5,       /* of one report */
 };
 
 struct inbound_report_store;
@@ -55,11 +54,6 @@ must_use err inbound_report_store_clean(struct inbound_report_store *, int64_t n
 
 /* ---- sending ---- */
 
-enum inbound_report_state {
-    INBOUND_REPORT_OPEN, /* counted into, or to be sent */
-    INBOUND_REPORT_DONE, /* everybody who could be told was told */
-    INBOUND_REPORT_LATE,
-};
 enum inbound_report_mail_state {
     INBOUND_REPORT_MAIL_CLAIMED, /* it may be in the queue, under queue_id */
     INBOUND_REPORT_MAIL_SENT,
@@ -78,7 +72,7 @@ struct inbound_report_head {
     int64_t id, day, due_ms;
     str domain, policy, provider;
     str report_id; /* empty: none was made yet */
-    enum inbound_report_state state;
+    enum report_day_state state;
     int64_t messages, rows, left_out; /* left_out: messages of these that are in no row */
 };
 

@@ -48,7 +48,7 @@ static struct inbound_report_sample sample_of(const char *domain, int64_t day)
     return (struct inbound_report_sample){
         .counts = true,
         .day = day,
-        .due_ms = (day + 1) * INBOUND_REPORT_DAY_MS + 1000,
+        .due_ms = (day + 1) * REPORT_DAY_MS + 1000,
         .domain = str_of(domain),
         .policy = S("v=DMARC1; p=none; rua=mailto:a@example.com"),
         .provider = S("example.com"),
@@ -203,7 +203,7 @@ TEST(inbound_report_store_times)
     struct place p;
     struct inbound_report_head *heads;
     size_t late = 0;
-    const int64_t day_ms = INBOUND_REPORT_DAY_MS;
+    const int64_t day_ms = REPORT_DAY_MS;
     open_place(&p, 0);
     struct inbound_report_sample a = sample_of("a.example", DAY), b = sample_of("b.example", DAY);
     a.due_ms += 500;

@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "inbound/report.h"
 #include "inbound/report_store.h"
 #include "runtime/sim.h"
@@ -31,18 +32,13 @@ static void listen_to(void *arg, const struct event *e)
 
 static void open_town(struct town *t, struct event_sink *sink)
 {
-    struct config_errors errors;
     snprintf(t->folder, sizeof t->folder, "/tmp/smtptool-report-XXXXXX");
     CHECK(mkdtemp(t->folder) != NULL, "folder");
     t->arena = arena_open(1 << 20);
     t->fs = sim_fs_open();
     sim_fs_use(t->fs);
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(S("hostname: mx.example.net\n"
-                                  "mailauth: { reports: { aggregate: on } }\n"),
-                                S("test"), &t->config, &errors),
-               "configuration");
-    config_errors_release(&errors);
+    t->config = config_text_test(S("hostname: mx.example.net\n"
+                                   "mailauth: { reports: { aggregate: on } }\n"));
     CHECK_DONE(mailauth_dmarc_record_parse(S("v=DMARC1; p=none; rua=mailto:a@example.com"),
                                            t->arena, &t->record),
                "policy");

@@ -1,8 +1,7 @@
 #include "inbound/report_work.h"
 #include "base/mem.h"
-#include "runtime/file.h"
+#include "report/folder.h"
 #include "runtime/thread.h"
-#include <libgen.h>
 
 struct inbound_report_work *inbound_report_work_new(struct inbound_report_store *store,
                                                     err (*run)(struct inbound_report_work *))
@@ -141,27 +140,7 @@ err inbound_report_work_write(struct inbound_report_work *w)
     return inbound_report_letter_write(&w->letter, buf_str(&w->file), &w->content);
 }
 
-static err count_file(void *arg, const char *name)
-{
-    (void)name;
-    ++*(size_t *)arg;
-    return NULL;
-}
-
 err inbound_report_work_save(struct inbound_report_work *w)
 {
-    struct file *file;
-    struct iovec part = {w->content.ptr, w->content.len};
-    const char *folder = dirname(arena_chars(w->arena, w->path));
-    size_t count = 0;
-    TRY(folder_make(folder));
-    TRY(folder_list(folder, count_file, &count));
-    if (count >= INBOUND_REPORT_WORK_FILES_MAX)
-        return err_new(ERR_LIMIT, "%s has %zu files: take them away", folder, count);
-    TRY(file_open(arena_chars(w->arena, w->path), FILE_WRITE | FILE_CREATE, &file));
-    err e = file_resize(file, 0);
-    if (e == NULL)
-        e = file_write_at(file, &part, 1, 0);
-    file_close(file);
-    return e;
+    return report_folder_put(w->path, buf_str(&w->content));
 }

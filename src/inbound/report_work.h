@@ -14,7 +14,6 @@
 enum {
     INBOUND_REPORT_WORK_ARENA_BYTES = 16 << 20,
     INBOUND_REPORT_WORK_CLAIMED_MAX = 10000,
-    INBOUND_REPORT_WORK_FILES_MAX = 10000, /* in dry-run/ */
 };
 
 struct inbound_report_work {

@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "inbound/verdict.h"
 #include "tests/test.h"
 
@@ -10,15 +11,7 @@ static const char config_text[] =
     "    mild.example: { deliver: \"lmtp://127.0.0.1:24\", mailauth: mark }\n"
     "    open.example: { deliver: \"lmtp://127.0.0.1:24\", mailauth: none }\n";
 
-static struct config *open_config(void)
-{
-    struct config *c = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(config_text), S("test"), &c, &errors), "configuration");
-    config_errors_release(&errors);
-    return c;
-}
+static struct config *open_config(void) { return config_text_test(str_of(config_text)); }
 
 TEST(inbound_verdict_judging)
 {

@@ -1,6 +1,5 @@
 #include "mailauth/dmarc_report.h"
 #include "mailauth/dmarc_domain.h"
-#include "message/id.h"
 #include "message/text.h"
 #include <assert.h>
 
@@ -284,23 +283,4 @@ bool mailauth_dmarc_report_row_of(const struct mailauth_dmarc *dmarc,
         ret_row->reasons[ret_row->reason_count++] =
             (struct mailauth_dmarc_reason){MAILAUTH_DMARC_OVERRIDE_TEST_MODE, {0}};
     return true;
-}
-
-void mailauth_dmarc_report_id(int64_t real_ms, char ret_id[MAILAUTH_DMARC_REPORT_ID_CHARS])
-{
-    static_assert((int)MESSAGE_UNIQUE_CHARS <= (int)MAILAUTH_DMARC_REPORT_ID_CHARS, "it fits");
-    char unique[MESSAGE_UNIQUE_CHARS];
-    size_t len = 0;
-    message_id_unique(real_ms, unique);
-    for (size_t i = 0; unique[i]; i++)
-        if (char_is_alnum(unique[i]))
-            ret_id[len++] = unique[i];
-    ret_id[len] = '\0';
-}
-
-str mailauth_dmarc_report_file_name(const struct mailauth_dmarc_report *r, struct arena *arena)
-{
-    return arena_printf(arena, "%.*s!%.*s!%lld!%lld!%.*s.xml.gz", STR_ARG(r->receiver),
-                        STR_ARG(r->domain), (long long)r->begin_s, (long long)r->end_s,
-                        STR_ARG(r->id));
 }

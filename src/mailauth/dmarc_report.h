@@ -10,6 +10,7 @@
 #pragma once
 #include "base/buf.h"
 #include "mailauth/dmarc.h"
+#include "message/daily_report.h"
 #include "runtime/address.h"
 
 enum {
@@ -18,7 +19,6 @@ enum {
     MAILAUTH_DMARC_REPORT_REASONS_MAX = 4,
     MAILAUTH_DMARC_REPORT_ERRORS_MAX = 20,
     MAILAUTH_DMARC_REPORT_ROW_BYTES_MAX = 128 << 10, /* of XML */
-    MAILAUTH_DMARC_REPORT_ID_CHARS = 40,
 };
 
 enum mailauth_dmarc_override { /* why something else was done than the policy says */
@@ -54,7 +54,7 @@ struct mailauth_dmarc_report {
     str receiver;           /* our domain: the submitter */
     str org_name, email;    /* who reports, and whom to write to */
     str extra_contact;      /* may be empty */
-    str id;                 /* from mailauth_dmarc_report_id() */
+    str id;                 /* from message_daily_report_id() */
     int64_t begin_s, end_s; /* since 1970, UTC */
     str domain;             /* where the policy was found */
     const struct mailauth_dmarc_record *record;
@@ -75,8 +75,3 @@ bool mailauth_dmarc_report_row_of(const struct mailauth_dmarc *,
 must_use err mailauth_dmarc_report_begin(const struct mailauth_dmarc_report *, struct buf *out);
 must_use err mailauth_dmarc_report_row(const struct mailauth_dmarc_row *, struct buf *out);
 must_use err mailauth_dmarc_report_end(struct buf *out);
-
-/* Letters and digits, nowhere given twice: the Report-ID and the "unique-id" of the file's name. */
-void mailauth_dmarc_report_id(int64_t real_ms, char ret_id[MAILAUTH_DMARC_REPORT_ID_CHARS]);
-/* "mx.example.net!example.com!1700000000!1700086399!ID.xml.gz" (section 3.5.2) */
-str mailauth_dmarc_report_file_name(const struct mailauth_dmarc_report *, struct arena *);

@@ -365,9 +365,9 @@ TEST(mailauth_dmarc_mail)
 
 TEST(mailauth_dmarc_report_ids)
 {
-    char a[MAILAUTH_DMARC_REPORT_ID_CHARS], b[MAILAUTH_DMARC_REPORT_ID_CHARS];
-    mailauth_dmarc_report_id(1795305600000, a);
-    mailauth_dmarc_report_id(1795305600000, b);
+    char a[MESSAGE_DAILY_REPORT_ID_CHARS], b[MESSAGE_DAILY_REPORT_ID_CHARS];
+    message_daily_report_id(1795305600000, a);
+    message_daily_report_id(1795305600000, b);
     CHECK(strcmp(a, b) != 0, "no two are the same");
     for (size_t i = 0; a[i]; i++)
         CHECK(char_is_alnum(a[i]), "RFC 9990: unique-id");

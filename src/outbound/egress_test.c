@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "outbound/egress.h"
 #include "tests/test.h"
 
@@ -23,15 +24,7 @@ static const char yaml[] =
     "  - { to: hop2.example, via: \"smtp://relay.example\", egress: pool }\n"
     "  - { to: \"*\", via: mx }\n";
 
-static struct config *load(const char *text)
-{
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("test.yaml"), &config, &errors), text);
-    config_errors_release(&errors);
-    return config;
-}
+static struct config *load(const char *text) { return config_text_test(str_of(text)); }
 
 struct case_mail {
     const char *to, *tenant, *stream, *sender, *key;

@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "dns/zone.h"
 #include "outbound/egress_watch.h"
 #include "runtime/sim.h"
@@ -153,14 +154,10 @@ TEST(outbound_egress_watch)
         {.label = "a name that never was right",             .steps = never_right},
         {.label = "nobody knows",                            .steps = no_answer  },
     };
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(yaml), S("t"), &config, &errors), yaml);
+    struct config *config = config_text_test(str_of(yaml));
     for (size_t i = 0; config && i < ARRAY_LEN(scenes); i++) {
         scenes[i].config = config;
         sim_run(7, play, &scenes[i]);
     }
     config_close(config);
-    config_errors_release(&errors);
 }

@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "outbound/pool.h"
 #include "outbound/route.h"
 #include "tests/test.h"
@@ -15,15 +16,7 @@ static const char yaml[] =
     "  - { to: \"*\", via: [\"smtps://relay.example\"], name: all }\n"
     "accounts: { relay: { user: u, secret: \"env:RELAY\" } }\n";
 
-static const struct config *load(const char *text)
-{
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("test.yaml"), &config, &errors), text);
-    config_errors_release(&errors);
-    return config;
-}
+static const struct config *load(const char *text) { return config_text_test(str_of(text)); }
 
 TEST(outbound_route_find)
 {

@@ -1,8 +1,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "outbound/tlsrpt_own.h"
-#include <stdarg.h>
-#include <stdio.h>
 
 enum { DUE_MOST = 50 };
 
@@ -17,45 +15,17 @@ void outbound_tlsrpt_count(struct outbound_tlsrpt *r, const struct config *c,
         outbound_tlsrpt_sample_excluded(&c->tls_reports, s->domain))
         return;
     struct outbound_tlsrpt_sample *sample = outbound_tlsrpt_sample_make(c, s);
-    if (__atomic_add_fetch(&r->pending, sample->bytes, __ATOMIC_RELAXED) >
-        OUTBOUND_TLSRPT_PENDING_BYTES_MAX) {
-        __atomic_sub_fetch(&r->pending, sample->bytes, __ATOMIC_RELAXED);
-        __atomic_add_fetch(&r->lost, 1, __ATOMIC_RELAXED);
-        mem_free(sample);
-        return;
-    }
-    chan_send(r->samples, &sample->item);
+    report_inbox_put(&r->inbox, &sample->inbox);
 }
 
 /* ---- what is told ---- */
 
-void outbound_tlsrpt_tell(struct outbound_tlsrpt *r, enum event_kind kind, str recipient,
-                          str queued_as, int64_t count, const char *fmt, ...)
-{
-    char reason[EVENT_TEXT_BYTES_MAX];
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(reason, sizeof reason, fmt, args);
-    va_end(args);
-    struct event e = {.kind = kind,
-                      .recipient = recipient,
-                      .queue_id = queued_as,
-                      .count = count,
-                      .reason = str_of(reason)};
-    event_emit(r->options.events, &e);
-}
-
 static void tell_lost(struct outbound_tlsrpt *r)
 {
-    size_t lost = __atomic_exchange_n(&r->lost, 0, __ATOMIC_RELAXED);
+    size_t lost = report_inbox_lost(&r->inbox);
     if (lost > 0)
-        outbound_tlsrpt_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)lost,
-                             "TLS sessions are in no report");
-}
-
-static void add_lost(struct outbound_tlsrpt *r, size_t count)
-{
-    __atomic_add_fetch(&r->lost, count, __ATOMIC_RELAXED);
+        report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, (int64_t)lost,
+                    "TLS sessions are in no report");
 }
 
 /* ---- the store ---- */
@@ -74,8 +44,8 @@ static void close_store(struct outbound_tlsrpt *r)
 static void give_up_store(struct outbound_tlsrpt *r, err why)
 {
     log_err(why, "TLS reports: %s/tls.db cannot be used now", r->options.folder);
-    outbound_tlsrpt_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, 0,
-                         "the TLS reports' database cannot be used: %.*s", STR_ARG(why->text));
+    report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, 0,
+                "the TLS reports' database cannot be used: %.*s", STR_ARG(why->text));
     close_store(r);
     r->open_again = deadline_after(OUTBOUND_TLSRPT_REOPEN_MS);
 }
@@ -102,18 +72,11 @@ static err open_store(struct outbound_tlsrpt *r)
 
 static void take_batch(struct outbound_tlsrpt *r, struct outbound_tlsrpt_job *j)
 {
-    struct chan_item *item = chan_take_all(r->samples);
-    size_t cap = 0;
-    while (item) {
-        struct outbound_tlsrpt_sample *s = CONTAINER_OF(item, struct outbound_tlsrpt_sample, item);
-        item = item->next;
-        if (j->sample_count == cap) {
-            cap = cap ? 2 * cap : 64;
-            j->samples = mem_resize(j->samples, cap * sizeof(struct outbound_tlsrpt_sample *));
-        }
-        j->samples[j->sample_count++] = s;
-        __atomic_sub_fetch(&r->pending, s->bytes, __ATOMIC_RELAXED);
-    }
+    size_t count;
+    struct report_inbox_item *i = report_inbox_take(&r->inbox, &count);
+    j->samples = mem_alloc(count * sizeof(struct outbound_tlsrpt_sample *));
+    for (; i; i = report_inbox_next(i))
+        j->samples[j->sample_count++] = CONTAINER_OF(i, struct outbound_tlsrpt_sample, inbox);
 }
 
 static err write_batch(struct outbound_tlsrpt *r, struct outbound_tlsrpt_job **job)
@@ -124,16 +87,16 @@ static err write_batch(struct outbound_tlsrpt *r, struct outbound_tlsrpt_job **j
         return NULL;
     TRY(open_store(r));
     if (r->store == NULL) {
-        add_lost(r, count);
+        report_inbox_lose(&r->inbox, count);
         return NULL;
     }
     j->store = outbound_tlsrpt_store_hold(r->store);
     err e = outbound_tlsrpt_job_do(job, work_time());
     if (e == NULL)
-        add_lost(r, j->left_out);
+        report_inbox_lose(&r->inbox, j->left_out);
     if (e == NULL || *job == NULL)
         return e; /* with an err it is written yet */
-    add_lost(r, count);
+    report_inbox_lose(&r->inbox, count);
     outbound_tlsrpt_store_close(j->store);
     j->store = NULL;
     if (e->kind == ERR_TIMEOUT) /* another program has it: it will not for ever */
@@ -145,7 +108,7 @@ static err write_batch(struct outbound_tlsrpt *r, struct outbound_tlsrpt_job **j
 
 static err take_samples(struct outbound_tlsrpt *r)
 {
-    if (__atomic_load_n(&r->pending, __ATOMIC_RELAXED) > 0) {
+    if (!report_inbox_is_empty(&r->inbox)) {
         CLEANUP(outbound_tlsrpt_job_cleanup)
         struct outbound_tlsrpt_job *j = outbound_tlsrpt_job_new(NULL, outbound_tlsrpt_job_add);
         take_batch(r, j);
@@ -164,25 +127,23 @@ static err clean(struct outbound_tlsrpt *r, int64_t now_ms)
     j->number = now_ms;
     TRY(outbound_tlsrpt_job_do(&j, work_time()));
     if (j->number > 0)
-        outbound_tlsrpt_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, j->number,
-                             "TLS reports could not be sent within two days");
+        report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, j->number,
+                    "TLS reports could not be sent within two days");
     return NULL;
 }
 
 static err is_full(struct outbound_tlsrpt *r, const struct config *c, int64_t now_ms,
                    bool *ret_full)
 {
-    int64_t midnight = now_ms / OUTBOUND_TLSRPT_DAY_MS * OUTBOUND_TLSRPT_DAY_MS;
+    bool news = false;
     CLEANUP(outbound_tlsrpt_job_cleanup)
     struct outbound_tlsrpt_job *j = outbound_tlsrpt_job_new(r->store, outbound_tlsrpt_job_sent);
-    j->number = midnight;
+    j->number = report_day_midnight_ms(now_ms);
     TRY(outbound_tlsrpt_job_do(&j, work_time()));
-    *ret_full = j->number >= c->tls_reports.per_day;
-    if (*ret_full && r->full_until_ms != midnight + OUTBOUND_TLSRPT_DAY_MS) {
-        r->full_until_ms = midnight + OUTBOUND_TLSRPT_DAY_MS;
-        outbound_tlsrpt_tell(r, EVENT_REPORT_DROPPED, (str){0}, (str){0}, j->number,
-                             "tls_reports.per_day is used up: the rest waits for tomorrow");
-    }
+    *ret_full = report_day_is_full(&r->quota, j->number, c->tls_reports.per_day, now_ms, &news);
+    if (news)
+        report_tell(r->options.events, EVENT_REPORT_DROPPED, (str){0}, (str){0}, j->number,
+                    "tls_reports.per_day is used up: the rest waits for tomorrow");
     return NULL;
 }
 
@@ -191,7 +152,7 @@ static err postpone(struct outbound_tlsrpt *r, int64_t report, int64_t until_ms)
     CLEANUP(outbound_tlsrpt_job_cleanup)
     struct outbound_tlsrpt_job *j = outbound_tlsrpt_job_new(r->store, outbound_tlsrpt_job_settle);
     j->head.id = report;
-    j->state = OUTBOUND_TLSRPT_OPEN;
+    j->state = REPORT_DAY_OPEN;
     j->number = until_ms;
     return outbound_tlsrpt_job_do(&j, work_time());
 }
@@ -203,7 +164,7 @@ static err send_one(struct outbound_tlsrpt *r, const struct config *c,
     int64_t now = clock_real_ms();
     TRY(is_full(r, c, now, &full));
     if (full)
-        return postpone(r, head->id, r->full_until_ms + OUTBOUND_TLSRPT_FIRST_MS);
+        return postpone(r, head->id, r->quota.full_until_ms + OUTBOUND_TLSRPT_FIRST_MS);
     err e = outbound_tlsrpt_send(r, c, head, work_time());
     if (e == NULL || e->kind == ERR_CANCELED || e->kind == ERR_DAMAGED)
         return e;
@@ -288,7 +249,7 @@ struct outbound_tlsrpt *outbound_tlsrpt_open(const struct outbound_tlsrpt_option
 {
     struct outbound_tlsrpt *r = MEM_NEW(struct outbound_tlsrpt);
     r->options = *options;
-    r->samples = chan_open();
+    report_inbox_init(&r->inbox);
     r->open_again = r->look_again = deadline_after(0);
     return r;
 }
@@ -310,7 +271,7 @@ void outbound_tlsrpt_close(struct outbound_tlsrpt *r)
     write_rest(r);
     tell_lost(r);
     close_store(r);
-    chan_close(r->samples);
+    report_inbox_release(&r->inbox);
     mem_free(r);
 }
 

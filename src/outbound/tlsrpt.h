@@ -16,12 +16,11 @@
 #include "tlspolicy/fetcher.h"
 
 enum {
-    OUTBOUND_TLSRPT_GATHER_MS = 2000,            /* how often counts are written */
-    OUTBOUND_TLSRPT_PENDING_BYTES_MAX = 8 << 20, /* of counts that are not written yet */
-    OUTBOUND_TLSRPT_LOOK_MS = 60 * 1000,         /* how often it is looked what is due */
-    OUTBOUND_TLSRPT_REOPEN_MS = 10 * 60 * 1000,  /* a store that could not be opened */
-    OUTBOUND_TLSRPT_AGAIN_MS = 3600 * 1000,      /* when DNS or web server gave no answer */
-    OUTBOUND_TLSRPT_ADDRESSES_MAX = 5,           /* that one report goes to */
+    OUTBOUND_TLSRPT_GATHER_MS = 2000,           /* how often counts are written */
+    OUTBOUND_TLSRPT_LOOK_MS = 60 * 1000,        /* how often it is looked what is due */
+    OUTBOUND_TLSRPT_REOPEN_MS = 10 * 60 * 1000, /* a store that could not be opened */
+    OUTBOUND_TLSRPT_AGAIN_MS = 3600 * 1000,     /* when DNS or web server gave no answer */
+    OUTBOUND_TLSRPT_ADDRESSES_MAX = 5,          /* that one report goes to */
 };
 
 struct outbound_tlsrpt;

@@ -1,8 +1,7 @@
 #include "outbound/tlsrpt_job.h"
 #include "base/mem.h"
-#include "runtime/file.h"
+#include "report/folder.h"
 #include "runtime/thread.h"
-#include <libgen.h>
 
 struct outbound_tlsrpt_job *outbound_tlsrpt_job_new(struct outbound_tlsrpt_store *store,
                                                     err (*run)(struct outbound_tlsrpt_job *))
@@ -105,7 +104,7 @@ err outbound_tlsrpt_job_settle(struct outbound_tlsrpt_job *j)
 static err write_tally(struct outbound_tlsrpt_job *j, const struct tlspolicy_report_tally *tally)
 {
     struct tlspolicy_report report;
-    int64_t begin_s = j->head.day * (OUTBOUND_TLSRPT_DAY_MS / 1000);
+    int64_t begin_s = j->head.day * (REPORT_DAY_MS / 1000);
     if (!tlspolicy_report_tally_report(tally, j->head.domain, begin_s, &report))
         return err_new(ERR_DAMAGED, "a TLS report without counts");
     report.organization = j->org;
@@ -125,20 +124,7 @@ err outbound_tlsrpt_job_write(struct outbound_tlsrpt_job *j)
     return e;
 }
 
-static err count_file(void *arg, const char *name)
-{
-    (void)name;
-    ++*(size_t *)arg;
-    return NULL;
-}
-
 err outbound_tlsrpt_job_save(struct outbound_tlsrpt_job *j)
 {
-    const char *folder = dirname(arena_chars(j->arena, j->path));
-    size_t count = 0;
-    TRY(folder_make(folder));
-    TRY(folder_list(folder, count_file, &count));
-    if (count >= OUTBOUND_TLSRPT_JOB_FILES_MAX)
-        return err_new(ERR_LIMIT, "%s has %zu files: take them away", folder, count);
-    return file_put(arena_chars(j->arena, j->path), 0, buf_str(&j->json));
+    return report_folder_put(j->path, buf_str(&j->json));
 }

@@ -14,7 +14,6 @@
 
 enum {
     OUTBOUND_TLSRPT_JOB_ARENA_BYTES = 64 << 20,
-    OUTBOUND_TLSRPT_JOB_FILES_MAX = 10000, /* in dry-run/, in tls/ */
 };
 
 struct outbound_tlsrpt_job {
@@ -29,7 +28,7 @@ struct outbound_tlsrpt_job {
     size_t head_count;
     struct outbound_tlsrpt_note *notes, note;
     size_t note_count;
-    enum outbound_tlsrpt_state state;
+    enum report_day_state state;
     int64_t number; /* a time, or a count */
     str path, report_id, org, contact;
     struct buf json, packed;
@@ -55,5 +54,5 @@ err outbound_tlsrpt_job_note(struct outbound_tlsrpt_job *);   /* head.id, report
 err outbound_tlsrpt_job_settle(struct outbound_tlsrpt_job *); /* head.id, state, number: due */
 /* head, report_id, org, contact; json, and packed. The texts live in the arena. */
 err outbound_tlsrpt_job_write(struct outbound_tlsrpt_job *);
-/* path, json: into a file, in a folder that has at most FILES_MAX of them (ERR_LIMIT). */
+/* path, json: into a file, in a folder that is not full (ERR_LIMIT: report/folder.h). */
 err outbound_tlsrpt_job_save(struct outbound_tlsrpt_job *);

@@ -2,6 +2,8 @@
 #pragma once
 #include "outbound/tlsrpt.h"
 #include "outbound/tlsrpt_job.h"
+#include "report/day.h"
+#include "report/tell.h"
 
 enum {
     OUTBOUND_TLSRPT_DNS_MS = 20 * 1000,
@@ -10,16 +12,11 @@ enum {
 
 struct outbound_tlsrpt {
     struct outbound_tlsrpt_options options;
-    struct chan *samples;                /* taken all at once; nobody waits for it */
-    size_t pending, lost;                /* atomic: bytes; samples */
+    struct report_inbox inbox;
     struct outbound_tlsrpt_store *store; /* NULL: not open */
     deadline open_again, look_again;
-    int64_t full_until_ms; /* per_day is used up */
+    struct report_day_quota quota;
 };
-
-void outbound_tlsrpt_tell(struct outbound_tlsrpt *, enum event_kind, str recipient, str queued_as,
-                          int64_t count, const char *fmt, ...)
-    __attribute__((format(printf, 6, 7)));
 
 /* tlsrpt_send.c: one report, to all that it goes to. An err: not now. */
 must_use err outbound_tlsrpt_send(struct outbound_tlsrpt *, const struct config *,

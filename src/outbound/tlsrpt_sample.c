@@ -1,7 +1,7 @@
 #include "outbound/tlsrpt_sample.h"
 #include "base/mem.h"
-#include "base/table.h"
 #include "mailauth/dmarc_domain.h"
+#include "report/day.h"
 #include <string.h>
 
 bool outbound_tlsrpt_sample_excluded(const struct config_tls_reports *c, str domain)
@@ -71,12 +71,8 @@ static str keep(char **room, str text)
     return kept;
 }
 
-static int64_t due_ms(const struct config *c, str domain, int64_t day)
-{
-    uint64_t mixed = hash_fixed(c->hostname) * 31 + hash_fixed(domain);
-    return (day + 1) * OUTBOUND_TLSRPT_DAY_MS + OUTBOUND_TLSRPT_FIRST_MS +
-           (int64_t)(mixed % OUTBOUND_TLSRPT_SPREAD_MS);
-}
+static const struct report_day_window window = {OUTBOUND_TLSRPT_FIRST_MS,
+                                                OUTBOUND_TLSRPT_SPREAD_MS};
 
 static str cut(str text) { return str_slice(text, 0, TLSPOLICY_REPORT_TEXT_BYTES_MAX); }
 
@@ -95,15 +91,15 @@ struct outbound_tlsrpt_sample *outbound_tlsrpt_sample_make(const struct config *
                    receiving.len + host.len + info.len;
     struct outbound_tlsrpt_sample *sample = mem_alloc(bytes);
     char *room = (char *)(sample + 1);
-    *sample = (struct outbound_tlsrpt_sample){.bytes = bytes, .result = s->result};
-    sample->day = s->ended_ms / OUTBOUND_TLSRPT_DAY_MS;
+    *sample = (struct outbound_tlsrpt_sample){.inbox.bytes = bytes, .result = s->result};
+    sample->day = s->ended_ms / REPORT_DAY_MS;
     sample->domain = keep(&room, domain);
     sample->policy = keep(&room, buf_str(&policy));
     sample->sending_ip = keep(&room, sending);
     sample->receiving_ip = keep(&room, receiving);
     sample->mx_host = keep(&room, host);
     sample->info = keep(&room, info);
-    sample->due_ms = due_ms(c, sample->domain, sample->day);
+    sample->due_ms = report_day_due_ms(&window, c->hostname, sample->domain, sample->day);
     buf_release(&policy);
     return sample;
 }

@@ -2,11 +2,10 @@
  */
 #pragma once
 #include "config/config.h"
-#include "runtime/thread.h"
+#include "report/inbox.h"
 #include "tlspolicy/report_tally.h"
 
 enum {
-    OUTBOUND_TLSRPT_DAY_MS = 24 * 3600 * 1000,
     OUTBOUND_TLSRPT_FIRST_MS = 15 * 60 * 1000,   /* behind midnight UTC */
     OUTBOUND_TLSRPT_SPREAD_MS = 4 * 3600 * 1000, /* over which reports are sent then */
     OUTBOUND_TLSRPT_DOMAIN_BYTES_MAX = 255,
@@ -14,8 +13,7 @@ enum {
 };
 
 struct outbound_tlsrpt_sample {
-    struct chan_item item;
-    size_t bytes;
+    struct report_inbox_item inbox;
     int64_t day; /* since 1970, UTC */
     int64_t due_ms;
     enum tlspolicy_result result;

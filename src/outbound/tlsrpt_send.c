@@ -1,7 +1,7 @@
 #include "dns/host.h"
 #include "outbound/letter.h"
 #include "outbound/tlsrpt_own.h"
-#include "smtp/path.h"
+#include "report/address.h"
 #include "tlspolicy/report_mail.h"
 #include "tlspolicy/report_record.h"
 
@@ -25,9 +25,9 @@ struct sending {
 
 static str day_of(const struct sending *s)
 {
-    char text[CLOCK_RFC3339_BYTES];
-    clock_rfc3339(s->head.day * OUTBOUND_TLSRPT_DAY_MS, text);
-    return arena_str(s->arena, (str){text, 10});
+    char text[REPORT_DAY_CHARS];
+    report_day_format(s->head.day, text);
+    return arena_str(s->arena, str_of(text));
 }
 
 /* ---- what was done ---- */
@@ -46,17 +46,17 @@ static err note(struct sending *s, str uri, bool sent, str text)
 
 static err drop(struct sending *s, str uri, str why)
 {
-    outbound_tlsrpt_tell(s->reports, EVENT_REPORT_DROPPED, uri, (str){0}, s->head.sessions,
-                         "TLS report of %.*s for %.*s: %.*s", STR_ARG(s->head.domain),
-                         STR_ARG(day_of(s)), STR_ARG(why));
+    report_tell(s->reports->options.events, EVENT_REPORT_DROPPED, uri, (str){0}, s->head.sessions,
+                "TLS report of %.*s for %.*s: %.*s", STR_ARG(s->head.domain), STR_ARG(day_of(s)),
+                STR_ARG(why));
     return note(s, uri, false, why);
 }
 
 static void tell(struct sending *s, enum event_kind kind, str uri, str queued_as, str how)
 {
-    outbound_tlsrpt_tell(s->reports, kind, uri, queued_as, s->head.sessions,
-                         "TLS report of %.*s for %.*s: %.*s", STR_ARG(s->head.domain),
-                         STR_ARG(day_of(s)), STR_ARG(how));
+    report_tell(s->reports->options.events, kind, uri, queued_as, s->head.sessions,
+                "TLS report of %.*s for %.*s: %.*s", STR_ARG(s->head.domain), STR_ARG(day_of(s)),
+                STR_ARG(how));
 }
 
 static bool is_known(const struct sending *s, str uri)
@@ -104,26 +104,12 @@ static err write_report(struct sending *s)
 
 static struct tlspolicy_report facts_of(const struct sending *s)
 {
-    int64_t day_s = OUTBOUND_TLSRPT_DAY_MS / 1000;
+    int64_t day_s = REPORT_DAY_MS / 1000;
     return (struct tlspolicy_report){
         .id = s->id, .begin_s = s->head.day * day_s, .end_s = s->head.day * day_s + day_s - 1};
 }
 
 /* ---- by mail ---- */
-
-/* An address that can stand in a header and in a path as it is. */
-static bool read_address(const struct mailauth_dmarc_uri *uri, struct arena *arena, str *ret_to)
-{
-    struct smtp_path path;
-    if (smtp_path_parse_bare(uri->address, false, arena, &path) || path.literal)
-        return false;
-    for (size_t i = 0; i < path.local.len; i++)
-        if (!char_is_alnum(path.local.ptr[i]) &&
-            str_find(S("!#$%&'*+-/=?^_`{|}~."), path.local.ptr[i]) == STR_NONE)
-            return false;
-    *ret_to = path.text;
-    return true;
-}
 
 static str domain_of(str address) { return str_from(address, str_find_last(address, '@') + 1); }
 
@@ -151,7 +137,7 @@ static err send_mail(struct sending *s, const struct mailauth_dmarc_uri *uri)
 {
     str to;
     struct buf content;
-    if (!read_address(uri, s->arena, &to))
+    if (!report_address_read(uri, s->arena, &to))
         return drop(s, uri->text, S("the address cannot be used"));
     struct tlspolicy_report facts = facts_of(s);
     struct tlspolicy_report_mail mail = {.report = &facts,
@@ -298,7 +284,7 @@ static err end(struct sending *s)
     struct outbound_tlsrpt_job *j =
         outbound_tlsrpt_job_new(s->reports->store, outbound_tlsrpt_job_settle);
     j->head.id = s->head.id;
-    j->state = s->again ? OUTBOUND_TLSRPT_OPEN : OUTBOUND_TLSRPT_DONE;
+    j->state = s->again ? REPORT_DAY_OPEN : REPORT_DAY_DONE;
     j->number = s->again ? s->now_ms + OUTBOUND_TLSRPT_AGAIN_MS : s->head.due_ms;
     return outbound_tlsrpt_job_do(&j, s->until);
 }
@@ -331,9 +317,9 @@ err outbound_tlsrpt_send(struct outbound_tlsrpt *r, const struct config *c,
 {
     struct sending s = {
         .reports = r, .config = c, .head = *head, .until = until, .now_ms = clock_real_ms()};
-    char id[TLSPOLICY_REPORT_ID_CHARS];
+    char id[MESSAGE_DAILY_REPORT_ID_CHARS];
     s.arena = arena_open(ARENA_BYTES);
-    tlspolicy_report_id(s.now_ms, id);
+    message_daily_report_id(s.now_ms, id);
     s.id = head->report_id.len ? head->report_id : str_of(id);
     err e = send_all(&s);
     outbound_tlsrpt_job_cleanup(&s.written);

@@ -133,7 +133,7 @@ static err find_report(struct adding *a, const struct outbound_tlsrpt_sample *s,
     account_sql_bind_int(&a->find, 1, s->day);
     account_sql_bind_str(&a->find, 2, s->domain);
     TRY(account_sql_row(&a->find, &found));
-    bool open = found && account_sql_int(&a->find, 1) == OUTBOUND_TLSRPT_OPEN;
+    bool open = found && account_sql_int(&a->find, 1) == REPORT_DAY_OPEN;
     *ret_id = open ? account_sql_int(&a->find, 0) : 0;
     return NULL;
 }
@@ -249,7 +249,7 @@ static struct outbound_tlsrpt_head read_head(const struct account_sql *q, struct
         .due_ms = account_sql_int(q, 2),
         .domain = arena_str(arena, account_sql_text(q, 3)),
         .report_id = arena_str(arena, account_sql_text(q, 4)),
-        .state = (enum outbound_tlsrpt_state)account_sql_int(q, 5),
+        .state = (enum report_day_state)account_sql_int(q, 5),
         .sessions = account_sql_int(q, 6),
         .failures = account_sql_int(q, 7),
     };
@@ -268,7 +268,7 @@ err outbound_tlsrpt_store_list(struct outbound_tlsrpt_store *s,
     struct account_sql q = account_sql_begin(s->db, query->due ? due : any);
     if (query->due) {
         account_sql_bind_int(&q, 1, query->now_ms);
-        account_sql_bind_int(&q, 2, query->now_ms / OUTBOUND_TLSRPT_DAY_MS);
+        account_sql_bind_int(&q, 2, query->now_ms / REPORT_DAY_MS);
         account_sql_bind_int(&q, 3, (int64_t)query->most);
     } else {
         account_sql_bind_str(&q, 1, query->domain);
@@ -297,7 +297,7 @@ static err load_row(const struct account_sql *q, const struct outbound_tlsrpt_he
     int64_t result = account_sql_int(q, 1);
     struct tlspolicy_report_session session = {
         .domain = head->domain,
-        .ended_ms = head->day * OUTBOUND_TLSRPT_DAY_MS,
+        .ended_ms = head->day * REPORT_DAY_MS,
         .result = result >= 0 && result < TLSPOLICY_RESULTS ? (enum tlspolicy_result)result
                                                             : TLSPOLICY_VALIDATION_FAILURE,
         .detail = {.sending_ip = account_sql_text(q, 2),
@@ -411,7 +411,7 @@ err outbound_tlsrpt_store_sent(struct outbound_tlsrpt_store *s, int64_t since_ms
 }
 
 err outbound_tlsrpt_store_settle(struct outbound_tlsrpt_store *s, int64_t report,
-                                 enum outbound_tlsrpt_state state, int64_t due_ms)
+                                 enum report_day_state state, int64_t due_ms)
 {
     ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
@@ -425,18 +425,17 @@ err outbound_tlsrpt_store_settle(struct outbound_tlsrpt_store *s, int64_t report
 
 err outbound_tlsrpt_store_clean(struct outbound_tlsrpt_store *s, int64_t now_ms, int64_t *ret_late)
 {
-    int64_t today = now_ms / OUTBOUND_TLSRPT_DAY_MS;
+    int64_t today = now_ms / REPORT_DAY_MS;
     int late = 0;
     ACCOUNT_SQL_LOCK(s);
     CLEANUP(account_sql_end)
     struct account_sql over =
         account_sql_begin(s->db, "UPDATE reports SET state = 2 WHERE state = 0 AND day < ?1");
-    account_sql_bind_int(&over, 1,
-                         (now_ms - OUTBOUND_TLSRPT_STORE_LATE_MS) / OUTBOUND_TLSRPT_DAY_MS);
+    account_sql_bind_int(&over, 1, (now_ms - REPORT_DAY_LATE_MS) / REPORT_DAY_MS);
     TRY(account_sql_run(&over, &late));
     CLEANUP(account_sql_end)
     struct account_sql old = account_sql_begin(s->db, "DELETE FROM reports WHERE day < ?1");
-    account_sql_bind_int(&old, 1, today - OUTBOUND_TLSRPT_STORE_KEEP_DAYS);
+    account_sql_bind_int(&old, 1, today - REPORT_DAY_KEEP);
     TRY(account_sql_run(&old, NULL));
     *ret_late = late;
     return NULL;

@@ -11,6 +11,7 @@
  */
 #pragma once
 #include "outbound/tlsrpt_sample.h"
+#include "report/day.h"
 
 enum {
     OUTBOUND_TLSRPT_STORE_BYTES_MAX = 128 << 20,
@@ -19,8 +20,6 @@ enum {
     /* Of one report, with particulars: the tally has room for them and one plain one of each type.
      */
     OUTBOUND_TLSRPT_STORE_POLICIES_MAX = TLSPOLICY_REPORT_TALLY_POLICIES_MAX - 3,
-    OUTBOUND_TLSRPT_STORE_KEEP_DAYS = 14,             /* to look at, sent or not */
-    OUTBOUND_TLSRPT_STORE_LATE_MS = 48 * 3600 * 1000, /* behind its day; then it is not sent */
 };
 
 struct outbound_tlsrpt_store;
@@ -38,16 +37,10 @@ must_use err outbound_tlsrpt_store_add(struct outbound_tlsrpt_store *,
                                        const struct outbound_tlsrpt_sample *const *, size_t count,
                                        size_t *ret_left_out);
 
-enum outbound_tlsrpt_state {
-    OUTBOUND_TLSRPT_OPEN, /* counted into, or to be sent */
-    OUTBOUND_TLSRPT_DONE,
-    OUTBOUND_TLSRPT_LATE, /* it could not be sent in time */
-};
-
 struct outbound_tlsrpt_head {
     int64_t id, day, due_ms;
     str domain, report_id; /* report_id: empty: it was not written yet */
-    enum outbound_tlsrpt_state state;
+    enum report_day_state state;
     int64_t sessions, failures;
 };
 
@@ -80,7 +73,7 @@ must_use err outbound_tlsrpt_store_notes(struct outbound_tlsrpt_store *, int64_t
 must_use err outbound_tlsrpt_store_sent(struct outbound_tlsrpt_store *, int64_t since_ms,
                                         int64_t *ret_count);
 must_use err outbound_tlsrpt_store_settle(struct outbound_tlsrpt_store *, int64_t report,
-                                          enum outbound_tlsrpt_state, int64_t due_ms);
+                                          enum report_day_state, int64_t due_ms);
 /* What is too old goes. *ret_late: reports that could not be sent in time. */
 must_use err outbound_tlsrpt_store_clean(struct outbound_tlsrpt_store *, int64_t now_ms,
                                          int64_t *ret_late);

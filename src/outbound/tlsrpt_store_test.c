@@ -62,7 +62,7 @@ static struct tlspolicy_report_session failure(int number, struct arena *arena)
     static const str mx[] = {S("*.example.com")};
     return (struct tlspolicy_report_session){
         .domain = S("example.com"),
-        .ended_ms = (int64_t)DAY * OUTBOUND_TLSRPT_DAY_MS + number,
+        .ended_ms = (int64_t)DAY * REPORT_DAY_MS + number,
         .policy = {.type = TLSPOLICY_REPORT_STS,
                    .strings = lines,
                    .string_count = ARRAY_LEN(lines),
@@ -138,7 +138,7 @@ TEST(outbound_tlsrpt_store_policies)
 TEST(outbound_tlsrpt_store_life)
 {
     struct arena *arena = arena_open(4 << 20);
-    int64_t late = 0, sent = 0, end = ((int64_t)DAY + 1) * OUTBOUND_TLSRPT_DAY_MS;
+    int64_t late = 0, sent = 0, end = ((int64_t)DAY + 1) * REPORT_DAY_MS;
     make_folder();
     struct outbound_tlsrpt_store *s = open_store();
     struct tlspolicy_report_session session = failure(1, arena);
@@ -158,11 +158,11 @@ TEST(outbound_tlsrpt_store_life)
     CHECK_DONE(outbound_tlsrpt_store_notes(s, heads[0].id, arena, &notes, &count), "notes");
     CHECK(count == 1 && str_eq(notes[0].uri, note.uri), "noted");
     CHECK_STR(only_head(s, arena).report_id, "id1", "its id");
-    CHECK_DONE(outbound_tlsrpt_store_clean(s, end + OUTBOUND_TLSRPT_STORE_LATE_MS - 1, &late), "");
+    CHECK_DONE(outbound_tlsrpt_store_clean(s, end + REPORT_DAY_LATE_MS - 1, &late), "");
     CHECK(late == 0, "not late yet");
-    CHECK_DONE(outbound_tlsrpt_store_clean(s, end + OUTBOUND_TLSRPT_STORE_LATE_MS, &late), "clean");
+    CHECK_DONE(outbound_tlsrpt_store_clean(s, end + REPORT_DAY_LATE_MS, &late), "clean");
     CHECK(late == 1 && add(s, &session) == 1, "given up: nothing is counted into it");
-    CHECK_DONE(outbound_tlsrpt_store_clean(s, end + 20LL * OUTBOUND_TLSRPT_DAY_MS, &late), "clean");
+    CHECK_DONE(outbound_tlsrpt_store_clean(s, end + 20LL * REPORT_DAY_MS, &late), "clean");
     CHECK(add(s, &session) == 0, "it has gone, and a new one begins");
     outbound_tlsrpt_store_close(s);
     remove_folder();

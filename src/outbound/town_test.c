@@ -1,5 +1,6 @@
 #include "outbound/town_test.h"
 #include "base/codec.h"
+#include "config/text_test.h"
 #include "outbound/route.h"
 #include "runtime/tls_inside.h"
 #include "shaping/shaper.h"
@@ -175,7 +176,7 @@ static void note_event(void *arg, const struct event *e)
     struct town_worker *w = arg;
     struct town *t = w->town;
     w->delivered += e->kind == EVENT_DELIVERED;
-    if (e->kind == EVENT_DELIVERED)
+    if (e->kind == EVENT_DELIVERED || (e->kind == EVENT_DEFERRED && e->egress.len > 0))
         CHECK_DONE(buf_addf(&t->egresses, "%.*s %.*s\n", STR_ARG(e->egress), STR_ARG(e->local_ip)),
                    t->label);
     err failed = buf_addf(&t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s%.*s%s%.*s\n",
@@ -194,11 +195,7 @@ static const struct config *give_config(void *arg)
 
 static void load(struct town *t)
 {
-    struct config_errors errors;
-    struct config *config = NULL;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(t->yaml), S("town.yaml"), &config, &errors), t->label);
-    config_errors_release(&errors);
+    struct config *config = config_text_test(str_of(t->yaml));
     t->config = config;
 }
 

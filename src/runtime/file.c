@@ -12,6 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { PATH_CHARS = 1024 };
+
 struct file {
     int fd;
 };
@@ -299,7 +301,8 @@ err file_zero_fill(struct file *f, uint64_t size) { return driver->zero_fill(f, 
 static err write_all(struct file *f, str bytes)
 {
     struct iovec part = {(void *)(uintptr_t)bytes.ptr, bytes.len};
-    TRY(file_write_at(f, &part, 1, 0));
+    if (bytes.len > 0) /* a write of nothing is taken for a full disk */
+        TRY(file_write_at(f, &part, 1, 0));
     return file_sync(f);
 }
 err file_put(const char *path, int flags, str bytes)
@@ -312,6 +315,16 @@ err file_put(const char *path, int flags, str bytes)
     file_close(f);
     return e;
 }
+err file_replace(const char *path, str bytes)
+{
+    char beside[PATH_CHARS];
+    int n = snprintf(beside, sizeof beside, "%s.new", path);
+    if (n < 0 || (size_t)n >= sizeof beside)
+        return err_new(ERR_CONFIG, "the path %s is too long", path);
+    TRY(file_put(beside, 0, bytes));
+    return file_rename(beside, path);
+}
+
 err file_facts(struct file *f, struct file_facts *ret_facts) { return driver->facts(f, ret_facts); }
 err file_lock(struct file *f) { return driver->lock(f); }
 err file_rename(const char *from, const char *to) { return driver->rename(from, to); }

@@ -1,4 +1,5 @@
 #include "base/clock.h"
+#include "config/text_test.h"
 #include "shaping/keep.h"
 #include "shaping/warmup_config.h"
 #include "tests/test.h"
@@ -32,12 +33,7 @@ static void end(struct place *p)
 
 static const struct config *configured(const char *warmup)
 {
-    struct config_errors errors;
-    struct config *config = NULL;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(warmup), S("t"), &config, &errors), warmup);
-    config_errors_release(&errors);
-    return config;
+    return config_text_test(str_of(warmup));
 }
 
 #define PLANS "warmup: { default: { sites: { google: { volumes: [960, 1920] } } } }"

@@ -226,6 +226,15 @@ bool shaping_quota_look(struct shaping_quota *quota, enum shaping_quota_kind kin
     return true;
 }
 
+bool shaping_quota_is_used(struct shaping_quota *quota, int64_t now_ms)
+{
+    struct shaping_quota_use use;
+    for (int kind = 0; kind < SHAPING_QUOTA_KINDS; kind++)
+        if (shaping_quota_look(quota, (enum shaping_quota_kind)kind, now_ms, &use) && use.used > 0)
+            return true;
+    return false;
+}
+
 enum shaping_quota_alarm shaping_quota_alarm(struct shaping_quota *quota,
                                              enum shaping_quota_kind kind, int64_t now_ms)
 {

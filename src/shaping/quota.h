@@ -66,6 +66,7 @@ struct shaping_quota_use {
 /* False: there is no such limit. */
 bool shaping_quota_look(struct shaping_quota *, enum shaping_quota_kind, int64_t now_ms,
                         struct shaping_quota_use *ret_use);
+bool shaping_quota_is_used(struct shaping_quota *, int64_t now_ms); /* of any kind */
 
 /* Once for each window that gets there: 80 % of the whole is used, all is used. Told again when it
  * has been below 80 % in between. */

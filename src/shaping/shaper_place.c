@@ -74,14 +74,8 @@ struct shaper_meter *shaper_place_meter(struct shaper *s, enum shaping_scope sco
 
 static bool meter_plain(struct shaper *s, struct shaper_meter *m)
 {
-    for (int kind = 0; kind < SHAPING_QUOTA_KINDS; kind++) {
-        struct shaping_quota_use use;
-        if (shaping_quota_look(&m->quota, (enum shaping_quota_kind)kind, s->now_ms, &use) &&
-            use.used > 0)
-            return false;
-    }
-    return m->bucket.paid_ns <= s->now_ns && m->login.most == 0 &&
-           shaping_gate_plain(&m->login.gate, &shaping_gate_login, s->now_ns);
+    return !shaping_quota_is_used(&m->quota, s->now_ms) && m->bucket.paid_ns <= s->now_ns &&
+           m->login.most == 0 && shaping_gate_plain(&m->login.gate, &shaping_gate_login, s->now_ns);
 }
 
 static void forget_meter(struct shaper *s, struct shaper_meter *m)
@@ -153,14 +147,8 @@ struct shaper_lane *shaper_place_lane(struct shaper *s, const struct shaper_way 
 
 static bool lane_plain(struct shaper *s, struct shaper_lane *l)
 {
-    for (int kind = 0; kind < SHAPING_QUOTA_KINDS; kind++) {
-        struct shaping_quota_use use;
-        if (shaping_quota_look(&l->quota, (enum shaping_quota_kind)kind, s->now_ms, &use) &&
-            use.used > 0)
-            return false;
-    }
-    return l->idle == 0 && l->bucket.paid_ns <= s->now_ns &&
-           shaping_loop_plain(&l->loop, s->now_ns);
+    return !shaping_quota_is_used(&l->quota, s->now_ms) && l->idle == 0 &&
+           l->bucket.paid_ns <= s->now_ns && shaping_loop_plain(&l->loop, s->now_ns);
 }
 
 static void forget_lane(struct shaper *s, struct shaper_lane *l)

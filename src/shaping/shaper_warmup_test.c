@@ -1,6 +1,7 @@
 /* The shaper and the warm-up plans of its egresses: who may send, and what is sent elsewhere. */
 #include "base/clock.h"
 #include "config/config.h"
+#include "config/text_test.h"
 #include "shaping/shaper.h"
 #include "shaping/warmup_config.h"
 #include "tests/test.h"
@@ -28,7 +29,6 @@ static void count_call(void *arg) { ((struct town *)arg)->called++; }
 static void town_open(struct town *t, const char *overflow, uint8_t other_rank)
 {
     char text[400];
-    struct config_errors errors;
     snprintf(text, sizeof text,
              "egress: { new: { address: 192.0.2.1 }, warm: { address: 192.0.2.2 } }\n"
              "warmup: { new: { overflow: %s, sites: { google: { volumes: [96, 192] } } } }\n",
@@ -36,9 +36,7 @@ static void town_open(struct town *t, const char *overflow, uint8_t other_rank)
     now_ns = 1000000;
     clock_use(&fake_clock);
     *t = (struct town){0};
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("t"), &t->config, &errors), text);
-    config_errors_release(&errors);
+    t->config = config_text_test(str_of(text));
     warmup_open(NULL, &t->warmup);
     CHECK_DONE(warmup_configure(t->warmup, t->config), "plans");
     shaper_open(&(struct shaper_options){.warmup = t->warmup}, &t->shaper);

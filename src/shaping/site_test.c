@@ -1,3 +1,4 @@
+#include "config/text_test.h"
 #include "shaping/limits.h"
 #include "shaping/site.h"
 #include "tests/test.h"
@@ -106,10 +107,7 @@ TEST(shaping_limits_order)
         {"google",                       "google", 10, 100, {"share/shaping.yaml: google", "share/shaping.yaml: google"}},
         {"via smtp://relay.example:587", "",       2,  100, {"shaping.sites.relay.example", "outbound"}                 },
     };
-    struct config *config = NULL;
-    struct config_errors errors;
-    config_errors_init(&errors);
-    CHECK_DONE(config_from_text(str_of(text), S("test"), &config, &errors), "loads");
+    struct config *config = config_text_test(str_of(text));
     for (size_t i = 0; config && i < ARRAY_LEN(cases); i++) {
         char origins[2][80];
         struct shaping_resolved r = site_limits(config, cases[i].site, cases[i].provider, origins);
@@ -125,6 +123,5 @@ TEST(shaping_limits_order)
     CHECK(r.value[SHAPING_CONNECTIONS] == 4, "its own");
     CHECK(shaping_limits_interval_ns(&r) == 1000000000, "and what all have");
     shaping_limits_close(limits);
-    config_errors_release(&errors);
     config_close(config);
 }

@@ -1,6 +1,5 @@
 #include "tlspolicy/report.h"
 #include "base/clock.h"
-#include "message/id.h"
 #include "message/text.h"
 #include <stdio.h>
 
@@ -114,21 +113,3 @@ err tlspolicy_report_write(const struct tlspolicy_report *r, struct buf *out)
 }
 
 /* ---- names ------------------------------------------------------------------------------ */
-
-void tlspolicy_report_id(int64_t real_ms, char ret_id[TLSPOLICY_REPORT_ID_CHARS])
-{
-    char unique[MESSAGE_UNIQUE_CHARS];
-    size_t len = 0;
-    message_id_unique(real_ms, unique);
-    for (const char *c = unique; *c && len + 1 < TLSPOLICY_REPORT_ID_CHARS; c++)
-        if (char_is_alnum(*c))
-            ret_id[len++] = *c;
-    ret_id[len] = '\0';
-}
-
-str tlspolicy_report_file_name(const struct tlspolicy_report *r, str sender, str domain,
-                               struct arena *arena)
-{
-    return arena_printf(arena, "%.*s!%.*s!%lld!%lld!%.*s.json.gz", STR_ARG(sender), STR_ARG(domain),
-                        (long long)r->begin_s, (long long)r->end_s, STR_ARG(r->id));
-}

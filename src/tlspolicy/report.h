@@ -7,6 +7,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/buf.h"
+#include "message/daily_report.h"
 #include "tlspolicy/result.h"
 
 enum {
@@ -15,7 +16,6 @@ enum {
     TLSPOLICY_REPORT_POLICIES_MAX = 1000,
     TLSPOLICY_REPORT_DETAILS_MAX = 10000, /* of one policy */
     TLSPOLICY_REPORT_STRINGS_MAX = 1000,  /* of one policy's text */
-    TLSPOLICY_REPORT_ID_CHARS = 40,
 };
 
 enum tlspolicy_report_type {
@@ -57,9 +57,3 @@ bool tlspolicy_report_type_parse(str name, enum tlspolicy_report_type *ret_type)
 
 /* Append JSON. ERR_LIMIT: the buf is full; then any part may have been added. */
 must_use err tlspolicy_report_write(const struct tlspolicy_report *, struct buf *out);
-/* Letters and digits, nowhere given twice. */
-void tlspolicy_report_id(int64_t real_ms, char ret_id[TLSPOLICY_REPORT_ID_CHARS]);
-/* "mx.example.net!example.com!1700000000!1700086399!ID.json.gz" (section 5.1); domain: the
- * policies' */
-str tlspolicy_report_file_name(const struct tlspolicy_report *, str sender, str domain,
-                               struct arena *);

@@ -479,8 +479,8 @@ TEST(tlspolicy_report_mail_refuses)
 
 TEST(tlspolicy_report_ids)
 {
-    char one[TLSPOLICY_REPORT_ID_CHARS], two[TLSPOLICY_REPORT_ID_CHARS];
-    tlspolicy_report_id(noon_ms, one);
-    tlspolicy_report_id(noon_ms, two);
+    char one[MESSAGE_DAILY_REPORT_ID_CHARS], two[MESSAGE_DAILY_REPORT_ID_CHARS];
+    message_daily_report_id(noon_ms, one);
+    message_daily_report_id(noon_ms, two);
     CHECK(strcmp(one, two) != 0 && strlen(one) > 20, "nowhere given twice");
 }
