@@ -3,7 +3,8 @@
  *     spring.bulk/journal      what became of each recipient (journal.h)
  *     spring.bulk/control      "pause" or "cancel", for a run that is under way
  *     spring.bulk/groups       names of --split, by number
- *     spring.bulk/left-out.csv rows that got nothing, and why
+ *     spring.bulk/left-out.csv rows that got nothing in this run, and why
+ *     spring.bulk/refused.csv  recipients that a server refused for good, of all runs
  *     spring.bulk/list         what came by stdin
  *     spring.bulk/report.html
  *

@@ -42,7 +42,8 @@ struct bulk_run {
     struct bulk_pace pace;
     struct parcel *parcels, *unused;
     size_t parcel_count, split_slot;
-    struct file *left_out;
+    struct file *left_out, *refused;
+    uint64_t refused_at;
     struct buf left_out_lines;
     uint64_t left_out_at;
     int pass;
@@ -285,6 +286,21 @@ static err before_end(struct client_mail *mail, deadline until)
     return e;
 }
 
+static err add_refused(struct bulk_run *r, const struct parcel *p)
+{
+    CLEANUP(buf_release) struct buf line;
+    const struct smtp_reply *reply = &p->verdict.reply;
+    buf_init(&line, 64 << 10);
+    TRY(bulk_csv_add(p->chosen.row.email, &line));
+    TRY(buf_addf(&line, ",%d,%.*s,", reply->code, STR_ARG(reply->enhanced)));
+    TRY(bulk_csv_add(reply->text, &line));
+    TRY(buf_add(&line, S("\r\n")));
+    struct iovec part = {line.ptr, line.len};
+    TRY(file_write_at(r->refused, &part, 1, r->refused_at));
+    r->refused_at += line.len;
+    return NULL;
+}
+
 static void settle(struct bulk_run *r, struct parcel *p, enum bulk_entry_kind kind, int code)
 {
     enum bulk_seen_state state = kind == BULK_ENTRY_LATER ? BULK_SEEN_LATER : BULK_SEEN_DONE;
@@ -337,7 +353,7 @@ static void mail_done(void *arg, struct client_mail *mail)
         judge_server(r, p);
         bool in_doubt = mail->held_back || (mail->in_doubt && !p->verdict.decided);
         if (code / 100 == 5)
-            fail(r, add_left_out(r, &p->chosen, "refused", p->verdict.reply.text), "left-out.csv");
+            fail(r, add_refused(r, p), "refused.csv");
         r->doubt += in_doubt;
         if (!in_doubt)
             settle(r, p, code / 100 == 5 ? BULK_ENTRY_REFUSED : BULK_ENTRY_LATER, code);
@@ -383,12 +399,25 @@ static void take_entry(void *arg, const struct bulk_entry *e)
         (void)bulk_seen_set(r->seen, e->key, states[e->kind]);
 }
 
+/* Those of earlier runs stay: nobody is asked twice, so nobody is refused twice. */
+static err open_refused(struct bulk_run *r)
+{
+    char path[BULK_FOLDER_PATH_CHARS];
+    struct file_facts facts;
+    TRY(bulk_folder_file(r->options->folder, "refused.csv", path));
+    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &r->refused));
+    TRY(file_facts(r->refused, &facts));
+    r->refused_at = facts.size;
+    return NULL;
+}
+
 static err open_left_out(struct bulk_run *r)
 {
     char path[BULK_FOLDER_PATH_CHARS];
     TRY(bulk_folder_file(r->options->folder, "left-out.csv", path));
     TRY(file_open(path, FILE_WRITE | FILE_CREATE, &r->left_out));
     TRY(file_resize(r->left_out, 0));
+    TRY(open_refused(r));
     return buf_add(&r->left_out_lines, S("line,email,reason,detail\r\n"));
 }
 
@@ -450,6 +479,7 @@ static void release(struct bulk_run *r)
     if (r->pace.arena)
         bulk_pace_release(&r->pace);
     file_close(r->left_out);
+    file_close(r->refused);
     buf_release(&r->left_out_lines);
     template_names_close(r->names);
     arena_close(r->arena);

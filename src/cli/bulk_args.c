@@ -3,73 +3,73 @@
 #include "config/yaml.h"
 #include <string.h>
 
-enum kind { VALUE, PATH, LIST, PATHS, PAIRS, FIELDS, FLAG };
+enum kind { VALUE, PATH, REFERENCE, LIST, PATHS, PAIRS, FIELDS, FLAG };
 
 static const struct row {
     const char *name;
     enum kind kind;
     size_t offset;
 } rows[] = {
-    {"account",                 VALUE,  offsetof(struct cli_bulk_args, account)           },
-    {"active",                  VALUE,  offsetof(struct cli_bulk_args, active)            },
-    {"allow-raw",               FLAG,   offsetof(struct cli_bulk_args, allow_raw)         },
-    {"attach",                  LIST,   offsetof(struct cli_bulk_args, files)             },
-    {"ca-file",                 PATH,   offsetof(struct cli_bulk_args, ca_file)           },
-    {"campaign",                VALUE,  offsetof(struct cli_bulk_args, campaign)          },
-    {"check-mx",                FLAG,   offsetof(struct cli_bulk_args, check_mx)          },
-    {"connect-timeout",         VALUE,  offsetof(struct cli_bulk_args, connect_timeout)   },
-    {"connections",             VALUE,  offsetof(struct cli_bulk_args, connections)       },
-    {"dns-zone",                PATH,   offsetof(struct cli_bulk_args, dns_zone)          },
-    {"dry-run",                 FLAG,   offsetof(struct cli_bulk_args, dry_run)           },
-    {"email-column",            VALUE,  offsetof(struct cli_bulk_args, email_column)      },
-    {"encoding",                VALUE,  offsetof(struct cli_bulk_args, encoding)          },
-    {"envelope-from",           VALUE,  offsetof(struct cli_bulk_args, envelope_from)     },
-    {"from",                    VALUE,  offsetof(struct cli_bulk_args, from)              },
-    {"from-domain",             LIST,   offsetof(struct cli_bulk_args, from_domains)      },
-    {"header",                  FIELDS, offsetof(struct cli_bulk_args, headers)           },
-    {"hello",                   VALUE,  offsetof(struct cli_bulk_args, hello)             },
-    {"html-file",               PATH,   offsetof(struct cli_bulk_args, html_file)         },
-    {"in-doubt",                VALUE,  offsetof(struct cli_bulk_args, in_doubt)          },
-    {"inactive",                VALUE,  offsetof(struct cli_bulk_args, inactive)          },
-    {"io-timeout",              VALUE,  offsetof(struct cli_bulk_args, io_timeout)        },
-    {"job",                     PATH,   offsetof(struct cli_bulk_args, job)               },
-    {"keep-roles",              FLAG,   offsetof(struct cli_bulk_args, keep_roles)        },
-    {"kept",                    PATH,   offsetof(struct cli_bulk_args, kept)              },
-    {"limit",                   VALUE,  offsetof(struct cli_bulk_args, limit)             },
-    {"list",                    PATH,   offsetof(struct cli_bulk_args, list)              },
-    {"mechanism",               VALUE,  offsetof(struct cli_bulk_args, mechanism)         },
-    {"messages-per-connection", VALUE,  offsetof(struct cli_bulk_args, per_connection)    },
-    {"no-suppression",          FLAG,   offsetof(struct cli_bulk_args, no_suppression)    },
-    {"pass-wait",               VALUE,  offsetof(struct cli_bulk_args, pass_wait)         },
-    {"passes",                  VALUE,  offsetof(struct cli_bulk_args, passes)            },
-    {"pause-on",                VALUE,  offsetof(struct cli_bulk_args, pause_on)          },
-    {"preview",                 VALUE,  offsetof(struct cli_bulk_args, preview)           },
-    {"queue",                   FLAG,   offsetof(struct cli_bulk_args, queue)             },
-    {"rate",                    VALUE,  offsetof(struct cli_bulk_args, rate)              },
-    {"reconfirm",               FLAG,   offsetof(struct cli_bulk_args, reconfirm)         },
-    {"removed",                 PATH,   offsetof(struct cli_bulk_args, removed)           },
-    {"reply-to",                VALUE,  offsetof(struct cli_bulk_args, reply_to)          },
-    {"sample",                  VALUE,  offsetof(struct cli_bulk_args, sample)            },
-    {"secret",                  VALUE,  offsetof(struct cli_bulk_args, secret)            },
-    {"segment",                 VALUE,  offsetof(struct cli_bulk_args, segment)           },
-    {"separator",               VALUE,  offsetof(struct cli_bulk_args, separator)         },
-    {"server",                  VALUE,  offsetof(struct cli_bulk_args, server)            },
-    {"split",                   VALUE,  offsetof(struct cli_bulk_args, split)             },
-    {"stream",                  VALUE,  offsetof(struct cli_bulk_args, stream)            },
-    {"subject",                 VALUE,  offsetof(struct cli_bulk_args, subject)           },
-    {"suppress",                FLAG,   offsetof(struct cli_bulk_args, suppress)          },
-    {"tenant",                  VALUE,  offsetof(struct cli_bulk_args, tenant)            },
-    {"text",                    VALUE,  offsetof(struct cli_bulk_args, text)              },
-    {"text-file",               PATH,   offsetof(struct cli_bulk_args, text_file)         },
-    {"to",                      VALUE,  offsetof(struct cli_bulk_args, to)                },
-    {"token",                   FLAG,   offsetof(struct cli_bulk_args, token)             },
-    {"type",                    PAIRS,  offsetof(struct cli_bulk_args, types)             },
-    {"unsubscribe-key",         VALUE,  offsetof(struct cli_bulk_args, unsubscribe_key)   },
-    {"unsubscribe-mailto",      VALUE,  offsetof(struct cli_bulk_args, unsubscribe_mailto)},
-    {"unsubscribe-url",         VALUE,  offsetof(struct cli_bulk_args, unsubscribe_url)   },
-    {"user",                    VALUE,  offsetof(struct cli_bulk_args, user)              },
-    {"var",                     PAIRS,  offsetof(struct cli_bulk_args, vars)              },
-    {"wave",                    VALUE,  offsetof(struct cli_bulk_args, wave)              },
+    {"account",                 VALUE,     offsetof(struct cli_bulk_args, account)           },
+    {"active",                  VALUE,     offsetof(struct cli_bulk_args, active)            },
+    {"allow-raw",               FLAG,      offsetof(struct cli_bulk_args, allow_raw)         },
+    {"attach",                  LIST,      offsetof(struct cli_bulk_args, files)             },
+    {"ca-file",                 PATH,      offsetof(struct cli_bulk_args, ca_file)           },
+    {"campaign",                VALUE,     offsetof(struct cli_bulk_args, campaign)          },
+    {"check-mx",                FLAG,      offsetof(struct cli_bulk_args, check_mx)          },
+    {"connect-timeout",         VALUE,     offsetof(struct cli_bulk_args, connect_timeout)   },
+    {"connections",             VALUE,     offsetof(struct cli_bulk_args, connections)       },
+    {"dns-zone",                PATH,      offsetof(struct cli_bulk_args, dns_zone)          },
+    {"dry-run",                 FLAG,      offsetof(struct cli_bulk_args, dry_run)           },
+    {"email-column",            VALUE,     offsetof(struct cli_bulk_args, email_column)      },
+    {"encoding",                VALUE,     offsetof(struct cli_bulk_args, encoding)          },
+    {"envelope-from",           VALUE,     offsetof(struct cli_bulk_args, envelope_from)     },
+    {"from",                    VALUE,     offsetof(struct cli_bulk_args, from)              },
+    {"from-domain",             LIST,      offsetof(struct cli_bulk_args, from_domains)      },
+    {"header",                  FIELDS,    offsetof(struct cli_bulk_args, headers)           },
+    {"hello",                   VALUE,     offsetof(struct cli_bulk_args, hello)             },
+    {"html-file",               PATH,      offsetof(struct cli_bulk_args, html_file)         },
+    {"in-doubt",                VALUE,     offsetof(struct cli_bulk_args, in_doubt)          },
+    {"inactive",                VALUE,     offsetof(struct cli_bulk_args, inactive)          },
+    {"io-timeout",              VALUE,     offsetof(struct cli_bulk_args, io_timeout)        },
+    {"job",                     PATH,      offsetof(struct cli_bulk_args, job)               },
+    {"keep-roles",              FLAG,      offsetof(struct cli_bulk_args, keep_roles)        },
+    {"kept",                    PATH,      offsetof(struct cli_bulk_args, kept)              },
+    {"limit",                   VALUE,     offsetof(struct cli_bulk_args, limit)             },
+    {"list",                    PATH,      offsetof(struct cli_bulk_args, list)              },
+    {"mechanism",               VALUE,     offsetof(struct cli_bulk_args, mechanism)         },
+    {"messages-per-connection", VALUE,     offsetof(struct cli_bulk_args, per_connection)    },
+    {"no-suppression",          FLAG,      offsetof(struct cli_bulk_args, no_suppression)    },
+    {"pass-wait",               VALUE,     offsetof(struct cli_bulk_args, pass_wait)         },
+    {"passes",                  VALUE,     offsetof(struct cli_bulk_args, passes)            },
+    {"pause-on",                VALUE,     offsetof(struct cli_bulk_args, pause_on)          },
+    {"preview",                 VALUE,     offsetof(struct cli_bulk_args, preview)           },
+    {"queue",                   FLAG,      offsetof(struct cli_bulk_args, queue)             },
+    {"rate",                    VALUE,     offsetof(struct cli_bulk_args, rate)              },
+    {"reconfirm",               FLAG,      offsetof(struct cli_bulk_args, reconfirm)         },
+    {"removed",                 PATH,      offsetof(struct cli_bulk_args, removed)           },
+    {"reply-to",                VALUE,     offsetof(struct cli_bulk_args, reply_to)          },
+    {"sample",                  VALUE,     offsetof(struct cli_bulk_args, sample)            },
+    {"secret",                  REFERENCE, offsetof(struct cli_bulk_args, secret)            },
+    {"segment",                 VALUE,     offsetof(struct cli_bulk_args, segment)           },
+    {"separator",               VALUE,     offsetof(struct cli_bulk_args, separator)         },
+    {"server",                  VALUE,     offsetof(struct cli_bulk_args, server)            },
+    {"split",                   VALUE,     offsetof(struct cli_bulk_args, split)             },
+    {"stream",                  VALUE,     offsetof(struct cli_bulk_args, stream)            },
+    {"subject",                 VALUE,     offsetof(struct cli_bulk_args, subject)           },
+    {"suppress",                FLAG,      offsetof(struct cli_bulk_args, suppress)          },
+    {"tenant",                  VALUE,     offsetof(struct cli_bulk_args, tenant)            },
+    {"text",                    VALUE,     offsetof(struct cli_bulk_args, text)              },
+    {"text-file",               PATH,      offsetof(struct cli_bulk_args, text_file)         },
+    {"to",                      VALUE,     offsetof(struct cli_bulk_args, to)                },
+    {"token",                   FLAG,      offsetof(struct cli_bulk_args, token)             },
+    {"type",                    PAIRS,     offsetof(struct cli_bulk_args, types)             },
+    {"unsubscribe-key",         REFERENCE, offsetof(struct cli_bulk_args, unsubscribe_key)   },
+    {"unsubscribe-mailto",      VALUE,     offsetof(struct cli_bulk_args, unsubscribe_mailto)},
+    {"unsubscribe-url",         VALUE,     offsetof(struct cli_bulk_args, unsubscribe_url)   },
+    {"user",                    VALUE,     offsetof(struct cli_bulk_args, user)              },
+    {"var",                     PAIRS,     offsetof(struct cli_bulk_args, vars)              },
+    {"wave",                    VALUE,     offsetof(struct cli_bulk_args, wave)              },
 };
 
 static void *place_of(struct cli_bulk_args *a, const struct row *row)
@@ -134,6 +134,11 @@ static const char *text_of(struct job *job, const struct row *row, str text)
 {
     bool path = (row->kind == PATH || row->kind == PATHS) && text.len > 0 && text.ptr[0] != '/' &&
                 !str_eq(text, S("-"));
+    bool file =
+        row->kind == REFERENCE && str_starts(text, S("file:")) && !str_starts(text, S("file:/"));
+    if (file)
+        text = arena_printf(job->args->arena, "file:%.*s%.*s", STR_ARG(job->folder),
+                            STR_ARG(str_from(text, 5)));
     if (path)
         text = arena_printf(job->args->arena, "%.*s%.*s", STR_ARG(job->folder), STR_ARG(text));
     return arena_chars(job->args->arena, text);
@@ -262,7 +267,7 @@ int cli_bulk_args_read(struct cli *cli, const struct cli_command *command, int a
         options[i].name = rows[i].name;
         if (rows[i].kind == FLAG) {
             options[i].flag = place;
-        } else if (rows[i].kind == VALUE || rows[i].kind == PATH) {
+        } else if (rows[i].kind == VALUE || rows[i].kind == PATH || rows[i].kind == REFERENCE) {
             options[i].value = place;
         } else {
             ((struct cli_bulk_list *)place)->items =

@@ -10,8 +10,9 @@
 #include "smtp/path.h"
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-enum { PASSES = 4, PASS_WAIT_MS = 60 * 1000, DAY_MS = 86400 * 1000 };
+enum { PASSES = 4, PASS_WAIT_MS = 60 * 1000, DAY_MS = 86400 * 1000, PATH_BYTES_MAX = 1000 };
 
 static err read_count(const char *option, const char *text, uint64_t most, uint64_t *ret_count)
 {
@@ -238,11 +239,21 @@ static err read_unsubscribe(struct cli_bulk_plan *p)
     return NULL;
 }
 
+/* "file:" from where we stand: elsewhere a reference names its file in full. */
+static str in_full(struct cli_bulk_plan *p, str reference)
+{
+    char here[PATH_BYTES_MAX];
+    if (!str_starts(reference, S("file:")) || str_starts(reference, S("file:/")) ||
+        getcwd(here, sizeof here) == NULL)
+        return reference;
+    return arena_printf(p->arena, "file:%s/%.*s", here, STR_ARG(str_from(reference, 5)));
+}
+
 err cli_bulk_plan_key(struct cli_bulk_plan *p)
 {
     if (p->args.unsubscribe_key == NULL)
         return NULL;
-    str reference = str_of(p->args.unsubscribe_key);
+    str reference = in_full(p, str_of(p->args.unsubscribe_key));
     TRY(config_value_secret(reference));
     TRY(cli_oauth_logins_read(p->config, reference, &p->key));
     return str_trim(buf_str(&p->key)).len >= BULK_TOKEN_SECRET_BYTES_MIN
@@ -363,7 +374,7 @@ static err read_login(struct cli_bulk_plan *p, const struct config_account *acco
 {
     const struct cli_bulk_args *a = &p->args;
     struct client_options *c = &p->options.client;
-    str reference = account ? account->secret : str_of(a->secret);
+    str reference = account ? account->secret : in_full(p, str_of(a->secret));
     c->user = account ? account->user : str_of(a->user);
     c->mechanism = a->mechanism ? str_of(a->mechanism) : account ? account->mechanism : (str){0};
     c->token = a->token || str_starts(reference, S("oauth:")) ||

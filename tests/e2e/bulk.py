@@ -177,7 +177,8 @@ def deferred(bench):
     report.check("a refusal for good is asked for once", max(n for line, n in seen.items() if b"never" in line) == 1)
     report.equal("counted by segment", [(s["segment"], s["sent"], s["refused"]) for s in said.get("segments", [])],
                  [("a", 2, 0), ("b", 0, 1)])
-    report.check("and written down", "never@x.example,refused" in open(os.path.join(bench.path, "some.bulk", "left-out.csv")).read())
+    report.check("and written down", "never@x.example,550,5.1.1,no such user" in open(
+        os.path.join(bench.path, "some.bulk", "refused.csv")).read())
     page = open(os.path.join(bench.path, "some.bulk", "report.html")).read()
     report.check("the report needs nothing else", "<svg" in page and "http" not in page)
 
