@@ -95,9 +95,10 @@ static err sign(const struct smtptool_message *m, str content, struct buf *field
     struct mailauth_canon_hash *hash = mailauth_canon_hash_open(arena);
     struct mailauth_dkim_sign *signing;
     size_t end = message_header_length(content, 0);
-    if (end == STR_NONE || end > MESSAGE_HEADER_BYTES_MAX)
-        return err_new(ERR_CONFIG,
-                       "DKIM: the message has no end of its header, or too large a one");
+    if (end == STR_NONE)
+        return err_new(ERR_CONFIG, "DKIM: no empty line ends the header");
+    if (end > MESSAGE_HEADER_BYTES_MAX)
+        return err_new(ERR_LIMIT, "DKIM: a header of more than %d bytes", MESSAGE_HEADER_BYTES_MAX);
     str header = str_slice(content, 0, end - 2);
     make_plans(m, header, plans);
     TRY(mailauth_dkim_sign_open(header, plans, m->key_count, hash, arena, &signing));

@@ -30,8 +30,8 @@
  * handle is used by one thread at a time: a second one gets SMTPTOOL_MISUSE, as does a watcher that
  * uses the handle it was called for. A template that is compiled may be rendered by many threads.
  *
- * The host. The library installs no signal handler, prints nothing, reads no environment and no
- * configuration, writes no file, and starts no process. While smtptool_client_send() runs there may
+ * The host. The library installs no signal handler, prints nothing, reads no configuration
+ * file, writes no file and starts no process. While smtptool_client_send() runs there may
  * be one helper thread (names in the DNS) with all signals blocked; between calls there is none, so
  * the host may fork() there, and use all handles in the child. SIGPIPE is never raised.
  *
