@@ -41,7 +41,7 @@ static const char send_help[] =
     "  --from ADDRESS, --to ADDRESS   bench@source.test, rcpt@bench.test\n"
     "  --tls                    STARTTLS; verified unless the server is on this machine\n"
     "  --ca FILE                PEM with the roots to trust; then always verified\n"
-    "  --user NAME --secret REF log in (AUTH PLAIN); REF is file:PATH or env:NAME\n"
+    "  --user NAME --secret REF log in (AUTH PLAIN); REF as for send\n"
     "  --no-pipelining          one command at a time\n"
     "  --record FILE            when each message was taken: 8 bytes each, ns of the steady clock\n"
     "  --timeout TIME           for each reply (60s)\n"

@@ -1,15 +1,17 @@
 /* cli/commands.c -- the one table of subcommands */
 #include "cli/commands.h"
+#include "personality/swaks.h"
 
 /* In the order in which help shows them. */
 /* clang-format off */
 const struct cli_command cli_commands[] = {
     {"serve",  cmd_serve,  "run the server",                                    cmd_serve_help,  NULL            },
     {"send",   cmd_send,   "send one message and show what happened",           cmd_send_help,   NULL            },
+    {"sent",   cmd_sent,   "what `send` has sent from here: did it leave?",     cmd_sent_help,   cmd_sent_verbs  },
     {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help,  cmd_queue_verbs },
     {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
     {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },
-    {"explain", cmd_explain, "what a server's reply or a bounce means, and what to do",
+    {"explain", cmd_explain, "what a refusal or a bounce means, and what to do",
      cmd_explain_help, cmd_explain_verbs},
     {"egress", cmd_egress, "the addresses that mail leaves by, and how it stands with them",
      cmd_egress_help, cmd_egress_verbs},
@@ -38,6 +40,8 @@ const struct cli_command cli_commands[] = {
      cmd_tls_reports_help, cmd_tls_reports_verbs},
     {"bulk",   cmd_bulk,   "one mailing to many, each recipient once",          cmd_bulk_help,   cmd_bulk_verbs  },
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
+    {"swaks",  cmd_personality,  "one SMTP transaction, every line shown, as swaks does it",
+     personality_swaks_help, NULL},
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
     {0},

@@ -104,7 +104,7 @@ err client_session_secure(struct client_session *s)
     return secure(s);
 }
 
-/* A password goes over verified TLS, or to this machine (attacks 13 and 17). */
+/* A password goes over verified TLS, or to this machine (attacks 20 and 73). */
 static bool may_login(const struct client_session *s)
 {
     struct tls_facts facts;

@@ -318,27 +318,33 @@ static str plain(struct arena *arena, str path)
     return (str){out, len};
 }
 
-/* What talks to the world may write in the folder of its events, so nothing else may be there. */
-static void check_events(struct config_source *source)
+/* What talks to the world may write in the folder of such a file, so nothing else may be there. */
+static void check_own_folder(struct config_source *source, const str *file, const char *instead)
 {
-    const struct config_events *events = &source->config->events;
-    const struct config_yaml_node *where = place(source, &events->to);
-    if (events->rotate_bytes > 0 && events->rotate_bytes < EVENTS_ROTATE_BYTES_LEAST)
-        config_source_complain(source, place(source, &events->rotate_bytes),
-                               "too small: at least 1MiB, or 0B for never");
-    if (!str_starts(events->to, S("/")))
+    const struct config_yaml_node *where = place(source, file);
+    if (!str_starts(*file, S("/")))
         return;
-    if (events->to.ptr[events->to.len - 1] == '/')
+    if (file->ptr[file->len - 1] == '/')
         config_source_complain(source, where, "a folder's path: the file's name is wanted, too");
     str state = plain(source->scratch, source->config->state);
-    str to = plain(source->scratch, events->to);
+    str to = plain(source->scratch, *file);
     str folder = str_slice(to, 0, to.len ? str_find_last(to, '/') : 0);
     if (is_within(state, folder))
         config_source_complain(source, where,
                                "the file needs a folder of its own: the server may change all "
                                "that lies beside it, and there are the passwords; leave it out, "
-                               "or say %.*s/events/events.jsonl",
-                               STR_ARG(state));
+                               "or say %.*s/%s",
+                               STR_ARG(state), instead);
+}
+
+static void check_events(struct config_source *source)
+{
+    const struct config_events *events = &source->config->events;
+    if (events->rotate_bytes > 0 && events->rotate_bytes < EVENTS_ROTATE_BYTES_LEAST)
+        config_source_complain(source, place(source, &events->rotate_bytes),
+                               "too small: at least 1MiB, or 0B for never");
+    check_own_folder(source, &events->to, "events/events.jsonl");
+    check_own_folder(source, &source->config->metrics_file, "metrics/smtptool.prom");
 }
 
 /* No rule may ask whether a value was given: what config_show() writes gives them all. */

@@ -460,6 +460,7 @@ struct config {
     struct config_mailauth mailauth;
     struct config_tls_reports tls_reports;
     struct config_events events;
+    str metrics_file; /* empty: none */
     struct config_sasl sasl;
     struct config_secrets secrets;
     str admin_socket; /* default: state/admin.sock */

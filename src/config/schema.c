@@ -554,6 +554,17 @@ static const struct config_schema_group events = {
     .count = ARRAY_LEN(events_keys),
     .doc = "What happens to each message, as lines of JSON."};
 
+static const struct config_schema_key metrics_keys[] = {
+    VALUE(config, metrics_file, path, "file", .most = 4000, .normal_told = "none is written",
+          .doc = "Written every 15 seconds, as Prometheus reads it: for the textfile collector of "
+                 "node_exporter it ends in .prom. Its folder is there, the server's user may write "
+                 "in it, and it is one of its own, as for events.to."),
+};
+static const struct config_schema_group metrics = {.name = "metrics",
+                                                   .keys = metrics_keys,
+                                                   .count = ARRAY_LEN(metrics_keys),
+                                                   .doc = "Figures of the running server."};
+
 static const struct config_schema_key sasl_keys[] = {
     VALUE(config, sasl.cram_md5, bool, "cram_md5", .normal = "false",
           .doc = "Offer CRAM-MD5; it needs the password itself to be stored."),
@@ -609,6 +620,7 @@ static const struct config_schema_key root_keys[] = {
     GROUP("mailauth", mailauth),
     GROUP("tls_reports", config_schema_tls_reports),
     GROUP("events", events),
+    GROUP("metrics", metrics),
     GROUP("sasl", sasl),
     GROUP("secrets", config_schema_secrets),
 };

@@ -123,7 +123,7 @@ static err write_ring(const char *path, const struct feedback_ring *r)
     buf_init(&text, FEEDBACK_RING_TEXT_BYTES_MAX);
     err e = feedback_ring_write(r, &text);
     if (e == NULL)
-        e = file_replace(path, buf_str(&text));
+        e = file_replace(path, 0, buf_str(&text));
     if (text.ptr)
         mem_wipe(text.ptr, text.len);
     buf_release(&text);

@@ -1,11 +1,9 @@
 #include "outbound/egress_watch.h"
 #include "base/log.h"
-#include "base/mem.h"
 #include "base/table.h"
 #include "runtime/fiber.h"
 #include "runtime/file.h"
-#include "runtime/thread.h"
-#include <string.h>
+#include "runtime/file_job.h"
 
 /* What a state was said about: an egress of the same name with another address is another one. */
 static uint64_t identity_of(const struct config_egress *e)
@@ -100,49 +98,14 @@ void outbound_egress_watch_load(const struct outbound_egress_watch *w)
     err_forget();
 }
 
-/* A job: it owns what it works with. */
-struct saving {
-    char *path;
-    struct buf text;
-    bool failed;
-    enum err_kind kind;
-    char words[240];
-};
-
-static void release_saving(void *job)
-{
-    struct saving *s = job;
-    mem_free(s->path);
-    buf_release(&s->text);
-    mem_free(s);
-}
-
-static void run_saving(void *job)
-{
-    struct saving *s = job;
-    err e = file_replace(s->path, buf_str(&s->text));
-    s->failed = e != NULL;
-    if (e == NULL)
-        return;
-    s->kind = e->kind;
-    err_words(e, s->words, sizeof s->words);
-}
-
 static err save(const struct outbound_egress_watch *w)
 {
-    struct saving *s = MEM_NEW(struct saving);
-    size_t size = strlen(w->file) + 1;
-    s->path = mem_alloc(size);
-    memcpy(s->path, w->file, size);
-    buf_init(&s->text, OUTBOUND_EGRESS_HEALTH_BYTES_MAX);
-    err e = outbound_egress_health_write(w->health, &s->text);
-    if (e) {
-        release_saving(s);
-        return e;
-    }
-    TRY(job_run(run_saving, s, release_saving, deadline_after(OUTBOUND_EGRESS_WATCH_SAVE_MS)));
-    e = s->failed ? err_new(s->kind, "%s", s->words) : NULL;
-    release_saving(s);
+    struct buf text;
+    buf_init(&text, OUTBOUND_EGRESS_HEALTH_BYTES_MAX);
+    err e = outbound_egress_health_write(w->health, &text);
+    if (e == NULL)
+        return file_job_replace(w->file, 0, &text, deadline_after(OUTBOUND_EGRESS_WATCH_SAVE_MS));
+    buf_release(&text);
     return e;
 }
 

@@ -26,7 +26,7 @@ static err system_open(const char *path, int flags, struct file **ret_file)
     how |= flags & FILE_NEW ? O_EXCL : 0;
     how |= flags & FILE_APPEND ? O_APPEND : 0;
     how |= flags & FILE_DIRECT ? O_DIRECT : 0;
-    int fd = open(path, how, 0600);
+    int fd = open(path, how, flags & FILE_SHARED ? 0644 : 0600);
     if (fd < 0)
         return err_new(ERR_SYSTEM, "open %s", path);
     struct file *f = MEM_NEW(struct file);
@@ -315,13 +315,13 @@ err file_put(const char *path, int flags, str bytes)
     file_close(f);
     return e;
 }
-err file_replace(const char *path, str bytes)
+err file_replace(const char *path, int flags, str bytes)
 {
     char beside[PATH_CHARS];
     int n = snprintf(beside, sizeof beside, "%s.new", path);
     if (n < 0 || (size_t)n >= sizeof beside)
         return err_new(ERR_CONFIG, "the path %s is too long", path);
-    TRY(file_put(beside, 0, bytes));
+    TRY(file_put(beside, flags, bytes));
     return file_rename(beside, path);
 }
 

@@ -26,12 +26,15 @@ TEST(file_put_and_replace)
     check_holds(path, "");
     CHECK_DONE(file_put(path, 0, S("longer")), "put");
     check_holds(path, "longer");
-    CHECK_DONE(file_replace(path, S("new")), "replace");
+    CHECK_DONE(file_replace(path, 0, S("new")), "replace");
     check_holds(path, "new");
     CHECK_DONE(file_put(beside, 0, S("left by a crash, and longer")), "beside");
-    CHECK_DONE(file_replace(path, S("")), "by nothing");
+    CHECK_DONE(file_replace(path, 0, S("")), "by nothing");
     check_holds(path, "");
     CHECK(stat(beside, &facts) != 0, "nothing is left beside it");
     CHECK(stat(path, &facts) == 0 && (facts.st_mode & 0777) == 0600, "nobody else may read it");
+    CHECK_DONE(file_replace(path, FILE_SHARED, S("for all")), "shared");
+    check_holds(path, "for all");
+    CHECK(stat(path, &facts) == 0 && (facts.st_mode & 0044) == 0044, "others may read it");
     CHECK(unlink(path) == 0 && rmdir(folder) == 0, "no other file");
 }

@@ -5,6 +5,7 @@
 #include "secret/aws_answer.h"
 #include "secret/reference.h"
 #include "secret/resolver.h"
+#include "secret/sealed.h"
 #include "secret/vault_answer.h"
 #include "tests/test.h"
 #include <fcntl.h>
@@ -273,6 +274,63 @@ TEST(secret_resolver_kinds)
     unsetenv("NETRC");
     unsetenv("CREDENTIALS_DIRECTORY");
     rmdir(folder);
+    secret_resolver_close(r);
+    err_forget();
+}
+
+/* A keyring that is a folder: `secret-tool` as it is called, with a file for each entry. */
+TEST(secret_resolver_keyring)
+{
+    static const char tool[] =
+        "#!/bin/sh\n"
+        "case $1 in\n"
+        "lookup) [ \"$2 $4\" = 'service username' ] && cat \"$0-$3-$5\" ;;\n"
+        "store) [ \"$3 $5\" = 'service username' ] && cat > \"$0-$4-$6\" ;;\n"
+        "esac\n";
+    char folder[] = "/tmp/smtptool-ring-XXXXXX", path[64], file[64], entry[100], before[1024];
+    struct secret_resolver *r = secret_resolver_open(NULL);
+    struct secret_sealed *sealed = NULL;
+    struct buf got;
+    buf_init(&got, SECRET_BYTES_MAX);
+    snprintf(before, sizeof before, "%s", getenv("PATH"));
+    if (mkdtemp(folder) == NULL) {
+        secret_resolver_close(r);
+        return test_skip("no folder for a file");
+    }
+    setenv("PATH", "/nonexistent", 1);
+    err e = secret_resolver_read(r, S("keyring:mail/me"), false, &got, NULL);
+    CHECK(e && e->kind == ERR_CONFIG && strstr(e->text.ptr, "no secret-tool"),
+          "says what is missing");
+    snprintf(path, sizeof path, "%s/secret-tool", folder);
+    int fd = open(path, O_WRONLY | O_CREAT, 0700);
+    CHECK(fd >= 0 && write(fd, tool, strlen(tool)) == (ssize_t)strlen(tool) && close(fd) == 0,
+          path);
+    snprintf(entry, sizeof entry, "%s:/usr/bin:/bin", folder);
+    setenv("PATH", entry, 1);
+    e = secret_resolver_read(r, S("keyring:mail/me"), false, &got, NULL);
+    CHECK(e && e->kind == ERR_CONFIG, "no such entry");
+    snprintf(entry, sizeof entry, "%s-mail-me", path);
+    fd = open(entry, O_WRONLY | O_CREAT, 0600);
+    CHECK(fd >= 0 && write(fd, "s3cret\n", 7) == 7 && close(fd) == 0, entry);
+    CHECK_DONE(secret_resolver_read(r, S("keyring:mail/me"), false, &got, NULL), "an entry");
+    CHECK_STR(buf_str(&got), "s3cret", "an entry");
+    secret_wipe(&got);
+    unlink(entry);
+
+    /* A sealed file whose key is there: made, kept, found. */
+    struct secret_unlock unlock = {SECRET_UNLOCK_KEYRING, S("team")};
+    snprintf(file, sizeof file, "%s/sealed", folder);
+    CHECK_DONE(secret_sealed_open(str_of(file), &unlock, true, &sealed), "a key is made");
+    CHECK_DONE(secret_sealed_set(sealed, S("a"), S("one")), "set");
+    secret_sealed_close(sealed);
+    snprintf(entry, sizeof entry, "encrypted:%s#a", file);
+    CHECK_DONE(secret_resolver_read(r, str_of(entry), false, &got, NULL), "and found");
+    CHECK_STR(buf_str(&got), "one", "and found");
+    secret_wipe(&got);
+    setenv("PATH", before, 1);
+    snprintf(entry, sizeof entry, "%s-smtptool-sealed-team", path);
+    CHECK(unlink(entry) == 0 && unlink(file) == 0 && unlink(path) == 0 && rmdir(folder) == 0,
+          "nothing else is there");
     secret_resolver_close(r);
     err_forget();
 }

@@ -186,3 +186,6 @@ bool shaper_why(struct shaper *, str destination, struct shaper_wait *ret_wait);
 /* All that is known about sites whose name or provider is this (empty: all), as JSON:
  * {"lanes": [...], "meters": [...]}, at most so many. For `shaping show` and metrics. */
 must_use err shaper_show(struct shaper *, str site, size_t most, struct buf *out);
+/* Quotas, pauses, connections and messages of at most so many lanes and meters, as Prometheus reads
+ * them. */
+must_use err shaper_metrics(struct shaper *, size_t most, struct buf *out);
