@@ -8,14 +8,16 @@ static size_t record_length(char separator, str text, bool end, size_t *ret_line
     size_t lines = 1;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (c == '"' && (quoted || begin))
+        if (c == '"' && quoted && i + 1 < text.len && text.ptr[i + 1] == '"')
+            i++; /* doubled: a quote of the text */
+        else if (c == '"' && (quoted || begin))
             quoted = !quoted;
         else if (c == '\n' && !quoted) {
             *ret_lines = lines;
             return i + 1;
         }
         lines += c == '\n';
-        begin = quoted ? false : c == separator || (c == '"' && begin);
+        begin = !quoted && c == separator;
     }
     *ret_lines = lines;
     return end && !quoted ? text.len : STR_NONE;
