@@ -200,7 +200,7 @@ class Watch:
     The sink goes on: what keeps a connection to it for the next message must not find it gone."""
 
     def __init__(self, process):
-        self.process, self.taken, self.wanted = process, 0, 0
+        self.process, self.taken, self.wanted, self.last = process, 0, 0, {}
         self.news = threading.Condition()
         self.reader = threading.Thread(target=self.read, daemon=True)
         self.reader.start()
@@ -209,6 +209,7 @@ class Watch:
         for line in self.process.stdout:
             said = json.loads(line)
             with self.news:
+                self.last = said
                 self.taken = max(self.taken, said.get("messages", 0))
                 self.news.notify_all()
 
@@ -218,6 +219,13 @@ class Watch:
         with self.news:
             if not self.news.wait_for(lambda: self.taken >= self.wanted, seconds):
                 raise Failed(f"{self.taken - before} of {count} messages had arrived after {seconds:.0f} s")
+
+    def end(self):
+        """End the sink; what it counted."""
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(20)
+        self.reader.join(20)
+        return self.last
 
 
 class Bench:
@@ -285,6 +293,10 @@ class Bench:
         if process.returncode != 0 and (sent["refused"] or sent["lost"] > lost_max or not sent["messages"]):
             raise Failed(explain(sent))
         return sent
+
+    def end_sink(self, watch):
+        self.running.remove(watch.process)
+        return watch.end()
 
     def end(self):
         for process in self.running:

@@ -28,6 +28,12 @@ HEADINGS = { # kind of cell: heading, what stands below it
     "waiting": ("Fresh mail behind mail that waits", "Milliseconds from the 250 to the arrival at a healthy "
                 "next hop, of 100 single messages: with an empty queue, and behind messages to a next hop "
                 "that takes 20 s for each."),
+    "reuse": ("Connections that are used again", "10,000 messages of 10 KB to MX hosts that offer STARTTLS, by a "
+              "server that was just started, with its default limits: messages for each TLS handshake."),
+    "deferred": ("Healthy sites beside one that is not", "Two servers, one of them with so many messages for "
+                 "one site, get in turns 5,000 messages of 2 KB, 1,000 a second, for 1,000 healthy sites: "
+                 "milliseconds from the 250 to the final dot there, of all, and of each turn: median and range. with / "
+                 "without: of each turn."),
     "syncs": ("Syncs", "Counted by strace in runs of their own, which are slower, so that more messages "
               "share a sync than in the runs above."),
     "client": ("One message from the command line", "Start, send 1 KB to a sink on the loopback, end."),
@@ -62,7 +68,7 @@ def load_table(cells, header):
             runs, times = row["runs"], "–"
             pairs = [r["cpu"] / o["cpu"] for r, o in zip(runs, own) if o["cpu"] > 0]
             if row["peer"] != "smtptool" and pairs:
-                times = Figure(pairs).text("{:.1f}")
+                times = Figure(pairs).text("{:.2f}" if row["peer"] == "smtptool-before" else "{:.1f}")
             figure = {key: Figure(r[key] for r in runs) for key in ("cpu", "rate", "p50", "p99")}
             lost = sum(r["lost"] for r in runs)
             table.append([cell["title"], mark(row, header), figure["cpu"].text(),
@@ -152,7 +158,45 @@ def generator_table(cells, _):
     return [["", "messages/s"]] + [[r["peer"], Figure(r["rates"]).text("{:.0f}")] for r in rows]
 
 
+def reuse_table(cells, header):
+    table = [["cell", "peer", "messages a handshake", "connections", "CPU ms a message", "messages/s",
+              "CPU, × smtptool"]]
+    for cell in cells:
+        own = next((r["runs"] for r in cell["rows"] if r["peer"] == "smtptool" and r.get("runs")), [])
+        for row in cell["rows"]:
+            if not row.get("runs"):
+                table.append([cell["title"], mark(row, header), f"not run: {row.get('not_run')}"] + [""] * 4)
+                continue
+            figure = {key: Figure(r[key] for r in row["runs"]) for key in ("each", "connections", "cpu", "rate")}
+            pairs = [r["cpu"] / o["cpu"] for r, o in zip(row["runs"], own)]
+            table.append([cell["title"], mark(row, header), figure["each"].text("{:.1f}"),
+                          figure["connections"].text("{:.0f}"), figure["cpu"].text(), figure["rate"].text("{:.0f}"),
+                          Figure(pairs).text("{:.1f}") if row["peer"] != "smtptool" and pairs else "–"])
+    return table
+
+
+def deferred_table(cells, header):
+    table = [["cell", "p50 ms, without → with", "p99 ms of all", "p99 ms of a turn, without", "with", "p99, with / without",
+              "CPU ms a message", "CPU, with / without", "PSS MiB, empty → full", "idle CPU %"]]
+    for row, cell in ((r, c) for c in cells for r in c["rows"]):
+        def figure(which, key, form="{:.2f}"):
+            return Figure(r[which][key] for r in row["rounds"]).text(form) # noqa: B023
+        def times(key):
+            return Figure(r["full"][key] / r["empty"][key] for r in row["rounds"]).text("{:.2f}") # noqa: B023
+        if "rounds" not in row:
+            table.append([cell["title"], f"not run: {row.get('not_run')}"] + [""] * 8)
+            continue
+        empty, full = row["whole"]["empty"], row["whole"]["full"]
+        table.append([cell["title"], f"{empty['p50']:.2f} → {full['p50']:.2f}",
+                      f"{empty['p99']:.2f} → {full['p99']:.2f}", figure("empty", "p99"), figure("full", "p99"),
+                      times("p99"), figure("full", "cpu", "{:.3f}"), times("cpu"),
+                      f"{mib(row['empty']['pss_kib'])} → {mib(row['full']['pss_kib'])}",
+                      f"{row['idle'][0]:.1f} → {row['idle'][1]:.1f}"])
+    return table
+
+
 TABLES = {
+    "reuse": reuse_table, "deferred": deferred_table,
     "idle": idle_table, "growth": growth_table, "waiting": waiting_table, "syncs": syncs_table,
     "generator": generator_table,
     "judge": lambda c, h: runs_table(c, h, [("cpu", "CPU ms a message", "{:.3g}")]),

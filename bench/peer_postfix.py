@@ -4,6 +4,7 @@ import pwd
 import shutil
 import subprocess
 
+import network
 from measure import Failed, free_port, listens, wait_until
 from peers import DOMAINS, SELECTOR, SENDER_DOMAIN, SESSIONS, Peer, domain, next_hop, say_version
 
@@ -12,6 +13,7 @@ class Postfix(Peer):
     name = "postfix"
     durability = "a 250 means that the message's queue file was fsync'ed (its only way)"
     signs = True # by opendkim, as a milter
+    reuse_mode = "mx"
 
     @staticmethod
     def missing():
@@ -49,6 +51,10 @@ class Postfix(Peer):
             own["defer_transports"] = "smtp"
         if self.mode in ("relay20", "mixed"):
             own["transport_maps"] = "texthash:" + self.write("etc/transport", self.transports())
+        if self.mode in ("mx", "mx-reuse"):
+            own |= {"smtp_tls_security_level": "may",
+                    "smtp_tls_connection_reuse": "yes" if self.mode == "mx-reuse" else "no",
+                    "transport_maps": "texthash:" + self.write("etc/transport", self.mx_transports())}
         if self.mode == "signed":
             self.milter_port = free_port()
             own |= {"smtpd_milters": f"inet:127.0.0.1:{self.milter_port}", "milter_default_action": "tempfail"}
@@ -63,6 +69,11 @@ class Postfix(Peer):
         if self.mode == "mixed":
             return f"slow.bench.test smtp:[127.0.0.1]:{self.site.slow_port}\n"
         return "".join(f"{domain(n)} smtp:[{next_hop(n)}]:{port}\n" for n in range(1, DOMAINS + 1))
+
+    def mx_transports(self):
+        """It has no name server here: the hosts of each domain by their addresses."""
+        return "".join(f"{d.name} smtp:" + ", ".join(f"[{a}]:{network.MX_PORT}" for _, a in d.hosts) + "\n"
+                       for d in self.site.town)
 
     def services(self):
         """The distribution's own, without chroot, and one listener instead of its own."""
@@ -80,6 +91,8 @@ class Postfix(Peer):
                 fields[4] = "n"
                 has_log |= fields[0] == "postlog"
                 lines.append(" ".join(fields))
+        if self.mode == "mx-reuse": # it holds the connections with TLS, and is not among the stock ones
+            lines.append("tlsproxy unix - - n - 0 tlsproxy")
         if not has_log:
             lines.append("postlog unix-dgram n - n - 1 postlogd")
         return "\n".join(lines) + "\n"
@@ -116,3 +129,12 @@ class Postfix(Peer):
 
     def listing(self):
         return ["postqueue", "-c", self.path("etc"), "-p"]
+
+
+class PostfixReuse(Postfix):
+    """As its makers advise for much mail to few sites: connections with TLS are kept as well."""
+    name = "postfix-reuse"
+    reuse_mode = "mx-reuse"
+
+
+Postfix.also_reusing = (PostfixReuse,)

@@ -8,6 +8,7 @@ It is started in one of these modes:
     signed   relay, with the DKIM signature of the sender's domain
     defer    take mail, let it wait as what could not be delivered
     mixed    slow.bench.test to the slow sink, all else to the sink
+    mx       the domains of the site's town to their MX hosts, with TLS where it is offered (network.py)
 """
 import collections
 import os
@@ -15,6 +16,7 @@ import shutil
 import subprocess
 import time
 
+import network
 from measure import Account, Failed, answers, free_port, wait_until
 
 SESSIONS = 21000 # more than any cell opens, so that no limit of a server is what is measured
@@ -22,8 +24,8 @@ DOMAINS = 20     # of relay20
 SENDER_DOMAIN, SELECTOR = "source.test", "r" # of the generator's mail
 ROOT = os.environ.get("BENCH_PEERS_ROOT") or "/var/tmp/smtptool-peers"
 
-# Where a run takes place: its folder, the ports of the sinks, certificates, the program.
-Site = collections.namedtuple("Site", "base sink_port slow_port certificates program")
+# Where a run takes place: its folder, the ports of the sinks, certificates, the program, domains with MX hosts.
+Site = collections.namedtuple("Site", "base sink_port slow_port certificates program town", defaults=((),))
 
 
 def domain(number):
@@ -42,6 +44,8 @@ class Peer:
     start_seconds = 30
     several = False     # two can run at the same time
     signs = False       # it knows the mode signed
+    reuse_mode = None   # its mode for mail to MX hosts, if it knows one
+    also_reusing = ()   # the same peer, set up otherwise for that
 
     def __init__(self, site, mode):
         self.site, self.mode = site, mode
@@ -123,6 +127,7 @@ def say_version(*command):
 class Smtptool(Peer):
     name = "smtptool"
     several = True
+    reuse_mode = "mx"
     durability = "a 250 means fdatasync'ed; messages that arrive together share one"
     signs = True
 
@@ -136,6 +141,8 @@ class Smtptool(Peer):
             "mixed": [to % ("slow.bench.test", "127.0.0.1", self.site.slow_port),
                       to % ('"*"', "127.0.0.1", port)],
         }.get(self.mode)
+        if self.mode == "mx":
+            return ["routes: mx"]
         return ["routes:", *["  " + line for line in lines]] if lines else []
 
     def prepare(self):
@@ -154,10 +161,25 @@ class Smtptool(Peer):
         self.write("smtptool.yaml", "\n".join(lines) + "\n")
 
     def start(self):
-        self.run(self.site.program, "serve", "-q", "-C", self.path("smtptool.yaml"))
+        names = []
+        if self.mode == "mx":
+            names = ["--dns-zone", self.write("zone", network.zone(self.site.town))]
+        self.run(self.site.program, "serve", "-q", "-C", self.path("smtptool.yaml"), *names)
 
     def listing(self):
         return [self.site.program, "queue", "ls", "-C", self.path("smtptool.yaml")]
+
+
+class SmtptoolBefore(Smtptool):
+    """An older program, in turns with this one: what a change costs."""
+    name = "smtptool-before"
+
+    @staticmethod
+    def missing():
+        return None if os.environ.get("SMTPTOOL_BEFORE") else "SMTPTOOL_BEFORE names none"
+
+    def __init__(self, site, mode):
+        super().__init__(site._replace(program=os.environ["SMTPTOOL_BEFORE"]), mode)
 
 
 class Sink(Peer):

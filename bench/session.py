@@ -14,7 +14,7 @@ from peer_opensmtpd import OpenSmtpd, OpenSmtpdSync
 from peer_postfix import Postfix
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-SERVERS = (peers.Smtptool, Postfix, Exim, OpenSmtpd, OpenSmtpdSync, Haraka)
+SERVERS = (peers.Smtptool, peers.SmtptoolBefore, Postfix, Exim, OpenSmtpd, OpenSmtpdSync, Haraka)
 LOAD_QUIET = 0.5     # the load average of a machine that has nothing else to do
 FREE_BYTES_MIN = 15 << 30
 SETTLE_SECONDS = 30  # behind a deletion, which makes the syncs that follow slow on some disks
@@ -40,7 +40,7 @@ class Session:
             why = server.missing() if server.name in wanted or not wanted else "it was not asked for"
             if why is None:
                 self.servers.append(server)
-            elif server is not OpenSmtpdSync:
+            elif server not in (OpenSmtpdSync, peers.SmtptoolBefore):
                 self.notes.append(f"{server.name} was not measured: {why}.")
         if os.getloadavg()[0] > LOAD_QUIET:
             self.notes.append(f"The machine had other work (load average {os.getloadavg()[0]:.1f} before "

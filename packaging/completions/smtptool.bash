@@ -8,15 +8,19 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user config preset shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send sent queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench swaks completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
         takes+='--dns-zone '
         ;;
     'send '*)
-        options+='--from --to --cc --bcc --header --eml --subject --text --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
-        takes+='--from --to --cc --bcc --header --eml --subject --text --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        options+='--from --to --cc --bcc --header --eml --subject --text --html --markdown --reply-to --envelope-from --utf8 --template --var --dkim --idempotency-key --dsn --at --expire --verify --preflight --save-sent --no-record --record-body --prefer --mx --mx-port --queue --now --text-file --flowed --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --requiretls --dry-run --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --token --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection -t --read-recipients '
+        takes+='--from --to --cc --bcc --header --eml --subject --text --html --markdown --reply-to --envelope-from --template --var --dkim --idempotency-key --dsn --at --expire --save-sent --prefer --mx-port --text-file --html-file --inline --attach --dsn-notify --dsn-ret --envid --priority --by --hold-for --hold-until --server --ca-file --hello --dns-zone --user --password-file --password-command --secret --account --from-policy --mechanism --connect-timeout --io-timeout --retries --backoff --connections --messages-per-connection '
+        ;;
+    'sent '*)
+        options+='--limit '
+        takes+='--limit '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
@@ -27,8 +31,8 @@ _smtptool_choose()
         takes+='--file --id --message-id --recipient '
         ;;
     'lint '*)
-        options+='--date --note-too --rules '
-        takes+='--date '
+        options+='--envelope-from --date --note-too --rules '
+        takes+='--envelope-from --date '
         ;;
     'explain '*)
         options+='--stage --host '
@@ -50,9 +54,17 @@ _smtptool_choose()
         options+='--senders --password-file --label --scope '
         takes+='--senders --password-file --label --scope '
         ;;
+    'secret '*)
+        options+='--passphrase --keyring --credential --key-file --check '
+        takes+='--keyring --credential --key-file '
+        ;;
     'config '*)
         options+='--origin '
         takes+=''
+        ;;
+    'oauth '*)
+        options+='--provider --client-id --client-secret-ref --loopback --device --client-credentials --tenant --scope --user --port --open --browser --wait --ca-file --show --renew --server '
+        takes+='--provider --client-id --client-secret-ref --tenant --scope --user --port --browser --wait --ca-file '
         ;;
     'shaping '*)
         options+='--dns-zone '
@@ -87,30 +99,37 @@ _smtptool_choose()
         takes+='--from --spf --dkim --psl --dns-zone '
         ;;
     'mta-sts '*)
-        options+='--mx --mode --max-age --id --file --dns-zone '
-        takes+='--mx --mode --max-age --id --file --dns-zone '
+        options+='--mx --mode --max-age --id --file --dns-zone --timeout '
+        takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
     'bench send')
-        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining '
-        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret '
+        options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
+        takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --record '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --rules --report --lmtp --discard --slow --reply --messages --duration --workers '
-        takes+='--listen --addresses --every --rules --report --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --expose --certificate --key --record --slow --reply --messages --duration --workers '
+        takes+='--listen --addresses --every --rules --report --certificate --key --record --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --opening '
         takes+='--server --ca --timeout --workers --connections --duration --opening '
         ;;
+    'swaks '*)
+        options+='--config -s --server -p --port --local-interface --local-port --copy-routing --4 --6 --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --pipeline --prdr --force-getpwuid --tls --tls-optional --tls-optional-strict --tls-on-connect --tls-protocol --tls-cipher --tls-verify --tls-verify-host --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-plaintext --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --xclient-delim --xclient-no-verify --xclient-before-starttls --xclient-optional --xclient-optional-strict --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --dump-as-body-shows-password --body --attach --attach-body --attach-type --attach-name --add-header --header --no-data-fixup --no-strip-from -n --suppress-data --show-time-lapse --no-info-hints --no-send-hints --no-receive-hints --no-hints --show-raw-text --output-file --output-file-stdout --output-file-stderr --protect-prompt --hide-receive --hide-send --hide-informational --hide-all -S --silent --support --dump-mail --dump --help --version '
+        takes+='--config -s --server -p --port --local-interface --local-port --copy-routing --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --tls-protocol --tls-cipher --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --body --attach --attach-body --attach-type --attach-name --add-header --header --show-time-lapse --output-file --output-file-stdout --output-file-stderr -S --silent --dump '
+        ;;
     esac
     case "$command $verb" in
+    'sent ') words='ls show' ;;
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'explain ') words='reply bounce' ;;
     'egress ') words='ls check' ;;
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
+    'secret ') words='set edit get ls rm test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
+    'oauth ') words='login setup status token revoke ls' ;;
     'shaping ') words='show' ;;
     'warmup ') words='show set' ;;
     'domain ') words='add check plan-change ls rm' ;;

@@ -7,16 +7,19 @@ complete -c smtptool -l help -s h
 complete -c smtptool -n __fish_use_subcommand -l version
 complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message and show what happened'
+complete -c smtptool -f -n __fish_use_subcommand -a sent -d 'what `send` has sent from here: did it leave?'
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
-complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a server's reply or a bounce means, and what to do'
+complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a refusal or a bounce means, and what to do'
 complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses that mail leaves by, and how it stands with them'
 complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that nothing is sent to any more'
 complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
+complete -c smtptool -f -n __fish_use_subcommand -a secret -d 'sealed files of secrets; where any secret comes from'
 complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
 complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
+complete -c smtptool -f -n __fish_use_subcommand -a oauth -d 'log in at a provider, and have tokens from then on'
 complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
 complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
@@ -28,6 +31,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's D
 complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
 complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others report of TLS on the way to us, and we of theirs'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
+complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
@@ -39,6 +43,28 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l eml -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l subject -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l html -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l markdown -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l reply-to -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l envelope-from -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l utf8
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l template -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l var -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dkim -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l idempotency-key -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l dsn -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l at -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l expire -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l verify
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l preflight
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l save-sent -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l no-record
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l record-body
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l prefer -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l mx
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l mx-port -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l queue
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l now
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l text-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l flowed
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l html-file -r
@@ -71,6 +97,9 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l backoff -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l connections -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l messages-per-connection -r
+complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l read-recipients -s t
+complete -c smtptool -n '__fish_seen_subcommand_from sent' -l limit -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from sent; and not __fish_seen_subcommand_from ls show' -a 'ls show'
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l rcpt -r
@@ -83,6 +112,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
 complete -c smtptool -n '__fish_seen_subcommand_from trace' -l transcript
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l envelope-from -r
 complete -c smtptool -n '__fish_seen_subcommand_from lint' -l date -r
 complete -c smtptool -n '__fish_seen_subcommand_from lint' -l note-too
 complete -c smtptool -n '__fish_seen_subcommand_from lint' -l rules
@@ -106,9 +136,33 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
+complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l provider -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-secret-ref -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l loopback
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l device
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-credentials
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l tenant -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l scope -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l port -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l open
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l browser -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l wait -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l ca-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l show
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l renew
+complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l server
+complete -c smtptool -f -n '__fish_seen_subcommand_from oauth; and not __fish_seen_subcommand_from login setup status token revoke ls' -a 'login setup status token revoke ls'
 complete -c smtptool -n '__fish_seen_subcommand_from shaping' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from shaping; and not __fish_seen_subcommand_from show' -a 'show'
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r
@@ -177,6 +231,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l max-age -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l id -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l file -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l timeout -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from mta-sts; and not __fish_seen_subcommand_from policy check' -a 'policy check'
 complete -c smtptool -f -n '__fish_seen_subcommand_from tls-reports; and not __fish_seen_subcommand_from read ls show' -a 'read ls show'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
@@ -199,6 +254,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l user -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l no-pipelining
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l record -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l listen -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l addresses -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l every -r
@@ -206,6 +262,10 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l report -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l lmtp
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l discard
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l expose
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l certificate -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l key -r
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l record -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l slow -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l reply -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l messages -r
@@ -221,4 +281,109 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l i-own-this-server
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l opening -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from send sink idle' -a 'send sink idle'
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l config -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l server -s s -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l port -s p -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l local-interface -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l local-port -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l copy-routing -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l 4
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l 6
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l socket -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l pipe -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l to -s t -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l cc -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l bcc -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l from -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l helo -s h -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l quit-after -s q -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l drop-after -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l drop-after-send -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l protocol -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l pipeline
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l prdr
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l force-getpwuid
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-optional
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-optional-strict
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-on-connect
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-protocol -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-cipher -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-verify
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-verify-host
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-verify-target -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-ca-path -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-cert -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-key -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-chain -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-get-peer-cert -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-get-peer-chain -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l tls-sni -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth -s a -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-optional -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-optional-strict -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-user -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-password -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-extra -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-map -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-plaintext
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l auth-hide-password -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-addr -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-name -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-port -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-proto -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-destaddr -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-destport -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-helo -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-login -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-reverse-name -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-delim
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-no-verify
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-before-starttls
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-optional
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l xclient-optional-strict
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-version -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-family -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-protocol -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-command -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-source -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-source-port -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-dest -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l proxy-dest-port -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l data -s d -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump-as-body -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump-as-body-shows-password
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l body -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l attach -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l attach-body -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l attach-type -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l attach-name -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l add-header -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l header -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l no-data-fixup
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l no-strip-from
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l suppress-data -s n
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l show-time-lapse -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l no-info-hints
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l no-send-hints
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l no-receive-hints
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l no-hints
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l show-raw-text
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l output-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l output-file-stdout -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l output-file-stderr -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l protect-prompt
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l hide-receive
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l hide-send
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l hide-informational
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l hide-all
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l silent -s S -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l support
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump-mail
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump -r
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l help
+complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l version
 complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'

@@ -3,8 +3,11 @@
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/store.h"
+#include "base/log.h"
 #include "base/mem.h"
-#include "secret/command.h"
+#include "oauth/store.h"
+#include "secret/reference.h"
+#include "secret/resolver.h"
 #include "secret/secret.h"
 #include <errno.h>
 #include <pthread.h>
@@ -33,11 +36,45 @@ const char *keeper_reason_name(enum keeper_reason reason)
 
 /* -- one request ------------------------------------------------------------------------------ */
 
-static err read_secret(const struct keeper_state *state, str reference, struct buf *secret)
+/* Once when the last good value is used instead, and once when that is over. */
+static void log_age(str reference, const struct secret_resolver_told *told)
 {
-    if (!keeper_references_hold(state->references, reference))
+    char shown[SECRET_REFERENCE_SHOWN_CHARS];
+    secret_reference_show(reference, shown);
+    if (told->stale)
+        log_warn("secret %s: %s; what it was %lld s ago is used until it can be asked", shown,
+                 told->why, (long long)(told->age_ms / 1000));
+    else
+        log_info("secret %s can be asked again", shown);
+}
+
+/* again: the token was refused, whatever it says of its own end. */
+static err read_token(const struct keeper_state *state, str login, bool again, struct buf *token)
+{
+    if (state->oauth == NULL)
+        return err_new(ERR_CONFIG, "no logins by token are kept here");
+    return oauth_store_token(state->oauth, login,
+                             again ? OAUTH_STORE_RENEW_IF_OLD : OAUTH_STORE_RENEW_IF_DUE, token);
+}
+
+static err read_secret(const struct keeper_state *state, str reference, bool again,
+                       struct buf *secret)
+{
+    if (state->secrets == NULL || !keeper_references_hold(state->references, reference))
         return err_new(ERR_CONFIG, "a secret that the configuration does not name");
-    return secret_command_or_read(reference, secret);
+    str login = reference;
+    if (str_skip(&login, S("oauth:")))
+        return read_token(state, login, again, secret);
+    struct secret_resolver_told told;
+    TRY(secret_resolver_read(state->secrets, reference, again, secret, &told));
+    if (told.changed)
+        log_age(reference, &told);
+    return NULL;
+}
+
+static bool is_secret(enum keeper_op op)
+{
+    return op == KEEPER_SECRET || op == KEEPER_SECRET_AGAIN;
 }
 
 static err answer_dkim(const struct keeper_state *state, const struct keeper_request *request,
@@ -57,8 +94,8 @@ static err answer(const struct keeper_state *state, const struct keeper_request 
 {
     if (request->op == KEEPER_DKIM_KEYS || request->op == KEEPER_DKIM_SIGN)
         return answer_dkim(state, request, arena, secret, reply);
-    if (request->op == KEEPER_SECRET) {
-        TRY(read_secret(state, request->reference, secret));
+    if (is_secret(request->op)) {
+        TRY(read_secret(state, request->reference, request->op == KEEPER_SECRET_AGAIN, secret));
         reply->secret = buf_str(secret);
         return NULL;
     }
@@ -94,43 +131,66 @@ void keeper_answer(const struct keeper_state *state, const struct keeper_request
 
 /* -- many requests: one thread reads, a few answer -------------------------------------------- */
 
+struct ring {
+    struct buf bodies[KEEPER_WAITING_MAX];
+    size_t first, count;
+};
+
 struct server {
     int fd;
     const struct keeper_state *state;
-    pthread_mutex_t lock; /* of waiting, first, count, closed */
+    pthread_mutex_t lock; /* of rings, secrets_running, closed */
     pthread_cond_t changed;
-    struct buf waiting[KEEPER_WAITING_MAX]; /* bodies, a ring */
-    size_t first, count;
+    struct ring logins, secrets; /* a store that hangs must not hold up a login */
+    int secrets_running;
     bool closed;
     pthread_mutex_t write_lock; /* replies are not mixed on the wire */
 };
 
-static void push(struct server *s, struct buf body)
+static void push(struct server *s, struct ring *ring, struct buf body)
 {
     pthread_mutex_lock(&s->lock);
-    while (s->count == KEEPER_WAITING_MAX) /* no more is read until one is answered */
+    while (ring->count == KEEPER_WAITING_MAX) /* no more is read until one is answered */
         pthread_cond_wait(&s->changed, &s->lock);
-    s->waiting[(s->first + s->count) % KEEPER_WAITING_MAX] = body;
-    s->count++;
+    ring->bodies[(ring->first + ring->count) % KEEPER_WAITING_MAX] = body;
+    ring->count++;
     pthread_cond_broadcast(&s->changed);
     pthread_mutex_unlock(&s->lock);
 }
 
-/* False: it is over. */
-static bool pop(struct server *s, struct buf *ret_body)
+/* NULL: nothing that may be done now. One thread is always left for logins. */
+static struct ring *next_ring(struct server *s)
 {
+    if (s->logins.count > 0)
+        return &s->logins;
+    return s->secrets.count > 0 && s->secrets_running < KEEPER_THREADS - 1 ? &s->secrets : NULL;
+}
+
+/* False: it is over. */
+static bool pop(struct server *s, struct buf *ret_body, bool *ret_secret)
+{
+    struct ring *ring;
     pthread_mutex_lock(&s->lock);
-    while (s->count == 0 && !s->closed)
+    while ((ring = next_ring(s)) == NULL && !(s->closed && s->secrets.count == 0))
         pthread_cond_wait(&s->changed, &s->lock);
-    bool found = s->count > 0;
-    if (found) {
-        *ret_body = s->waiting[s->first];
-        s->first = (s->first + 1) % KEEPER_WAITING_MAX;
-        s->count--;
+    if (ring) {
+        *ret_body = ring->bodies[ring->first];
+        ring->first = (ring->first + 1) % KEEPER_WAITING_MAX;
+        ring->count--;
+        *ret_secret = ring == &s->secrets;
+        s->secrets_running += *ret_secret;
         pthread_cond_broadcast(&s->changed);
     }
     pthread_mutex_unlock(&s->lock);
-    return found;
+    return ring != NULL;
+}
+
+static void end_secret(struct server *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->secrets_running--;
+    pthread_cond_broadcast(&s->changed);
+    pthread_mutex_unlock(&s->lock);
 }
 
 /* A broken peer is noticed by the reader; here there is nobody left to tell. */
@@ -173,9 +233,12 @@ static void *worker_run(void *arg)
 {
     struct server *s = arg;
     struct buf body;
+    bool secret;
     struct arena *arena = arena_open(ANSWER_ARENA_BYTES_MAX);
-    while (pop(s, &body)) {
+    while (pop(s, &body, &secret)) {
         answer_one(s, buf_str(&body), arena);
+        if (secret)
+            end_secret(s);
         secret_wipe(&body);
         arena_reset(arena);
         err_forget();
@@ -198,7 +261,7 @@ static err pass_on(struct server *s, struct buf *input)
         struct buf copy;
         buf_init(&copy, KEEPER_FRAME_BYTES_MAX);
         TRY(buf_add(&copy, body));
-        push(s, copy);
+        push(s, is_secret(request.op) ? &s->secrets : &s->logins, copy);
         buf_cut_front(input, input->len - rest.len);
         mem_wipe(input->ptr + input->len, input->cap - input->len); /* it held a password */
     }

@@ -19,6 +19,8 @@
 struct account_store;
 struct keeper_keys;
 struct keeper_references;
+struct oauth_store;
+struct secret_resolver;
 
 enum keeper_scope { KEEPER_SUBMISSION, KEEPER_MAILBOX, KEEPER_SCOPE_COUNT };
 
@@ -83,6 +85,9 @@ struct keeper {
                         struct keeper_scram *ret_scram, deadline);
     err (*secret)(void *state, str reference, struct buf *ret_secret, deadline);
     void *state;
+    /* The same, but what was given before has just been refused: a store is asked anew. NULL: no
+     * more than secret does. */
+    err (*secret_again)(void *state, str reference, struct buf *ret_secret, deadline);
     /* NULL, both: no keys. */
     err (*dkim_keys)(void *state, str domain, struct arena *, struct keeper_dkim_keys *ret_keys,
                      deadline);
@@ -105,11 +110,17 @@ static inline must_use err keeper_scram_lookup(const struct keeper *k, str user,
     return k->scram_lookup(k->state, user, scope, arena, ret_scram, until);
 }
 
-/* What "file:", "env:" or "command:" names. Wipe it with secret_wipe(). */
+/* What a reference names (docs/secrets.md). Wipe it with secret_wipe(). */
 static inline must_use err keeper_secret(const struct keeper *k, str reference,
                                          struct buf *ret_secret, deadline until)
 {
     return k->secret(k->state, reference, ret_secret, until);
+}
+
+static inline must_use err keeper_secret_again(const struct keeper *k, str reference,
+                                               struct buf *ret_secret, deadline until)
+{
+    return (k->secret_again ? k->secret_again : k->secret)(k->state, reference, ret_secret, until);
 }
 
 /* The keys that sign for this very domain (A-labels, lower case); texts live in the arena. */
@@ -147,7 +158,9 @@ enum {
 struct keeper_state {
     struct account_store *store;          /* shared by the threads; NULL: no logins here */
     struct keeper_references *references; /* NULL: none */
+    struct secret_resolver *secrets;      /* reads them; NULL: none */
     struct keeper_keys *keys;             /* NULL: none */
+    struct oauth_store *oauth;            /* NULL: no logins by token */
 };
 
 /* Answer one request; never fails, for what cannot be done is in the reply. Its texts live in the

@@ -97,9 +97,10 @@ static err scram_lookup(void *state, str user, enum keeper_scope scope, struct a
     return NULL;
 }
 
-static err read_secret(void *state, str reference, struct buf *ret_secret, deadline until)
+static err read_by(enum keeper_op op, void *state, str reference, struct buf *ret_secret,
+                   deadline until)
 {
-    struct keeper_request request = {.op = KEEPER_SECRET, .reference = reference};
+    struct keeper_request request = {.op = op, .reference = reference};
     struct keeper_call *c = NULL;
     char *room;
     TRY(ask(state, &request, &c, until));
@@ -108,6 +109,16 @@ static err read_secret(void *state, str reference, struct buf *ret_secret, deadl
         e = buf_add(ret_secret, c->reply.secret);
     keeper_call_close(c);
     return e;
+}
+
+static err read_secret(void *state, str reference, struct buf *ret_secret, deadline until)
+{
+    return read_by(KEEPER_SECRET, state, reference, ret_secret, until);
+}
+
+static err read_secret_again(void *state, str reference, struct buf *ret_secret, deadline until)
+{
+    return read_by(KEEPER_SECRET_AGAIN, state, reference, ret_secret, until);
 }
 
 static err list_keys(void *state, str domain, struct arena *arena,
@@ -142,6 +153,7 @@ void keeper_call_init(struct keeper_caller *caller,
     caller->seam = (struct keeper){.check_login = check_login,
                                    .scram_lookup = scram_lookup,
                                    .secret = read_secret,
+                                   .secret_again = read_secret_again,
                                    .state = caller,
                                    .dkim_keys = list_keys,
                                    .dkim_sign = sign};

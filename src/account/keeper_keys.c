@@ -4,8 +4,7 @@
 #include "config/config.h"
 #include "dns/name.h"
 #include "mailauth/dkim_private.h"
-#include "secret/command.h"
-#include "secret/secret.h"
+#include "secret/resolver.h"
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
@@ -31,6 +30,7 @@ struct owner { /* a domain that has keys */
 
 struct loaded {
     struct arena *arena;
+    struct secret_resolver *secrets; /* while they are loaded */
     struct table owners;
     size_t count; /* of keys */
 };
@@ -101,7 +101,7 @@ static err add_key(struct loaded *l, str domain, str selector, str reference)
         return err_new(ERR_LIMIT, "more than %d keys of one domain, or %d of all",
                        KEEPER_DKIM_KEYS_MAX, KEEPER_KEYS_MAX);
     buf_init(&pem, SECRET_BYTES_MAX);
-    err e = secret_command_or_read(reference, &pem);
+    err e = secret_resolver_read(l->secrets, reference, false, &pem, NULL);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), l->arena, &key.private);
     secret_wipe(&pem);
@@ -185,10 +185,12 @@ static err load_all(struct loaded *l, const struct config *config)
     return walk(l, buf_chars(&folder), S(""), load_domain);
 }
 
-err keeper_keys_load(struct keeper_keys *k, const struct config *config)
+err keeper_keys_load(struct keeper_keys *k, struct secret_resolver *secrets,
+                     const struct config *config)
 {
     struct loaded fresh;
     begin(&fresh);
+    fresh.secrets = secrets;
     err e = load_all(&fresh, config);
     if (e) {
         release(&fresh);

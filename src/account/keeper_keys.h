@@ -20,7 +20,8 @@ void keeper_keys_close(struct keeper_keys *); /* accepts NULL */
 
 /* All that this configuration and its state folder have, in place of what was there. Blocks.
  * ERR_CONFIG, ERR_SYSTEM, ERR_LIMIT: which key is wrong; then all stays as it was. */
-must_use err keeper_keys_load(struct keeper_keys *, const struct config *);
+must_use err keeper_keys_load(struct keeper_keys *, struct secret_resolver *,
+                              const struct config *);
 
 /* Both are for any thread; NULL has no keys. */
 void keeper_keys_list(struct keeper_keys *, str domain, struct arena *,

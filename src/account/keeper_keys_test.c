@@ -5,6 +5,7 @@
 #include "config/text_test.h"
 #include "mailauth/dkim_private.h"
 #include "runtime/sim.h"
+#include "secret/resolver.h"
 #include "tests/test.h"
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -58,6 +59,14 @@ static void tear_down(void)
     rmdir(at.folder);
 }
 
+static err load_keys(struct keeper_keys *keys, const struct config *config)
+{
+    struct secret_resolver *secrets = secret_resolver_open(config);
+    err e = keeper_keys_load(keys, secrets, config);
+    secret_resolver_close(secrets);
+    return e;
+}
+
 /* NULL text: no domains named. */
 static const struct config *load(const char *domains)
 {
@@ -72,7 +81,7 @@ static void check_refused(const char *domains, const char *why)
     struct keeper_keys *keys = keeper_keys_open();
     const struct config *config = load(domains);
     char told[500] = "";
-    err e = keeper_keys_load(keys, config);
+    err e = load_keys(keys, config);
     CHECK(e != NULL, why);
     if (e)
         err_describe(e, told, sizeof told);
@@ -94,7 +103,7 @@ TEST(keeper_keys_load)
     struct keeper_keys *keys = keeper_keys_open();
     keeper_keys_list(keys, S("example.com"), arena, &found);
     CHECK(found.count == 0, "nothing is loaded yet");
-    CHECK_DONE(keeper_keys_load(keys, config), "load");
+    CHECK_DONE(load_keys(keys, config), "load");
     keeper_keys_list(keys, S("example.com"), arena, &found);
     CHECK(found.count == 2, "those of the state folder");
     keeper_keys_list(keys, S("example.org"), arena, &found);
@@ -113,7 +122,7 @@ TEST(keeper_keys_load)
     chmod(at.ed25519, 0604);
     check_refused(NULL, "every user may read");
     config = load(NULL);
-    CHECK(keeper_keys_load(keys, config) != NULL, "a reload that fails");
+    CHECK(load_keys(keys, config) != NULL, "a reload that fails");
     err_forget();
     keeper_keys_list(keys, S("example.com"), arena, &found);
     CHECK(found.count == 2, "leaves the old ones");

@@ -1,11 +1,13 @@
 #include "account/keeper_local.h"
 #include "account/keeper_call.h"
 #include "account/keeper_keys.h"
+#include "account/keeper_logins.h"
 #include "account/keeper_references.h"
 #include "account/store.h"
 #include "base/mem.h"
+#include "oauth/store.h"
 #include "runtime/thread.h"
-#include "secret/secret.h"
+#include "secret/resolver.h"
 #include <stdatomic.h>
 
 struct keeper_local {
@@ -26,6 +28,8 @@ static void drop(struct keeper_local *k)
     account_store_close(k->state.store);
     keeper_references_close(k->state.references);
     keeper_keys_close(k->state.keys);
+    oauth_store_close(k->state.oauth);
+    secret_resolver_close(k->state.secrets);
     mem_free(k);
 }
 
@@ -70,11 +74,20 @@ err keeper_local_open(struct account_store *store, const str *references, size_t
         return e;
     }
     struct keeper_local *k = MEM_NEW(struct keeper_local);
-    k->state = (struct keeper_state){store, held, keeper_keys_open()};
+    k->state = (struct keeper_state){.store = store,
+                                     .references = held,
+                                     .secrets = secret_resolver_open(NULL),
+                                     .keys = keeper_keys_open()};
     atomic_init(&k->holders, 1);
     keeper_call_init(&k->caller, ask);
     *ret_keeper = k;
     return NULL;
+}
+
+err keeper_local_open_logins(struct keeper_local *k, str state)
+{
+    ASSERT(k->state.oauth == NULL);
+    return keeper_logins_open(state, k->state.secrets, &k->state.oauth);
 }
 
 err keeper_local_set_references(struct keeper_local *k, const str *references, size_t count)
@@ -84,7 +97,8 @@ err keeper_local_set_references(struct keeper_local *k, const str *references, s
 
 err keeper_local_load_keys(struct keeper_local *k, const struct config *config)
 {
-    return keeper_keys_load(k->state.keys, config);
+    secret_resolver_set(k->state.secrets, config);
+    return keeper_keys_load(k->state.keys, k->state.secrets, config);
 }
 
 void keeper_local_close(struct keeper_local *k)

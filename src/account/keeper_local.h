@@ -20,6 +20,8 @@ must_use err keeper_local_set_references(struct keeper_local *, const str *refer
 /* The keys that sign (keeper_keys.h): at the start, where there are none yet, and after a reload.
  * Blocks. On an err the old ones stay in force. */
 must_use err keeper_local_load_keys(struct keeper_local *, const struct config *);
+/* The server's own logins by token, in its state folder; before the first call. ERR_CONFIG */
+must_use err keeper_local_open_logins(struct keeper_local *, str state);
 /* By the last user; calls that were left behind (their deadline passed) still run to their end.
  * Accepts NULL. */
 void keeper_local_close(struct keeper_local *);

@@ -1,12 +1,15 @@
 #include "account/keeper_process.h"
 #include "account/keeper_keys.h"
+#include "account/keeper_logins.h"
 #include "account/keeper_references.h"
 #include "account/rotation_watch.h"
 #include "account/store.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "config/config.h"
+#include "oauth/store.h"
 #include "runtime/net_epoll.h"
+#include "secret/resolver.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -251,10 +254,12 @@ static err load_again(struct keeping *k)
     err e = config_load(k->config_path, &config, &errors);
     config_errors_release(&errors); /* the main process reads the same file and tells them all */
     TRY(e);
-    e = keeper_keys_load(k->state.keys, config);
+    secret_resolver_set(k->state.secrets, config);
+    e = keeper_keys_load(k->state.keys, k->state.secrets, config);
     if (e == NULL)
         e = keeper_references_set_from(k->state.references, config);
     if (e) {
+        secret_resolver_set(k->state.secrets, k->config);
         config_close(config);
         return e;
     }
@@ -365,8 +370,9 @@ static err keep(struct keeping *k, str store_path, int main_fd)
     sigset_t ours;
     signals_passed_on(&ours);
     TRY(account_store_open(store_path, &k->state.store));
+    TRY(keeper_logins_open(k->config->state, k->state.secrets, &k->state.oauth));
     TRY(keeper_references_set_from(k->state.references, k->config));
-    TRY(keeper_keys_load(k->state.keys, k->config));
+    TRY(keeper_keys_load(k->state.keys, k->state.secrets, k->config));
     int signal_fd = signalfd(-1, &ours, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signal_fd < 0)
         return err_new(ERR_SYSTEM, "signalfd");
@@ -403,7 +409,9 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
         .process = p,
         .config_path = options->config_path,
         .config = config_hold(options->config),
-        .state = {.references = keeper_references_open(), .keys = keeper_keys_open()}
+        .state = {.references = keeper_references_open(),
+                  .secrets = secret_resolver_open(options->config),
+                  .keys = keeper_keys_open()}
     };
     hide();
     int main_fd = pidfd_open(p->other, 0);
@@ -423,8 +431,10 @@ int keeper_process_run(struct keeper_process *p, const struct keeper_process_opt
     if (main_fd >= 0)
         close(main_fd);
     account_store_close(k.state.store);
+    oauth_store_close(k.state.oauth);
     keeper_references_close(k.state.references);
     keeper_keys_close(k.state.keys);
+    secret_resolver_close(k.state.secrets);
     config_close(k.before);
     config_close(k.config);
     return status;

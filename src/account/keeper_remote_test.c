@@ -2,7 +2,7 @@
 #include "account/keeper_remote.h"
 #include "base/sanitize.h"
 #include "runtime/loop.h"
-#include "secret/secret.h"
+#include "secret/resolver.h"
 #include "tests/test.h"
 #include <dirent.h>
 #include <signal.h>
@@ -42,7 +42,8 @@ static pid_t start_keeper(int *ret_fd)
     if (pid == 0) {
         close(ends[0]);
         str list[] = {S("env:SMTPTOOL_TEST_REMOTE"), S("command:sleep 5")};
-        struct keeper_state state = {.references = keeper_references_open()};
+        struct keeper_state state = {.references = keeper_references_open(),
+                                     .secrets = secret_resolver_open(NULL)};
         err e = keeper_references_set(state.references, list, 2);
         e = e ? e : keeper_serve(ends[1], &state);
         _exit(e != NULL);

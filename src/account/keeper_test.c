@@ -1,6 +1,7 @@
 #include "account/keeper_references.h"
 #include "account/keeper_wire.h"
 #include "account/store.h"
+#include "secret/resolver.h"
 #include "tests/test.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -67,7 +68,9 @@ TEST(keeper_serve)
         {"env:SMTPTOOL_TEST_KEEPER", 24},
         {"command:echo hello",       18}
     };
-    struct serving s = {.state.references = keeper_references_open()};
+    struct serving s = {
+        .state = {.references = keeper_references_open(), .secrets = secret_resolver_open(NULL)}
+    };
     CHECK_DONE(keeper_references_set(s.state.references, references, 2), "references");
     struct keeper_request requests[] = {
         {.id = 1, .op = KEEPER_SECRET,      .reference = S("env:SMTPTOOL_TEST_KEEPER")   },
@@ -103,6 +106,7 @@ TEST(keeper_serve)
     close(fd);
     pthread_join(thread, NULL);
     keeper_references_close(s.state.references);
+    secret_resolver_close(s.state.secrets);
     CHECK(s.ended_well, "the end of the main process is the end of the keeper");
     buf_release(&out);
     arena_close(arena);
@@ -127,4 +131,48 @@ TEST(keeper_serve_garbage) /* attack 141 */
         CHECK(!s.ended_well, "garbage is told");
         close(fd);
     }
+}
+
+/* As many secrets as there are threads hang; a login is answered all the same. */
+TEST(keeper_serve_logins_beside_slow_secrets)
+{
+    static const char reference[] =
+        "command:sh -c 'while [ -e $SMTPTOOL_TEST_GATE ]; do sleep 0.05; done; echo x'";
+    str references[] = {str_of(reference)};
+    char gate[] = "/tmp/smtptool-gate-XXXXXX";
+    struct serving s = {.state = {.references = keeper_references_open()}};
+    struct keeper_reply replies[KEEPER_THREADS + 1];
+    struct arena *arena = arena_open(1 << 20);
+    struct buf out;
+    pthread_t thread;
+    int fd, gate_fd = mkstemp(gate);
+    CHECK(gate_fd >= 0, gate);
+    close(gate_fd);
+    setenv("SMTPTOOL_TEST_GATE", gate, 1);
+    s.state.secrets = secret_resolver_open(NULL);
+    CHECK_DONE(keeper_references_set(s.state.references, references, 1), "references");
+    buf_init(&out, 1 << 20);
+    start(&s, &thread, &fd);
+    for (uint32_t i = 0; i < KEEPER_THREADS; i++) {
+        struct keeper_request slow = {
+            .id = i, .op = KEEPER_SECRET_AGAIN, .reference = references[0]};
+        CHECK_DONE(keeper_wire_add_request(&slow, &out), "request");
+    }
+    struct keeper_request login = {
+        .id = 77, .op = KEEPER_CHECK_LOGIN, .claim = {.user = S("u"), .password = S("p")}
+    };
+    CHECK_DONE(keeper_wire_add_request(&login, &out), "request");
+    send_all(fd, buf_str(&out));
+    CHECK(read_replies(fd, 1, arena, replies) == 1 && replies[0].id == 77, "the login comes first");
+    unlink(gate);
+    CHECK(read_replies(fd, KEEPER_THREADS, arena, replies) == KEEPER_THREADS, "then the others");
+    for (size_t i = 0; i < KEEPER_THREADS; i++)
+        CHECK_STR(replies[i].secret, "x", "a secret");
+    close(fd);
+    pthread_join(thread, NULL);
+    keeper_references_close(s.state.references);
+    secret_resolver_close(s.state.secrets);
+    unsetenv("SMTPTOOL_TEST_GATE");
+    buf_release(&out);
+    arena_close(arena);
 }

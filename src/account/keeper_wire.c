@@ -70,11 +70,16 @@ static err add_keys(struct buf *out, const struct keeper_dkim_keys *k)
     return NULL;
 }
 
+static bool is_secret(enum keeper_op op)
+{
+    return op == KEEPER_SECRET || op == KEEPER_SECRET_AGAIN;
+}
+
 static err add_request_body(struct buf *out, const struct keeper_request *r)
 {
     TRY(add_number(out, r->id, 4));
     TRY(add_number(out, r->op, 1));
-    if (r->op == KEEPER_SECRET)
+    if (is_secret(r->op))
         return add_text(out, r->reference, KEEPER_REFERENCE_BYTES_MAX);
     if (r->op >= KEEPER_DKIM_KEYS)
         return add_digest(out, r->op, &r->digest);
@@ -97,7 +102,7 @@ static err add_reply_body(struct buf *out, const struct keeper_reply *r)
         TRY(add_number(out, (uint32_t)r->number, 4));
         return add_text(out, r->why, KEEPER_WHY_BYTES_MAX);
     }
-    if (r->op == KEEPER_SECRET)
+    if (is_secret(r->op))
         return add_text(out, r->secret, SECRET_BYTES_MAX);
     if (r->op == KEEPER_DKIM_KEYS)
         return add_keys(out, &r->keys);
@@ -212,7 +217,7 @@ static err read_head(str *in, uint32_t *ret_id, enum keeper_op *ret_op)
     uint64_t n = 0;
     TRY(read_number(in, 4, UINT32_MAX, &n));
     *ret_id = (uint32_t)n;
-    TRY(read_number(in, 1, KEEPER_DKIM_SIGN, &n));
+    TRY(read_number(in, 1, KEEPER_SECRET_AGAIN, &n));
     if (n < KEEPER_CHECK_LOGIN)
         return err_new(ERR_PROTOCOL, "an unknown request to the keeper");
     *ret_op = (enum keeper_op)n;
@@ -274,7 +279,7 @@ err keeper_wire_read_request(str body, struct keeper_request *ret_request)
 {
     struct keeper_request r = {0};
     TRY(read_head(&body, &r.id, &r.op));
-    if (r.op == KEEPER_SECRET)
+    if (is_secret(r.op))
         TRY(read_text(&body, KEEPER_REFERENCE_BYTES_MAX, &r.reference));
     else if (r.op >= KEEPER_DKIM_KEYS)
         TRY(read_digest(&body, r.op, &r.digest));
@@ -297,7 +302,7 @@ static err read_failure(str *in, struct keeper_reply *r)
 
 static err read_result(str *in, struct arena *arena, struct keeper_reply *r)
 {
-    if (r->op == KEEPER_SECRET)
+    if (is_secret(r->op))
         return read_text(in, SECRET_BYTES_MAX, &r->secret);
     if (r->op == KEEPER_DKIM_KEYS)
         return read_keys(in, &r->keys);

@@ -23,13 +23,14 @@ enum keeper_op {
     KEEPER_SECRET,
     KEEPER_DKIM_KEYS,
     KEEPER_DKIM_SIGN,
+    KEEPER_SECRET_AGAIN, /* as SECRET, but what was given before was refused */
 };
 
 struct keeper_request {
     uint32_t id; /* the asker's; the reply has it, too */
     enum keeper_op op;
     struct keeper_claim claim;   /* CHECK_LOGIN; SCRAM_LOOKUP uses user and scope */
-    str reference;               /* SECRET */
+    str reference;               /* SECRET, SECRET_AGAIN */
     struct keeper_digest digest; /* DKIM_SIGN; DKIM_KEYS uses domain */
 };
 

@@ -2,7 +2,7 @@
 #include "base/codec.h"
 #include "base/rand.h"
 #include "config/value.h"
-#include "secret/secret.h"
+#include "secret/resolver.h"
 #include <assert.h>
 #include <netdb.h>
 #include <stdio.h>
@@ -103,7 +103,7 @@ static err prepare_login(struct bench_plan *p, const struct bench_plan_options *
         return err_new(ERR_CONFIG, "a password goes to another machine with --tls only");
     struct buf secret;
     buf_init(&secret, SECRET_BYTES_MAX);
-    err e = secret_read(str_of(o->secret), &secret);
+    err e = secret_resolver_once(NULL, str_of(o->secret), &secret, NULL);
     if (e == NULL)
         e = add_login(&p->auth, str_of(o->user), buf_str(&secret));
     secret_wipe(&secret);

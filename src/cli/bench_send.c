@@ -116,6 +116,7 @@ static bool say_content(struct sender *s, uint64_t number, struct transaction *t
     if (!bench_session_flush(session, BENCH_DOT) || !read_verdict(s, t))
         return false;
     int64_t now = clock_steady_ns();
+    bench_record_put(s->job->options->record, number);
     bench_histogram_add(&tally->latency, now - before);
     bench_tally_time(tally, now);
     return true;

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "cli/bench_plan.h"
+#include "cli/bench_record.h"
 #include "cli/bench_tally.h"
 
 struct bench_send_options {
@@ -16,6 +17,7 @@ struct bench_send_options {
     double rate;             /* messages a second, of all together; 0: as fast as it goes */
     uint64_t per_connection; /* messages; 0: as many as there are */
     bool no_pipelining;
+    struct bench_record *record; /* NULL: nobody wants to know when messages were taken */
 };
 
 /* Runs until it is done, its time is over or SIGINT. */

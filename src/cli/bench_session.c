@@ -63,8 +63,10 @@ static bool wanted(struct bench_session *s, enum bench_stage stage, const struct
 static bool handshake(struct bench_session *s)
 {
     const struct bench_plan *p = s->plan;
-    return done(s, BENCH_STARTTLS,
-                tls_connect(s->conn, p->tls_client, p->hop.host, p->verify, patience(s)));
+    bool yes = done(s, BENCH_STARTTLS,
+                    tls_connect(s->conn, p->tls_client, p->hop.host, p->verify, patience(s)));
+    s->tally->handshakes += yes;
+    return yes;
 }
 
 static bool say_hello(struct bench_session *s, struct bench_reply *r)

@@ -8,6 +8,7 @@
 #include "smtp/line.h"
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 enum {
     IDLE_MS = 5 * 60 * 1000,     /* RFC 5321 section 4.5.3.2.7 */
@@ -41,8 +42,10 @@ struct client {
     struct smtp_line_reader lines;
     struct smtp_data_reader data;
     struct bench_guest guest;
-    struct arena *arena; /* of the command under way, when there are rules */
-    bool mail, in_data, quit;
+    struct arena *arena;                /* of the command under way, when there are rules */
+    char head[BENCH_RECORD_HEAD_BYTES]; /* of the content, where it is recorded */
+    size_t head_len;
+    bool mail, in_data, quit, starttls;
     int rcpts;
 };
 
@@ -71,13 +74,20 @@ static err answer(struct client *c, enum bench_stage stage, str reply, bool *ret
     *ret_yes = o->reply_code == 0 || o->reply_stage != stage || o->reply_code / 100 == 2;
     if (o->reply_code == 0 || o->reply_stage != stage)
         return say(c, reply);
-    char text[64];
-    int len = snprintf(text, sizeof text, "%d %d.0.0 As asked for\r\n", o->reply_code,
-                       o->reply_code / 100);
+    char text[BENCH_SINK_REPLY_BYTES_MAX + 8];
+    int len = o->reply_text.len > 0 ? snprintf(text, sizeof text, "%d %.*s\r\n", o->reply_code,
+                                               STR_ARG(o->reply_text))
+                                    : snprintf(text, sizeof text, "%d %d.0.0 As asked for\r\n",
+                                               o->reply_code, o->reply_code / 100);
     return say(c, (str){text, (size_t)len});
 }
 
 /* ---- commands --------------------------------------------------------------------------- */
+
+static bool may_start_tls(const struct client *c)
+{
+    return c->options->tls != NULL && !tls_active(c->conn);
+}
 
 static err take_hello(struct client *c, str name, bool extended)
 {
@@ -91,6 +101,9 @@ static err take_hello(struct client *c, str name, bool extended)
     if (c->guest.provider && c->guest.provider->rules.logins)
         return answer(c, BENCH_HELLO,
                       S("250-sink.bench.test\r\n250-AUTH PLAIN LOGIN\r\n" CAPABILITIES), &yes);
+    if (may_start_tls(c))
+        return answer(c, BENCH_HELLO, S("250-sink.bench.test\r\n250-STARTTLS\r\n" CAPABILITIES),
+                      &yes);
     return answer(c, BENCH_HELLO, S("250-sink.bench.test\r\n" CAPABILITIES), &yes);
 }
 
@@ -154,8 +167,17 @@ static err take_data(struct client *c)
     if (c->rcpts == 0)
         return say(c, S("503 5.5.1 No recipients\r\n"));
     smtp_data_reader_init(&c->data);
+    c->head_len = 0;
     TRY(judge(c, PROVIDER_DATA, (str){0}, 1, &refused));
     return refused ? NULL : answer(c, BENCH_DATA, S("354 Go\r\n"), &c->in_data);
+}
+
+static err take_starttls(struct client *c)
+{
+    if (!may_start_tls(c))
+        return say(c, S("502 5.5.1 Not here\r\n"));
+    c->starttls = true;
+    return say(c, S("220 2.0.0 Go\r\n"));
 }
 
 static err take_auth(struct client *c, str args)
@@ -185,6 +207,8 @@ static err take_command(struct client *c, str line)
         return take_hello(c, command.args, true);
     case SMTP_HELO:
         return take_hello(c, command.args, false);
+    case SMTP_STARTTLS:
+        return take_starttls(c);
     case SMTP_AUTH:
         return take_auth(c, command.args);
     case SMTP_MAIL:
@@ -230,6 +254,9 @@ static void count_message(struct client *c)
 {
     struct bench_tally *t = &c->worker->tally;
     struct bench_crew *crew = c->worker->crew;
+    uint64_t number;
+    if (c->options->record && bench_record_find((str){c->head, c->head_len}, &number))
+        bench_record_put(c->options->record, number);
     t->messages++;
     t->recipients += (uint64_t)c->rcpts;
     t->bytes += c->data.scan.bytes;
@@ -266,20 +293,41 @@ static err end_message(struct client *c)
     return NULL;
 }
 
+static void keep_head(struct client *c, str run)
+{
+    str part = str_slice(run, 0, sizeof c->head - c->head_len);
+    if (c->options->record == NULL || part.len == 0)
+        return;
+    memcpy(c->head + c->head_len, part.ptr, part.len);
+    c->head_len += part.len;
+}
+
 static err take_content(struct client *c, str *input, bool *ret_more)
 {
     str run;
     enum smtp_data_event event;
     size_t before = input->len;
-    do
-        event = smtp_data_read(&c->data, input, &run);
-    while (event == SMTP_DATA_RUN);
+    while ((event = smtp_data_read(&c->data, input, &run)) == SMTP_DATA_RUN)
+        keep_head(c, run);
     *ret_more = event == SMTP_DATA_MORE;
     TRY(bench_provider_pace(&c->guest, before - input->len));
     return event == SMTP_DATA_END ? end_message(c) : NULL;
 }
 
 /* ---- one connection --------------------------------------------------------------------- */
+
+/* The 220 has been said. What came behind the command in clear is refused with the connection. */
+static err start_tls(struct client *c)
+{
+    deadline until = deadline_after(IDLE_MS);
+    c->starttls = c->mail = false;
+    TRY(net_flush(c->conn, until));
+    if (net_pending(c->conn) > 0)
+        return err_new(ERR_PROTOCOL, "bytes in clear behind STARTTLS");
+    TRY(tls_accept(c->conn, c->options->tls, until));
+    c->worker->tally.handshakes++;
+    return NULL;
+}
 
 static err converse(struct client *c)
 {
@@ -292,6 +340,8 @@ static err converse(struct client *c)
         bool more = false;
         TRY(c->in_data ? take_content(c, &rest, &more) : take_line(c, &rest, &more));
         net_consume(c->conn, input.len - rest.len);
+        if (c->starttls)
+            TRY(start_tls(c));
         if (!more)
             continue;
         deadline until = deadline_after(IDLE_MS);
@@ -426,8 +476,10 @@ static err listen_all(struct bench_crew *crew, struct sink *sink)
 
 static err check_addresses(const struct bench_sink_options *o)
 {
-    if (!address_is_loopback(&o->at))
-        return err_new(ERR_CONFIG, "the sink listens on loopback addresses only");
+    if (!address_is_loopback(&o->at) && !o->expose)
+        return err_new(ERR_CONFIG,
+                       "the sink listens on loopback addresses only, unless --expose says "
+                       "that others may come");
     if (o->addresses > 1 && (o->at.family != ADDRESS_IP4 || o->at.ip[3] + o->addresses > 256))
         return err_new(ERR_CONFIG, "--addresses counts in the last part of an IPv4 address");
     return NULL;

@@ -70,6 +70,7 @@ void bench_tally_merge(struct bench_tally *into, const struct bench_tally *from)
     into->recipients += from->recipients;
     into->bytes += from->bytes;
     into->connections += from->connections;
+    into->handshakes += from->handshakes;
     if (from->first_ns)
         bench_tally_time(into, from->first_ns);
     if (from->last_ns)
@@ -125,13 +126,13 @@ static void print_json(const struct bench_tally *t, const char *what)
                                                 bench_stage_name(f->stage), "code", f->code,
                                                 "count", (json_int_t)f->count, "text", f->text));
     }
-    json_t *all =
-        json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:o}", "event", what,
-                  "messages", (json_int_t)t->messages, "refused", (json_int_t)t->refused, "lost",
-                  (json_int_t)t->lost, "recipients", (json_int_t)t->recipients, "bytes",
-                  (json_int_t)t->bytes, "connections", (json_int_t)t->connections, "seconds",
-                  bench_tally_seconds(t), "rate", rate_of(t), "own_cpu_seconds", own_cpu_seconds(),
-                  "late_ms", (double)t->late_ns / 1e6, "errors", faults);
+    json_t *all = json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:f, s:o}", "event", what,
+        "messages", (json_int_t)t->messages, "refused", (json_int_t)t->refused, "lost",
+        (json_int_t)t->lost, "recipients", (json_int_t)t->recipients, "bytes", (json_int_t)t->bytes,
+        "connections", (json_int_t)t->connections, "handshakes", (json_int_t)t->handshakes,
+        "seconds", bench_tally_seconds(t), "rate", rate_of(t), "own_cpu_seconds", own_cpu_seconds(),
+        "late_ms", (double)t->late_ns / 1e6, "errors", faults);
     if (t->latency.count > 0)
         json_object_set_new(all, "latency_ms", latency_json(t));
     json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
@@ -156,6 +157,8 @@ static void print_text(const struct bench_tally *t)
     printf("messages     %llu in %.2f s: %.0f/s, %.1f MB/s\n", (unsigned long long)t->messages,
            seconds, rate_of(t), seconds > 0 ? (double)t->bytes / 1e6 / seconds : 0);
     printf("connections  %llu\n", (unsigned long long)t->connections);
+    if (t->handshakes > 0)
+        printf("handshakes   %llu\n", (unsigned long long)t->handshakes);
     if (t->latency.count > 0)
         printf("final dot    p50 %.2f ms, p90 %.2f ms, p99 %.2f ms, longest %.2f ms\n",
                ms_at(t, 500), ms_at(t, 900), ms_at(t, 990), (double)t->latency.max_ns / 1e6);

@@ -41,6 +41,7 @@ struct bench_tally {
     uint64_t recipients; /* of the messages */
     uint64_t bytes;      /* of the messages' content */
     uint64_t connections;
+    uint64_t handshakes;            /* TLS, those that succeeded */
     int64_t first_ns, last_ns;      /* steady clock; 0: never */
     int64_t late_ns;                /* with a rate: how far behind the schedule it ever was */
     struct bench_histogram latency; /* of the reply to the final dot */

@@ -3,6 +3,7 @@
 #include "cli/bench_idle.h"
 #include "cli/bench_send.h"
 #include "cli/bench_sink.h"
+#include "runtime/file.h"
 #include "runtime/thread.h"
 #include "tests/test.h"
 #include <signal.h>
@@ -294,6 +295,61 @@ TEST(bench_sink_with_rules)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         run_rules_case(&cases[i]);
+}
+
+/* One handshake for each connection, on both ends, and each message is written down by both. */
+TEST(bench_sink_with_tls)
+{
+    enum { MESSAGES = 6 };
+    char paths[4][64];
+    static const char *const names[] = {"crt", "key", "sent", "came"};
+    struct bench_record *sent_at, *came_at;
+    struct tls_server *server;
+    struct bench_tally *sent = MEM_NEW(struct bench_tally);
+    struct bench_plan plan;
+    struct running r;
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+        snprintf(paths[i], sizeof paths[i], "/tmp/smtptool-bench-%d.%s", (int)getpid(), names[i]);
+        unlink(paths[i]);
+    }
+    CHECK_DONE(tls_make_certificate(S("sink.bench.test"), paths[0], paths[1]), "certificate");
+    struct tls_certificate mine = {.certificate = str_of(paths[0]), .key = str_of(paths[1])};
+    struct tls_server_options with = {
+        .profile = TLS_INTERMEDIATE, .certificates = &mine, .certificate_count = 1};
+    CHECK_DONE(tls_server_open(&with, &server), "server");
+    CHECK_DONE(bench_record_open(paths[2], &sent_at), "sent");
+    CHECK_DONE(bench_record_open(paths[3], &came_at), "came");
+    start_sink(
+        &(struct send_case){
+            .sink = {.tls = server, .record = came_at},
+              .messages = MESSAGES
+    },
+        &r);
+    CHECK_DONE(bench_plan_open(&(struct bench_plan_options){.server = r.url, .tls = true}, &plan),
+               "plan");
+    bench_send_run(
+        &plan,
+        &(struct bench_send_options){
+            .connections = 2, .messages = MESSAGES, .per_connection = 2, .record = sent_at},
+        sent);
+    thread_join(r.thread);
+    CHECK(sent->messages == MESSAGES && r.sink.tally->messages == MESSAGES, "all");
+    CHECK(sent->handshakes == sent->connections && sent->handshakes >= 3,
+          "each connection is private");
+    CHECK(r.sink.tally->handshakes == sent->handshakes, "both say so");
+    bench_record_close(sent_at);
+    bench_record_close(came_at);
+    for (size_t i = 2; i < ARRAY_LEN(paths); i++) {
+        struct file_facts facts;
+        CHECK_DONE(file_look(paths[i], &facts), paths[i]);
+        CHECK(facts.size == MESSAGES * sizeof(int64_t), paths[i]);
+    }
+    for (size_t i = 0; i < ARRAY_LEN(paths); i++)
+        unlink(paths[i]);
+    bench_plan_release(&plan);
+    release_sink(&r);
+    tls_server_close(server);
+    mem_free(sent);
 }
 
 TEST(bench_idle_holds)

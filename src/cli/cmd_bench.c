@@ -41,8 +41,9 @@ static const char send_help[] =
     "  --from ADDRESS, --to ADDRESS   bench@source.test, rcpt@bench.test\n"
     "  --tls                    STARTTLS; verified unless the server is on this machine\n"
     "  --ca FILE                PEM with the roots to trust; then always verified\n"
-    "  --user NAME --secret REF log in (AUTH PLAIN); REF is file:PATH or env:NAME\n"
+    "  --user NAME --secret REF log in (AUTH PLAIN); REF as for send\n"
     "  --no-pipelining          one command at a time\n"
+    "  --record FILE            when each message was taken: 8 bytes each, ns of the steady clock\n"
     "  --timeout TIME           for each reply (60s)\n"
     "  --workers N              threads (one for each processor)\n"
     "  --i-own-this-server      its owner agrees: other addresses than loopback are allowed\n"
@@ -59,15 +60,17 @@ static const char sink_help[] =
     "\n"
     "  --listen ADDRESS   loopback address with port (0: any, it is printed), or unix:PATH\n"
     "  --addresses N      so many in a row, all with that port: 127.0.0.11, 127.0.0.12, … (1)\n"
+    "  --expose           listen on other addresses than loopback, too\n"
+    "  --certificate FILE --key FILE   offer STARTTLS\n"
     "  --lmtp             a reply for each recipient\n"
     "  --discard          do not judge the content (else CR, LF alone and NUL are refused: 554)\n"
     "  --slow TIME        wait before the reply to the final dot\n"
-    "  --reply [STAGE:]CODE   answer that, such as 451 or rcpt:550; stages: greeting, hello, "
-    "mail,\n"
-    "                     rcpt, data, dot (dot)\n"
+    "  --reply \"[STAGE:]CODE [TEXT]\"   answer that, such as 451 or \"rcpt:550 5.1.1 Who?\";\n"
+    "                     stages: greeting, hello, mail, rcpt, data, dot (dot)\n"
     "  --rules FILE       behave as a mail provider with these rules (docs/provider.md)\n"
     "  --report TIME      with rules: what came to it, so often (1m)\n"
     "  --every N          say so when N more were taken\n"
+    "  --record FILE      when each message of \"bench send\" came, as it records them\n"
     "  --messages N       end after so many\n"
     "  --duration TIME    end then; else SIGINT ends it\n"
     "  --workers N        threads (one for each processor)\n"
@@ -89,8 +92,8 @@ static const char idle_help[] =
 struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
     const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger, *opening, *every;
-    const char *rules, *report;
-    bool no_pipelining, lmtp, discard;
+    const char *rules, *report, *record, *certificate, *key;
+    bool no_pipelining, lmtp, discard, expose;
     struct bench_plan_options plan;
 };
 
@@ -154,7 +157,7 @@ static err read_per_connection(const char *text, uint64_t *ret_count)
     return NULL;
 }
 
-/* "451", "rcpt:550" */
+/* "451", "rcpt:550", "rcpt:550 5.1.1 Who?" */
 static err read_reply(const char *text, struct bench_sink_options *o)
 {
     if (text == NULL)
@@ -162,6 +165,11 @@ static err read_reply(const char *text, struct bench_sink_options *o)
     str stage, code = str_of(text);
     uint64_t number;
     o->reply_stage = BENCH_DOT;
+    str_split(code, ' ', &code, &o->reply_text);
+    if (o->reply_text.len > BENCH_SINK_REPLY_BYTES_MAX ||
+        str_find(o->reply_text, '\n') != STR_NONE || str_find(o->reply_text, '\r') != STR_NONE)
+        return err_new(ERR_CONFIG, "--reply: the text must be one line of at most %d bytes",
+                       BENCH_SINK_REPLY_BYTES_MAX);
     if (str_find(code, ':') != STR_NONE) {
         str_split(code, ':', &stage, &code);
         TRY(bench_stage_parse(stage, &o->reply_stage));
@@ -170,6 +178,11 @@ static err read_reply(const char *text, struct bench_sink_options *o)
         return err_new(ERR_CONFIG, "--reply: \"%s\" is not a reply such as 451 or rcpt:550", text);
     o->reply_code = (int)number;
     return NULL;
+}
+
+static err read_record(const struct given *g, struct bench_record **ret_record)
+{
+    return g->record ? bench_record_open(g->record, ret_record) : NULL;
 }
 
 static err read_plan(struct given *g, struct bench_plan *ret_plan)
@@ -259,6 +272,7 @@ static int run_send(struct cli *cli, int argc, char **argv)
         {"user",           0, &g.plan.user,      NULL,             NULL, NULL},
         {"secret",         0, &g.plan.secret,    NULL,             NULL, NULL},
         {"no-pipelining",  0, NULL,              &g.no_pipelining, NULL, NULL},
+        {"record",         0, &g.record,         NULL,             NULL, NULL},
     };
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
@@ -267,13 +281,18 @@ static int run_send(struct cli *cli, int argc, char **argv)
     struct bench_plan plan;
     err e = read_send(&g, &o);
     if (e == NULL)
+        e = read_record(&g, &o.record);
+    if (e == NULL)
         e = read_plan(&g, &plan);
-    if (e)
+    if (e) {
+        bench_record_close(o.record);
         return refuse(e);
+    }
     raise_descriptors();
     struct bench_tally *t = MEM_NEW(struct bench_tally);
     bench_send_run(&plan, &o, t);
     bench_plan_release(&plan);
+    bench_record_close(o.record);
     return tell(t, "send", cli);
 }
 
@@ -301,7 +320,20 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     o->every = (uint64_t)every;
     o->lmtp = g->lmtp;
     o->discard = g->discard;
+    o->expose = g->expose;
     return read_reply(g->reply, o);
+}
+
+static err read_certificate(const struct given *g, struct tls_server **ret_server)
+{
+    if (g->certificate == NULL && g->key == NULL)
+        return NULL;
+    if (g->certificate == NULL || g->key == NULL)
+        return err_new(ERR_CONFIG, "--certificate and --key belong together");
+    struct tls_certificate mine = {.certificate = str_of(g->certificate), .key = str_of(g->key)};
+    struct tls_server_options o = {
+        .profile = TLS_INTERMEDIATE, .certificates = &mine, .certificate_count = 1};
+    return tls_server_open(&o, ret_server);
 }
 
 static err read_provider(const struct given *g, const struct cli *cli,
@@ -325,18 +357,22 @@ static int run_sink(struct cli *cli, int argc, char **argv)
                                           sink_help};
     struct given g = {0};
     const struct cli_option options[] = {
-        {"listen",    0, &g.listen,    NULL,       NULL, NULL},
-        {"addresses", 0, &g.addresses, NULL,       NULL, NULL},
-        {"every",     0, &g.every,     NULL,       NULL, NULL},
-        {"rules",     0, &g.rules,     NULL,       NULL, NULL},
-        {"report",    0, &g.report,    NULL,       NULL, NULL},
-        {"lmtp",      0, NULL,         &g.lmtp,    NULL, NULL},
-        {"discard",   0, NULL,         &g.discard, NULL, NULL},
-        {"slow",      0, &g.slow,      NULL,       NULL, NULL},
-        {"reply",     0, &g.reply,     NULL,       NULL, NULL},
-        {"messages",  0, &g.messages,  NULL,       NULL, NULL},
-        {"duration",  0, &g.duration,  NULL,       NULL, NULL},
-        {"workers",   0, &g.workers,   NULL,       NULL, NULL},
+        {"listen",      0, &g.listen,      NULL,       NULL, NULL},
+        {"addresses",   0, &g.addresses,   NULL,       NULL, NULL},
+        {"every",       0, &g.every,       NULL,       NULL, NULL},
+        {"rules",       0, &g.rules,       NULL,       NULL, NULL},
+        {"report",      0, &g.report,      NULL,       NULL, NULL},
+        {"lmtp",        0, NULL,           &g.lmtp,    NULL, NULL},
+        {"discard",     0, NULL,           &g.discard, NULL, NULL},
+        {"expose",      0, NULL,           &g.expose,  NULL, NULL},
+        {"certificate", 0, &g.certificate, NULL,       NULL, NULL},
+        {"key",         0, &g.key,         NULL,       NULL, NULL},
+        {"record",      0, &g.record,      NULL,       NULL, NULL},
+        {"slow",        0, &g.slow,        NULL,       NULL, NULL},
+        {"reply",       0, &g.reply,       NULL,       NULL, NULL},
+        {"messages",    0, &g.messages,    NULL,       NULL, NULL},
+        {"duration",    0, &g.duration,    NULL,       NULL, NULL},
+        {"workers",     0, &g.workers,     NULL,       NULL, NULL},
     };
     int code;
     if (cli_parse(cli, &me, options, ARRAY_LEN(options), argc, argv, &code) < 0)
@@ -346,14 +382,22 @@ static int run_sink(struct cli *cli, int argc, char **argv)
     err e = read_sink(&g, &o);
     if (e == NULL)
         e = read_provider(&g, cli, &provider);
-    if (e)
+    if (e == NULL)
+        e = read_certificate(&g, &o.tls);
+    if (e == NULL)
+        e = read_record(&g, &o.record);
+    if (e) {
+        tls_server_close(o.tls);
         return refuse(e);
+    }
     o.provider = g.rules ? &provider : NULL;
     raise_descriptors();
     struct bench_tally *t = MEM_NEW(struct bench_tally);
     e = bench_sink_run(&o, t);
     if (o.provider)
         bench_provider_release(&provider);
+    bench_record_close(o.record);
+    tls_server_close(o.tls);
     if (e == NULL)
         return tell(t, "sink", cli);
     mem_free(t);

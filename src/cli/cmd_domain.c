@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/domain_change.h"
 #include "cli/domain_keys.h"
+#include "cli/feedback_loops.h"
 #include "cli/when.h"
 #include <assert.h>
 #include <string.h>
@@ -17,7 +18,9 @@ const char cmd_domain_help[] =
     "  add     make two keys that sign mail from NAME (RSA of 2048 bits and Ed25519), in "
     "dkim/NAME\n"
     "          of the state folder, and print what to publish, as a zone file\n"
-    "  check   say which of these records are live, and for how long each is believed (its TTL)\n"
+    "  check   say which of these records are live, and for how long each is believed (its TTL);\n"
+    "          and which providers that mail from NAME goes to would tell us of complaints, and\n"
+    "          do not (smtptool feedback-loops)\n"
     "  plan-change\n"
     "          the steps of a change in the DNS with the time of each, by the TTLs as they are "
     "now:\n"
@@ -37,7 +40,8 @@ const char cmd_domain_help[] =
     "  --resolver        check, plan-change: ask the resolver, not the zone's own servers\n"
     "  -C, --config F    whose keys: dkim/ in its state folder, and those that it names\n"
     "  --json            check, plan-change, ls: one JSON object a line\n\n"
-    "exit, check: 0 all are live; 1 some are not; 2 the DNS could not say\n"
+    "exit, check: 0 all are live; 1 some are not, or a feedback loop is missing; 2 the DNS could\n"
+    "      not say\n"
     "      plan-change: 0; 1 the time is too soon for all to see it; 2 the DNS could not say\n"
     "      all: 64 usage; 66 no such zone file; 78 a mistake in the configuration or a key\n\n"
     "examples:\n"
@@ -366,6 +370,48 @@ static err tell_rotation(struct domain_run *run)
     return NULL;
 }
 
+/* Missing or not, as far as mail of this domain needs it. */
+static void print_loop(struct domain_run *run, const struct cli_feedback_loops *loops,
+                       const struct cli_feedback_loop *l)
+{
+    const char *state = cli_feedback_loops_state_name(cli_feedback_loops_state(loops, l));
+    bool works = l->reports > 0;
+    if (run->cli->json) {
+        cli_print_json(json_pack("{ss,so,so,ss,sI,sI,so,so}", "record", "feedback_loop", "id",
+                                 cli_json_str(l->id), "name", cli_json_str(l->name), "state", state,
+                                 "recipients", (json_int_t)l->recipients, "reports",
+                                 (json_int_t)l->reports, "enrol", cli_json_str(l->enrol), "how",
+                                 cli_json_str(l->how)));
+        return;
+    }
+    if (run->cli->quiet && works)
+        return;
+    printf("%-8s loop     ", state);
+    cli_print_clean(stdout, l->name);
+    printf(": %lld recipients there lately\n", (long long)l->recipients);
+    if (works)
+        return;
+    fputs("         enrol: ", stdout);
+    cli_print_clean(stdout, l->enrol);
+    putchar('\n');
+}
+
+static int check_loops(struct domain_run *run)
+{
+    struct cli_feedback_loops loops = {.config = run->config, .sender = run->domain};
+    struct arena *arena = arena_open(CLI_FEEDBACK_LOOPS_ARENA_BYTES);
+    int code = cli_feedback_loops_read(&loops, arena) ? CLI_OK : CLI_CONFIG;
+    for (size_t i = 0; i < loops.count; i++) {
+        if (loops.list[i].recipients == 0)
+            continue;
+        print_loop(run, &loops, &loops.list[i]);
+        if (cli_feedback_loops_state(&loops, &loops.list[i]) == LOOP_MISSING)
+            code = CLI_FINDINGS;
+    }
+    arena_close(arena);
+    return code;
+}
+
 static int run_check(void *arg, int argc, char **argv)
 {
     struct domain_run *run = arg;
@@ -390,7 +436,8 @@ static int run_check(void *arg, int argc, char **argv)
         if (strcmp(state, "live") != 0 && code != CLI_FINDINGS)
             code = strcmp(state, "unknown") == 0 ? CLI_UNKNOWN : CLI_FINDINGS;
     }
-    return code;
+    int loops = check_loops(run);
+    return loops == CLI_OK ? code : loops;
 }
 
 static int run_plan_change(void *arg, int argc, char **argv)

@@ -32,6 +32,11 @@ struct explain_run {
 
 /* ---- one outcome ---------------------------------------------------------------------------- */
 
+static const char *to_do(const struct outcome *o)
+{
+    return o->rule && o->rule->to_do ? o->rule->to_do : outcome_class_to_do(o->advice);
+}
+
 static json_t *json_outcome(const struct outcome_reply *r, const struct outcome *o)
 {
     const struct outcome_class_facts *class = outcome_class_of(o->class);
@@ -39,8 +44,7 @@ static json_t *json_outcome(const struct outcome_reply *r, const struct outcome 
         json_pack("{s:s,s:b,s:b,s:s,s:s,s:i,s:s,s:s,s:s}", "class", class->name, "hard", o->hard,
                   "temporary", o->temporary, "whose", outcome_class_whose(o->whose), "advice",
                   outcome_class_advice(o->advice), "wait_s", (int)o->wait_seconds, "provider",
-                  outcome_provider_name(o->provider), "meaning", class->meaning, "to_do",
-                  outcome_class_to_do(o->advice));
+                  outcome_provider_name(o->provider), "meaning", class->meaning, "to_do", to_do(o));
     json_object_set_new(object, "code", r->code ? json_integer(r->code) : json_null());
     json_object_set_new(object, "status",
                         r->enhanced.len ? cli_json_str(r->enhanced) : json_null());
@@ -58,8 +62,7 @@ static void print_outcome(const struct outcome_reply *r, const struct outcome *o
     printf("%s%s\n    %s\n", class->name, certainty, class->meaning);
     if (o->wait_seconds > 0)
         printf("    It asks to wait for %u seconds.\n", o->wait_seconds);
-    printf("    whose trouble: %s\n    to do: %s\n", outcome_class_whose(o->whose),
-           outcome_class_to_do(o->advice));
+    printf("    whose trouble: %s\n    to do: %s\n", outcome_class_whose(o->whose), to_do(o));
     if (o->provider != PROVIDER_OTHER)
         printf("    answered by: %s\n", outcome_provider_name(o->provider));
     if (o->rule)

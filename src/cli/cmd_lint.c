@@ -15,6 +15,7 @@ const char cmd_lint_help[] =
     "clause of the RFC, where, and what to do. A file whose lines end in LF is read as if they\n"
     "ended in CRLF, as `smtptool send` would send it. Nothing is changed and nothing is sent.\n\n"
     "options:\n"
+    "  --envelope-from ADDRESS  the sender it will have in SMTP: does its domain agree with From?\n"
     "  --date TEXT         judge the Date field as if it were now that time (RFC 5322)\n"
     "  --note-too          notes (allowed, yet not wise) count as findings for the exit code\n"
     "  --rules             every rule there is, with its clause\n"
@@ -28,7 +29,7 @@ enum { FILES_MAX = 10000 };
 
 struct lint_run {
     struct cli *cli;
-    const char *date;
+    const char *date, *envelope_from;
     bool note_too, rules;
     int64_t now_ms;
 };
@@ -178,7 +179,8 @@ static err lint_file(const struct lint_run *run, const char *file, bool *ret_fou
     struct message_lint lint;
     buf_init(&message, MESSAGE_LINT_MESSAGE_BYTES_MAX);
     TRY(read_message(file, &message));
-    TRY(message_lint(buf_str(&message), run->now_ms, arena, &lint));
+    TRY(message_lint_sent(buf_str(&message), str_of(run->envelope_from), run->now_ms, arena,
+                          &lint));
     if (run->cli->json)
         cli_print_json(json_pack("{s:s,s:o,s:I,s:o}", "file", file, "findings",
                                  json_findings(&lint), "left_out", (json_int_t)lint.left_out,
@@ -210,9 +212,10 @@ int cmd_lint(struct cli *cli, int argc, char **argv)
 {
     struct lint_run run = {.cli = cli, .now_ms = clock_real_ms()};
     const struct cli_option options[] = {
-        {.name = "date",     .value = &run.date   },
-        {.name = "note-too", .flag = &run.note_too},
-        {.name = "rules",    .flag = &run.rules   },
+        {.name = "envelope-from", .value = &run.envelope_from},
+        {.name = "date",          .value = &run.date         },
+        {.name = "note-too",      .flag = &run.note_too      },
+        {.name = "rules",         .flag = &run.rules         },
     };
     struct message_date date;
     int code;

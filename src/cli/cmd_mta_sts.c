@@ -27,6 +27,7 @@ const char cmd_mta_sts_help[] =
     "  --max-age TIME    policy: how long senders hold to it; 7d when not given\n"
     "  --id ID           policy: the record's id, letters and digits; the time when not given\n"
     "  --file FILE       check: read the policy from this file, not from the web server\n"
+    "  --timeout TIME    all that is asked for takes at most so long; 90s when not given\n"
     "  --dns-zone FILE   ask this zone file, not the DNS\n"
     "  -q                policy: the file alone; check: mistakes alone\n"
     "  --json            one JSON object\n\n"
@@ -41,13 +42,14 @@ const char cmd_mta_sts_help[] =
 enum {
     STS_ARENA_BYTES_MAX = 16 << 20,
     STS_MX_OPTIONS_MAX = 64,
-    STS_MS_MAX = 90 * 1000, /* a fetch may take a minute */
-    STS_DAYS_SHORT = 1,     /* a max_age below it protects little (RFC 8461 section 3.2: weeks) */
+    STS_MS_MAX = 600 * 1000, /* a fetch may take a minute; 90 s when nothing is said */
+    STS_DAYS_SHORT = 1,      /* a max_age below it protects little (RFC 8461 section 3.2: weeks) */
 };
 
 struct sts_run {
     struct cli *cli;
-    const char *mode, *max_age, *id, *file, *dns_zone;
+    const char *mode, *max_age, *id, *file, *dns_zone, *timeout;
+    int64_t wait_ms;
     str mx[STS_MX_OPTIONS_MAX];
     size_t mx_count, mx_left_out;
     struct arena *arena;
@@ -142,6 +144,16 @@ static bool take_mode(struct sts_run *run)
     return false;
 }
 
+static bool take_timeout(struct sts_run *run)
+{
+    err e = config_value_duration(run->timeout ? str_of(run->timeout) : S("90s"), &run->wait_ms);
+    bool fine = e == NULL && run->wait_ms > 0 && run->wait_ms <= STS_MS_MAX;
+    err_forget();
+    if (!fine)
+        cli_fail("--timeout is a time of at most 10 minutes, as 30s, not \"%s\"", run->timeout);
+    return fine;
+}
+
 static bool take_max_age(struct sts_run *run)
 {
     int64_t ms;
@@ -231,7 +243,7 @@ static void policy_fiber(void *arg)
 {
     struct sts_run *run = arg;
     run->check.policy = &run->policy;
-    run->e = cli_mta_sts_check_run(&run->check, deadline_after(STS_MS_MAX));
+    run->e = cli_mta_sts_check_run(&run->check, deadline_after(run->wait_ms));
 }
 
 static int tell_policy(struct sts_run *run)
@@ -302,7 +314,7 @@ static err fetch_policy(struct sts_run *run, deadline until)
 static void check_fiber(void *arg)
 {
     struct sts_run *run = arg;
-    deadline until = deadline_after(STS_MS_MAX);
+    deadline until = deadline_after(run->wait_ms);
     if (run->fetcher)
         run->e = fetch_policy(run, until);
     if (run->e == NULL)
@@ -381,10 +393,13 @@ int cmd_mta_sts(struct cli *cli, int argc, char **argv)
         {.name = "id",            .value = &run->id                 },
         {.name = "file",            .value = &run->file},
         {.name = "dns-zone",            .value = &run->dns_zone             },
+        {.name = "timeout",            .value = &run->timeout},
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);
-    if (first >= 0)
+    if (first >= 0 && !take_timeout(run))
+        code = CLI_USAGE;
+    else if (first >= 0)
         code = cli_run_verb(cli, cmd_mta_sts_verbs, ARRAY_LEN(cmd_mta_sts_verbs) - 1, run,
                             argc - first, argv + first);
     arena_close(arena);

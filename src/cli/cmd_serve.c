@@ -159,6 +159,7 @@ static void list_paths(const struct serving *s, struct paths *writable, struct p
         add_path(writable, str_of(s->state.policies));
     if (c->events.to.len && c->events.to.ptr[0] == '/')
         add_folder_of(writable, c->events.to);
+    add_folder_of(writable, c->metrics_file);
     add_path(readable, str_of(s->state.certificate));
     add_path(readable, str_of(s->state.key));
     add_folder_of(readable, c->file); /* an editor may put a new file in its place */

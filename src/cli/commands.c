@@ -1,15 +1,17 @@
 /* cli/commands.c -- the one table of subcommands */
 #include "cli/commands.h"
+#include "personality/swaks.h"
 
 /* In the order in which help shows them. */
 /* clang-format off */
 const struct cli_command cli_commands[] = {
     {"serve",  cmd_serve,  "run the server",                                    cmd_serve_help,  NULL            },
     {"send",   cmd_send,   "send one message and show what happened",           cmd_send_help,   NULL            },
+    {"sent",   cmd_sent,   "what `send` has sent from here: did it leave?",     cmd_sent_help,   cmd_sent_verbs  },
     {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help,  cmd_queue_verbs },
     {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
     {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },
-    {"explain", cmd_explain, "what a server's reply or a bounce means, and what to do",
+    {"explain", cmd_explain, "what a refusal or a bounce means, and what to do",
      cmd_explain_help, cmd_explain_verbs},
     {"egress", cmd_egress, "the addresses that mail leaves by, and how it stands with them",
      cmd_egress_help, cmd_egress_verbs},
@@ -18,8 +20,10 @@ const struct cli_command cli_commands[] = {
     {"feedback-loops", cmd_feedback_loops, "who tells us of complaints, and who could",
      cmd_feedback_loops_help, NULL},
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
+    {"secret", cmd_secret, "sealed files of secrets; where any secret comes from", cmd_secret_help, cmd_secret_verbs},
     {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
     {"preset", cmd_preset, "mail providers: servers, logins, quotas, rules",    cmd_preset_help, cmd_preset_verbs},
+    {"oauth",  cmd_oauth,  "log in at a provider, and have tokens from then on", cmd_oauth_help, cmd_oauth_verbs },
     {"shaping", cmd_shaping, "how much may go where, how fast, and what is in the way",
      cmd_shaping_help, cmd_shaping_verbs},
     {"warmup", cmd_warmup, "how much new addresses may send, and changing that", cmd_warmup_help, cmd_warmup_verbs},
@@ -35,6 +39,8 @@ const struct cli_command cli_commands[] = {
     {"tls-reports", cmd_tls_reports, "what others report of TLS on the way to us, and we of theirs",
      cmd_tls_reports_help, cmd_tls_reports_verbs},
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
+    {"swaks",  cmd_personality,  "one SMTP transaction, every line shown, as swaks does it",
+     personality_swaks_help, NULL},
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
     {0},

@@ -1,7 +1,8 @@
 #include "cli/completion.h"
+#include "base/mem.h"
 #include <string.h>
 
-enum { OPTIONS_MAX = 48 };
+enum { OPTIONS_MAX = 200 }; /* swaks has the most */
 
 struct listed { /* the options of one subcommand, or of one of its verbs */
     struct option {
@@ -31,12 +32,15 @@ static void list(const struct cli_command *c, const char *verb, struct listed *l
     c->run(&cli, verb ? 2 : 1, argv);
 }
 
-static void list_globals(struct listed *l)
+/* The same at every call, and too large for a stack. */
+static const struct listed *list_globals(void)
 {
-    struct cli_listing listing = {note_option, l};
-    l->count = 0;
+    static struct listed all;
+    struct cli_listing listing = {note_option, &all};
+    all.count = 0;
     for (size_t i = 0; i < CLI_GLOBALS; i++)
         listing.option(listing.arg, &cli_globals[i]);
+    return &all;
 }
 
 static bool same(const struct listed *a, const struct listed *b)
@@ -60,14 +64,19 @@ static err each_list(struct buf *out, const struct cli_command *c,
                      err (*tell)(struct buf *, const struct cli_command *, const char *verb,
                                  const struct listed *))
 {
-    struct listed bare, own;
-    list(c, NULL, &bare);
-    for (const struct cli_verb *v = c->verbs; v && v->name; v++) {
-        list(c, v->name, &own);
-        if (!same(&own, &bare))
-            TRY(tell(out, c, v->name, &own));
+    struct listed *bare = MEM_NEW(struct listed), *own = MEM_NEW(struct listed);
+    err e = NULL;
+    list(c, NULL, bare);
+    for (const struct cli_verb *v = c->verbs; v && v->name && e == NULL; v++) {
+        list(c, v->name, own);
+        if (!same(own, bare))
+            e = tell(out, c, v->name, own);
     }
-    return tell(out, c, NULL, &bare);
+    if (e == NULL)
+        e = tell(out, c, NULL, bare);
+    mem_free(own);
+    mem_free(bare);
+    return e;
 }
 
 /* ---- bash ------------------------------------------------------------------------------- */
@@ -126,14 +135,13 @@ static const char bash_rest[] =
 
 static err write_bash(struct buf *out)
 {
-    struct listed globals;
-    list_globals(&globals);
+    const struct listed *globals = list_globals();
     TRY(buf_add(out, S("# What may follow $command and $verb: options, those of them that take a "
                        "value, and words.\n"
                        "_smtptool_choose()\n{\n    words=''\n    options='")));
-    TRY(add_bash_names(out, &globals, false));
+    TRY(add_bash_names(out, globals, false));
     TRY(buf_add(out, S("'\n    takes=' ")));
-    TRY(add_bash_names(out, &globals, true));
+    TRY(add_bash_names(out, globals, true));
     TRY(buf_add(out, S("'\n    case \"$command $verb\" in\n    ' ')\n        options+='--version'\n"
                        "        words='")));
     for (const struct cli_command *c = cli_commands; c->name; c++)
@@ -187,11 +195,10 @@ static err add_zsh_case(struct buf *out, const struct cli_command *c, const char
 
 static err write_zsh(struct buf *out)
 {
-    struct listed globals;
-    list_globals(&globals);
+    const struct listed *globals = list_globals();
     TRY(buf_add(out, S("_smtptool()\n{\n    local state line ret=1\n"
                        "    local -a globals commands\n    globals=(")));
-    TRY(add_zsh_options(out, &globals));
+    TRY(add_zsh_options(out, globals));
     TRY(buf_add(out, S(")\n    commands=(\n")));
     for (const struct cli_command *c = cli_commands; c->name; c++)
         TRY(buf_addf(out, "        '%s:%s'\n", c->name, c->summary));
@@ -266,9 +273,8 @@ static err add_fish_verbs(struct buf *out, const struct cli_command *c)
 
 static err write_fish(struct buf *out)
 {
-    struct listed globals;
-    list_globals(&globals);
-    TRY(add_fish_options(out, "", &globals));
+    const struct listed *globals = list_globals();
+    TRY(add_fish_options(out, "", globals));
     TRY(buf_add(out, S("complete -c smtptool -n __fish_use_subcommand -l version\n")));
     for (const struct cli_command *c = cli_commands; c->name; c++)
         TRY(buf_addf(out, "complete -c smtptool -f -n __fish_use_subcommand -a %s -d '%s'\n",

@@ -1,7 +1,8 @@
 #include "cli/dkim_input.h"
 #include "message/crlf.h"
 #include "message/header.h"
-#include "secret/secret.h"
+#include "secret/reference.h"
+#include "secret/resolver.h"
 #include <string.h>
 
 void cli_dkim_input_open(struct cli_dkim_input *in, struct cli *cli)
@@ -72,16 +73,16 @@ int cli_dkim_input_read(struct cli_dkim_input *in, const char *path)
 
 /* ---- keys ---- */
 
-/* "file:" and "env:" are references as in the configuration; all else is a path. */
+/* What is a reference as in the configuration is one; all else is a path. */
 static err read_key(struct cli_dkim_input *in, const char *word,
                     struct mailauth_dkim_private **ret_private)
 {
     struct buf pem;
-    str reference = str_of(word);
-    if (!str_starts(reference, S("file:")) && !str_starts(reference, S("env:")))
+    str reference = str_of(word), rest;
+    if (secret_reference_split(reference, &rest) == SECRET_REFERENCE_NONE)
         reference = arena_printf(in->arena, "file:%s%s", word[0] == '/' ? "" : "./", word);
     buf_init(&pem, SECRET_BYTES_MAX);
-    err e = secret_read(reference, &pem);
+    err e = secret_resolver_once(NULL, reference, &pem, NULL);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), in->arena, ret_private);
     secret_wipe(&pem);

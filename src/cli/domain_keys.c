@@ -3,8 +3,7 @@
 #include "dns/name.h"
 #include "mailauth/dkim_private.h"
 #include "runtime/file.h"
-#include "secret/command.h"
-#include "secret/secret.h"
+#include "secret/resolver.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -94,6 +93,7 @@ err cli_domain_keys_make(const struct config *c, str domain, int64_t now_ms)
 /* ---- reading --------------------------------------------------------------------------------- */
 
 struct reading {
+    const struct config *config;
     const char *folder;
     struct arena *arena;
     struct cli_domain_key *keys;
@@ -108,7 +108,7 @@ static err add_key(struct reading *r, str selector, str reference)
         return err_new(ERR_LIMIT, "more than %d keys", CLI_DOMAIN_KEYS_MAX);
     buf_init(&pem, SECRET_BYTES_MAX);
     buf_init(&record, RECORD_BYTES_MAX);
-    err e = secret_command_or_read(reference, &pem);
+    err e = secret_resolver_once(r->config, reference, &pem, NULL);
     if (e == NULL)
         e = mailauth_dkim_private_read(buf_str(&pem), r->arena, &private);
     if (e == NULL)
@@ -146,7 +146,7 @@ err cli_domain_keys_read(const struct config *c, str domain, struct arena *arena
     CLEANUP(buf_release) struct buf folder;
     buf_init(&folder, PATH_BYTES_MAX);
     TRY(domain_path(c, domain, &folder));
-    struct reading r = {.folder = buf_chars(&folder), .arena = arena, .keys = keys};
+    struct reading r = {.config = c, .folder = buf_chars(&folder), .arena = arena, .keys = keys};
     for (size_t i = 0; i < c->domain_count; i++)
         for (size_t j = 0; str_eq(c->domains[i].name, domain) && j < c->domains[i].dkim_count; j++)
             TRY(add_key(&r, c->domains[i].dkim[j].selector, c->domains[i].dkim[j].key));

@@ -1,14 +1,10 @@
 #include "cli/send_message.h"
 #include "base/clock.h"
-#include "base/mem.h"
-#include "cli/cli.h"
 #include "config/value.h"
-#include "message/compose.h"
-#include "message/crlf.h"
 #include "message/date.h"
 #include "message/header.h"
-#include "message/id.h"
 #include "message/mailbox.h"
+#include "message/recipients.h"
 #include "smtp/path.h"
 #include "smtp/scan.h"
 #include "smtp/times.h"
@@ -16,7 +12,7 @@
 
 /* ---- addresses -------------------------------------------------------------------------- */
 
-static err check_line(const char *option, str value)
+err cli_send_message_check(const char *option, str value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (value.ptr[i] == '\r' || value.ptr[i] == '\n' || value.ptr[i] == '\0')
@@ -60,7 +56,7 @@ static err add_rcpt(const char *option, str text, struct arena *arena, struct rc
 static err add_rcpts(const char *option, str text, struct arena *arena, struct rcpts *rcpts)
 {
     struct message_mailboxes list;
-    TRY(check_line(option, text));
+    TRY(cli_send_message_check(option, text));
     if (str_find(text, '<') == STR_NONE && str_find(text, ',') == STR_NONE)
         return add_rcpt(option, str_trim(text), arena, rcpts);
     err e = message_mailboxes_parse(text, arena, &list);
@@ -86,32 +82,62 @@ static err add_list(const char *option, const struct cli_send_message_list *list
     return NULL;
 }
 
+static bool is_null_path(const char *text) { return *text == '\0' || strcmp(text, "<>") == 0; }
+
+/* The From field in one line, for who wrote no --from. */
+static err sender_of_field(str content, struct arena *arena, struct rcpts *one)
+{
+    struct message_field from;
+    if (!message_header_find(content, S("From"), &from))
+        return err_new(ERR_CONFIG, "--from is needed: the message has no From field to take the "
+                                   "sender from");
+    str line = arena_str(arena, str_trim(from.value));
+    for (size_t i = 0; i < line.len; i++) /* folds */
+        if (line.ptr[i] == '\r' || line.ptr[i] == '\n')
+            ((char *)line.ptr)[i] = ' ';
+    return add_rcpts("From field", line, arena, one);
+}
+
 static err find_sender(const struct cli_send_message_args *args, str content, struct arena *arena,
                        str *ret_sender)
 {
-    struct message_field from;
     struct rcpts one = {ARENA_ARRAY(arena, struct envelope_rcpt, ENVELOPE_RCPTS_MAX), 0};
-    str text = str_of(args->from);
-    if (args->from && (text.len == 0 || str_eq(text, S("<>")))) {
+    const char *option = args->envelope_from ? "--envelope-from" : "--from";
+    const char *given = args->envelope_from ? args->envelope_from : args->from;
+    if (given && is_null_path(given)) {
         *ret_sender = (str){0};
         return NULL;
     }
-    if (args->from == NULL && !message_header_find(content, S("From"), &from))
-        return err_new(ERR_CONFIG, "--from is needed: the message has no From field to take the "
-                                   "sender from");
-    if (args->from) {
-        TRY(add_rcpts("--from", text, arena, &one));
-    } else {
-        str line = arena_str(arena, str_trim(from.value));
-        for (size_t i = 0; i < line.len; i++) /* folds */
-            if (line.ptr[i] == '\r' || line.ptr[i] == '\n')
-                ((char *)line.ptr)[i] = ' ';
-        TRY(add_rcpts("From field", line, arena, &one));
-    }
+    if (given)
+        TRY(add_rcpts(option, str_of(given), arena, &one));
+    else
+        TRY(sender_of_field(content, arena, &one));
     if (one.count != 1)
-        return err_new(ERR_CONFIG, "--from: one sender is needed, not %zu", one.count);
+        return err_new(ERR_CONFIG, "%s: one sender is needed, not %zu", option, one.count);
     *ret_sender = one.list[0].address;
     return NULL;
+}
+
+static err add_header_recipients(str content, struct arena *arena, struct rcpts *rcpts)
+{
+    struct message_recipients found;
+    TRY(message_recipients_read(content, arena, &found));
+    for (size_t i = 0; i < found.count; i++)
+        TRY(add_rcpt("-t", found.addresses[i], arena, rcpts));
+    return NULL;
+}
+
+/* So that an address is refused under the option's name. */
+err cli_send_message_check_addresses(const struct cli_send_message_args *args)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(16 << 20);
+    struct rcpts rcpts = {ARENA_ARRAY(arena, struct envelope_rcpt, ENVELOPE_RCPTS_MAX), 0};
+    TRY(add_rcpts("--from", str_of(args->from), arena, &rcpts));
+    if (args->reply_to)
+        TRY(add_rcpts("--reply-to", str_of(args->reply_to), arena, &rcpts));
+    TRY(add_list("recipient", &args->to, arena, &rcpts));
+    TRY(add_list("--cc", &args->cc, arena, &rcpts));
+    return add_list("--bcc", &args->bcc, arena, &rcpts);
 }
 
 /* ---- the envelope ----------------------------------------------------------------------- */
@@ -192,12 +218,29 @@ static err read_by(const char *text, int64_t now_ms, struct envelope *env)
     return NULL;
 }
 
+/* "8h" is --hold-for, a date --hold-until. */
+static err read_at(const char *text, int64_t now_ms, struct envelope *env)
+{
+    int64_t ms;
+    if (message_date_parse_rfc3339(str_of(text), &env->not_before_ms))
+        return NULL;
+    if (config_value_duration(str_of(text), &ms))
+        return err_new(ERR_CONFIG,
+                       "--at: a date like 2026-12-24T18:00:00Z or a time like 8h, not "
+                       "\"%s\"",
+                       text);
+    env->not_before_ms = now_ms + ms;
+    return NULL;
+}
+
 static err read_hold(const struct cli_send_message_args *args, int64_t now_ms, struct envelope *env)
 {
     int64_t ms;
-    if (args->hold_for && args->hold_until)
-        return err_new(ERR_CONFIG, "--hold-for or --hold-until, not both");
-    if (args->hold_for) {
+    if ((args->hold_for != NULL) + (args->hold_until != NULL) + (args->at != NULL) > 1)
+        return err_new(ERR_CONFIG, "--at, --hold-for, --hold-until: one of them");
+    if (args->at) {
+        TRY(read_at(args->at, now_ms, env));
+    } else if (args->hold_for) {
         err e = config_value_duration(str_of(args->hold_for), &ms);
         if (e)
             return err_wrap(e, "--hold-for");
@@ -208,7 +251,7 @@ static err read_hold(const struct cli_send_message_args *args, int64_t now_ms, s
                            args->hold_until);
     }
     if (env->not_before_ms && env->not_before_ms <= now_ms)
-        return err_new(ERR_CONFIG, "--hold-until: that time has passed");
+        return err_new(ERR_CONFIG, "%s: that time has passed", args->at ? "--at" : "--hold-until");
     return NULL;
 }
 
@@ -217,8 +260,12 @@ static err read_times(const struct cli_send_message_args *args, struct envelope 
     int64_t now_ms = clock_real_ms();
     if (args->priority && !smtp_times_read_priority(str_of(args->priority), &env->priority))
         return err_new(ERR_CONFIG, "--priority: -9 to 9, not \"%s\"", args->priority);
-    if (args->by)
-        TRY(read_by(args->by, now_ms, env));
+    if (args->by && args->expire)
+        return err_new(ERR_CONFIG, "--by or --expire, not both");
+    if (args->expire && strchr(args->expire, ',') != NULL)
+        return err_new(ERR_CONFIG, "--expire: a time like 2h, not \"%s\"", args->expire);
+    if (args->by || args->expire)
+        TRY(read_by(args->by ? args->by : args->expire, now_ms, env));
     return read_hold(args, now_ms, env);
 }
 
@@ -233,6 +280,8 @@ err cli_send_message_envelope(const struct cli_send_message_args *args, str cont
     TRY(add_list("recipient", &args->to, arena, &rcpts));
     TRY(add_list("--cc", &args->cc, arena, &rcpts));
     TRY(add_list("--bcc", &args->bcc, arena, &rcpts));
+    if (args->header_recipients)
+        TRY(add_header_recipients(content, arena, &rcpts));
     if (rcpts.count == 0)
         return err_new(ERR_CONFIG, "no recipient: name one, like bob@example.net");
     env->rcpts = rcpts.list;
@@ -249,185 +298,5 @@ err cli_send_message_envelope(const struct cli_send_message_args *args, str cont
     if (message_header_find(content, S("Message-ID"), &id))
         env->message_id = arena_str(arena, str_trim(id.value));
     *ret_envelope = env;
-    return NULL;
-}
-
-/* ---- composing -------------------------------------------------------------------------- */
-
-static err join(const char *option, const struct cli_send_message_list *list, struct buf *out)
-{
-    for (size_t i = 0; i < list->count; i++) {
-        TRY(check_line(option, str_of(list->items[i])));
-        TRY(buf_addf(out, "%s%s", i ? ", " : "", list->items[i]));
-    }
-    return NULL;
-}
-
-static err read_fields(const struct cli_send_message_args *args,
-                       struct message_compose_field fields[CLI_SEND_MESSAGE_FIELDS_MAX])
-{
-    if (args->headers.count > CLI_SEND_MESSAGE_FIELDS_MAX)
-        return err_new(ERR_CONFIG, "--header: more than %d fields", CLI_SEND_MESSAGE_FIELDS_MAX);
-    for (size_t i = 0; i < args->headers.count; i++) {
-        str text = str_of(args->headers.items[i]);
-        TRY(check_line("--header", text));
-        if (str_find(text, ':') == STR_NONE)
-            return err_new(ERR_CONFIG, "--header: \"%.*s\" is not \"Name: value\"",
-                           STR_ARG(str_slice(text, 0, 100)));
-        str_split(text, ':', &fields[i].name, &fields[i].value);
-        fields[i].value = str_trim(fields[i].value);
-        if (message_compose_writes(fields[i].name))
-            return err_new(ERR_CONFIG,
-                           "--header: %.*s is written by an option of its own, or by "
-                           "us",
-                           STR_ARG(fields[i].name));
-    }
-    return NULL;
-}
-
-/* What was read for one message. */
-struct parts {
-    struct buf text, html;
-    struct buf *bodies; /* of the files */
-    struct message_compose_file *files;
-    size_t file_count;
-    struct arena *arena;
-};
-
-static void parts_init(struct parts *p, struct arena *arena, size_t files)
-{
-    *p = (struct parts){.arena = arena};
-    buf_init(&p->text, MESSAGE_COMPOSE_TEXT_BYTES_MAX);
-    buf_init(&p->html, MESSAGE_COMPOSE_TEXT_BYTES_MAX);
-    p->bodies = ARENA_ARRAY(arena, struct buf, files);
-    p->files = ARENA_ARRAY(arena, struct message_compose_file, files);
-}
-
-static void parts_release(struct parts *p)
-{
-    buf_release(&p->text);
-    buf_release(&p->html);
-    for (size_t i = 0; i < p->file_count; i++)
-        buf_release(&p->bodies[i]);
-}
-
-static err read_part(struct parts *p, const char *option, str id, const char *path)
-{
-    struct buf *body = &p->bodies[p->file_count];
-    buf_init(body, MESSAGE_COMPOSE_FILE_BYTES_MAX);
-    struct message_compose_file *f = &p->files[p->file_count++];
-    err e = cli_read_file(path, body);
-    if (e)
-        return err_wrap(e, "%s %s", option, path);
-    *f = (struct message_compose_file){
-        .name = str_of(path), .content_id = id, .bytes = buf_str(body)};
-    return NULL;
-}
-
-static err read_files(const struct cli_send_message_args *args, struct parts *p)
-{
-    for (size_t i = 0; i < args->inlines.count; i++) {
-        str item = str_of(args->inlines.items[i]), id, path;
-        str_split(item, '=', &id, &path);
-        if (id.len == 0 || path.len == 0)
-            return err_new(ERR_CONFIG, "--inline: \"%.*s\" is not ID=FILE",
-                           STR_ARG(str_slice(item, 0, 200)));
-        TRY(read_part(p, "--inline", id, arena_chars(p->arena, path)));
-    }
-    for (size_t i = 0; i < args->attachments.count; i++)
-        TRY(read_part(p, "--attach", (str){0}, args->attachments.items[i]));
-    return NULL;
-}
-
-static err read_parts(const struct cli_send_message_args *args, struct parts *p)
-{
-    if (args->text_file)
-        TRY(cli_read_file(args->text_file, &p->text));
-    else
-        TRY(buf_add(&p->text, str_of(args->text)));
-    if (args->html_file)
-        TRY(cli_read_file(args->html_file, &p->html));
-    if (str_find(buf_str(&p->text), '\0') != STR_NONE)
-        return err_new(ERR_CONFIG, "the text holds a NUL byte");
-    return read_files(args, p);
-}
-
-static err compose(const struct cli_send_message_args *args, str to, str cc, const struct parts *p,
-                   struct buf *ret_content)
-{
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
-    struct message_compose_field *fields =
-        ARENA_ARRAY(arena, struct message_compose_field, CLI_SEND_MESSAGE_FIELDS_MAX);
-    int64_t now_ms = clock_real_ms();
-    TRY(read_fields(args, fields));
-    struct message_compose parts = {
-        .from = str_of(args->from),
-        .to = to,
-        .cc = cc,
-        .subject = str_of(args->subject),
-        .message_id = message_id_make(arena, args->hostname, now_ms),
-        .now_ms = now_ms,
-        .text = buf_str(&p->text),
-        .html = buf_str(&p->html),
-        .flowed = args->flowed,
-        .files = p->files,
-        .file_count = p->file_count,
-        .more = fields,
-        .more_count = args->headers.count,
-    };
-    return message_compose(&parts, ret_content);
-}
-
-/* So that an address is refused under the option's name. */
-static err check_lists(const struct cli_send_message_args *args)
-{
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(16 << 20);
-    struct rcpts rcpts = {ARENA_ARRAY(arena, struct envelope_rcpt, ENVELOPE_RCPTS_MAX), 0};
-    TRY(add_rcpts("--from", str_of(args->from), arena, &rcpts));
-    TRY(add_list("recipient", &args->to, arena, &rcpts));
-    TRY(add_list("--cc", &args->cc, arena, &rcpts));
-    return add_list("--bcc", &args->bcc, arena, &rcpts);
-}
-
-err cli_send_message_compose(const struct cli_send_message_args *args, struct buf *ret_content)
-{
-    CLEANUP(buf_release) struct buf to, cc;
-    size_t files = args->inlines.count + args->attachments.count;
-    buf_init(&to, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
-    buf_init(&cc, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
-    if (files > CLI_SEND_MESSAGE_FILES_MAX)
-        return err_new(ERR_CONFIG, "--attach: more than %d files", CLI_SEND_MESSAGE_FILES_MAX);
-    if (args->from == NULL || args->from[0] == '\0' || strcmp(args->from, "<>") == 0)
-        return err_new(ERR_CONFIG, "--from is needed: who the message is from");
-    TRY(check_lists(args));
-    TRY(check_line("--subject", str_of(args->subject)));
-    TRY(join("recipient", &args->to, &to));
-    TRY(join("--cc", &args->cc, &cc));
-    CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 << 20);
-    CLEANUP(parts_release) struct parts parts;
-    parts_init(&parts, arena, files);
-    TRY(read_parts(args, &parts));
-    return compose(args, buf_str(&to), buf_str(&cc), &parts, ret_content);
-}
-
-/* ---- a file as it stands ---------------------------------------------------------------- */
-
-err cli_send_message_read(const char *path, struct buf *ret_content, const char **ret_warning)
-{
-    CLEANUP(buf_release) struct buf raw;
-    struct message_crlf state = {0};
-    struct message_field field;
-    buf_init(&raw, CLI_SEND_MESSAGE_BYTES_MAX);
-    TRY(cli_read_file(path, &raw));
-    if (raw.len == 0)
-        return err_new(ERR_CONFIG, "%s: is empty", path);
-    if (str_find(buf_str(&raw), '\0') != STR_NONE)
-        return err_new(ERR_CONFIG, "%s: holds a NUL byte: encode it (base64) first", path);
-    TRY(message_crlf_add(&state, buf_str(&raw), ret_content));
-    TRY(message_crlf_end(&state, ret_content));
-    str header = buf_str(ret_content);
-    *ret_warning = message_header_find(header, S("Bcc"), &field)
-                       ? "the message has a Bcc field, which is sent as it stands"
-                       : NULL;
     return NULL;
 }

@@ -1,7 +1,7 @@
-/* cli/send_message.h -- the message and the envelope that `send` was asked for
+/* cli/send_message.h -- what `send` was asked to send, and the envelope of it
  *
- * A message is either composed from parts or taken from a file as it stands, with LF made CRLF.
- * Whatever cannot be is an ERR_CONFIG that names the option; nothing is mended silently.
+ * Whatever cannot be is an ERR_CONFIG that names the option; nothing is mended silently, and no
+ * value holds a line end behind which a field or a command could hide (attacks 48 to 53).
  */
 #pragma once
 #include "base/buf.h"
@@ -21,24 +21,28 @@ struct cli_send_message_list {
 struct cli_send_message_args {
     const char *from; /* NULL: the From field of the file, else an error; "<>": the null sender */
     struct cli_send_message_list to, cc, bcc; /* each an address or a list of them */
-    const char *subject, *text, *text_file;   /* NULL: not given */
-    const char *html_file;                    /* NULL: no HTML */
-    bool flowed;
-    struct cli_send_message_list inlines;              /* "id=FILE" */
-    struct cli_send_message_list attachments;          /* files */
-    struct cli_send_message_list headers;              /* "Name: value" */
-    const char *notify, *ret, *envid;                  /* RFC 3461; NULL: not given */
+    const char *envelope_from;                /* NULL: as from; "<>": the null sender */
+    const char *reply_to, *subject;           /* NULL: not given */
+    const char *text, *html, *markdown; /* "@FILE": from there; "-": stdin; "@@x": "@x"; or NULL */
+    const char *text_file, *html_file;  /* likewise, paths */
+    str ready_text, ready_html;         /* of templates; ptr NULL: none */
+    bool flowed, utf8;
+    bool header_recipients;                   /* -t: those of the message's own fields, too */
+    struct cli_send_message_list inlines;     /* "id=FILE" */
+    struct cli_send_message_list attachments; /* files */
+    struct cli_send_message_list headers;     /* "Name: value" */
+    const char *notify, *ret, *envid;         /* RFC 3461; NULL: not given */
     const char *priority, *by, *hold_for, *hold_until; /* RFC 6710, 2852, 4865; likewise */
-    bool requiretls;                                   /* RFC 8689 */
-    str hostname;                                      /* for the Message-ID */
+    const char *at, *expire; /* the last two in one word; by with a return; likewise */
+    const char *key;         /* --idempotency-key: the Message-ID is made of it; likewise */
+    bool requiretls;         /* RFC 8689 */
+    str hostname;            /* for the Message-ID */
 };
 
-/* From --text and the others. */
-must_use err cli_send_message_compose(const struct cli_send_message_args *,
-                                      struct buf *ret_content);
-/* From a file; "-" is stdin. *ret_warning: what the user should know, or NULL. */
-must_use err cli_send_message_read(const char *path, struct buf *ret_content,
-                                   const char **ret_warning);
+/* ERR_CONFIG: a line end or NUL in it, or no UTF-8. */
+must_use err cli_send_message_check(const char *option, str value);
+/* --from, --reply-to and all recipients are addresses. */
+must_use err cli_send_message_check_addresses(const struct cli_send_message_args *);
 /* Everything lives in the arena, which should hold 16 MiB. */
 must_use err cli_send_message_envelope(const struct cli_send_message_args *, str content,
                                        struct arena *, struct envelope **ret_envelope);

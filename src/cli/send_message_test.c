@@ -1,6 +1,7 @@
 /* What `send` makes of its options, and what it refuses: nothing may hide behind a line end. */
 #include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/send_compose.h"
 #include "cli/send_message.h"
 #include "tests/test.h"
 #include <stdlib.h>
@@ -13,7 +14,7 @@ static struct cli_send_message_list one(const char **item)
     return (struct cli_send_message_list){item, *item != NULL};
 }
 
-TEST(cli_send_message_compose)
+TEST(cli_send_compose)
 {
     /* clang-format off */
     static const struct {
@@ -68,7 +69,7 @@ TEST(cli_send_message_compose)
         };
         CLEANUP(buf_release) struct buf content;
         buf_init(&content, 1 << 20);
-        err e = cli_send_message_compose(&args, &content);
+        err e = cli_send_compose(&args, &content);
         if (cases[i].refused) {
             CHECK(e && e->kind == ERR_CONFIG, cases[i].label);
             CHECK(e && str_contains(e->text, str_of(cases[i].refused)), cases[i].label);
@@ -104,7 +105,7 @@ TEST(cli_send_message_files)
                                              .hostname = S("client.example")};
         CLEANUP(buf_release) struct buf content;
         buf_init(&content, 1 << 20);
-        err e = cli_send_message_compose(&args, &content);
+        err e = cli_send_compose(&args, &content);
         if (cases[i].refused) {
             char text[400];
             CHECK(e != NULL, cases[i].label);
@@ -230,7 +231,7 @@ TEST(cli_send_message_times)
     clock_use(NULL);
 }
 
-TEST(cli_send_message_read)
+TEST(cli_send_compose_read)
 {
     /* clang-format off */
     static const struct {
@@ -256,7 +257,7 @@ TEST(cli_send_message_read)
         ssize_t n = write(fd, cases[i].bytes.ptr, cases[i].bytes.len);
         close(fd);
         CHECK(n == (ssize_t)cases[i].bytes.len, cases[i].label);
-        err e = cli_send_message_read(path, &content, &warning);
+        err e = cli_send_compose_read(path, &content, &warning);
         unlink(path);
         CHECK((e != NULL) == (cases[i].content == NULL), cases[i].label);
         if (e)

@@ -1,30 +1,114 @@
 #include "cli/send_report.h"
 #include "base/assert.h"
+#include "base/clock.h"
 #include "cli/cli.h"
 #include <string.h>
 
 /* ---- the conversation ------------------------------------------------------------------- */
 
-static const char *color_of(const char *mark, str line)
+static bool is_refusal(str line)
 {
-    if (strcmp(mark, "->") == 0)
-        return "\033[36m";
-    if (strcmp(mark, "==") == 0)
-        return "\033[2m";
-    if (strcmp(mark, "!!") == 0)
-        return "\033[33m";
-    return line.len && (line.ptr[0] == '4' || line.ptr[0] == '5') ? "\033[31m" : "\033[32m";
+    return line.len > 0 && (line.ptr[0] == '4' || line.ptr[0] == '5');
 }
 
-void cli_send_report_line(void *report, const char *mark, str line)
+/* Ours, swaks's, its event, and a colour. */
+static const struct mark {
+    const char *ours, *shown, *refused, *event, *color;
+    bool tls;
+} marks[] = {
+    {"->", " ->", " ->", "said",    "\033[36m", false},
+    {"~>", " ~>", " ~>", "said",    "\033[36m", true },
+    {"<-", "<- ", "<**", "heard",   "\033[32m", false},
+    {"<~", "<~ ", "<~*", "heard",   "\033[32m", true },
+    {"==", "===", "===", "note",    "\033[2m",  false},
+    {"!!", "***", "***", "trouble", "\033[33m", false},
+};
+
+static const struct mark *mark_of(const char *ours)
 {
-    const struct cli_send_report *r = report;
-    if (r->quiet || (r->verbose == 0 && strcmp(mark, "!!") != 0))
+    const struct mark *found = NULL;
+    for (size_t i = 0; i < ARRAY_LEN(marks); i++)
+        if (strcmp(marks[i].ours, ours) == 0)
+            found = &marks[i];
+    ASSERT(found != NULL);
+    return found;
+}
+
+static void print_event(const struct mark *mark, str line)
+{
+    char at[CLOCK_RFC3339_BYTES];
+    clock_rfc3339(clock_real_ms(), at);
+    cli_print_json(json_pack("{ss,ss,sb,so}", "event", mark->event, "at", at, "tls", mark->tls,
+                             "line", cli_json_str(line)));
+    fflush(stdout);
+}
+
+static bool is_heard(const struct mark *mark) { return mark->ours[0] == '<'; }
+
+static void print_time(struct cli_send_report *r, const struct mark *mark)
+{
+    int64_t now_ms = clock_steady_ms();
+    if (mark->ours[1] == '>') {
+        r->said_ms = now_ms;
+    } else if (is_heard(mark) && r->said_ms > 0 && r->verbose > 1) {
+        fprintf(r->out, "=== answered in %lld ms\n", (long long)(now_ms - r->said_ms));
+        r->said_ms = 0;
+    }
+}
+
+void cli_send_report_line(void *report, const char *ours, str line)
+{
+    struct cli_send_report *r = report;
+    const struct mark *mark = mark_of(ours);
+    bool trouble = strcmp(ours, "!!") == 0, refused = is_heard(mark) && is_refusal(line);
+    if (r->quiet || (r->verbose == 0 && !trouble))
         return;
-    fprintf(r->out, "%s%s ", r->color ? color_of(mark, line) : "", mark);
+    if (r->json && r->verbose > 0) {
+        print_event(mark, line);
+        return;
+    }
+    fprintf(r->out, "%s%s ", r->color ? (refused ? "\033[31m" : mark->color) : "",
+            refused ? mark->refused : mark->shown);
     cli_print_clean(r->out, line);
     fprintf(r->out, "%s\n", r->color ? "\033[0m" : "");
+    print_time(r, mark);
 }
+
+/* ---- facts ------------------------------------------------------------------------------ */
+
+void cli_send_report_facts(const struct cli_send_report *r, const struct client_mail *mail)
+{
+    const struct client_times *t = &mail->times;
+    const struct {
+        const char *name;
+        int64_t ms;
+    } steps[] = {
+        {"resolve",  t->resolve    },
+        {"connect",  t->connect    },
+        {"greeting", t->greeting   },
+        {"TLS",      t->tls        },
+        {"hello",    t->hello      },
+        {"login",    t->login      },
+        {"mail",     t->transaction},
+        {"all",      t->total      },
+    };
+    if (r->quiet || r->verbose == 0 || r->json || mail->attempts == 0)
+        return;
+    fputs("=== times:", r->out);
+    for (size_t i = 0; i < ARRAY_LEN(steps); i++)
+        if (steps[i].ms >= 0)
+            fprintf(r->out, " %s %lld ms", steps[i].name, (long long)steps[i].ms);
+    fputc('\n', r->out);
+    if (mail->tls_active)
+        fprintf(r->out, "=== TLS: %s, %s, %d bits, %s%s%s, for %s\n", mail->tls.version,
+                mail->tls.cipher, mail->tls.bits, mail->tls.group, *mail->tls.group ? ", " : "",
+                mail->tls.verified ? "certificate verified" : "certificate not verified",
+                mail->tls.server_name[0] ? mail->tls.server_name : "no name");
+    else if (mail->address[0])
+        fputs("=== TLS: none\n", r->out);
+}
+
+/* ---- the result ------------------------------------------------------------------------- */
 
 int cli_send_report_exit(enum client_outcome outcome)
 {
@@ -40,8 +124,6 @@ int cli_send_report_exit(enum client_outcome outcome)
     ASSERT(outcome < CLIENT_OUTCOMES);
     return exits[outcome];
 }
-
-/* ---- the result ------------------------------------------------------------------------- */
 
 static const char *status_of(const struct smtp_verdict *v)
 {
@@ -126,14 +208,16 @@ static json_t *rcpts_json(const struct client_mail *mail)
 void cli_send_report_json(const struct client_mail *mail, const char *name,
                           const struct config_hop *hop)
 {
-    json_t *server = json_pack("{so,so,so}", "url", cli_json_str(hop->url), "address",
+    json_t *server = json_pack("{so,so,so,so}", "url", cli_json_str(hop->url), "host",
+                               cli_json_str(str_of(mail->host)), "address",
                                mail->address[0] ? json_string(mail->address) : json_null(),
                                "greeting", cli_json_str(mail->greeting));
-    cli_print_json(json_pack(
-        "{so,so,so,so,so,so,si,so,so,si}", "message", cli_json_str(str_of(name)), "message_id",
-        cli_json_str(mail->envelope->message_id), "sender", cli_json_str(mail->envelope->sender),
-        "server", server, "tls", tls_json(mail), "recipients", rcpts_json(mail), "attempts",
-        mail->attempts, "times_ms", times_json(&mail->times), "error",
-        mail->why[0] ? cli_json_str(str_of(mail->why)) : json_null(), "exit",
-        cli_send_report_exit(mail->outcome)));
+    cli_print_json(json_pack("{ss,so,so,so,so,so,so,si,so,so,si}", "event", "message", "message",
+                             cli_json_str(str_of(name)), "message_id",
+                             cli_json_str(mail->envelope->message_id), "sender",
+                             cli_json_str(mail->envelope->sender), "server", server, "tls",
+                             tls_json(mail), "recipients", rcpts_json(mail), "attempts",
+                             mail->attempts, "times_ms", times_json(&mail->times), "error",
+                             mail->why[0] ? cli_json_str(str_of(mail->why)) : json_null(), "exit",
+                             cli_send_report_exit(mail->outcome)));
 }

@@ -27,6 +27,7 @@ const struct config *service_config(void *service)
 static void emit(void *arg, const struct event *e)
 {
     struct service *s = arg;
+    cli_metrics_note(&s->metrics, e->kind);
     if (s->writer)
         event_emit(events_writer_sink(s->writer), e);
     if (s->options.events)
@@ -96,6 +97,7 @@ static err open_keeper(struct service *s)
         return e;
     }
     s->keeper = keeper_local_seam(s->keeper_local);
+    TRY(keeper_local_open_logins(s->keeper_local, s->config->state));
     return keeper_local_load_keys(s->keeper_local, s->config);
 }
 
@@ -250,6 +252,17 @@ static err open_shaping(struct service *s)
     return sim_active() ? NULL : shaping_keep_open(&o, &s->keep);
 }
 
+static err open_metrics(struct service *s)
+{
+    str file = s->config->metrics_file;
+    if (!str_to_chars(file, s->metrics_file, sizeof s->metrics_file))
+        return err_new(ERR_CONFIG, "metrics.file: the path is too long");
+    s->metrics.file = s->metrics_file;
+    s->metrics.queue = s->queue;
+    s->metrics.shaper = s->shaper;
+    return NULL;
+}
+
 /* ---- workers ---------------------------------------------------------------------------- */
 
 static err report_err(const struct service_report *r)
@@ -310,8 +323,10 @@ static err start_workers(struct service *s)
                                                      .config_arg = s,
                                                      .resolver = s->resolver,
                                                      .health = s->egress_health,
-                                                     .events = &s->events};
-    s->port25 = outbound_port25_open(&s->events);
+                                                     .events = &s->events,
+                                                     .file = s->state.egress_file};
+    outbound_egress_watch_load(&s->egress_watch);
+    s->port25 = s->metrics.port25 = outbound_port25_open(&s->events);
     s->port25_look = (struct outbound_port25_look){.config = service_config,
                                                    .config_arg = s,
                                                    .resolver = s->resolver,
@@ -412,6 +427,7 @@ static err open_all(struct service *s)
     TRY(open_feedback(s));
     open_inbound(s);
     TRY(open_shaping(s));
+    TRY(open_metrics(s));
     TRY(start_workers(s));
     describe(s);
     struct event e = {.kind = EVENT_STARTED, .count = s->worker_count};
@@ -458,6 +474,7 @@ static void tell_unchanged(const struct config *before, const struct config *now
         {"user",         before->user,         now->user        },
         {"events.to",    before->events.to,    now->events.to   },
         {"admin_socket", before->admin_socket, now->admin_socket},
+        {"metrics.file", before->metrics_file, now->metrics_file},
     };
     for (size_t i = 0; i < ARRAY_LEN(texts); i++)
         if (!str_eq(texts[i].before, texts[i].now))

@@ -2,6 +2,7 @@
 #pragma once
 #include "account/keeper_local.h"
 #include "cli/admin.h"
+#include "cli/metrics.h"
 #include "cli/service.h"
 #include "cli/state.h"
 #include "dns/resolver.h"
@@ -110,6 +111,8 @@ struct service {
     struct outbound_port25 *port25;
     struct outbound_port25_look port25_look; /* the first worker's fiber */
     struct shaper *shaper;
+    struct cli_metrics metrics; /* the first worker's fiber, with metrics.file */
+    char metrics_file[CLI_STATE_PATH_CHARS];
     struct worker *workers;
     int worker_count;
     int64_t grace_ms;

@@ -29,6 +29,7 @@ err cli_state_paths(const struct config *c, struct cli_state *ret_state)
     snprintf(ret_state->policies, CLI_STATE_PATH_CHARS, "%s/mta-sts", folder);
     snprintf(ret_state->shaping, CLI_STATE_PATH_CHARS, "%s/shaping", folder);
     snprintf(ret_state->shaping_file, CLI_STATE_PATH_CHARS, "%s/shaping/shaping.db", folder);
+    snprintf(ret_state->egress_file, CLI_STATE_PATH_CHARS, "%s/shaping/egress.txt", folder);
     snprintf(ret_state->transcripts, CLI_STATE_PATH_CHARS, "%s/transcripts", folder);
     return NULL;
 }
@@ -94,7 +95,8 @@ static err give_state(const struct cli_state *s, const struct passwd *to)
     return give(s->key, to);
 }
 
-/* ---- the events' folder ----------------------------------------------------------------- */
+/* ---- folders of events and metrics
+ * ----------------------------------------------------------------- */
 
 enum { EVENTS_FOLDER_MODE = 0750 }; /* the user's group may read */
 
@@ -103,10 +105,10 @@ enum { EVENTS_FOLDER_MODE = 0750 }; /* the user's group may read */
 static err step_into(int *fd, const char *name, const struct passwd *to)
 {
     if (mkdirat(*fd, name, EVENTS_FOLDER_MODE) != 0 && errno != EEXIST)
-        return err_new(ERR_SYSTEM, "make folder %s for events", name);
+        return err_new(ERR_SYSTEM, "make folder %s", name);
     int next = openat(*fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (next < 0)
-        return err_new(ERR_SYSTEM, "open folder %s for events", name);
+        return err_new(ERR_SYSTEM, "open folder %s", name);
     close(*fd);
     *fd = next;
     if (to && fchown(next, to->pw_uid, to->pw_gid) != 0)
@@ -124,7 +126,7 @@ static err open_folder(const char *path, int *ret_fd)
 }
 
 /* The folders between the state folder and the file; `rest` is the file's path below it. */
-static err make_below(const struct cli_state *s, str rest, const struct passwd *to)
+static err make_below(const char *key, const struct cli_state *s, str rest, const struct passwd *to)
 {
     int fd = -1;
     str name;
@@ -136,7 +138,7 @@ static err make_below(const struct cli_state *s, str rest, const struct passwd *
         if (name.len == 0)
             continue;
         if (str_eq(name, S("..")) || !str_to_chars(name, chars, sizeof chars))
-            e = err_new(ERR_CONFIG, "events.to: \"%.*s\" is not a folder's name", STR_ARG(name));
+            e = err_new(ERR_CONFIG, "%s: \"%.*s\" is not a folder's name", key, STR_ARG(name));
         else
             e = step_into(&fd, chars, to);
     }
@@ -145,7 +147,8 @@ static err make_below(const struct cli_state *s, str rest, const struct passwd *
 }
 
 /* ERR_CONFIG when the folder is the state folder or one above it, by whatever path. Closes fd. */
-static err check_apart(int fd, const struct stat *folder, const struct cli_state *s)
+static err check_apart(const char *key, int fd, const struct stat *folder,
+                       const struct cli_state *s)
 {
     struct stat here = {0}, before;
     err e = NULL;
@@ -157,15 +160,15 @@ static err check_apart(int fd, const struct stat *folder, const struct cli_state
             return err_new(ERR_SYSTEM, "look above %s", s->folder);
         fd = above;
         if (here.st_ino == folder->st_ino && here.st_dev == folder->st_dev)
-            e = err_new(ERR_CONFIG,
-                        "events.to: the file needs a folder of its own, not one that holds %s",
-                        s->folder);
+            e = err_new(ERR_CONFIG, "%s: the file needs a folder of its own, not one that holds %s",
+                        key, s->folder);
     } while (e == NULL && (here.st_ino != before.st_ino || here.st_dev != before.st_dev));
     close(fd);
     return e;
 }
 
-static err prepare_events(str file, const struct cli_state *s, const struct passwd *to)
+static err prepare_folder_of(const char *key, str file, const struct cli_state *s,
+                             const struct passwd *to)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(64 << 10);
     struct stat facts;
@@ -174,12 +177,12 @@ static err prepare_events(str file, const struct cli_state *s, const struct pass
     if (!str_starts(file, S("/")))
         return NULL;
     if (str_skip(&rest, str_of(s->folder)) && str_skip(&rest, S("/")))
-        TRY(make_below(s, rest, to));
+        TRY(make_below(key, s, rest, to));
     const char *folder = arena_chars(arena, str_slice(file, 0, str_find_last(file, '/') + 1));
     if (stat(folder, &facts) != 0)
-        return err_new(ERR_CONFIG, "events.to: there is no folder %s", folder);
+        return err_new(ERR_CONFIG, "%s: there is no folder %s", key, folder);
     TRY(open_folder(s->folder, &fd));
-    return check_apart(fd, &facts, s);
+    return check_apart(key, fd, &facts, s);
 }
 
 /* ---- all of it -------------------------------------------------------------------------- */
@@ -205,7 +208,8 @@ static err settle_owners(const struct config *c, const struct cli_state *s)
     TRY(find_user(c, &entry, texts, sizeof texts, &user));
     if (user)
         TRY(give_state(s, user));
-    return prepare_events(c->events.to, s, user);
+    TRY(prepare_folder_of("events.to", c->events.to, s, user));
+    return prepare_folder_of("metrics.file", c->metrics_file, s, user);
 }
 
 err cli_state_prepare(const struct config *c, const struct cli_state *s)

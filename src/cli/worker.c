@@ -238,12 +238,15 @@ static void open_reports(struct worker *w)
     fiber_spawn(&w->administration, "TLS reports", outbound_tlsrpt_run, w->service->tls_reports);
 }
 
-/* One fiber looks after our addresses, another once at port 25, on the first worker. */
+/* One fiber looks after our addresses, another once at port 25, a third counts; on the first
+ * worker. */
 static void open_watches(struct worker *w)
 {
     if (w->index != 0)
         return;
     fiber_spawn(&w->administration, "egress", outbound_egress_watch_run, &w->service->egress_watch);
+    if (w->service->metrics_file[0])
+        fiber_spawn(&w->administration, "metrics", cli_metrics_run, &w->service->metrics);
     fiber_spawn(&w->administration, "port 25 at start", outbound_port25_look_run,
                 &w->service->port25_look);
 }

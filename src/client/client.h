@@ -53,8 +53,9 @@ struct client_options {
     bool security_first;           /* of the ports: TLS from the first byte */
     struct client_ports *ports;    /* what worked before; NULL: nobody remembers */
     bool places;                   /* a why ends with the place in our code */
-    /* "->" and "<-": lines of the conversation, without secrets; "==": what else happens, like a
-     * connection; "!!": a failure after which it goes on. NULL: nobody listens. */
+    /* "->" and "<-": lines of the conversation, without secrets, "~>" and "<~": those inside TLS;
+     * "==": what else happens, like a connection; "!!": a failure after which it goes on. NULL:
+     * nobody listens. */
     void (*watch)(void *arg, const char *mark, str line);
     void *watch_arg;
 };

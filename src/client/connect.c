@@ -65,6 +65,16 @@ static err find_addresses(struct client_session *s, struct arena *arena,
 
 /* ---- one door --------------------------------------------------------------------------- */
 
+static void hear_line(void *arg, const char *mark, str line)
+{
+    const struct client_session *s = arg;
+    if (tls_active(s->smtp.conn) && strcmp(mark, "->") == 0)
+        mark = "~>";
+    else if (tls_active(s->smtp.conn) && strcmp(mark, "<-") == 0)
+        mark = "<~";
+    s->options->watch(s->options->watch_arg, mark, line);
+}
+
 static void start_client(struct client_session *s, struct net_conn *conn)
 {
     const struct config_client_policy *policy = &s->options->policy;
@@ -73,8 +83,8 @@ static void start_client(struct client_session *s, struct net_conn *conn)
         .lmtp = s->options->hop.lmtp,
         .timeouts = {s->door.wait_ms, policy->reply_ms, policy->reply_ms, policy->reply_ms,
                      policy->reply_ms, policy->data_done_ms},
-        .transcript = s->options->watch,
-        .transcript_arg = s->options->watch_arg,
+        .transcript = s->options->watch ? hear_line : NULL,
+        .transcript_arg = s,
     };
     smtp_client_init(&s->smtp, conn, &options);
     s->open = true;

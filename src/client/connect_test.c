@@ -222,7 +222,7 @@ TEST(client_connect_ports)
          .outcome = CLIENT_LATER, .tried = "587", .not_told = "2525"},
         {.label = "a refused login is an answer", .url = ANY, .login = true, .ports = {GREETS, GREETS, GREETS},
          .outcome = CLIENT_NO_LOGIN, .tried = "587", .worked = 587},
-        {.label = "a missing STARTTLS is an answer (attack 13)", .url = "smtp://127.0.0.1", .ports = {GREETS, GREETS, GREETS},
+        {.label = "a missing STARTTLS is an answer (attack 20)", .url = "smtp://127.0.0.1", .ports = {GREETS, GREETS, GREETS},
          .outcome = CLIENT_NO_CHANNEL, .tried = "587", .worked = 587, .why = "does not offer STARTTLS"},
         {.label = "nobody lets us in", .url = ANY, .ports = {{SWALLOWS, 0}, {REFUSES, 0}, {HANGS_UP, 0}},
          .outcome = CLIENT_LATER, .tried = "2525", .why = "587 no answer, 2525 closed"},

@@ -2,6 +2,7 @@
 #include "client/connect.h"
 #include "client/explain.h"
 #include "client/mx.h"
+#include "outcome/reply.h"
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -105,7 +106,7 @@ err client_session_secure(struct client_session *s)
     return secure(s);
 }
 
-/* A password goes over verified TLS, or to this machine (attacks 13 and 17). */
+/* A password goes over verified TLS, or to this machine (attacks 20 and 73). */
 static bool may_login(const struct client_session *s)
 {
     struct tls_facts facts;
@@ -126,6 +127,23 @@ static err no_mechanism(struct client_session *s, err e)
     };
     str sentence = client_explain_login(&x, arena);
     return err_wrap(e, "%.*s", STR_ARG(sentence));
+}
+
+/* Some say exactly what is to be done, and who says it knows better than we. */
+static err refused_login(struct client_session *s, const struct smtp_reply *r)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
+    struct outcome_reply reply = {.code = r->code,
+                                  .enhanced = r->enhanced,
+                                  .text = r->text,
+                                  .stage_known = true,
+                                  .stage = SMTP_STAGE_AUTH,
+                                  .host = s->options->hop.host};
+    struct outcome o = outcome_reply_judge(&reply, arena);
+    err e = client_session_refused(s, r, CLIENT_NO_LOGIN);
+    if (o.rule == NULL || o.rule->to_do == NULL)
+        return e;
+    return err_new(e->kind, "%.*s\n  %s", STR_ARG(e->text), o.rule->to_do);
 }
 
 static err log_in(struct client_session *s)
@@ -153,7 +171,7 @@ static err log_in(struct client_session *s)
     if (e)
         return e;
     s->times.login = since(start_ms);
-    return smtp_reply_ok(&reply) ? NULL : client_session_refused(s, &reply, CLIENT_NO_LOGIN);
+    return smtp_reply_ok(&reply) ? NULL : refused_login(s, &reply);
 }
 
 /* ---- the whole -------------------------------------------------------------------------- */

@@ -114,6 +114,26 @@ static void fill_from_preset(struct config_source *source, const struct config_p
     account->no_login = !config_preset_needs_login(preset);
 }
 
+/* `oauth: NAME` is short for `secret: "oauth:NAME"`. */
+static void fill_oauth(struct config_source *source, struct config_account *account)
+{
+    if (account->oauth.len == 0)
+        return;
+    if (account->secret.len > 0) {
+        config_source_complain(source, config_source_find(source, &account->oauth),
+                               "oauth: stands in place of secret: one of them");
+        return;
+    }
+    account->secret = arena_printf(source->config->arena, "oauth:%.*s", STR_ARG(account->oauth));
+}
+
+bool config_account_has_token(const struct config_account *account)
+{
+    return str_starts(account->secret, S("oauth:")) ||
+           str_eq_nocase(account->mechanism, S("XOAUTH2")) ||
+           str_eq_nocase(account->mechanism, S("OAUTHBEARER"));
+}
+
 static void fill_account(struct config_source *source, const struct config_presets *presets,
                          struct config_account *account)
 {
@@ -124,6 +144,7 @@ static void fill_account(struct config_source *source, const struct config_prese
     }
     account->hops = account->servers;
     account->hop_count = account->server_count;
+    fill_oauth(source, account);
     if (account->preset.len > 0)
         fill_from_preset(source, presets, account);
     if (!config_source_given(source, &account->from_policy))

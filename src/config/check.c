@@ -250,6 +250,13 @@ static void check_account(struct config_source *source, const struct config_acco
     if ((!account->no_login || account->user.len > 0) && account->secret.len == 0)
         config_source_complain(
             source, whole, "\"secret\" is missing: file:/path, env:NAME or command:… is wanted");
+    bool password = account->mechanism.len > 0 &&
+                    !str_ends_nocase(account->mechanism, S("OAUTH2")) &&
+                    !str_eq_nocase(account->mechanism, S("OAUTHBEARER"));
+    if (password && config_account_has_token(account))
+        config_source_complain(source, place(source, &account->mechanism),
+                               "a token is sent by XOAUTH2 or OAUTHBEARER, not by %.*s",
+                               STR_ARG(account->mechanism));
     if (account->licence.len > 0 && account->preset.len == 0)
         config_source_complain(source, place(source, &account->licence),
                                "a licence is of a preset: give preset: as well");
@@ -311,27 +318,33 @@ static str plain(struct arena *arena, str path)
     return (str){out, len};
 }
 
-/* What talks to the world may write in the folder of its events, so nothing else may be there. */
-static void check_events(struct config_source *source)
+/* What talks to the world may write in the folder of such a file, so nothing else may be there. */
+static void check_own_folder(struct config_source *source, const str *file, const char *instead)
 {
-    const struct config_events *events = &source->config->events;
-    const struct config_yaml_node *where = place(source, &events->to);
-    if (events->rotate_bytes > 0 && events->rotate_bytes < EVENTS_ROTATE_BYTES_LEAST)
-        config_source_complain(source, place(source, &events->rotate_bytes),
-                               "too small: at least 1MiB, or 0B for never");
-    if (!str_starts(events->to, S("/")))
+    const struct config_yaml_node *where = place(source, file);
+    if (!str_starts(*file, S("/")))
         return;
-    if (events->to.ptr[events->to.len - 1] == '/')
+    if (file->ptr[file->len - 1] == '/')
         config_source_complain(source, where, "a folder's path: the file's name is wanted, too");
     str state = plain(source->scratch, source->config->state);
-    str to = plain(source->scratch, events->to);
+    str to = plain(source->scratch, *file);
     str folder = str_slice(to, 0, to.len ? str_find_last(to, '/') : 0);
     if (is_within(state, folder))
         config_source_complain(source, where,
                                "the file needs a folder of its own: the server may change all "
                                "that lies beside it, and there are the passwords; leave it out, "
-                               "or say %.*s/events/events.jsonl",
-                               STR_ARG(state));
+                               "or say %.*s/%s",
+                               STR_ARG(state), instead);
+}
+
+static void check_events(struct config_source *source)
+{
+    const struct config_events *events = &source->config->events;
+    if (events->rotate_bytes > 0 && events->rotate_bytes < EVENTS_ROTATE_BYTES_LEAST)
+        config_source_complain(source, place(source, &events->rotate_bytes),
+                               "too small: at least 1MiB, or 0B for never");
+    check_own_folder(source, &events->to, "events/events.jsonl");
+    check_own_folder(source, &source->config->metrics_file, "metrics/smtptool.prom");
 }
 
 /* No rule may ask whether a value was given: what config_show() writes gives them all. */
@@ -385,6 +398,36 @@ static void check_bounces(struct config_source *source)
                                    "a whole address is wanted, such as fbl@example.com");
 }
 
+/* In clear only to this machine; more is checked when it is asked. */
+static void check_url(struct config_source *source, const str *url)
+{
+    str rest = *url;
+    bool https = str_skip(&rest, S("https://"));
+    bool clear = !https && str_skip(&rest, S("http://"));
+    bool here = str_starts(rest, S("127.")) || str_starts(rest, S("[::1]")) ||
+                str_starts(rest, S("localhost"));
+    if (url->len == 0 || (rest.len > 0 && (https || (clear && here))))
+        return;
+    config_source_complain(source, place(source, url),
+                           clear ? "in clear only to this machine: https:// is wanted"
+                                 : "a URL is wanted: https://host:port");
+}
+
+static void check_vault(struct config_source *source)
+{
+    const struct config_vault *v = &source->config->secrets.vault;
+    const str *own[] = {&v->token, &v->role_id, &v->secret_id};
+    check_url(source, &v->address);
+    for (size_t i = 0; i < ARRAY_LEN(own); i++)
+        if (str_starts(*own[i], S("vault:")) || str_starts(*own[i], S("aws-sm:")))
+            config_source_complain(source, place(source, own[i]),
+                                   "the login to a store cannot be in a store");
+    if (v->auth == VAULT_AUTH_APPROLE && v->role_id.len == 0)
+        config_source_complain(source, place(source, &v->auth), "approle needs role_id: as well");
+    if (v->auth == VAULT_AUTH_KUBERNETES && v->role.len == 0)
+        config_source_complain(source, place(source, &v->auth), "kubernetes needs role: as well");
+}
+
 void config_source_check(struct config_source *source)
 {
     struct config *config = source->config;
@@ -402,4 +445,6 @@ void config_source_check(struct config_source *source)
     config_source_check_egress(source);
     check_tenants(source);
     check_bounces(source);
+    check_vault(source);
+    check_url(source, &source->config->secrets.aws.endpoint);
 }

@@ -199,10 +199,12 @@ enum config_from_policy {
 
 struct config_account { /* our login at somebody else's server */
     str name, user;     /* user empty: its server wants no login */
-    str secret; /* a reference: "file:/…", "env:NAME", "command:…"; never the secret itself */
-    str mechanism;       /* empty: the best offered */
+    str secret;    /* a reference such as "file:/…" (docs/secrets.md); never the secret itself */
+    str oauth;     /* the name of a login by token, which secret then refers to; or empty */
+    str mechanism; /* empty: the best offered */
     str preset, licence; /* names in share/presets.yaml, or empty */
     str host;            /* for a preset whose servers are the customer's own; may be empty */
+    str return_path;     /* the envelope sender of `send`; empty: the author */
     struct config_hop *servers; /* as written; none: the preset's */
     size_t server_count;
     struct config_hop *hops; /* where it is reached, in order; none: only the URLs of routes */
@@ -214,6 +216,29 @@ struct config_account { /* our login at somebody else's server */
     bool no_login;                       /* the preset's servers want none */
     str provider, from_note;             /* of the preset: "Gmail", and words about its rule */
     struct config_quota quota;           /* own keys, else the preset's licence */
+};
+
+/* Its secret is a token, not a password. */
+bool config_account_has_token(const struct config_account *);
+/* HashiCorp Vault or OpenBao, for "vault:" secrets. */
+enum config_vault_auth { VAULT_AUTH_TOKEN, VAULT_AUTH_APPROLE, VAULT_AUTH_KUBERNETES };
+struct config_vault {
+    str address; /* a URL; empty: $VAULT_ADDR */
+    str namespace, ca_file, mount;
+    enum config_vault_auth auth;
+    str auth_mount;                /* empty: the method's name */
+    str token, role_id, secret_id; /* references; an empty token: env:VAULT_TOKEN */
+    str role, jwt_file;            /* KUBERNETES */
+};
+/* AWS Secrets Manager, for "aws-sm:" secrets; who we are is found as by AWS's own tools. */
+struct config_aws {
+    str region;   /* empty: $AWS_REGION */
+    str endpoint; /* a URL; empty: the region's */
+    str profile, ca_file;
+};
+struct config_secrets {
+    struct config_vault vault;
+    struct config_aws aws;
 };
 
 /* One whose mail is told apart from others': by limits, the suppression list and reports. */
@@ -436,7 +461,9 @@ struct config {
     struct config_mailauth mailauth;
     struct config_tls_reports tls_reports;
     struct config_events events;
+    str metrics_file; /* empty: none */
     struct config_sasl sasl;
+    struct config_secrets secrets;
     str admin_socket; /* default: state/admin.sock */
     int workers;      /* 0: one for each core */
     str file;         /* what it was read from; empty: nothing, these are the defaults */

@@ -4,7 +4,7 @@
 #include "config/value.h"
 #include <jansson.h>
 
-enum { GROUPS_MAX = 40 };
+enum { GROUPS_MAX = 48 };
 
 /* All groups, a group before those below it. */
 static size_t list_groups(const struct config_schema_group *ret_groups[GROUPS_MAX])
@@ -263,7 +263,8 @@ static const char reference_head[] =
     "Durations are one number and one unit: `500ms`, `10s`, `5m`, `4h`, `5d`. Sizes likewise: "
     "`100B`,\n`1KiB`, `50MiB`, `1GiB` (1024) or `1KB`, `10MB`, `1GB` (1000). Booleans are `true` "
     "and `false`.\nSecrets are never written here, only where to find them: `file:/path`, "
-    "`env:NAME`, `command:…`.\nYAML's tags, anchors and aliases are not supported.\n\n"
+    "`env:NAME`, `command:…`, `vault:…` (all kinds: docs/secrets.md).\nYAML's tags, anchors and "
+    "aliases are not supported.\n\n"
     "Servers are URLs: `smtp://host[:587]` (STARTTLS, required and verified), "
     "`smtps://host[:465]` (TLS\nfrom the first byte), `lmtp://host[:24]`, `lmtp+unix:///path`. "
     "`?tls=opportunistic` takes TLS as it\nis offered and does not verify it, `?tls=none` does "

@@ -168,7 +168,8 @@ static const struct config_schema_key dkim_keys[] = {
     VALUE(config_dkim, selector, name, "selector", .required = true,
           .doc = "The key's name in the DNS: SELECTOR._domainkey.NAME."),
     VALUE(config_dkim, key, secret, "key", .required = true,
-          .doc = "Where the private key is found, in PEM: file:/path, env:NAME or command:…"),
+          .doc = "Where the private key is found, in PEM: file:/path, env:NAME, command:… or what "
+                 "else docs/secrets.md names."),
 };
 static const struct config_schema_group dkim = {
     .name = "domains.NAME.dkim[]",
@@ -253,7 +254,11 @@ static const struct config_schema_key account_keys[] = {
           .normal_told = "needed wherever there is a login", .doc = "The login's name."),
     VALUE(config_account, secret, secret, "secret",
           .normal_told = "needed wherever there is a login",
-          .doc = "Where its password or token is found: file:/path, env:NAME or command:…"),
+          .doc = "Where its password or token is found: file:/path, env:NAME, command:… or what "
+                 "else docs/secrets.md names."),
+    VALUE(config_account, oauth, name, "oauth",
+          .doc = "In place of secret: a login by token, made with `smtptool oauth login NAME "
+                 "--server`; its tokens are renewed by themselves."),
     VALUE(config_account, mechanism, word, "mechanism", .choices = mechanisms,
           .normal_told = "the best that is offered", .doc = "How to log in."),
     VALUE(config_account, preset, name, "preset",
@@ -267,6 +272,10 @@ static const struct config_schema_key account_keys[] = {
            .doc = "Where the account is, in the order to try: URLs as in a route's via."),
     VALUES(config_account, aliases, alias_count, pattern, "aliases",
            .doc = "What else the account may have in From: addresses, domains, \"*.domain\"."),
+    VALUE(
+        config_account, return_path, text, "return_path", .most = 320, .normal_told = "the author",
+        .doc = "Where what `smtptool send --account` sent comes back when it cannot be delivered: "
+               "the envelope sender."),
     VALUE(config_account, from_policy, choice, "from_policy", .choices = from_policies,
           .normal_told = "warn where the preset rewrites, refuses or verifies From, else off",
           .doc = "When From is neither user nor in aliases: refuse: the mail comes back with the "
@@ -549,6 +558,17 @@ static const struct config_schema_group events = {
     .count = ARRAY_LEN(events_keys),
     .doc = "What happens to each message, as lines of JSON."};
 
+static const struct config_schema_key metrics_keys[] = {
+    VALUE(config, metrics_file, path, "file", .most = 4000, .normal_told = "none is written",
+          .doc = "Written every 15 seconds, as Prometheus reads it: for the textfile collector of "
+                 "node_exporter it ends in .prom. Its folder is there, the server's user may write "
+                 "in it, and it is one of its own, as for events.to."),
+};
+static const struct config_schema_group metrics = {.name = "metrics",
+                                                   .keys = metrics_keys,
+                                                   .count = ARRAY_LEN(metrics_keys),
+                                                   .doc = "Figures of the running server."};
+
 static const struct config_schema_key sasl_keys[] = {
     VALUE(config, sasl.cram_md5, bool, "cram_md5", .normal = "false",
           .doc = "Offer CRAM-MD5; it needs the password itself to be stored."),
@@ -604,7 +624,9 @@ static const struct config_schema_key root_keys[] = {
     GROUP("mailauth", mailauth),
     GROUP("tls_reports", config_schema_tls_reports),
     GROUP("events", events),
+    GROUP("metrics", metrics),
     GROUP("sasl", sasl),
+    GROUP("secrets", config_schema_secrets),
 };
 const struct config_schema_group config_schema_root = {
     .name = "", .keys = root_keys, .count = ARRAY_LEN(root_keys), .doc = "The whole file."};

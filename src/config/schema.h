@@ -57,7 +57,8 @@ struct config_schema_group {
 
 extern const struct config_schema_group config_schema_root;
 /* Parts of it. */
-extern const struct config_schema_group config_schema_shaping, config_schema_warmup;
+extern const struct config_schema_group config_schema_secrets, config_schema_shaping,
+    config_schema_warmup;
 extern const struct config_schema_group config_schema_egress, config_schema_egress_pools,
     config_schema_egress_watch;
 extern const struct config_schema_choice config_schema_overflows[]; /* "wait", "next" */

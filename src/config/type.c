@@ -556,7 +556,9 @@ const struct config_type config_type_recipient = {.noun = "an address or a local
                                                   .write = write_text};
 const struct config_type config_type_secret = {
     .noun = "file:/path, env:NAME or command:…",
-    .json = "{\"type\":\"string\",\"pattern\":\"^(file:/|env:|command:)\"}",
+    .json =
+        "{\"type\":\"string\",\"pattern\":\"^(file:/|env:|command:|keyring:|netrc:|vault:|aws-sm:|"
+        "credential:|encrypted:|oauth:)\"}",
     .empty = str_is_empty,
     .read = read_secret,
     .write = write_text};

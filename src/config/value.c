@@ -494,22 +494,71 @@ static bool is_variable_name(str s)
     return s.len > 0 && !char_is_digit(s.ptr[0]);
 }
 
+static bool is_clean(str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == 0x7f)
+            return false;
+    return true;
+}
+
+/* "A/B", both of them something. */
+static bool has_both(str rest, char between)
+{
+    size_t at = str_find(rest, between);
+    return at != STR_NONE && at > 0 && at + 1 < rest.len;
+}
+
+static bool is_path(str rest) { return rest.len > 1 && rest.ptr[0] == '/'; }
+static bool is_command(str rest) { return str_trim(rest).len > 0; }
+static bool is_keyring(str rest) { return has_both(rest, '/') && is_clean(rest); }
+static bool is_netrc(str rest) { return rest.len > 0 && rest.ptr[0] != '/' && is_clean(rest); }
+static bool is_vault(str rest)
+{
+    str path, field;
+    str_split(rest, '#', &path, &field);
+    return has_both(path, '/') && is_clean(rest);
+}
+static bool is_aws(str rest) { return rest.len > 0 && rest.ptr[0] != '#' && is_clean(rest); }
+static bool is_credential(str rest)
+{
+    return rest.len > 0 && rest.ptr[0] != '.' && str_find(rest, '/') == STR_NONE && is_clean(rest);
+}
+static bool is_sealed(str rest)
+{
+    size_t at = str_find_last(rest, '#');
+    return at != STR_NONE && is_path(str_slice(rest, 0, at)) && at + 1 < rest.len && is_clean(rest);
+}
+
+static const struct secret_kind {
+    const char *prefix;
+    bool (*fits)(str rest);
+    const char *wanted;
+} secret_kinds[] = {
+    {"file:",       is_path,          "an absolute path, as in file:/etc/smtptool/x"             },
+    {"env:",        is_variable_name, "a variable's name, as in env:RELAY_PASSWORD"              },
+    {"command:",    is_command,       "a command"                                                },
+    {"keyring:",    is_keyring,       "a service and a user, as in keyring:smtp.example.com/me"  },
+    {"netrc:",      is_netrc,         "a host, as in netrc:smtp.example.com/me"                  },
+    {"vault:",      is_vault,         "a path and a field, as in vault:secret/relay#password"    },
+    {"aws-sm:",     is_aws,           "a secret's name, as in aws-sm:mail/relay#password"        },
+    {"credential:", is_credential,    "a name, as in credential:relay"                           },
+    {"oauth:",      is_credential,    "the name of a login, as in oauth:shop"                    },
+    {"encrypted:",  is_sealed,        "a file and a name, as in encrypted:/etc/smtptool/sealed#x"},
+};
+
 err config_value_secret(str text)
 {
     str rest = text;
-    if (str_skip(&rest, S("file:")))
-        return rest.len > 1 && rest.ptr[0] == '/'
-                   ? NULL
-                   : err_new(ERR_CONFIG,
-                             "file: needs an absolute path, as in file:/etc/smtptool/x");
-    if (str_skip(&rest, S("env:")))
-        return is_variable_name(rest)
-                   ? NULL
-                   : err_new(ERR_CONFIG, "env: needs a variable's name, as in env:RELAY_PASSWORD");
-    if (str_skip(&rest, S("command:")))
-        return str_trim(rest).len ? NULL : err_new(ERR_CONFIG, "command: needs a command");
+    for (size_t i = 0; i < ARRAY_LEN(secret_kinds); i++)
+        if (str_skip(&rest, str_of(secret_kinds[i].prefix)))
+            return secret_kinds[i].fits(rest)
+                       ? NULL
+                       : err_new(ERR_CONFIG, "%s needs %s", secret_kinds[i].prefix,
+                                 secret_kinds[i].wanted);
     return err_new(ERR_CONFIG, "a secret does not stand here, only where to find it: "
-                               "file:/path, env:NAME or command:…");
+                               "file:/path, env:NAME, command:…, keyring:, netrc:, vault:, "
+                               "aws-sm:, credential:, encrypted: or oauth:");
 }
 
 static bool is_local_part(str local)

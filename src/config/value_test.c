@@ -164,6 +164,48 @@ TEST(config_value_hop)
     }
 }
 
+TEST(config_value_secret)
+{
+    static const struct {
+        const char *text;
+        bool fits;
+    } cases[] = {
+        {"file:/etc/x",                       true },
+        {"file:x",                            false},
+        {"env:RELAY_1",                       true },
+        {"env:1",                             false},
+        {"command:pass show x",               true },
+        {"command: ",                         false},
+        {"keyring:smtp.example.com/me",       true },
+        {"keyring:smtp.example.com",          false},
+        {"keyring:/me",                       false},
+        {"netrc:smtp.example.com",            true },
+        {"netrc:smtp.example.com/me",         true },
+        {"netrc:",                            false},
+        {"vault:secret/relay#password",       true },
+        {"vault:secret/relay",                true },
+        {"vault:relay#password",              false},
+        {"vault:#a/b",                        false},
+        {"aws-sm:mail/relay#password",        true },
+        {"aws-sm:arn:aws:secretsmanager:a:b", true },
+        {"aws-sm:#a",                         false},
+        {"aws-sm:a\nb",                       false},
+        {"credential:relay",                  true },
+        {"credential:../relay",               false},
+        {"encrypted:/etc/sealed#relay",       true },
+        {"encrypted:/etc/sealed",             false},
+        {"encrypted:sealed#relay",            false},
+        {"hunter2",                           false},
+        {"",                                  false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        err e = config_value_secret(str_of(cases[i].text));
+        CHECK((e == NULL) == cases[i].fits, cases[i].text);
+        CHECK(e == NULL || strstr(e->text.ptr, "hunter2") == NULL, "never repeated");
+        err_forget();
+    }
+}
+
 TEST(config_value_hop_is_local)
 {
     static const struct {

@@ -119,17 +119,11 @@ static err read_ring(const char *path, struct feedback_ring *ret_ring)
 /* Beside it first: a key that is lost makes strangers of our own bounces. */
 static err write_ring(const char *path, const struct feedback_ring *r)
 {
-    char beside[600];
-    int n = snprintf(beside, sizeof beside, "%s.new", path);
-    if (n < 0 || (size_t)n >= sizeof beside)
-        return err_new(ERR_CONFIG, "the path of the keys is too long");
     struct buf text;
     buf_init(&text, FEEDBACK_RING_TEXT_BYTES_MAX);
     err e = feedback_ring_write(r, &text);
     if (e == NULL)
-        e = file_put(beside, 0, buf_str(&text));
-    if (e == NULL)
-        e = file_rename(beside, path);
+        e = file_replace(path, 0, buf_str(&text));
     if (text.ptr)
         mem_wipe(text.ptr, text.len);
     buf_release(&text);

@@ -148,7 +148,7 @@ err feedback_sent_drop(struct feedback_sent *s, uint32_t before_day, bool *ret_m
     return NULL;
 }
 
-err feedback_sent_domains(struct feedback_sent *s,
+err feedback_sent_domains(struct feedback_sent *s, str sender,
                           err (*each)(void *arg, str domain, int64_t count), void *arg)
 {
     bool found = false;
@@ -156,7 +156,9 @@ err feedback_sent_domains(struct feedback_sent *s,
     CLEANUP(account_sql_end)
     struct account_sql q = account_sql_begin(
         s->db, "SELECT lower(substr(recipient, instr(recipient, '@') + 1)) AS domain, count(*)"
-               " FROM sent GROUP BY domain");
+               " FROM sent WHERE ?1 = '' OR lower(substr(sender, instr(sender, '@') + 1)) = ?1"
+               " GROUP BY domain");
+    account_sql_bind_str(&q, 1, sender);
     for (;;) {
         TRY(account_sql_row(&q, &found));
         if (!found)

@@ -38,8 +38,9 @@ must_use err feedback_sent_find(struct feedback_sent *, str queue_id, uint32_t r
 /* Somebody has complained of it. *ret_first: for the first time. */
 must_use err feedback_sent_complain(struct feedback_sent *, str queue_id, uint32_t rcpt,
                                     bool *ret_first);
-/* How many recipients of each domain, all days together. */
-must_use err feedback_sent_domains(struct feedback_sent *,
+/* How many recipients of each domain, all days together. sender: of mail from that domain, in small
+ * letters; empty: of all. */
+must_use err feedback_sent_domains(struct feedback_sent *, str sender,
                                    err (*each)(void *arg, str domain, int64_t count), void *arg);
 /* Some of what is older goes; *ret_more: there is more of it. */
 must_use err feedback_sent_drop(struct feedback_sent *, uint32_t before_day, bool *ret_more);

@@ -45,8 +45,12 @@ TEST(feedback_sent)
     CHECK_DONE(feedback_sent_find(s, S("6DQDPN8000000"), 2, arena, &row, &found), "find");
     CHECK(!found, "no third recipient");
     struct domains domains = {0};
-    CHECK_DONE(feedback_sent_domains(s, see_domain, &domains), "domains");
+    CHECK_DONE(feedback_sent_domains(s, S(""), see_domain, &domains), "domains");
     CHECK(domains.rows == 1 && domains.count == 3, "three recipients of one domain");
+    CHECK_DONE(feedback_sent_domains(s, S("our.example"), see_domain, &domains), "domains");
+    CHECK(domains.rows == 2 && domains.count == 6, "all are mail from there");
+    CHECK_DONE(feedback_sent_domains(s, S("other.example"), see_domain, &domains), "domains");
+    CHECK(domains.rows == 2, "none is");
     CHECK_DONE(feedback_sent_drop(s, 20460, &more), "drop");
     CHECK(!more, "all that is old");
     CHECK_DONE(feedback_sent_find(s, S("6DQDPN8000000"), 0, arena, &row, &found), "find");

@@ -89,6 +89,9 @@ static const struct asked_field {
 
 /* ---- reading ---------------------------------------------------------------------------- */
 
+/* Of what is read here: PREFIX, Feedback-ID, MT-Priority. */
+#define ASKED_INITIALS "sfm"
+
 static bool is_asked(const struct message_field *f, str *ret_rest)
 {
     *ret_rest = f->name;
@@ -150,7 +153,7 @@ void inbound_asked_read(str fields, struct arena *arena, struct inbound_asked *r
     struct message_field f;
     uint32_t seen = 0;
     str name;
-    while (refusal->code == 0 && message_header_next(&fields, &f)) {
+    while (refusal->code == 0 && message_header_next_of(&fields, ASKED_INITIALS, &f)) {
         r.asked.feedback_id |= str_eq_nocase(f.name, S("Feedback-ID"));
         if (inbound_asked_is_priority(&f)) {
             r.asked.any = true;

@@ -29,10 +29,16 @@ err message_compose_check_value(const char *name, str value)
     return NULL;
 }
 
-static err add_text_field(const char *name, str value, struct buf *out)
+/* Of a value that may stand there in UTF-8: only what would be read as an encoded word. */
+static bool must_encode(str value, bool utf8)
+{
+    return utf8 ? str_contains(value, S("=?")) : message_encoded_word_needed(value);
+}
+
+static err add_text_field(const char *name, str value, bool utf8, struct buf *out)
 {
     TRY(message_compose_check_value(name, value));
-    if (!message_encoded_word_needed(value)) {
+    if (!must_encode(value, utf8)) {
         CLEANUP(buf_release) struct buf lead;
         buf_init(&lead, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
         TRY(buf_addf(&lead, "%s: ", name));
@@ -44,9 +50,9 @@ static err add_text_field(const char *name, str value, struct buf *out)
 }
 
 /* A display name is a quoted string, or encoded words when ASCII cannot write it. */
-static err add_display(str display, struct buf *out)
+static err add_display(str display, bool utf8, struct buf *out)
 {
-    if (message_encoded_word_needed(display) || display.len > QUOTED_BYTES_MAX) {
+    if (must_encode(display, utf8) || display.len > QUOTED_BYTES_MAX) {
         TRY(message_encoded_word_add(display, sizeof "From: " - 1, out));
         return buf_add_char(out, ' ');
     }
@@ -68,19 +74,20 @@ static err add_address(const struct message_mailbox *m, struct buf *out)
     return NULL;
 }
 
-static err add_mailbox(const char *name, const struct message_mailbox *m, struct buf *out)
+static err add_mailbox(const char *name, const struct message_mailbox *m, bool utf8,
+                       struct buf *out)
 {
     if (m->display.len == 0)
         return add_address(m, out);
     TRY(message_compose_check_value(name, m->display)); /* a quoted pair may hide a line end */
-    TRY(add_display(m->display, out));
+    TRY(add_display(m->display, utf8, out));
     TRY(buf_add_char(out, '<'));
     TRY(add_address(m, out));
     return buf_add_char(out, '>');
 }
 
 /* Each address on a line of its own. */
-static err add_addresses(const char *name, str value, struct buf *out)
+static err add_addresses(const char *name, str value, bool utf8, struct buf *out)
 {
     TRY(message_compose_check_value(name, value));
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 << 20);
@@ -91,7 +98,7 @@ static err add_addresses(const char *name, str value, struct buf *out)
                         STR_ARG(str_slice(value, 0, 200)));
     TRY(buf_addf(out, "%s: ", name));
     for (size_t i = 0; i < list.count; i++) {
-        e = add_mailbox(name, &list.items[i], out);
+        e = add_mailbox(name, &list.items[i], utf8, out);
         if (e)
             return err_make(ERR_CONFIG, e, __FILE__, __LINE__, "%s: cannot be written", name);
         TRY(buf_add(out, i + 1 < list.count ? S(",\r\n ") : S("\r\n")));
@@ -126,7 +133,7 @@ static err add_more(const struct message_compose *c, struct buf *out)
         TRY(check_name(c->more[i].name));
         if (!str_to_chars(c->more[i].name, name, sizeof name))
             return err_new(ERR_CONFIG, "field name too long");
-        TRY(add_text_field(name, c->more[i].value, out));
+        TRY(add_text_field(name, c->more[i].value, c->utf8, out));
     }
     return NULL;
 }
@@ -135,12 +142,14 @@ static err add_all(const struct message_compose *c, struct buf *out)
 {
     char date[CLOCK_RFC5322_BYTES];
     clock_rfc5322(c->now_ms, date);
-    TRY(add_addresses("From", c->from, out));
+    TRY(add_addresses("From", c->from, c->utf8, out));
     if (c->to.len > 0)
-        TRY(add_addresses("To", c->to, out));
+        TRY(add_addresses("To", c->to, c->utf8, out));
     if (c->cc.len > 0)
-        TRY(add_addresses("Cc", c->cc, out));
-    TRY(add_text_field("Subject", c->subject, out));
+        TRY(add_addresses("Cc", c->cc, c->utf8, out));
+    if (c->reply_to.len > 0)
+        TRY(add_addresses("Reply-To", c->reply_to, c->utf8, out));
+    TRY(add_text_field("Subject", c->subject, c->utf8, out));
     TRY(buf_addf(out, "Date: %s\r\n", date));
     TRY(message_compose_check_value("Message-ID", c->message_id));
     TRY(buf_addf(out, "Message-ID: %.*s\r\n", STR_ARG(c->message_id)));
@@ -152,7 +161,7 @@ err message_compose_check_addresses(const char *name, str value)
 {
     CLEANUP(buf_release) struct buf scratch;
     buf_init(&scratch, SCRATCH_BYTES_MAX);
-    return add_addresses(name, value, &scratch);
+    return add_addresses(name, value, false, &scratch);
 }
 
 err message_compose_check_field(str name, str value)

@@ -28,11 +28,13 @@ struct message_compose_file {
 
 struct message_compose {
     str from, to, cc; /* address lists; cc may be empty; to may be when cc is not */
+    str reply_to;     /* likewise; may be empty */
     str subject;      /* UTF-8; may be empty */
     str message_id;   /* "<...>", from message_id_make() */
     int64_t now_ms;
     str text;    /* UTF-8; lines end in LF or CRLF */
     str html;    /* the same in HTML, or empty; a message needs neither when it has files */
+    bool utf8;   /* fields are written in UTF-8 as they are (RFC 6532): the way needs SMTPUTF8 */
     bool flowed; /* long lines of text may be broken, and readers join them (RFC 3676) */
     const struct message_compose_file *files; /* those with a content_id belong to the HTML */
     size_t file_count;
@@ -50,7 +52,7 @@ must_use err message_compose_check_field(str name, str value);
 must_use err message_compose_check_file(const struct message_compose_file *);
 bool message_compose_writes(str name);
 
-/* Append the message, lines ended by CRLF, nothing above 7 bits. Each part gets the encoding that
- * suits it; files come back byte for byte. ERR_CONFIG names the field that cannot be: a line end in
- * it, no address list, no UTF-8. ERR_LIMIT: too large. Then nothing was added. */
+/* Append the message, lines ended by CRLF, nothing above 7 bits (but for utf8). Each part gets the
+ * encoding that suits it; files come back byte for byte. ERR_CONFIG names the field that cannot be:
+ * a line end in it, no address list, no UTF-8. ERR_LIMIT: too large. Then nothing was added. */
 must_use err message_compose(const struct message_compose *, struct buf *out);

@@ -31,17 +31,25 @@ static str without_line_end(str s)
     return s;
 }
 
+static size_t count_of(str s, char c)
+{
+    size_t count = 0;
+    for (size_t at; (at = str_find(s, c)) != STR_NONE; s = str_from(s, at + 1))
+        count++;
+    return count;
+}
+
 /* NUL, a CR without LF, or a LF without CR. */
 static bool has_bare_bytes(str raw)
 {
-    for (size_t i = 0; i < raw.len; i++) {
-        char c = raw.ptr[i];
-        bool cr_ahead = i > 0 && raw.ptr[i - 1] == '\r';
-        bool lf_behind = i + 1 < raw.len && raw.ptr[i + 1] == '\n';
-        if (c == '\0' || (c == '\n' && !cr_ahead) || (c == '\r' && !lf_behind))
+    size_t pairs = 0;
+    str left = raw;
+    for (size_t at; (at = str_find(left, '\r')) != STR_NONE; pairs++) {
+        left = str_from(left, at + 1);
+        if (left.len == 0 || left.ptr[0] != '\n')
             return true;
     }
-    return false;
+    return count_of(raw, '\n') != pairs || str_find(raw, '\0') != STR_NONE;
 }
 
 static uint8_t judge_name(str written, str name)
@@ -87,10 +95,30 @@ bool message_header_next(str *header, struct message_field *ret_field)
     return true;
 }
 
+/* Of the name, as far as there is one: what str_trim() takes away may stand in front. */
+static char initial_of(str field)
+{
+    str name = str_trim(field);
+    return name.len > 0 ? char_lower(name.ptr[0]) : '\0';
+}
+
+bool message_header_next_of(str *header, const char *initials, struct message_field *ret_field)
+{
+    while (header->len > 0 && !line_is_empty(first_line(*header))) {
+        str field = first_field(*header);
+        char initial = initial_of(field);
+        if (initial != '\0' && strchr(initials, initial))
+            return message_header_next(header, ret_field);
+        *header = str_from(*header, field.len);
+    }
+    return false;
+}
+
 bool message_header_find(str header, str name, struct message_field *ret_field)
 {
     struct message_field f;
-    while (message_header_next(&header, &f))
+    char initial[2] = {name.len > 0 ? char_lower(name.ptr[0]) : '\0', '\0'};
+    while (message_header_next_of(&header, initial, &f))
         if (f.name.len > 0 && str_eq_nocase(f.name, name)) {
             *ret_field = f;
             return true;

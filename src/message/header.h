@@ -34,6 +34,10 @@ struct message_field {
  * the header is in front; *header then begins with it. Always makes progress. */
 bool message_header_next(str *header, struct message_field *ret_field);
 
+/* The same for the next field whose name begins with one of these small letters, in either case;
+ * others are passed over without a look at them, which is much cheaper. */
+bool message_header_next_of(str *header, const char *initials, struct message_field *ret_field);
+
 /* The first field of that name, whatever the case and however malformed its name is. */
 bool message_header_find(str header, str name, struct message_field *ret_field);
 size_t message_header_count(str header, str name);

@@ -67,6 +67,33 @@ TEST(message_header_find)
 }
 
 /* Attack 90: the work stays linear: each byte belongs to one field, however many there are. */
+TEST(message_header_next_of)
+{
+    static const struct {
+        const char *label, *header, *found; /* the values */
+    } cases[] = {
+        {"some",               "A: 1\r\nB: 2\r\nc: 3\r\n\r\nB: 4\r\n", "[2][3]"       },
+        {"odd names",          "b: 1\r\nB : 2\r\nBc\r\nB\r\n",         "[1][2][Bc][B]"},
+        {"continued",          "A: 1\r\n B: 2\r\nB: 3\r\n\tC: 4\r\n",  "[3\r\n\tC: 4]"},
+        {"a blank in front",   "  B: 1\r\nA: 2\r\n",                   "[1]"          },
+        {"bare line ends",     "A: 1\nB: 2\rC: 3\nc: 4\n\nB: 5\n",     "[2\rC: 3][4]" },
+        {"a CR in front",      "\rB: 1\r\nA: 2\r\n",                   "[1]"          },
+        {"lines in front",     "  \r\n B: 1\r\nA: 2\r\n",              "[1]"          },
+        {"none",               "A: 1\r\n",                             ""             },
+        {"nothing but blanks", "  ",                                   ""             },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf all;
+        struct message_field f;
+        str header = str_of(cases[i].header);
+        buf_init(&all, 100);
+        while (message_header_next_of(&header, "bc", &f))
+            CHECK_DONE(buf_addf(&all, "[%.*s]", STR_ARG(str_trim(f.value))), cases[i].label);
+        CHECK(str_eq(buf_str(&all), str_of(cases[i].found)), cases[i].label);
+        buf_release(&all);
+    }
+}
+
 TEST(message_header_many_fields)
 {
     CLEANUP(buf_release) struct buf b;

@@ -1,4 +1,5 @@
 #include "message/lint.h"
+#include "message/alignment.h"
 #include "message/charset.h"
 #include "message/date.h"
 #include "message/encoded_word.h"
@@ -306,7 +307,28 @@ static void check_part(struct linter *l)
         report(l, LINT_UNUSED_IMAGE, part->header_at, part->content_id);
 }
 
+static void check_alignment(struct linter *l, str header, str sender)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(2 * ADDRESSES_ARENA_BYTES);
+    struct message_alignment a;
+    message_alignment_read(header, sender, arena, &a);
+    if (a.from.len == 0)
+        return; /* that is another rule's */
+    if (!a.reply_to_agrees)
+        report(l, LINT_REPLY_TO_ELSEWHERE, 0, a.reply_to);
+    if (!a.sender_agrees)
+        report(l, LINT_UNALIGNED_SENDER, 0, a.sender);
+    if (!a.signature_agrees)
+        report(l, LINT_UNALIGNED_SIGNATURE, 0, a.signatures[0]);
+}
+
 err message_lint(str message, int64_t now_ms, struct arena *arena, struct message_lint *ret_lint)
+{
+    return message_lint_sent(message, (str){0}, now_ms, arena, ret_lint);
+}
+
+err message_lint_sent(str message, str sender, int64_t now_ms, struct arena *arena,
+                      struct message_lint *ret_lint)
 {
     if (message.len > MESSAGE_LINT_MESSAGE_BYTES_MAX)
         return err_new(ERR_LIMIT, "a message of %zu bytes", message.len);
@@ -318,6 +340,7 @@ err message_lint(str message, int64_t now_ms, struct arena *arena, struct messag
     str header = str_slice(message, 0, lint.parts[0].header_end), rest = header;
     struct message_field f;
     check_counts(&l, header);
+    check_alignment(&l, header, sender);
     while (message_header_next(&rest, &f))
         check_known_field(&l, header, &f);
     if (!str_ends_nocase(message, S("\r\n")))

@@ -50,6 +50,11 @@ struct message_lint {
 must_use err message_lint(str message, int64_t now_ms, struct arena *,
                           struct message_lint *ret_lint);
 
+/* The same of a message that is sent with this envelope sender, without <>: whether it has the
+ * domain of From (message/alignment.h). Empty: not known, or the null one. */
+must_use err message_lint_sent(str message, str sender, int64_t now_ms, struct arena *,
+                               struct message_lint *ret_lint);
+
 /* Every rule there is, for the manual and for tests: from 0 on, until NULL. */
 const struct message_lint_rule *message_lint_rule(size_t index);
 const char *message_lint_severity_name(enum message_lint_severity); /* "error" */

@@ -1,5 +1,6 @@
 #include "outbound/ask.h"
 #include "base/mem.h"
+#include "outbound/crew.h"
 #include "outbound/pool.h"
 
 enum { SCRATCH_BYTES_MAX = 4 << 20 };
@@ -25,7 +26,7 @@ void outbound_ask_open(const struct outbound_connect_options *options,
     a->timeouts.rcpt_ms = at_most(a->timeouts.rcpt_ms);
     a->options.timeouts = &a->timeouts;
     a->resolver = resolver;
-    outbound_pool_init(&a->pool);
+    outbound_pool_init(&a->pool, OUTBOUND_CREW_NOBODY);
     outbound_pool_set_limits(&a->pool, &(struct config_outbound){.idle_ms = OUTBOUND_ASK_IDLE_MS});
     group_init(&a->keeping);
     fiber_spawn(&a->keeping, "idle questions", outbound_pool_run, &a->pool);

@@ -82,7 +82,6 @@ static err offer(struct way *w, struct outbound_connection *c, struct outbound_o
     if (!o.stale)
         w->attempt->tried = true;
     *ret_offer = o;
-    c->site = w->attempt->site;
     c->lane = w->grant ? w->grant->lane : NULL;
     c->messages_max = w->grant ? w->grant->messages_per_connection_max : 0;
     if (e)
@@ -138,19 +137,44 @@ static const struct outbound_offer_peer *name_host(struct way *w, const struct o
     p->host = h->name;
     p->ip = arena_str(w->attempt->arena, str_of(ip));
     p->egress = h->egress ? h->egress->name : (str){0};
+    const struct address *ours = h->egress ? outbound_egress_address(h->egress, &h->address) : NULL;
+    if (ours == NULL)
+        return p;
+    address_format_ip(ours, ip);
+    p->local_ip = arena_str(w->attempt->arena, str_of(ip));
     return p;
 }
 
-/* With ours the lane would have a connection too many while others lie idle. */
+static err await_pool(struct outbound_pool *p)
+{
+    err e = gate_wait(&p->came, deadline_after(OUTBOUND_POOL_LOOK_MS));
+    return e && e->kind == ERR_CANCELED ? e : NULL;
+}
+
+/* With a new one the lane would have a connection too many while others lie idle, elsewhere: either
+ * one of ours comes back before, and is used, or one of those is closed. To open at once would make
+ * workers take connections away from each other for each message. */
 static err make_room(struct way *w)
 {
+    struct outbound_pool *p = w->attempt->pool;
     deadline until = deadline_after(OUTBOUND_ATTEMPT_ROOM_MS);
     if (w->grant == NULL || w->grant->lane == NULL)
         return NULL;
-    while (shaper_is_crowded(w->grant->lane) && !deadline_passed(until))
-        if (!outbound_pool_drop_of(w->attempt->pool, w->grant->lane))
-            TRY(fiber_sleep(deadline_after(OUTBOUND_POOL_LOOK_MS)));
+    while (shaper_is_crowded(w->grant->lane) && !deadline_passed(until)) {
+        if (outbound_pool_has(p, w->key))
+            return use_idle(w);
+        if (!outbound_pool_drop_of(p, w->grant->lane))
+            TRY(await_pool(p));
+        err_forget();
+    }
     return NULL;
+}
+
+static bool is_tried(const struct way *w, const struct outbound_host *h)
+{
+    char ip[ADDRESS_CHARS];
+    address_format_ip(&h->address, ip);
+    return w->tried_ip.len > 0 && str_eq(w->tried_ip, str_of(ip));
 }
 
 /* All that this host may tell: several connections when it limits the mails of one. */
@@ -163,6 +187,8 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         struct outbound_verdict v = {0};
         struct outbound_privacy_seen seen;
         TRY(make_room(w));
+        if (w->todo_count == 0 || is_tried(w, host))
+            return NULL;
         a->connect.seen = &seen;
         TRY(outbound_connect_open(&a->connect, host, a->arena, &c, &v, DEADLINE_NEVER));
         err_forget();
@@ -181,13 +207,6 @@ static err use_host(struct way *w, const struct outbound_host *host, bool *ret_s
         err_forget();
     }
     return NULL;
-}
-
-static bool is_tried(const struct way *w, const struct outbound_host *h)
-{
-    char ip[ADDRESS_CHARS];
-    address_format_ip(&h->address, ip);
-    return w->tried_ip.len > 0 && str_eq(w->tried_ip, str_of(ip));
 }
 
 static err walk_hosts(struct way *w)

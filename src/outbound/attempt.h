@@ -32,7 +32,6 @@ struct outbound_attempt {
     struct outbound_egress_health *egress_health; /* NULL: nobody watches our addresses */
     str mail_key;                                 /* the mail's own: its queue id */
     struct outbound_pool *pool;
-    uint64_t site; /* hash of the destination's name: what idle connections are counted by */
     const struct outbound_offer_mail *mail;
     /* One for each recipient; NULL, or NULL for one: it is tried. Else that is its verdict. */
     const struct outbound_verdict *const *refused;

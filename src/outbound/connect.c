@@ -279,11 +279,6 @@ static bool may_login(const struct opening *o)
     return (tls && facts.verified) || here;
 }
 
-static bool is_token(str mechanism)
-{
-    return str_eq_nocase(mechanism, S("XOAUTH2")) || str_eq_nocase(mechanism, S("OAUTHBEARER"));
-}
-
 static void pause_for(struct opening *o, const char *what, err e)
 {
     char why[240] = "";
@@ -295,17 +290,40 @@ static void pause_for(struct opening *o, const char *what, err e)
                                                     e ? ": " : "", why)));
 }
 
-static err login_with(struct opening *o, str secret)
+static err login_with(struct opening *o, str secret, struct smtp_reply *ret_reply)
 {
     const struct config_account *a = o->host->account;
-    struct smtp_reply reply;
     struct smtp_client_login login = {.user = a->user,
                                       .secret = secret,
-                                      .token = is_token(a->mechanism),
+                                      .token = config_account_has_token(a),
                                       .mechanism = a->mechanism,
                                       .host = o->host->name,
                                       .port = o->host->address.port};
-    err e = smtp_client_login(&o->connection->client, &login, &reply);
+    return smtp_client_login(&o->connection->client, &login, ret_reply);
+}
+
+/* What the keeper remembers may be older than the store's, which was rotated: another secret is
+ * tried at once, the same one is not. */
+static err login_with_newer(struct opening *o, str refused_secret, struct smtp_reply *reply)
+{
+    struct buf secret;
+    buf_init(&secret, SECRET_BYTES_MAX);
+    err e = keeper_secret_again(o->options->keeper, o->host->account->secret, &secret,
+                                deadline_sooner(deadline_after(SECRET_MS), o->until));
+    if (e == NULL && !str_eq(buf_str(&secret), refused_secret))
+        e = login_with(o, buf_str(&secret), reply);
+    else if (e && e->kind != ERR_CANCELED)
+        e = NULL; /* the refusal stands */
+    secret_wipe(&secret);
+    return e;
+}
+
+static err log_in_by(struct opening *o, str secret)
+{
+    struct smtp_reply reply;
+    err e = login_with(o, secret, &reply);
+    if (e == NULL && reply.code == 535)
+        e = login_with_newer(o, secret, &reply);
     if (e)
         return failed(o, e);
     if (!smtp_reply_ok(&reply))
@@ -334,7 +352,7 @@ static err log_in(struct opening *o)
     err e = keeper_secret(o->options->keeper, o->host->account->secret, &secret,
                           deadline_sooner(deadline_after(SECRET_MS), o->until));
     if (e == NULL)
-        e = login_with(o, buf_str(&secret));
+        e = log_in_by(o, buf_str(&secret));
     else if (e->kind != ERR_CANCELED) {
         pause_for(o, "its secret cannot be read", e);
         e = NULL;

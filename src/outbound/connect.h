@@ -34,7 +34,6 @@ struct outbound_connection {
     str key;                  /* what it may be used for: see pool.h */
     struct shaper_lane *lane; /* whose connection it is; NULL: nobody counts it */
     int messages_max;         /* of the lane; 0: no limit */
-    uint64_t site;            /* whom it served last: table_hash() of the destination */
     str host;                 /* as outbound_host.name */
     int hop;                  /* as outbound_host.hop: what shares a key has the same hops */
     str policy;               /* what held when it was made: as outbound_host.policy */

@@ -60,6 +60,20 @@ static void keep(struct town *t)
     CHECK(t->servers[0].connections == 1, "over one connection");
 }
 
+/* Wave after wave, now here, now there: connections that lie idle are used, wherever they are, and
+ * not closed to make room for others. */
+static void waves(struct town *t)
+{
+    for (int wave = 0; wave < 8; wave++) {
+        for (int i = 0; i < CONNECTIONS + 5; i++)
+            town_send(t, &(struct town_mail){.from = "a@x.example", .to = "b@example.net"});
+        town_wait(t, 4 * SECOND);
+    }
+    CHECK(town_count(t, "delivered") == (size_t)(8 * (CONNECTIONS + 5)), "all");
+    CHECK(t->servers[0].connections < 2 * CONNECTIONS, "over the same connections");
+    CHECK(t->servers[0].most_open <= CONNECTIONS, "no more connections than allowed");
+}
+
 /* The power goes in the middle of it; what was promised arrives. */
 static void crash(struct town *t)
 {
@@ -103,6 +117,7 @@ TEST(outbound_crew)
     } cases[] = {
         {"shared",      share},
         {"little mail", keep },
+        {"waves",       waves},
         {"crash",       crash},
         {"stopped",     stop },
         {"cut off",     cut  },

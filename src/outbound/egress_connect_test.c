@@ -143,6 +143,48 @@ TEST(outbound_egress_out)
     town_run(&t);
 }
 
+/* Each event tells by which address that attempt went, whatever became of the address since. */
+static void each_tells_its_own(struct town *t)
+{
+    set_out(t, "out2", true);
+    send_one(t, "a@x.example", "b@example.net");
+    town_wait(t, 60 * 1000);
+    set_out(t, "out2", false);
+    set_out(t, "out1", true);
+    town_wait(t, 3600 * 1000);
+    CHECK_STR(buf_str(&t->egresses), "out1 192.0.2.11\nout2 192.0.2.12\n", t->label);
+    CHECK(town_messages(t) == 0, t->label);
+}
+
+/* So does one whose host never answered. */
+static void silent_tells_too(struct town *t)
+{
+    struct address silent;
+    CHECK_DONE(address_parse(S("192.0.2.3"), 25, &silent), t->label);
+    sim_net_silence(&silent);
+    set_out(t, "out2", true);
+    send_one(t, "a@x.example", "b@x.example");
+    town_wait(t, 60 * 1000);
+    CHECK_STR(buf_str(&t->egresses), "out1 192.0.2.11\n", t->label);
+}
+
+TEST(outbound_egress_out_after_an_attempt)
+{
+    static const char *const greylists[] = {TOWN_GREET "S: 250 mx.example\n" TOWN_MAIL_OK
+                                                       "C: RCPT TO:\nS: 451 4.7.1 Greylisted\n",
+                                            SERVER, NULL};
+    struct town t = {.label = "it goes out behind an attempt",
+                     .yaml = HEAD
+                     "egress: { out1: { address: 192.0.2.11 }, out2: { address: 192.0.2.12 } }\n"
+                     "egress_pools: { both: { members: { out1: 1, out2: 1 } } }\n" ROUTE("both"),
+                     .servers = {{.at = "192.0.2.1:25", .scripts = greylists}},
+                     .body = each_tells_its_own};
+    struct town silent = t;
+    silent.body = silent_tells_too;
+    town_run(&t);
+    town_run(&silent);
+}
+
 /* ---- proxies ------------------------------------------------------------------------------ */
 
 enum { HEADER_IP4_BYTES = 28 };

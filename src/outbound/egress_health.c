@@ -5,7 +5,10 @@
 #include <stdatomic.h>
 #include <string.h>
 
-enum { NAME_BYTES = 65 }; /* the configuration has no longer names, and NUL */
+enum {
+    NAME_BYTES = 65,         /* the configuration has no longer names, and NUL */
+    CLEAN_MAX = 1000 * 1000, /* that a file may say */
+};
 
 struct row {
     char name[NAME_BYTES];
@@ -114,6 +117,75 @@ const char *outbound_egress_health_name(enum outbound_egress_standing standing)
     };
     return names[standing];
 }
+
+/* ---- over a restart ---------------------------------------------------------------------- */
+
+static err write_row(const struct row *row, struct buf *out)
+{
+    const struct outbound_egress_state *s = &row->state;
+    return buf_addf(out, "%s %d %d %lld %lld %d %d %llu %s\n", row->name, (int)s->standing, s->out,
+                    (long long)s->since_ms, (long long)s->checked_ms, s->clean, s->name_agreed,
+                    (unsigned long long)s->of, s->reason);
+}
+
+err outbound_egress_health_write(struct outbound_egress_health *h, struct buf *out)
+{
+    size_t position = 0;
+    const struct row *row;
+    err e = NULL;
+    pthread_mutex_lock(&h->lock);
+    while (e == NULL && (row = table_next(&h->rows, &position)) != NULL)
+        e = write_row(row, out);
+    pthread_mutex_unlock(&h->lock);
+    return e;
+}
+
+/* The next word of the line, a number of at most max. */
+static bool take_number(str *line, uint64_t max, uint64_t *ret_number)
+{
+    str word;
+    str_split(*line, ' ', &word, line);
+    return str_to_u64(word, max, ret_number);
+}
+
+static bool parse_row(str line, str *ret_name, struct outbound_egress_state *ret_state)
+{
+    static const uint64_t most[] = {EGRESS_OUT, 1, INT64_MAX, INT64_MAX, CLEAN_MAX, 1, UINT64_MAX};
+    uint64_t n[ARRAY_LEN(most)];
+    str_split(line, ' ', ret_name, &line);
+    for (size_t i = 0; i < ARRAY_LEN(most); i++)
+        if (!take_number(&line, most[i], &n[i]))
+            return false;
+    *ret_state = (struct outbound_egress_state){
+        .standing = (enum outbound_egress_standing)n[0],
+        .out = n[1],
+        .since_ms = (int64_t)n[2],
+        .checked_ms = (int64_t)n[3],
+        .clean = (int)n[4],
+        .name_agreed = n[5],
+        .of = n[6],
+    };
+    bool stands_out = ret_state->standing == EGRESS_OUT || ret_state->standing == EGRESS_BACK_SOON;
+    return ret_name->len > 0 && ret_name->len < NAME_BYTES && ret_state->out == stands_out &&
+           str_to_chars(line, ret_state->reason, sizeof ret_state->reason);
+}
+
+void outbound_egress_health_read(struct outbound_egress_health *h, str text)
+{
+    str line, name;
+    struct outbound_egress_state state;
+    for (int rows = 0; text.len > 0 && rows < CONFIG_EGRESS_MAX; rows++) {
+        str_split(text, '\n', &line, &text);
+        if (str_find(line, '\0') != STR_NONE || !parse_row(line, &name, &state))
+            continue;
+        if (!state.out)
+            state =
+                (struct outbound_egress_state){.name_agreed = state.name_agreed, .of = state.of};
+        outbound_egress_health_set(h, name, &state);
+    }
+}
+
+/* ---- what a check means ------------------------------------------------------------------ */
 
 static bool is_bad(const struct outbound_egress_state *was, const struct outbound_egress_finding *f)
 {

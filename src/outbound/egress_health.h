@@ -4,6 +4,7 @@
  * (egress_watch.h) writes it. An egress that nobody has spoken about is in.
  */
 #pragma once
+#include "base/buf.h"
 #include "config/config.h"
 
 enum {
@@ -46,6 +47,12 @@ bool outbound_egress_health_any_out(struct outbound_egress_health *);
 uint64_t outbound_egress_health_version(struct outbound_egress_health *);
 /* Forget those that the configuration no longer has. */
 void outbound_egress_health_keep(struct outbound_egress_health *, const struct config *);
+
+/* Over a restart: a line for each egress. Reading skips lines that are none; of one that is in it
+ * keeps only that its name agreed once, so that it is looked at anew. */
+enum { OUTBOUND_EGRESS_HEALTH_BYTES_MAX = 512 << 10 };
+must_use err outbound_egress_health_write(struct outbound_egress_health *, struct buf *out);
+void outbound_egress_health_read(struct outbound_egress_health *, str text);
 
 const char *outbound_egress_health_name(enum outbound_egress_standing); /* "clean" */
 

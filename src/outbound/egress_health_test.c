@@ -65,3 +65,51 @@ TEST(outbound_egress_health_table)
     outbound_egress_health_close(h);
     config_close(config);
 }
+
+TEST(outbound_egress_health_over_a_restart)
+{
+    static const struct outbound_egress_state out = {.standing = EGRESS_BACK_SOON,
+                                                     .out = true,
+                                                     .since_ms = 1795219200000,
+                                                     .checked_ms = 1795222800000,
+                                                     .clean = 1,
+                                                     .name_agreed = true,
+                                                     .of = UINT64_MAX,
+                                                     .reason = "192.0.2.1 is listed by x.example"};
+    static const struct outbound_egress_state in = {
+        .standing = EGRESS_CLEAN, .checked_ms = 5, .clean = 9, .name_agreed = true, .of = 7};
+    static const char *const odd[] = {
+        "",
+        "\n\n",
+        "out1",
+        " 5 1 1 1 1 1 1 why",     /* no name */
+        "out1 9 1 1 1 1 1 1 why", /* no such standing */
+        "out1 1 1 1 1 1 1 1 why", /* clean, and out */
+        "out1 5 0 1 1 1 1 1 why", /* out, and in */
+        "out1 5 1 -1 1 1 1 1 why",
+        "out1 5 1 99999999999999999999 1 1 1 1 why",
+    };
+    CLEANUP(buf_release) struct buf text;
+    struct outbound_egress_health *h = outbound_egress_health_open();
+    struct outbound_egress_health *after = outbound_egress_health_open();
+    buf_init(&text, OUTBOUND_EGRESS_HEALTH_BYTES_MAX);
+    outbound_egress_health_set(h, S("out1"), &out);
+    outbound_egress_health_set(h, S("in"), &in);
+    CHECK_DONE(outbound_egress_health_write(h, &text), "write");
+    outbound_egress_health_read(after, buf_str(&text));
+    struct outbound_egress_state got = outbound_egress_health_get(after, S("out1"));
+    CHECK(got.standing == out.standing && got.out && got.clean == 1 && got.of == out.of, "out");
+    CHECK(got.since_ms == out.since_ms && got.checked_ms == out.checked_ms, "since when");
+    CHECK_STR(str_of(got.reason), out.reason, "why");
+    got = outbound_egress_health_get(after, S("in"));
+    CHECK(got.standing == EGRESS_UNCHECKED && got.checked_ms == 0, "looked at anew");
+    CHECK(got.name_agreed && got.of == 7, "but a name that goes now is missed");
+    outbound_egress_health_close(h);
+    outbound_egress_health_close(after);
+    for (size_t i = 0; i < ARRAY_LEN(odd); i++) {
+        h = outbound_egress_health_open();
+        outbound_egress_health_read(h, str_of(odd[i]));
+        CHECK(!outbound_egress_health_any_out(h), odd[i]);
+        outbound_egress_health_close(h);
+    }
+}

@@ -2,6 +2,8 @@
 #include "base/log.h"
 #include "base/table.h"
 #include "runtime/fiber.h"
+#include "runtime/file.h"
+#include "runtime/file_job.h"
 
 /* What a state was said about: an egress of the same name with another address is another one. */
 static uint64_t identity_of(const struct config_egress *e)
@@ -70,8 +72,48 @@ static err look(const struct outbound_egress_watch *w, const struct config *c,
     return NULL;
 }
 
+/* ---- over a restart ---------------------------------------------------------------------- */
+
+void outbound_egress_watch_load(const struct outbound_egress_watch *w)
+{
+    struct file *f;
+    struct buf text;
+    size_t got = 0;
+    char *room;
+    if (w->file == NULL || !file_exists(w->file))
+        return;
+    buf_init(&text, OUTBOUND_EGRESS_HEALTH_BYTES_MAX);
+    err e = file_open(w->file, 0, &f);
+    if (e == NULL) {
+        e = buf_reserve(&text, OUTBOUND_EGRESS_HEALTH_BYTES_MAX, &room);
+        if (e == NULL)
+            e = file_read_at(f, room, OUTBOUND_EGRESS_HEALTH_BYTES_MAX, 0, &got);
+        file_close(f);
+    }
+    if (e)
+        log_err(e, "what was known of our addresses");
+    else
+        outbound_egress_health_read(w->health, (str){room, got});
+    buf_release(&text);
+    err_forget();
+}
+
+static err save(const struct outbound_egress_watch *w)
+{
+    struct buf text;
+    buf_init(&text, OUTBOUND_EGRESS_HEALTH_BYTES_MAX);
+    err e = outbound_egress_health_write(w->health, &text);
+    if (e == NULL)
+        return file_job_replace(w->file, 0, &text, deadline_after(OUTBOUND_EGRESS_WATCH_SAVE_MS));
+    buf_release(&text);
+    return e;
+}
+
+/* ---- looking ----------------------------------------------------------------------------- */
+
+/* *ret_looked is set when the table says something else now. */
 static err look_after(const struct outbound_egress_watch *w, const struct config *c,
-                      const struct config_egress *e)
+                      const struct config_egress *e, bool *ret_looked)
 {
     struct outbound_egress_state was = outbound_egress_health_get(w->health, e->name);
     struct outbound_egress_finding finding;
@@ -85,6 +127,7 @@ static err look_after(const struct outbound_egress_watch *w, const struct config
         outbound_egress_health_after(&was, &finding, e->on_listed, clock_real_ms());
     outbound_egress_health_set(w->health, e->name, &now);
     tell(w, e, &was, &now);
+    *ret_looked = true;
     return NULL;
 }
 
@@ -92,11 +135,14 @@ static err look_after_all(const struct outbound_egress_watch *w)
 {
     const struct config *c = w->config(w->config_arg);
     err e = NULL;
+    bool looked = false;
     outbound_egress_health_keep(w->health, c);
     for (size_t i = 0; i < c->egress_count && e == NULL; i++)
         if (c->egress[i].address_count > 0)
-            e = look_after(w, c, &c->egress[i]);
+            e = look_after(w, c, &c->egress[i], &looked);
     config_close(c);
+    if (looked && w->file && (e == NULL || e->kind != ERR_CANCELED))
+        TRY(save(w));
     return e;
 }
 

@@ -13,7 +13,6 @@
 struct site {
     struct outbound *outbound;
     char name[OUTBOUND_ROUTE_DESTINATION_BYTES_MAX + 1];
-    uint64_t hash;              /* of the name */
     struct outbound_plan *plan; /* NULL: nobody has made one yet */
     int runners;
     int starting; /* of them; each takes an idle connection, if there is one */
@@ -65,7 +64,6 @@ struct loan {
     struct outbound *owner, *helper;
     struct loop *home;
     struct site *site; /* for its owner only, where it stays */
-    uint64_t hash;     /* of the site's name */
     int place;         /* of the helper */
     struct outbound_plan *plan;
     struct shaper_grant grant; /* for the first of them */
@@ -89,7 +87,6 @@ static struct site *find_site(struct outbound *o, str name)
     bool fits = str_to_chars(name, s->name, sizeof s->name);
     ASSERT(fits); /* the queue keeps no longer names */
     s->outbound = o;
-    s->hash = table_hash(name);
     s->call.run = come_when_called;
     table_add(&o->sites, s);
     return s;
@@ -296,7 +293,6 @@ static void start_runner(struct outbound *o, struct site *s, struct hand *h)
 /* ---- running elsewhere -------------------------------------------------------------------- */
 
 static void come_back(struct loop_note *note);
-static void end_loan(struct loop_note *note);
 
 static bool lend_a_hand(struct outbound *o, struct loan *l, struct arena *arena)
 {
@@ -337,19 +333,6 @@ static void arrive(struct loop_note *note)
     fiber_spawn(&o->runners, "delivery for another", help, l);
 }
 
-/* The last word of a loan: a connection that stayed idle with the helper would be one more than its
- * destination may have, once the owner opens another. */
-static void part(struct loop_note *note)
-{
-    struct loan *l = CONTAINER_OF(note, struct loan, note);
-    struct outbound *o = l->helper;
-    outbound_crew_came(o->options.crew, o->place);
-    outbound_pool_drop(&o->pool, l->hash);
-    gate_wake_all(&o->changed);
-    l->note.run = end_loan;
-    loop_post(l->home, &l->note);
-}
-
 /* A share of what is due, so that nobody waits behind a slow connection while others are idle. */
 static void fill(struct loan *l)
 {
@@ -384,9 +367,11 @@ static bool lend(struct loan *l)
     return l->count > 0 && post(l, arrive);
 }
 
-static void end_loan(struct loop_note *note)
+/* A connection that stays idle with the helper is counted in its lane, and goes when its place is
+ * needed. */
+static void end_loan(struct loan *l)
 {
-    struct loan *l = CONTAINER_OF(note, struct loan, note);
+    give_back(l);
     l->owner->lent--;
     outbound_plan_drop(l->plan);
     end_runner(l->owner, l->site);
@@ -413,43 +398,38 @@ static void come_back(struct loop_note *note)
     give_back(l);
     if (may_go_on(l) && lend(l))
         return;
-    give_back(l);
-    if (!post(l, part))
-        end_loan(&l->note);
+    end_loan(l);
 }
 
 static void lend_runner(struct outbound *o, struct site *s, int place, const struct hand *h)
 {
     struct loan *l = MEM_NEW(struct loan);
-    *l = (struct loan){.owner = o,
-                       .home = o->home,
-                       .site = s,
-                       .hash = s->hash,
-                       .place = place,
-                       .plan = h->plan,
-                       .grant = h->grant};
+    *l = (struct loan){
+        .owner = o, .home = o->home, .site = s, .place = place, .plan = h->plan, .grant = h->grant};
     l->deliveries[l->count++] = h->delivery;
     s->runners++;
     o->lent++;
-    if (lend(l))
-        return;
-    give_back(l);
-    end_loan(&l->note);
+    if (!lend(l))
+        end_loan(l);
 }
 
-/* A destination with little mail stays where its connections are; one with much goes to whoever has
- * the least to do. What is idle here is used first: with a connection elsewhere beside it, there
- * would be more than the destination may have. */
-static bool is_better_here(const struct outbound *o, const struct site *s)
+/* Whoever has a connection that lies idle, if one here would be too many beside it. Else a
+ * destination with little mail stays here, and one with much goes to who has the least to do. */
+static int choose_place(struct outbound *o, const struct site *s, struct shaper_lane *lane)
 {
-    return s->runners < KEPT_HERE || s->plan->seat == NULL ||
-           outbound_pool_count(&o->pool, s->hash) > (size_t)s->starting;
+    if (lane == NULL || outbound_pool_has_more(&o->pool, lane, (size_t)s->starting))
+        return OUTBOUND_CREW_NOBODY;
+    int place = shaper_idle_place(lane);
+    if (place != OUTBOUND_CREW_NOBODY)
+        return place == o->place ? OUTBOUND_CREW_NOBODY : place;
+    if (s->runners < KEPT_HERE)
+        return OUTBOUND_CREW_NOBODY;
+    return outbound_crew_find_helper(o->options.crew, o->place);
 }
 
 static void place_runner(struct outbound *o, struct site *s, struct hand *h)
 {
-    int place = is_better_here(o, s) ? OUTBOUND_CREW_NOBODY
-                                     : outbound_crew_find_helper(o->options.crew, o->place);
+    int place = choose_place(o, s, h->grant.lane);
     if (place == OUTBOUND_CREW_NOBODY)
         start_runner(o, s, h);
     else
@@ -679,10 +659,10 @@ void outbound_start(const struct outbound_options *options, struct outbound **re
     group_init(&o->keeping);
     gate_init(&o->changed);
     table_init(&o->sites, site_key);
-    outbound_pool_init(&o->pool);
     o->keys = outbound_sign_keys_open(options->keeper);
     o->ended = (struct outbound_ended){&o->options, &o->pool, o->keys};
     o->place = outbound_crew_join(options->crew, o);
+    outbound_pool_init(&o->pool, o->place);
     fiber_spawn(&o->keeping, "idle connections", outbound_pool_run, &o->pool);
     fiber_spawn(&o->keeping, "new routes", look_for_routes, o);
     fiber_spawn(&o->keeping, "port 25", look_at_port25, o);

@@ -137,6 +137,13 @@ static err give_secret(void *state, str reference, struct buf *ret_secret, deadl
     return buf_add(ret_secret, str_of(state));
 }
 
+/* A store that was rotated a moment ago. */
+static err give_newer(void *state, str reference, struct buf *ret_secret, deadline until)
+{
+    (void)state, (void)reference, (void)until;
+    return buf_add(ret_secret, S("pass"));
+}
+
 #define BY_LOGIN                                                                             \
     "hostname: mail.example.com\n"                                                           \
     "routes: [{ name: out, to: \"*\", via: \"smtp://relay.example:25\", account: relay }]\n" \
@@ -146,6 +153,7 @@ static err give_secret(void *state, str reference, struct buf *ret_secret, deadl
 
 /* me, "pass" */
 #define LOGIN_LINE "C: AUTH PLAIN AG1lAHBhc3M=\n"
+#define OLD_LOGIN_LINE "C: AUTH PLAIN AG1lAG9sZA==\n"
 
 static void login(struct town *t)
 {
@@ -198,20 +206,24 @@ static void stripped(struct town *t)
 
 TEST(outbound_login)
 {
-    static char pass[] = "pass";
+    static char pass[] = "pass", old[] = "old";
     static const struct {
         const char *label;
         void (*body)(struct town *);
         char *secret;
         const char *host;
     } cases[] = {
-        {"login",     login,     pass, OVER_TLS LOGIN_LINE "S: 235 2.7.0 in\n" TOWN_TAKE},
-        {"535",       refused,   pass, OVER_TLS LOGIN_LINE "S: 535 5.7.8 no\nC: *\n"    },
-        {"no secret", no_secret, NULL, OVER_TLS "C: *\n"                                },
-        {"stripped",  stripped,  pass, TOWN_GREET WITH_AUTH "C: *\n"                    },
+        {"login",     login,     pass, OVER_TLS LOGIN_LINE "S: 235 2.7.0 in\n" TOWN_TAKE     },
+        {"535",       refused,   pass, OVER_TLS LOGIN_LINE "S: 535 5.7.8 no\nC: *\n"         },
+        {"rotated",   login,     old,
+         OVER_TLS OLD_LOGIN_LINE "S: 535 5.7.8 no\n" LOGIN_LINE "S: 235 2.7.0 in\n" TOWN_TAKE},
+        {"no secret", no_secret, NULL, OVER_TLS "C: *\n"                                     },
+        {"stripped",  stripped,  pass, TOWN_GREET WITH_AUTH "C: *\n"                         },
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct keeper keeper = {.secret = give_secret, .state = cases[i].secret};
+        if (cases[i].secret == old)
+            keeper.secret_again = give_newer;
         struct town t = {
             .label = cases[i].label, .yaml = BY_LOGIN, .keeper = &keeper, .body = cases[i].body};
         t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .every = cases[i].host};

@@ -1,12 +1,13 @@
 #include "outbound/pool.h"
 #include "shaping/shaper.h"
 
-void outbound_pool_init(struct outbound_pool *p)
+void outbound_pool_init(struct outbound_pool *p, int place)
 {
-    *p = (struct outbound_pool){.idle_ms = 10 * 1000, .messages_max = 100};
+    *p = (struct outbound_pool){.place = place, .idle_ms = 10 * 1000, .messages_max = 100};
     list_init(&p->idle);
     list_init(&p->leaving);
     gate_init(&p->changed);
+    gate_init(&p->came);
 }
 
 void outbound_pool_set_limits(struct outbound_pool *p, const struct config_outbound *c)
@@ -25,7 +26,7 @@ static void take_out(struct outbound_pool *p, struct outbound_connection *c)
     list_remove(&c->node);
     p->count--;
     if (c->lane)
-        shaper_count_idle(c->lane, -1);
+        shaper_count_idle(c->lane, p->place, -1);
 }
 
 static struct outbound_connection *take_leaving(struct outbound_pool *p)
@@ -94,19 +95,26 @@ str outbound_pool_key(const struct outbound_route *r, str hosts, const struct co
     return add_egress(key, egress, arena);
 }
 
-struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
+/* From the end: what is used much was put back last. */
+static struct outbound_connection *find_key(const struct outbound_pool *p, str key)
 {
-    struct outbound_connection *found = NULL;
-    LIST_EACH(&p->idle, node)
-    {
+    for (const struct list *node = p->idle.prev; node != &p->idle; node = node->prev) {
         struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
         if (str_eq(c->key, key))
-            found = c;
+            return c;
     }
+    return NULL;
+}
+
+struct outbound_connection *outbound_pool_take(struct outbound_pool *p, str key)
+{
+    struct outbound_connection *found = find_key(p, key);
     if (found)
         take_out(p, found);
     return found;
 }
+
+bool outbound_pool_has(const struct outbound_pool *p, str key) { return find_key(p, key) != NULL; }
 
 bool outbound_pool_reusable(const struct outbound_pool *p, const struct outbound_connection *c)
 {
@@ -129,25 +137,16 @@ void outbound_pool_let_go(struct outbound_pool *p, struct outbound_connection *c
     gate_wake_all(&p->changed);
 }
 
-size_t outbound_pool_count(const struct outbound_pool *p, uint64_t site)
+bool outbound_pool_has_more(const struct outbound_pool *p, const struct shaper_lane *lane,
+                            size_t than)
 {
     size_t count = 0;
-    LIST_EACH(&p->idle, node)
-    count += LIST_OF(node, struct outbound_connection, node)->site == site;
-    return count;
-}
-
-void outbound_pool_drop(struct outbound_pool *p, uint64_t site)
-{
-    LIST_EACH(&p->idle, node)
-    {
-        struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
-        if (c->site != site)
-            continue;
-        take_out(p, c);
-        outbound_pool_let_go(p, c);
-        return;
+    for (const struct list *node = p->idle.prev; node != &p->idle; node = node->prev) {
+        count += LIST_OF(node, struct outbound_connection, node)->lane == lane;
+        if (count > than)
+            return true;
     }
+    return false;
 }
 
 bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *lane)
@@ -164,14 +163,22 @@ bool outbound_pool_drop_of(struct outbound_pool *p, const struct shaper_lane *la
     return false;
 }
 
-/* An idle connection takes up the place of one that somebody needs, perhaps on another worker. */
+/* An idle connection takes up the place of one that somebody needs, perhaps on another worker. One
+ * that was just used is about to be used again: without it there would be another for each mail. */
 static struct outbound_connection *find_crowded(struct outbound_pool *p)
 {
+    int64_t since_ms = clock_steady_ms() - OUTBOUND_POOL_LOOK_MS;
+    struct shaper_lane *roomy = NULL; /* the last one that was asked about */
     LIST_EACH(&p->idle, node)
     {
         struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
-        if (c->lane && shaper_is_crowded(c->lane))
+        if (c->idle_until.at_ms - p->idle_ms > since_ms)
+            return NULL; /* those behind are younger */
+        if (c->lane == roomy)
+            continue;
+        if (shaper_is_crowded(c->lane))
             return c;
+        roomy = c->lane;
     }
     return NULL;
 }
@@ -187,13 +194,15 @@ void outbound_pool_put(struct outbound_pool *p, struct outbound_connection *c)
     c->idle_until = deadline_after(p->idle_ms);
     list_add_last(&p->idle, &c->node);
     if (c->lane)
-        shaper_count_idle(c->lane, 1);
+        shaper_count_idle(c->lane, p->place, 1);
     if (++p->count > OUTBOUND_POOL_IDLE_MAX) {
         struct outbound_connection *oldest = first(&p->idle);
         take_out(p, oldest);
         outbound_pool_let_go(p, oldest);
     }
-    gate_wake_all(&p->changed);
+    gate_wake_all(&p->came);
+    if (p->count == 1) /* there is something to look after */
+        gate_wake_all(&p->changed);
 }
 
 static deadline next_look(struct outbound_pool *p)

@@ -10,20 +10,23 @@
 #include "outbound/connect.h"
 
 enum {
-    OUTBOUND_POOL_IDLE_MAX = 256,   /* of a worker; more are closed, the oldest first */
-    OUTBOUND_POOL_LOOK_MS = 50,     /* so often it looks who needs the place of an idle one */
+    OUTBOUND_POOL_IDLE_MAX = 256, /* of a worker; more are closed, the oldest first */
+    OUTBOUND_POOL_LOOK_MS = 50, /* so often it looks who needs the place of one idle for so long */
     OUTBOUND_POOL_LEAVING_MAX = 64, /* that wait for their QUIT; more are closed without one */
 };
 
 struct outbound_pool {
     struct list idle, leaving; /* oldest first */
     size_t count, leaving_count;
-    struct gate changed;
+    struct gate changed; /* for its own fiber */
+    struct gate came;    /* another one is idle */
+    int place;
     int64_t idle_ms;
     int messages_max; /* of one connection */
 };
 
-void outbound_pool_init(struct outbound_pool *);
+/* place: of its worker in the crew, by which others find what lies idle here. */
+void outbound_pool_init(struct outbound_pool *, int place);
 /* Closes all, without a word. */
 void outbound_pool_release(struct outbound_pool *);
 void outbound_pool_set_limits(struct outbound_pool *, const struct config_outbound *);
@@ -35,13 +38,12 @@ str outbound_pool_key(const struct outbound_route *, str hosts, const struct con
 /* The same for mail that asks for more or less TLS than others. */
 str outbound_pool_key_for(str key, enum tlspolicy_wish, struct arena *);
 
+bool outbound_pool_has(const struct outbound_pool *, str key);
 /* The one that was used last, or NULL. */
 struct outbound_connection *outbound_pool_take(struct outbound_pool *, str key);
-/* Those that last served this destination (outbound_connection.site); let one of them go, if there
- * is one. Neither waits. */
-size_t outbound_pool_count(const struct outbound_pool *, uint64_t site);
-void outbound_pool_drop(struct outbound_pool *, uint64_t site);
-/* One of this lane; false: there is none. */
+/* More than so many of this lane. */
+bool outbound_pool_has_more(const struct outbound_pool *, const struct shaper_lane *, size_t than);
+/* Let one of this lane go, without waiting; false: there is none. */
 bool outbound_pool_drop_of(struct outbound_pool *, const struct shaper_lane *);
 /* May another message go over it? Its number is bounded by us and by LIMITS MAILMAX. */
 bool outbound_pool_reusable(const struct outbound_pool *, const struct outbound_connection *);

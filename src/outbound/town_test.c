@@ -176,7 +176,7 @@ static void note_event(void *arg, const struct event *e)
     struct town_worker *w = arg;
     struct town *t = w->town;
     w->delivered += e->kind == EVENT_DELIVERED;
-    if (e->kind == EVENT_DELIVERED)
+    if (e->kind == EVENT_DELIVERED || (e->kind == EVENT_DEFERRED && e->egress.len > 0))
         CHECK_DONE(buf_addf(&t->egresses, "%.*s %.*s\n", STR_ARG(e->egress), STR_ARG(e->local_ip)),
                    t->label);
     err failed = buf_addf(&t->events, "%.*s %.*s%s%lld %.*s %.*s %.*s %.*s|%.*s%.*s%s%.*s\n",

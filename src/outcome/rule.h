@@ -28,6 +28,7 @@ struct outcome_rule {
     const char *words;              /* a pattern of outcome/words.h; NULL: whatever it says */
     const char *example;            /* a reply, as it comes */
     const char *source;             /* who says that */
+    const char *to_do; /* a sentence for people: more than the class asks for; NULL: no more */
 };
 
 struct outcome_rule_table {

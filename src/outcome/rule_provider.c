@@ -3,6 +3,52 @@
 /* What a provider means by words that say less, or something else, from anyone else's mouth. */
 /* clang-format off */
 static const struct outcome_rule rows[] = {
+    /* logins: whoever repeats these words has them from Microsoft or Google */
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.139", "smtpclientauthentication ~ disabled for the tenant",
+     "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant. "
+     "Visit https://aka.ms/smtp_auth_disabled for more information.", "Exchange Online",
+     "The administrator has switched SMTP AUTH off for the organisation: "
+     "Set-CASMailbox -Identity USER -SmtpClientAuthenticationDisabled $false switches it on for one mailbox."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.139", "smtpclientauthentication ~ disabled for the mailbox",
+     "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Mailbox. "
+     "Visit https://aka.ms/smtp_auth_disabled for more information.", "Exchange Online",
+     "The administrator has switched SMTP AUTH off for this mailbox: \"Authenticated SMTP\" under Manage email "
+     "apps, or Set-CASMailbox -Identity USER -SmtpClientAuthenticationDisabled $false."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.139", "basic authentication ~ disabled",
+     "535 5.7.139 Authentication unsuccessful, basic authentication is disabled. [AM0.prod.outlook.com]",
+     "Exchange Online", "Passwords are switched off: smtptool oauth login NAME --provider microsoft, then oauth:NAME."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.139", "security defaults policy",
+     "535 5.7.139 Authentication unsuccessful, user is locked by your organization's security defaults "
+     "policy. Contact your administrator. [AM0.prod.outlook.com]", "Exchange Online",
+     "Security defaults forbid passwords: smtptool oauth login NAME --provider microsoft, then oauth:NAME."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.139", "did not meet the criteria",
+     "535 5.7.139 Authentication unsuccessful, the request did not meet the criteria to be authenticated "
+     "successfully. Contact your administrator. [AM0.prod.outlook.com]", "Exchange Online",
+     "A Conditional Access policy forbids it: its administrator can exempt this mailbox or application."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, 0, "7.139", "authentication unsuccessful",
+     "535 5.7.139 Authentication unsuccessful, the user credentials were incorrect. [AM0.prod.outlook.com]",
+     "Exchange Online", "A password no longer logs in where it was retired: smtptool oauth login NAME --provider "
+     "microsoft; else it is wrong."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, 0, "7.3", "authentication unsuccessful",
+     "535 5.7.3 Authentication unsuccessful [AM0.prod.outlook.com]", "Exchange Online",
+     "Of a token: the user must be the mailbox that it was made for, its scope SMTP.Send, and SMTP AUTH on for the "
+     "mailbox; a service needs SMTP.SendAsApp and Add-MailboxPermission."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.30", "basic authentication ~ not supported",
+     "550 5.7.30 Basic authentication is not supported for Client Submission.", "Exchange Online",
+     "Passwords are retired there: smtptool oauth login NAME --provider microsoft, then oauth:NAME."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.9", "application specific password required",
+     "534-5.7.9 Application-specific password required. For more information, go to 534 5.7.9 "
+     "https://support.google.com/mail/?p=InvalidSecondFactor - gsmtp", "Gmail",
+     "Make an app password (https://myaccount.google.com/apppasswords), or smtptool oauth login NAME --provider google."},
+    {OUTCOME_LOGIN, PROVIDER_OTHER, WORDS_ARE_SURE, "7.14", "log in via|with your web browser",
+     "534-5.7.14 Please log in via your web browser and then try again. - gsmtp", "Gmail",
+     "Log in by a browser from this network once; then use an app password, or smtptool oauth login NAME --provider google."},
+    {OUTCOME_LOGIN, PROVIDER_GOOGLE, 0, "7.8", "username and password not accepted",
+     "535-5.7.8 Username and Password not accepted. For more information, go to 535 5.7.8 "
+     "https://support.google.com/mail/?p=BadCredentials - gsmtp", "Gmail",
+     "The account's own password does not log in: an app password (it needs 2-step verification), or smtptool oauth "
+     "login NAME --provider google. Of a token: it needs the scope https://mail.google.com/ and the right user."},
+
     /* Google */
     {OUTCOME_AUTH, PROVIDER_GOOGLE, 0, "7.26", NULL,
      "550-5.7.26 This mail has been blocked because the sender is unauthenticated. - gsmtp",

@@ -12,6 +12,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+enum { PATH_CHARS = 1024 };
+
 struct file {
     int fd;
 };
@@ -24,7 +26,7 @@ static err system_open(const char *path, int flags, struct file **ret_file)
     how |= flags & FILE_NEW ? O_EXCL : 0;
     how |= flags & FILE_APPEND ? O_APPEND : 0;
     how |= flags & FILE_DIRECT ? O_DIRECT : 0;
-    int fd = open(path, how, 0600);
+    int fd = open(path, how, flags & FILE_SHARED ? 0644 : 0600);
     if (fd < 0)
         return err_new(ERR_SYSTEM, "open %s", path);
     struct file *f = MEM_NEW(struct file);
@@ -299,7 +301,8 @@ err file_zero_fill(struct file *f, uint64_t size) { return driver->zero_fill(f, 
 static err write_all(struct file *f, str bytes)
 {
     struct iovec part = {(void *)(uintptr_t)bytes.ptr, bytes.len};
-    TRY(file_write_at(f, &part, 1, 0));
+    if (bytes.len > 0) /* a write of nothing is taken for a full disk */
+        TRY(file_write_at(f, &part, 1, 0));
     return file_sync(f);
 }
 err file_put(const char *path, int flags, str bytes)
@@ -312,6 +315,16 @@ err file_put(const char *path, int flags, str bytes)
     file_close(f);
     return e;
 }
+err file_replace(const char *path, int flags, str bytes)
+{
+    char beside[PATH_CHARS];
+    int n = snprintf(beside, sizeof beside, "%s.new", path);
+    if (n < 0 || (size_t)n >= sizeof beside)
+        return err_new(ERR_CONFIG, "the path %s is too long", path);
+    TRY(file_put(beside, flags, bytes));
+    return file_rename(beside, path);
+}
+
 err file_facts(struct file *f, struct file_facts *ret_facts) { return driver->facts(f, ret_facts); }
 err file_lock(struct file *f) { return driver->lock(f); }
 err file_rename(const char *from, const char *to) { return driver->rename(from, to); }

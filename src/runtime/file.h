@@ -17,6 +17,7 @@ enum file_flags {
     FILE_NEW = 4,    /* it must not be there yet */
     FILE_APPEND = 8,
     FILE_FOLLOW = 16, /* a symbolic link is followed: for files that the operator names */
+    FILE_SHARED = 64, /* when it is made: others may read it */
     FILE_DIRECT = 32, /* writes go past the page cache; ERR_SYSTEM: this file system cannot */
 };
 
@@ -48,6 +49,9 @@ must_use err file_zero_fill(struct file *, uint64_t size); /* really written, so
 /* Make a file of these bytes, synced; its name is kept by folder_sync(). What it held before is
  * gone, unless flags has FILE_NEW: then it must not be there. After an err part of it may be. */
 must_use err file_put(const char *path, int flags, str bytes);
+/* The same as a whole: beside it first, as PATH.new, so that whoever reads it sees the old bytes or
+ * the new ones. One writer at a time. */
+must_use err file_replace(const char *path, int flags, str bytes);
 must_use err file_facts(struct file *, struct file_facts *ret_facts);
 must_use err file_lock(struct file *); /* exclusive, until closed; ERR_LIMIT: another has it */
 

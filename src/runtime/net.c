@@ -1,7 +1,9 @@
 #include "runtime/net.h"
 #include "base/mem.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NET_READ_BYTES = 16 * 1024 };
 
@@ -119,6 +121,24 @@ err net_connect(const struct address *to, const struct address *from, struct net
     }
     *ret_conn = new_conn(socket, to);
     return NULL;
+}
+
+err net_adopt(int fd, struct net_conn **ret_conn)
+{
+    struct net_driver *net = net_here();
+    static const struct address nobody = {.family = ADDRESS_UNIX};
+    struct net_socket *socket;
+    int flags = fcntl(fd, F_GETFL);
+    err e = NULL;
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        e = err_new(ERR_SYSTEM, "a socket from elsewhere");
+    if (e == NULL)
+        e = net->adopt(net, fd, &socket);
+    if (e)
+        close(fd);
+    else
+        *ret_conn = new_conn(socket, &nobody);
+    return e;
 }
 
 void net_linger(struct net_conn *c, deadline until)

@@ -30,6 +30,9 @@ must_use err net_accept(struct net_listener *, struct net_conn **ret_conn, deadl
 /* from: the local address to use, or NULL. ERR_TIMEOUT, ERR_SYSTEM (refused, unreachable …). */
 must_use err net_connect(const struct address *to, const struct address *from,
                          struct net_conn **ret_conn, deadline until);
+/* A connected stream socket from elsewhere (one end of a socketpair); taken over, also by an err.
+ */
+must_use err net_adopt(int fd, struct net_conn **ret_conn);
 void net_close(struct net_conn *); /* accepts NULL; what was not flushed is lost */
 void net_close_cleanup(struct net_conn **);
 

@@ -293,8 +293,8 @@ err tls_accept(struct net_conn *conn, struct tls_server *server, deadline until)
     return tls_link_handshake(l, until);
 }
 
-static err open_to_server(struct net_conn *conn, struct tls_client *client, deadline until,
-                          struct tls_link **ret_link)
+err tls_link_to_server(struct net_conn *conn, struct tls_client *client, deadline until,
+                       struct tls_link **ret_link)
 {
     TRY(tls_link_open(conn, tls_client_context(client), until, ret_link));
     (*ret_link)->client = tls_client_hold(client);
@@ -302,8 +302,7 @@ static err open_to_server(struct net_conn *conn, struct tls_client *client, dead
     return NULL;
 }
 
-/* Nothing passes when nobody can be expected. */
-static err shake_when_expected(struct tls_link *l, err expected, deadline until)
+err tls_link_when_expected(struct tls_link *l, err expected, deadline until)
 {
     if (expected == NULL)
         return tls_link_handshake(l, until);
@@ -315,16 +314,16 @@ err tls_connect(struct net_conn *conn, struct tls_client *client, str server_nam
                 enum tls_verify verify, deadline until)
 {
     struct tls_link *l;
-    TRY(open_to_server(conn, client, until, &l));
-    return shake_when_expected(l, tls_client_expect(l, server_name, verify), until);
+    TRY(tls_link_to_server(conn, client, until, &l));
+    return tls_link_when_expected(l, tls_client_expect(l, server_name, verify), until);
 }
 
 err tls_connect_dane(struct net_conn *conn, struct tls_client *client, const struct tls_dane *dane,
                      deadline until)
 {
     struct tls_link *l;
-    TRY(open_to_server(conn, client, until, &l));
-    return shake_when_expected(l, tls_dane_expect(l, dane), until);
+    TRY(tls_link_to_server(conn, client, until, &l));
+    return tls_link_when_expected(l, tls_dane_expect(l, dane), until);
 }
 
 err tls_make_certificate(str name, const char *certificate_path, const char *key_path)

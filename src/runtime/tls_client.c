@@ -73,11 +73,16 @@ err tls_client_open(str ca_file, struct tls_client **ret_client)
         SSL_CTX_free(context);
         return e;
     }
+    *ret_client = tls_client_of(context);
+    return NULL;
+}
+
+struct tls_client *tls_client_of(SSL_CTX *context)
+{
     struct tls_client *client = MEM_NEW(struct tls_client);
     client->context = context;
     client->holders = 1;
-    *ret_client = client;
-    return NULL;
+    return client;
 }
 
 struct tls_client *tls_client_hold(struct tls_client *client)

@@ -1,8 +1,8 @@
 /* runtime/tls_inside.h -- what the files of TLS share; not for others
  *
  * tls.c has the layer on the connection and the handshake, tls_server.c and tls_client.c the
- * settings of each end, tls_dane.c what the DNS vouches for, tls_certificate.c files, names and
- * dates of certificates.
+ * settings of each end, tls_dane.c what the DNS vouches for, tls_tool.c what a test wants,
+ * tls_certificate.c files, names and dates of certificates.
  */
 #pragma once
 #include "base/clock.h"
@@ -45,6 +45,11 @@ must_use err tls_link_open(struct net_conn *, SSL_CTX *, deadline until,
                            struct tls_link **ret_link);
 must_use err tls_link_handshake(struct tls_link *, deadline until);
 struct tls_link *tls_link_of(const SSL *);
+/* As the client's end; the client is held by the link. */
+must_use err tls_link_to_server(struct net_conn *, struct tls_client *, deadline until,
+                                struct tls_link **ret_link);
+/* The handshake, unless expected says why there can be none: then nothing passes. */
+must_use err tls_link_when_expected(struct tls_link *, err expected, deadline until);
 
 /* OpenSSL's reasons, newest last; the queue is empty afterwards. */
 void tls_drain_errors(char *ret_text, size_t size);
@@ -61,6 +66,7 @@ must_use err tls_certificate_make(str name, const char *certificate_path, const 
 
 SSL_CTX *tls_server_context(const struct tls_server *); /* of the default certificate */
 SSL_CTX *tls_client_context(const struct tls_client *);
+struct tls_client *tls_client_of(SSL_CTX *); /* takes it over */
 /* Whom the client wants to meet, and what it puts up with. ERR_TLS: that is nobody's name. */
 must_use err tls_client_expect(struct tls_link *, str server_name, enum tls_verify);
 /* OpenSSL's callback for each step of a verification: keeps the first reason against it. */

@@ -3,6 +3,7 @@
 #include "base/mem.h"
 #include "base/rand.h"
 #include "sasl/cram.h"
+#include "sasl/refusal.h"
 #include "sasl/scram.h"
 #include "sasl/scram_message.h"
 #include "sasl/text.h"
@@ -12,7 +13,7 @@ enum {
     NONCE_BYTES = 24,
     SERVER_SALT_BYTES_MAX = 1024, /* other servers' salts may be longer than ours */
     GS2_BYTES_MAX = 64,
-    SAID_BYTES_MAX = 512,
+    SAID_BYTES_MAX = SASL_REFUSAL_JSON_BYTES_MAX,
 };
 
 typedef err (*step_fn)(struct sasl_client *, str challenge);

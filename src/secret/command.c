@@ -228,11 +228,3 @@ err secret_command_run(str text, const str *hidden, size_t hidden_count, int64_t
     secret_wipe(&chars);
     return e;
 }
-
-err secret_command_or_read(str reference, struct buf *ret_secret)
-{
-    str command = reference;
-    if (str_skip(&command, S("command:")))
-        return secret_command_run(command, NULL, 0, SECRET_COMMAND_MS_MAX, ret_secret);
-    return secret_read(reference, ret_secret);
-}

@@ -34,7 +34,3 @@ must_use err secret_command_start(const struct secret_command *, int64_t timeout
 /* The same for the text of a reference, without "command:". */
 must_use err secret_command_run(str text, const str *hidden, size_t hidden_count,
                                 int64_t timeout_ms, struct buf *ret_secret);
-
-/* Whatever the reference is: such a command, for at most SECRET_COMMAND_MS_MAX, or what
- * secret_read() knows, whose errs it has too. */
-must_use err secret_command_or_read(str reference, struct buf *ret_secret);

@@ -15,7 +15,7 @@ static err check(int fd, str path, enum secret_file_rule rule)
         return err_new(ERR_CONFIG,
                        "%.*s holds a key, but others may read or write it: chmod 600 it",
                        STR_ARG(path));
-    if (st.st_mode & (S_IROTH | S_IWOTH))
+    if (rule != SECRET_FILE_ANY && st.st_mode & (S_IROTH | S_IWOTH))
         return err_new(ERR_CONFIG,
                        "%.*s holds a secret, but every user may read or write it: chmod o= it",
                        STR_ARG(path));

@@ -6,6 +6,7 @@
 enum secret_file_rule {
     SECRET_FILE_NOT_OTHERS, /* every user may neither read nor write it */
     SECRET_FILE_OWNER_ONLY, /* nor the group */
+    SECRET_FILE_ANY,        /* whoever may: a token that a cluster mounts */
 };
 
 /* All of it, at most SECRET_BYTES_MAX, into an empty buf; line ends stay. A link is followed.

@@ -38,7 +38,9 @@ err secret_read(str reference, struct buf *ret_secret)
     else if (str_skip(&rest, S("env:")))
         e = read_env(rest, ret_secret);
     else /* it may be the secret itself, so it is not repeated */
-        return err_new(ERR_CONFIG, "a secret must be a reference: file:, env: or command:");
+        return err_new(ERR_CONFIG,
+                       "a secret must be a reference: file:, env:, command: or what else "
+                       "docs/secrets.md names");
     secret_trim(ret_secret);
     if (e == NULL && ret_secret->len == 0)
         e = err_new(ERR_CONFIG, "%.*s is empty", STR_ARG(reference));

@@ -1,7 +1,8 @@
 /* secret/secret.h -- secrets by reference: "file:/etc/smtptool/relay.secret", "env:RELAY_SECRET"
  *
- * A configuration names where a secret is and never holds it. These calls block (a file may lie on
- * a slow disk): they belong in the keeper or on the job pool. "command:" is secret/command.h.
+ * A configuration names where a secret is and never holds it. All kinds of references, and what is
+ * remembered of them, are secret/resolver.h's. These calls block (a file may lie on a slow disk):
+ * they belong in the keeper or on the job pool.
  */
 #pragma once
 #include "base/buf.h"

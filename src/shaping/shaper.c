@@ -379,12 +379,14 @@ void shaper_return(struct shaper_grant *grant)
 /* ---- around it --------------------------------------------------------------------------------
  */
 
-void shaper_count_idle(struct shaper_lane *l, int change)
+void shaper_count_idle(struct shaper_lane *l, int place, int change)
 {
     struct shaper *s = l->shaper;
     shaper_enter(s);
     l->idle += change;
     ASSERT(l->idle >= 0);
+    if (change > 0)
+        l->idle_place = place;
     if (change < 0 && l->spot.count > 0)
         shaper_line_serve_spot(s, &l->spot);
     shaper_exit(s);
@@ -407,17 +409,32 @@ void shaper_complained(struct shaper *s, str egress, str site, str provider)
     shaper_exit(s);
 }
 
-bool shaper_is_crowded(struct shaper_lane *l)
+/* With the lock held. */
+static bool is_crowded(const struct shaper_lane *l)
 {
-    struct shaper *s = l->shaper;
-    shaper_enter(s);
     int64_t most = l->limits.value[SHAPING_CONNECTIONS];
     int learned = shaping_loop_connections_max(&l->loop);
     if (most == 0 || (learned > 0 && learned < most))
         most = learned;
-    bool crowded = l->idle > 0 && most > 0 && l->in_use + l->idle > most;
+    return l->idle > 0 && most > 0 && l->in_use + l->idle > most;
+}
+
+bool shaper_is_crowded(struct shaper_lane *l)
+{
+    struct shaper *s = l->shaper;
+    shaper_enter(s);
+    bool crowded = is_crowded(l);
     shaper_exit(s);
     return crowded;
+}
+
+int shaper_idle_place(struct shaper_lane *l)
+{
+    struct shaper *s = l->shaper;
+    shaper_enter(s);
+    int place = is_crowded(l) ? l->idle_place : -1;
+    shaper_exit(s);
+    return place;
 }
 
 /* With the lock held. */

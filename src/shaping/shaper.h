@@ -161,8 +161,12 @@ void shaper_lane_names(const struct shaper_lane *, str *ret_egress, str *ret_sit
                        str *ret_provider);
 
 /* Connections of a lane that lie idle in pools are counted, too: the lane stays known while there
- * are any. A grant does not wait for them, since its message may go over one of them. */
-void shaper_count_idle(struct shaper_lane *, int change);
+ * are any. A grant does not wait for them, since its message may go over one of them. place: the
+ * caller's number of the pool. */
+void shaper_count_idle(struct shaper_lane *, int place, int change);
+/* Where one was put last, if one more would be too many: that one had better be used. -1: there is
+ * room, or none lies idle. */
+int shaper_idle_place(struct shaper_lane *);
 /* More are open than the lane's limit allows, idle ones included: close an idle one. To be asked
  * when a connection has been opened for a grant. */
 bool shaper_is_crowded(struct shaper_lane *);
@@ -182,3 +186,6 @@ bool shaper_why(struct shaper *, str destination, struct shaper_wait *ret_wait);
 /* All that is known about sites whose name or provider is this (empty: all), as JSON:
  * {"lanes": [...], "meters": [...]}, at most so many. For `shaping show` and metrics. */
 must_use err shaper_show(struct shaper *, str site, size_t most, struct buf *out);
+/* Quotas, pauses, connections and messages of at most so many lanes and meters, as Prometheus reads
+ * them. */
+must_use err shaper_metrics(struct shaper *, size_t most, struct buf *out);

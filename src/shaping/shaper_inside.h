@@ -84,6 +84,7 @@ struct shaper_lane {
     struct shaping_resolved limits;
     int64_t interval_ns;
     int in_use, idle;
+    int idle_place; /* where one was put last */
     struct shaping_bucket bucket;
     struct shaping_quota quota;
     bool kept;                   /* a row of it is stored */

@@ -2,11 +2,13 @@
 #include "base/mem.h"
 #include "runtime/thread.h"
 #include "sasl/client.h"
+#include "sasl/refusal.h"
 #include "smtp/client_talk.h"
 
 enum {
     LOGIN_STEPS_MAX = 8, /* no mechanism of ours needs more */
     RESPONSE_BYTES_MAX = 16 * 1024,
+    REASON_BYTES_MAX = 4 * SASL_REFUSAL_JSON_BYTES_MAX,
 };
 
 static err open_sasl(struct smtp_client *c, const struct smtp_client_login *login,
@@ -178,6 +180,26 @@ static err converse(struct smtp_client *c, struct sasl_client **sasl, enum sasl_
     return err_new(ERR_PROTOCOL, "the login does not come to an end");
 }
 
+/* What it said of the token stands behind the reply's first line, which seldom says what is wrong.
+ */
+static err add_reason(struct smtp_client *c, const struct sasl_client *sasl,
+                      struct smtp_reply *reply)
+{
+    struct buf words;
+    if (sasl == NULL || smtp_reply_ok(reply))
+        return NULL;
+    buf_init(&words, REASON_BYTES_MAX);
+    err e = sasl_refusal_words(sasl_client_said(sasl), &words);
+    str first, rest;
+    str_split(reply->text, '\n', &first, &rest);
+    if (e == NULL && words.len > 0)
+        reply->text =
+            arena_printf(c->arena, "%.*s (%.*s)%s%.*s", STR_ARG(first), STR_ARG(buf_str(&words)),
+                         rest.len > 0 ? "\n" : "", STR_ARG(rest));
+    buf_release(&words);
+    return e;
+}
+
 err smtp_client_login(struct smtp_client *c, const struct smtp_client_login *login,
                       struct smtp_reply *ret_reply)
 {
@@ -187,6 +209,8 @@ err smtp_client_login(struct smtp_client *c, const struct smtp_client_login *log
     TRY(open_sasl(c, login, &sasl, &mechanism));
     c->secret = login->secret;
     err e = converse(c, &sasl, mechanism, ret_reply);
+    if (e == NULL)
+        e = add_reason(c, sasl, ret_reply);
     c->secret = (str){0};
     mem_wipe(c->said, sizeof c->said);
     sasl_client_close(sasl); /* NULL when a job that still runs has it */

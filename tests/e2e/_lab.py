@@ -146,7 +146,7 @@ class Authority:
         self.folder = folder()
         self.certificate = os.path.join(self.folder, "ca.pem")
         self.count = 0
-        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+        self.openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "60",
                      "-subj", "/CN=lab", "-keyout", "ca.key", "-out", "ca.pem")
         roots = folder()
         digest = self.openssl("x509", "-noout", "-hash", "-in", "ca.pem").strip()
@@ -168,7 +168,7 @@ class Authority:
         self.openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=server",
                      "-keyout", f"{base}.key", "-out", f"{base}.csr")
         self.openssl("x509", "-req", "-in", f"{base}.csr", "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial",
-                     "-days", "2", "-extfile", extensions, "-out", f"{base}.crt")
+                     "-days", "60", "-extfile", extensions, "-out", f"{base}.crt")
         os.chmod(os.path.join(self.folder, f"{base}.key"), 0o644)
         return os.path.join(self.folder, f"{base}.crt"), os.path.join(self.folder, f"{base}.key")
 

@@ -15,14 +15,14 @@ from _check import at_end, folder, free_port, port_answers, tool, until, wait_go
 class Postfix:
     """Takes mail from this machine and relays all of it to sink_port, unchanged as far as it can."""
 
-    @staticmethod
-    def make(sink_port):
+    @classmethod
+    def make(cls, sink_port):
         if not tool("postfix"):
             return None, "it is not installed"
         if os.geteuid() != 0:
             return None, "its master must be started by root"
         try:
-            return Postfix(sink_port), ""
+            return cls(sink_port), ""
         except (RuntimeError, OSError, subprocess.SubprocessError) as e:
             return None, f"it does not start here: {e}"
 

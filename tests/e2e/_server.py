@@ -28,12 +28,12 @@ def route(to, port, name=None, scheme="smtp", query="?tls=none"):
     return {**r, "name": name} if name else r
 
 
-def make_certificate(where):
+def make_certificate(where, days=60):
     """A self-made one for localhost and 127.0.0.1; returns its path and the key's."""
     certificate, key = os.path.join(where, "tls.crt"), os.path.join(where, "tls.key")
     subprocess.run(
         [tool("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", certificate,
+         "-nodes", "-days", str(days), "-subj", "/CN=localhost", "-keyout", key, "-out", certificate,
          "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"],
         check=True, capture_output=True)
     return certificate, key

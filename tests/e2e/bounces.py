@@ -123,6 +123,31 @@ def check_complaint(report, server, sink):
                  [r["complaints"] for r in rows if r["campaign"] == "spring"], [1])
 
 
+def check_loops(report, server, sink):
+    """Who gets our mail and would tell of complaints: all of it, and that of one sending domain."""
+    path = send(server, sink, "someone@yahoo.com")
+    zone = write(os.path.join(server.folder, "zone"), "$ORIGIN .\n")
+
+    def states(*command):
+        done = server.tool(*command, "--json")
+        rows = [json.loads(line) for line in done.stdout.decode().splitlines()]
+        return done.returncode, {r["id"]: (r["state"], r["recipients"]) for r in rows if "id" in r}
+
+    until(10, lambda: "yahoo" in states("feedback-loops")[1])
+    for command in (("feedback-loops",), ("domain", "check", "our.test", "--dns-zone", zone)):
+        code, found = states(*command)
+        report.equal(f"{command[0]}: missing", (code, found.get("yahoo")), (1, ("missing", 1)))
+    report.equal("domain check: another domain's mail does not go there",
+                 states("domain", "check", "other.test", "--dns-zone", zone)[1], {})
+    said = server.tool("domain", "check", "our.test", "--dns-zone", zone).stdout.decode()
+    report.check("and how to enrol", "enrol: https://" in said, said)
+    report.equal("their first report is taken",
+                 give_back(server, f"fbl@{DOMAIN}", complaint(path), "fbl@arf.mail.yahoo.com").code, 250)
+    report.equal("then it works", states("feedback-loops")[1]["yahoo"], ("works", 1))
+    report.equal("for the domain, too",
+                 states("domain", "check", "our.test", "--dns-zone", zone)[1]["yahoo"], ("works", 1))
+
+
 def check_command(report, server):
     report.equal("check: on the list", server.tool("suppress", "check", "gone@remote.test").returncode, 1)
     report.equal("rm", server.tool("suppress", "rm", "gone@remote.test").returncode, 0)
@@ -135,7 +160,7 @@ def check_command(report, server):
                  (done.returncode, b"list.csv:5002: " in done.stderr), (65, True))
     report.equal("import counts at once", rcpt_reply(server, "u4999@many.test").code, 550)
     exported = server.tool("suppress", "export").stdout.decode()
-    report.equal("export", exported.count("\r\n"), 5000 + 2 + 1)
+    report.equal("export", exported.count("\r\n"), 5000 + 3 + 1)
 
 
 def main():
@@ -149,6 +174,7 @@ def main():
     path = check_bounce(report, server, sink)
     check_forgeries(report, server, sink, path)
     check_complaint(report, server, sink)
+    check_loops(report, server, sink)
     server.kill()
     server.start()
     report.equal("after a crash it is still on the list", rcpt_reply(server, "gone@remote.test").code, 550)

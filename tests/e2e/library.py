@@ -20,7 +20,7 @@ SECRET = "Zq7-s3cret-w0rd"
 FILE = b"content of the file\n"
 EVIL = "evil@injected.test"
 LINE_ENDS = ("\r\n", "\n", "\r")
-MAY_NEED = {"libssl.so.3", "libcrypto.so.3", "libidn2.so.0", "libunbound.so.8", "libc.so.6",
+MAY_NEED = {"libssl.so.3", "libcrypto.so.3", "libidn2.so.0", "libunbound.so.8", "libjansson.so.4", "libc.so.6",
             "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
 

@@ -1,7 +1,7 @@
 """`serve` delivers to a simulated provider (`bench sink --rules`) that throttles, greylists, storms, blocks.
 
 Hours are seconds here. What is judged: nothing is lost, nothing comes twice, and each refusal is the one that
-the rules ask for. With SHAPED=1 (or SHAPED below) also how well the server finds what it may do: at least 95 %
+the rules ask for. With SHAPED=1, which takes longer and is not for CI, also how well the server finds what it may do: at least 95 %
 of the allowed rate and no block. Those are shares of what the provider itself counted, not times of this machine.
 """
 import json
@@ -120,7 +120,7 @@ def throttle(report):
 def rate_found(report):
     """Shaping only: a steady rate is found and kept, without being blocked for trying."""
     if not SHAPED:
-        report.skip("rate found", "no shaping yet: SHAPED=1")
+        report.skip("rate found", "it takes longer: SHAPED=1")
         return
     rules = [{"rule": "throttle", "limit": "40/s", "meter": "bucket", "burst": 20},
              {"rule": "block", "after": 100, "within": "20s", "lasts": "30s"}]

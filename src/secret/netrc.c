@@ -1,0 +1,211 @@
+#include "secret/netrc.h"
+#include "base/mem.h"
+#include "secret/file.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+struct reader {
+    str rest;
+    int line;
+    char word[SECRET_NETRC_WORD_BYTES_MAX];
+    size_t len;
+};
+
+struct entry {
+    bool here;  /* it is for this host */
+    bool other; /* its login is somebody else's */
+    bool has_login, has_password;
+    size_t at; /* where its password begins in out */
+};
+
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+static char take(struct reader *r)
+{
+    char c = r->rest.ptr[0];
+    r->rest = str_from(r->rest, 1);
+    r->line += c == '\n';
+    return c;
+}
+
+static err too_long(const struct reader *r)
+{
+    return err_new(ERR_CONFIG, "netrc, line %d: a word above %d bytes", r->line,
+                   SECRET_NETRC_WORD_BYTES_MAX);
+}
+
+static err take_quoted(struct reader *r)
+{
+    while (r->rest.len > 0) {
+        char c = take(r);
+        if (c == '"')
+            return NULL;
+        if (c == '\\' && r->rest.len > 0)
+            c = take(r);
+        if (c == '\n')
+            break;
+        if (r->len == sizeof r->word)
+            return too_long(r);
+        r->word[r->len++] = c;
+    }
+    return err_new(ERR_CONFIG, "netrc, line %d: an open quote", r->line);
+}
+
+/* False in *ret_there: nothing is left. */
+static err next_word(struct reader *r, bool *ret_there)
+{
+    r->len = 0;
+    while (r->rest.len > 0 && is_blank(r->rest.ptr[0]))
+        take(r);
+    *ret_there = r->rest.len > 0;
+    if (r->rest.len > 0 && r->rest.ptr[0] == '"') {
+        take(r);
+        return take_quoted(r);
+    }
+    while (r->rest.len > 0 && !is_blank(r->rest.ptr[0])) {
+        if (r->len == sizeof r->word)
+            return too_long(r);
+        r->word[r->len++] = take(r);
+    }
+    return NULL;
+}
+
+static str word_of(const struct reader *r) { return (str){r->word, r->len}; }
+
+/* What follows a keyword. */
+static err value(struct reader *r, const char *keyword)
+{
+    bool there;
+    TRY(next_word(r, &there));
+    return there ? NULL
+                 : err_new(ERR_CONFIG, "netrc, line %d: nothing behind %s", r->line, keyword);
+}
+
+/* A macro: its name, then lines up to an empty one. */
+static void skip_macro(struct reader *r)
+{
+    bool empty = false;
+    while (r->rest.len > 0) {
+        char c = take(r);
+        if (c == '\n' && empty)
+            return;
+        empty = c == '\n' || (empty && c == '\r');
+    }
+}
+
+static void skip_line(struct reader *r)
+{
+    while (r->rest.len > 0 && take(r) != '\n')
+        ;
+}
+
+static bool is_wanted(const struct entry *e, str user)
+{
+    return e->here && e->has_password && !e->other && (user.len == 0 || e->has_login);
+}
+
+/* What was kept of an entry that is not the one. */
+static void drop(const struct entry *e, struct buf *out)
+{
+    if (e->has_password && out->len > e->at) {
+        mem_wipe(out->ptr + e->at, out->len - e->at);
+        out->len = e->at;
+    }
+}
+
+static err take_part(struct reader *r, struct entry *e, str user, struct buf *out)
+{
+    str word = word_of(r);
+    if (str_eq(word, S("login")) || str_eq(word, S("user"))) {
+        TRY(value(r, "login"));
+        e->has_login = true;
+        e->other = user.len > 0 && !str_eq(word_of(r), user);
+        return NULL;
+    }
+    if (str_eq(word, S("account")))
+        return value(r, "account");
+    if (!str_eq(word, S("password")))
+        return err_new(ERR_CONFIG, "netrc, line %d: not a word of a netrc", r->line);
+    TRY(value(r, "password"));
+    if (!e->here)
+        return NULL;
+    drop(e, out);
+    e->has_password = true;
+    e->at = out->len;
+    return buf_add(out, word_of(r));
+}
+
+/* An entry begins: the one before it has ended. */
+static err begin(struct reader *r, bool is_default, str host, struct entry *e, struct buf *out)
+{
+    drop(e, out);
+    *e = (struct entry){.here = is_default};
+    if (is_default)
+        return NULL;
+    TRY(value(r, "machine"));
+    e->here = str_eq_nocase(word_of(r), host);
+    return NULL;
+}
+
+static err find(struct reader *r, str host, str user, struct buf *out)
+{
+    struct entry e = {0};
+    for (;;) {
+        bool there;
+        TRY(next_word(r, &there));
+        str word = word_of(r);
+        bool is_default = str_eq(word, S("default"));
+        bool begins = is_default || str_eq(word, S("machine")) || str_eq(word, S("macdef"));
+        if ((begins || !there) && is_wanted(&e, user))
+            return NULL;
+        if (!there) {
+            drop(&e, out);
+            return err_new(ERR_CONFIG, "netrc has no password for %.*s%s%.*s", STR_ARG(host),
+                           user.len ? " and login " : "", STR_ARG(user));
+        }
+        if (str_starts(word, S("#")))
+            skip_line(r);
+        else if (str_eq(word, S("macdef")))
+            skip_macro(r);
+        else if (begins)
+            TRY(begin(r, is_default, host, &e, out));
+        else
+            TRY(take_part(r, &e, user, out));
+    }
+}
+
+err secret_netrc_find(str text, str host, str user, struct buf *out)
+{
+    size_t start = out->len;
+    struct reader *r = MEM_NEW(struct reader);
+    r->rest = text;
+    r->line = 1;
+    err e = find(r, host, user, out);
+    mem_wipe(r, sizeof *r);
+    mem_free(r);
+    if (e && out->len > start) {
+        mem_wipe(out->ptr + start, out->len - start);
+        out->len = start;
+    }
+    return e;
+}
+
+err secret_netrc_read(str host, str user, struct buf *ret_secret)
+{
+    char path[SECRET_PATH_BYTES_MAX], *room;
+    struct buf text;
+    const char *own = getenv("NETRC"), *home = getenv("HOME");
+    if (own == NULL && home == NULL)
+        return err_new(ERR_CONFIG, "netrc: neither $NETRC nor $HOME says where it is");
+    int n = snprintf(path, sizeof path, "%s%s", own ? own : home, own ? "" : "/.netrc");
+    if (n < 0 || (size_t)n >= sizeof path)
+        return err_new(ERR_CONFIG, "netrc: its path is too long");
+    buf_init(&text, SECRET_BYTES_MAX);
+    err e = secret_file_read(str_of(path), SECRET_FILE_NOT_OTHERS, &text);
+    if (e == NULL)
+        e = buf_reserve(ret_secret, SECRET_NETRC_WORD_BYTES_MAX, &room); /* never moved */
+    if (e == NULL)
+        e = secret_netrc_find(buf_str(&text), host, user, ret_secret);
+    secret_wipe(&text);
+    return e;
+}
