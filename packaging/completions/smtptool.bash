@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send sent queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench swaks completion help'
+        words='serve send sent queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench swaks completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -102,12 +102,16 @@ _smtptool_choose()
         options+='--mx --mode --max-age --id --file --dns-zone --timeout '
         takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
+    'bulk '*)
+        options+='--account --active --allow-raw --attach --ca-file --campaign --check-mx --connect-timeout --connections --dns-zone --dry-run --email-column --encoding --envelope-from --from --from-domain --header --hello --html-file --in-doubt --inactive --io-timeout --job --keep-roles --kept --limit --list --mechanism --messages-per-connection --no-suppression --pass-wait --passes --pause-on --preview --queue --rate --reconfirm --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --suppress --tenant --text --text-file --to --token --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --wave '
+        takes+='--account --active --attach --ca-file --campaign --connect-timeout --connections --dns-zone --email-column --encoding --envelope-from --from --from-domain --header --hello --html-file --in-doubt --inactive --io-timeout --job --kept --limit --list --mechanism --messages-per-connection --pass-wait --passes --pause-on --preview --rate --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --tenant --text --text-file --to --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --wave '
+        ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --record '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --rules --report --lmtp --discard --expose --certificate --key --record --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --once --expose --certificate --key --record --slow --reply --messages --duration --workers '
         takes+='--listen --addresses --every --rules --report --certificate --key --record --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
@@ -139,6 +143,7 @@ _smtptool_choose()
     'dmarc ') words='walk eval record reports' ;;
     'mta-sts ') words='policy check' ;;
     'tls-reports ') words='read ls show' ;;
+    'bulk ') words='run status pause resume cancel report clean unsubscribe-verify' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

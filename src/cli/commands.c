@@ -38,6 +38,7 @@ const struct cli_command cli_commands[] = {
      cmd_mta_sts_help, cmd_mta_sts_verbs},
     {"tls-reports", cmd_tls_reports, "what others report of TLS on the way to us, and we of theirs",
      cmd_tls_reports_help, cmd_tls_reports_verbs},
+    {"bulk",   cmd_bulk,   "one mailing to many, each recipient once",          cmd_bulk_help,   cmd_bulk_verbs  },
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
     {"swaks",  cmd_personality,  "one SMTP transaction, every line shown, as swaks does it",
      personality_swaks_help, NULL},

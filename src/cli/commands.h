@@ -4,6 +4,7 @@
 
 int cmd_arc(struct cli *, int argc, char **argv);
 int cmd_bench(struct cli *, int argc, char **argv);
+int cmd_bulk(struct cli *, int argc, char **argv);
 int cmd_completion(struct cli *, int argc, char **argv);
 int cmd_config(struct cli *, int argc, char **argv);
 int cmd_dkim(struct cli *, int argc, char **argv);
@@ -33,6 +34,7 @@ int cmd_shaping(struct cli *, int argc, char **argv);
 
 extern const char cmd_arc_help[];
 extern const char cmd_bench_help[];
+extern const char cmd_bulk_help[];
 extern const char cmd_completion_help[];
 extern const char cmd_config_help[];
 extern const char cmd_dkim_help[];
@@ -62,6 +64,7 @@ extern const char cmd_shaping_help[];
 /* Each ends with a NULL name. */
 extern const struct cli_verb cmd_arc_verbs[];
 extern const struct cli_verb cmd_bench_verbs[];
+extern const struct cli_verb cmd_bulk_verbs[];
 extern const struct cli_verb cmd_completion_verbs[];
 extern const struct cli_verb cmd_config_verbs[];
 extern const struct cli_verb cmd_dkim_verbs[];
