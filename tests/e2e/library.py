@@ -2,6 +2,8 @@
 Python by ctypes and Node, against our server over TLS with a CA of the test, and the attacks 48 to 53 through each.
 """
 import base64
+import email
+import email.policy
 import glob
 import json
 import os
@@ -311,9 +313,9 @@ def attacks_python(report, server, sink):
     made = address.render(name=f'x" <{EVIL}>, "')
     twice = smtptool.Message(to="b@far.test", subject="x", text="x")
     twice.sender(made)
-    report.check("attack 53: a field in From's name adds no address", f"<{EVIL}>".encode() not in
-                 twice.render().split(b"To:")[0].replace(b'\\"', b"").replace(b'"', b"<", 1) or
-                 twice.render().count(b"<a@our.test>") == 1, twice.render())
+    field = email.message_from_bytes(twice.render(), policy=email.policy.default)["From"]
+    report.equal("attack 53: a field in From's name adds no address", [a.addr_spec for a in field.addresses],
+                 ["a@our.test"])
     merged = smtptool.Message(smtptool.Template("{{from}}", "addresses").render({"from": "boss@bank.test"}),
                               "b@far.test", subject="attack 53", text="x")
     with smtptool.Client(f"smtp://localhost:{server.submission}", "limited", SECRET,
