@@ -29,6 +29,7 @@
  * Threads. Any number of them may use the library at once, each with handles of its own. One
  * handle is used by one thread at a time: a second one gets SMTPTOOL_MISUSE, as does a watcher that
  * uses the handle it was called for. A template that is compiled may be rendered by many threads.
+ * A handle that is in use is not freed: its _free() does nothing then.
  *
  * The host. The library installs no signal handler, prints nothing, reads no configuration
  * file, writes no file and starts no process. While smtptool_client_send() runs there may
