@@ -29,6 +29,7 @@
  * Threads. Any number of them may use the library at once, each with handles of its own. One
  * handle is used by one thread at a time: a second one gets SMTPTOOL_MISUSE, as does a watcher that
  * uses the handle it was called for. A template that is compiled may be rendered by many threads.
+ * A handle that is in use is not freed: its _free() does nothing then.
  *
  * The host. The library installs no signal handler, prints nothing, reads no configuration
  * file, writes no file and starts no process. While smtptool_client_send() runs there may
@@ -233,9 +234,9 @@ int smtptool_client_retries(struct smtptool_client *, int retries, long first_ms
                             struct smtptool_error **ret_error);
 
 /* Hear the conversation while smtptool_client_send() runs, on its thread: mark is "->" for a line
- * of ours, "<-" for the server's, "==" for what else happens and "!!" for a failure after which it
- * goes on. line has no line end and no secret, and is good until the function returns; it must
- * return (no longjmp, no exception). NULL: nobody listens. */
+ * of ours and "<-" for the server's, "~>" and "<~" for those inside TLS, "==" for what else happens
+ * and "!!" for a failure after which it goes on. line has no line end and no secret, and is good
+ * until the function returns; it must return (no longjmp, no exception). NULL: nobody listens. */
 typedef void smtptool_watch(void *arg, const char *mark, const char *line);
 int smtptool_client_watch(struct smtptool_client *, smtptool_watch *watch, void *arg,
                           struct smtptool_error **ret_error);

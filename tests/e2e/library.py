@@ -2,6 +2,8 @@
 Python by ctypes and Node, against our server over TLS with a CA of the test, and the attacks 48 to 53 through each.
 """
 import base64
+import email
+import email.policy
 import glob
 import json
 import os
@@ -20,7 +22,7 @@ SECRET = "Zq7-s3cret-w0rd"
 FILE = b"content of the file\n"
 EVIL = "evil@injected.test"
 LINE_ENDS = ("\r\n", "\n", "\r")
-MAY_NEED = {"libssl.so.3", "libcrypto.so.3", "libidn2.so.0", "libunbound.so.8", "libc.so.6",
+MAY_NEED = {"libssl.so.3", "libcrypto.so.3", "libidn2.so.0", "libunbound.so.8", "libjansson.so.4", "libc.so.6",
             "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"}
 
 
@@ -311,9 +313,9 @@ def attacks_python(report, server, sink):
     made = address.render(name=f'x" <{EVIL}>, "')
     twice = smtptool.Message(to="b@far.test", subject="x", text="x")
     twice.sender(made)
-    report.check("attack 53: a field in From's name adds no address", f"<{EVIL}>".encode() not in
-                 twice.render().split(b"To:")[0].replace(b'\\"', b"").replace(b'"', b"<", 1) or
-                 twice.render().count(b"<a@our.test>") == 1, twice.render())
+    field = email.message_from_bytes(twice.render(), policy=email.policy.default)["From"]
+    report.equal("attack 53: a field in From's name adds no address", [a.addr_spec for a in field.addresses],
+                 ["a@our.test"])
     merged = smtptool.Message(smtptool.Template("{{from}}", "addresses").render({"from": "boss@bank.test"}),
                               "b@far.test", subject="attack 53", text="x")
     with smtptool.Client(f"smtp://localhost:{server.submission}", "limited", SECRET,
