@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench completion help'
+        words='serve send sent queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench swaks sendmail mailq newaliases completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -117,6 +117,10 @@ _smtptool_choose()
     'swaks '*)
         options+='--config -s --server -p --port --local-interface --local-port --copy-routing --4 --6 --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --pipeline --prdr --force-getpwuid --tls --tls-optional --tls-optional-strict --tls-on-connect --tls-protocol --tls-cipher --tls-verify --tls-verify-host --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-plaintext --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --xclient-delim --xclient-no-verify --xclient-before-starttls --xclient-optional --xclient-optional-strict --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --dump-as-body-shows-password --body --attach --attach-body --attach-type --attach-name --add-header --header --no-data-fixup --no-strip-from -n --suppress-data --show-time-lapse --no-info-hints --no-send-hints --no-receive-hints --no-hints --show-raw-text --output-file --output-file-stdout --output-file-stderr --protect-prompt --hide-receive --hide-send --hide-informational --hide-all -S --silent --support --dump-mail --dump --help --version '
         takes+='--config -s --server -p --port --local-interface --local-port --copy-routing --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --tls-protocol --tls-cipher --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --body --attach --attach-body --attach-type --attach-name --add-header --header --show-time-lapse --output-file --output-file-stdout --output-file-stderr -S --silent --dump '
+        ;;
+    'sendmail '*)
+        options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v '
+        takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B '
         ;;
     esac
     case "$command $verb" in
