@@ -33,6 +33,9 @@ complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others 
 complete -c smtptool -f -n __fish_use_subcommand -a bulk -d 'one mailing to many, each recipient once'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
+complete -c smtptool -f -n __fish_use_subcommand -a sendmail -d 'a message from stdin to the server here, as Postfix's does it'
+complete -c smtptool -f -n __fish_use_subcommand -a mailq -d 'what waits in the server here, as Postfix's mailq shows it'
+complete -c smtptool -f -n __fish_use_subcommand -a newaliases -d 'says why there is nothing to do'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
@@ -449,4 +452,19 @@ complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump-mail
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump -r
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l help
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l version
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l f -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l r -s r -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l F -s F -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l N -s N -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l R -s R -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l V -s V -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l O -s O -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l C -s C -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l t -s t
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l i -s i
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l b -s b -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l q -s q
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l o -s o -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l B -s B -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l v -s v
 complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'
