@@ -192,6 +192,7 @@ struct writer {
     const struct bulk_letter_row *row;
     struct template_scope scope;
     struct arena *arena;
+    size_t rendered; /* bytes of it, by templates */
     struct message_compose compose;
     struct message_compose_field more[BULK_LETTER_HEADERS_MAX + 3];
     size_t more_count;
@@ -206,8 +207,13 @@ static err render(struct writer *w, const struct template *t, size_t most, str *
     *ret_text = (str){0};
     if (t == NULL)
         return NULL;
+    size_t before = arena_used(w->arena);
+    if (w->rendered > BULK_LETTER_RENDER_BYTES_MAX)
+        return err_new(ERR_CONFIG, "the templates of one mail take more than %d MiB",
+                       BULK_LETTER_RENDER_BYTES_MAX >> 20);
     TRY(template_render(t, &w->scope, &out));
     *ret_text = arena_str(w->arena, buf_str(&out));
+    w->rendered += arena_used(w->arena) - before;
     return NULL;
 }
 

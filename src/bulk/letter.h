@@ -14,7 +14,9 @@ enum {
     BULK_LETTER_FILES_MAX = 20,
     BULK_LETTER_BYTES_MAX = 64 << 20, /* of one mail */
     BULK_LETTER_FILE_BYTES_MAX = 32 << 20,
-    BULK_LETTER_ARENA_BYTES_MAX = (BULK_LETTER_FILES_MAX + 1) * BULK_LETTER_FILE_BYTES_MAX,
+    BULK_LETTER_RENDER_BYTES_MAX = 64 << 20, /* of the arena, for all templates of one mail */
+    BULK_LETTER_ARENA_BYTES_MAX = (BULK_LETTER_FILES_MAX + 1) * BULK_LETTER_FILE_BYTES_MAX +
+                                  BULK_LETTER_RENDER_BYTES_MAX + TEMPLATE_RENDER_ARENA_BYTES_MAX,
 };
 
 struct bulk_letter_header {

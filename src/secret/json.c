@@ -1,27 +1,11 @@
 #include "secret/json.h"
 #include "base/mem.h"
-
-static bool is_shallow(str text)
-{
-    size_t depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < text.len && depth <= SECRET_JSON_DEPTH_MAX; i++) {
-        char c = text.ptr[i];
-        if (quoted && c == '\\')
-            i++;
-        else if (c == '"')
-            quoted = !quoted;
-        else if (!quoted && (c == '{' || c == '['))
-            depth++;
-        else if (!quoted && (c == '}' || c == ']') && depth > 0)
-            depth--;
-    }
-    return depth <= SECRET_JSON_DEPTH_MAX;
-}
+#include "base/nesting.h"
 
 err secret_json_read(str text, json_t **ret_object)
 {
-    if (text.len == 0 || text.len > SECRET_JSON_BYTES_MAX || !is_shallow(text))
+    if (text.len == 0 || text.len > SECRET_JSON_BYTES_MAX ||
+        !nesting_is_shallow(text, SECRET_JSON_DEPTH_MAX))
         return err_new(ERR_PROTOCOL, "an answer that is no JSON, or too deep");
     json_t *object = json_loadb(text.ptr, text.len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
     if (!json_is_object(object)) {
