@@ -39,7 +39,7 @@ def installed(report):
     report.check("meson install", done.returncode == 0, done.stderr.decode())
     for name in ("include/smtptool.h", "bin/smtptool", "share/man/man3/smtptool.3", "share/man/man1/smtptool-send.1"):
         report.check(f"installed: {name}", os.path.isfile(f"{root}/usr/local/{name}"))
-    config = glob.glob(f"{root}/usr/local/lib/**/libsmtptool.pc", recursive=True)
+    config = glob.glob(f"{root}/usr/local/lib*/**/libsmtptool.pc", recursive=True)
     if not report.equal("one libsmtptool.pc", len(config), 1):
         return None
     libraries = os.path.dirname(os.path.dirname(config[0]))

@@ -212,7 +212,7 @@ def against_sink(sink):
         Line("-f refused@example.com", 23), Line("-f gone@example.com", 6), Line("--protocol LMTP -q RCPT", 0),
         Line("-raw -q CONNECT"), Line("-S -tls", 29), Line("-S 2 -tls", 29), Line("-S 3 -tls", 29), Line("--bogus", 1),
         Line("extra", 1), Line("--no-data-fixup 1", 1), Line("--timeout 5x", 1), Line("-q NOWHERE", 1), Line("-4 -6", 1),
-        Line("--proxy-family TCP4", 35), Line("--data @/nonexistent", 1), Line("--socket /nonexistent", 1),
+        Line("--proxy-family TCP4", 35), Line("--data @/no/such/file", 1), Line("--socket /no/such/socket", 1),
         Line("--data 'From: %FROM_ADDRESS%\\nTo: %TO_ADDRESS%\\n\\n.dot%NEWLINE%end\\n.\\n' --add-header 'X-Y: z'"),
         Line("--data 'From me Mon\\nFrom: x\\n\\n%BODY%' --body @@x"), Line("-g", given=b"From: x\n\nbody\n"),
         Line("--header 'Subject: new' --h-X-New new -ah 'X-A: b\\nX-B: c'"),
@@ -220,7 +220,7 @@ def against_sink(sink):
         Line(f"--attach-body one --attach-type text/html --attach-body two --attach-name n --attach @{NOTE}"),
     ])
     check_all("-t b@example.net -f a@example.com", [
-        Line(f"-s 127.0.0.1:{free_port()}", 2), Line("--socket /nonexistent", 2),
+        Line(f"-s 127.0.0.1:{free_port()}", 2), Line("--socket /no/such/socket", 2),
         Line(f"--pipe '{sys.executable} {HELPER}' -h client.test -n"), Line("-s -q HELO -h client.test", given=f"127.0.0.1:{sink.port}\n".encode()),
     ])
 
