@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -269,6 +270,17 @@ static err eval(void *arg, str command, struct arena *arena, str *ret_line)
     return NULL;
 }
 
+static err check_private(const struct run *run, const char *path, size_t first)
+{
+    struct stat info;
+    bool open = stat(path, &info) != 0 || (info.st_mode & 07) != 0;
+    for (size_t i = first; open && i < run->rc.count; i++)
+        if (run->rc.accounts[i].values[MSMTPRC_PASSWORD].len)
+            return err_new(ERR_CONFIG, "%s: contains secrets, and others may read it: chmod o-rwx",
+                           path);
+    return NULL;
+}
+
 /* A file that is not there is none, unless it was named. */
 static err read_file(struct run *run, str path, bool must)
 {
@@ -280,9 +292,10 @@ static err read_file(struct run *run, str path, bool must)
     if (access(chars, R_OK) != 0)
         return err_new(ERR_SYSTEM, "%s", chars);
     TRY(personality_swaks_file_read(chars, &text));
+    size_t first = run->rc.count;
     err e = personality_msmtprc_read(&run->rc, buf_str(&text), run->arena);
     run->origin = path;
-    return e ? err_wrap(e, "%s", chars) : NULL;
+    return e ? err_wrap(e, "%s", chars) : check_private(run, chars, first);
 }
 
 static err read_files(struct run *run)
