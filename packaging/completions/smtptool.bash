@@ -126,6 +126,10 @@ _smtptool_choose()
         options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v '
         takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B '
         ;;
+    'msmtp '*)
+        options+='-a --account -C --file --host --port --timeout --protocol --domain --auth --user --passwordeval --tls --tls-starttls --tls-trust-file -f --from -t --read-recipients --read-envelope-from -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format --set-from-header --set-date-header --set-msgid-header --remove-bcc-headers --undisclosed-recipients -P --pretend --version '
+        takes+='-a --account -C --file --host --port --timeout --protocol --domain --user --passwordeval --tls-trust-file -f --from -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format '
+        ;;
     esac
     case "$command $verb" in
     'sent ') words='ls show' ;;

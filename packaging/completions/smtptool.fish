@@ -34,6 +34,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a bulk -d 'one mailing to many
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
 complete -c smtptool -f -n __fish_use_subcommand -a sendmail -d 'a message from stdin to the server here, as Postfix's does it'
+complete -c smtptool -f -n __fish_use_subcommand -a msmtp -d 'a message from stdin to the server of an account in msmtprc'
 complete -c smtptool -f -n __fish_use_subcommand -a mailq -d 'what waits in the server here, as Postfix's mailq shows it'
 complete -c smtptool -f -n __fish_use_subcommand -a newaliases -d 'says why there is nothing to do'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
@@ -467,4 +468,31 @@ complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l q -s q
 complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l o -s o -r
 complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l B -s B -r
 complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l v -s v
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l account -s a -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l file -s C -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l host -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l port -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l protocol -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l auth
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l passwordeval -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-starttls
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-trust-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l from -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-recipients -s t
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-envelope-from
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-notify -s N -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-return -s R -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile -s X -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile-time-format -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-from-header
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-date-header
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-msgid-header
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l remove-bcc-headers
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l undisclosed-recipients
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l pretend -s P
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l version
 complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'

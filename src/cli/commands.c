@@ -1,5 +1,6 @@
 /* cli/commands.c -- the one table of subcommands */
 #include "cli/commands.h"
+#include "personality/msmtp.h"
 #include "personality/sendmail.h"
 #include "personality/swaks.h"
 
@@ -45,6 +46,8 @@ const struct cli_command cli_commands[] = {
      personality_swaks_help, NULL},
     {"sendmail", cmd_personality, "a message from stdin to the server here, as Postfix's does it",
      personality_sendmail_help, NULL},
+    {"msmtp", cmd_personality, "a message from stdin to the server of an account in msmtprc",
+     personality_msmtp_help, NULL},
     {"mailq", cmd_personality, "what waits in the server here, as Postfix's mailq shows it",
      personality_sendmail_mailq_help, NULL},
     {"newaliases", cmd_personality, "says why there is nothing to do",
