@@ -6,6 +6,12 @@
     "<?xml version=\"1.0\"?><clientConfig version=\"1.1\"><emailProvider id=\"e\">" servers \
     "</emailProvider></clientConfig>"
 
+#define FOUR_IN "<a><a><a><a>"
+#define FOUR_OUT "</a></a></a></a>"
+#define TOO_DEEP                                                                         \
+    "<clientConfig>" FOUR_IN FOUR_IN FOUR_IN FOUR_IN FOUR_OUT FOUR_OUT FOUR_OUT FOUR_OUT \
+    "</clientConfig>"
+
 TEST(client_autoconfig)
 {
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 16);
@@ -48,8 +54,7 @@ TEST(client_autoconfig_refuses)
         /* entities that would grow, or be fetched */
         "<!DOCTYPE c [<!ENTITY a \"aaaa\">]><clientConfig>&a;</clientConfig>",
         "<!DOCTYPE c SYSTEM \"file:///etc/passwd\"><clientConfig></clientConfig>",
-        "<clientConfig><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a><a></a></a></a></a></a></a></a>"
-        "</a></a></a></a></a></a></a></a></a></clientConfig>",
+        TOO_DEEP,
     };
     for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
         struct client_autoconfig c;
