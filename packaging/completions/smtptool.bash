@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send sent account queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bench swaks completion help'
+        words='serve send sent account queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench swaks sendmail mailq newaliases completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -106,12 +106,16 @@ _smtptool_choose()
         options+='--mx --mode --max-age --id --file --dns-zone --timeout '
         takes+='--mx --mode --max-age --id --file --dns-zone --timeout '
         ;;
+    'bulk '*)
+        options+='--account --active --allow-raw --attach --ca-file --campaign --check-mx --connect-timeout --connections --dns-zone --dry-run --email-column --encoding --envelope-from --from --from-domain --header --hello --html-file --in-doubt --inactive --io-timeout --job --keep-roles --kept --limit --list --mechanism --messages-per-connection --no-suppression --pass-wait --passes --pause-on --preview --queue --rate --reconfirm --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --suppress --tenant --text --text-file --to --token --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --wave '
+        takes+='--account --active --attach --ca-file --campaign --connect-timeout --connections --dns-zone --email-column --encoding --envelope-from --from --from-domain --header --hello --html-file --in-doubt --inactive --io-timeout --job --kept --limit --list --mechanism --messages-per-connection --pass-wait --passes --pause-on --preview --rate --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --tenant --text --text-file --to --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --wave '
+        ;;
     'bench send')
         options+='--server --tls --ca --timeout --workers --connections --duration --i-own-this-server --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --no-pipelining --record '
         takes+='--server --ca --timeout --workers --connections --duration --messages --rate --stagger --size --per-connection --rcpts --domains --from --to --user --secret --record '
         ;;
     'bench sink')
-        options+='--listen --addresses --every --rules --report --lmtp --discard --expose --certificate --key --record --slow --reply --messages --duration --workers '
+        options+='--listen --addresses --every --rules --report --lmtp --discard --once --expose --certificate --key --record --slow --reply --messages --duration --workers '
         takes+='--listen --addresses --every --rules --report --certificate --key --record --slow --reply --messages --duration --workers '
         ;;
     'bench idle')
@@ -121,6 +125,10 @@ _smtptool_choose()
     'swaks '*)
         options+='--config -s --server -p --port --local-interface --local-port --copy-routing --4 --6 --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --pipeline --prdr --force-getpwuid --tls --tls-optional --tls-optional-strict --tls-on-connect --tls-protocol --tls-cipher --tls-verify --tls-verify-host --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-plaintext --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --xclient-delim --xclient-no-verify --xclient-before-starttls --xclient-optional --xclient-optional-strict --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --dump-as-body-shows-password --body --attach --attach-body --attach-type --attach-name --add-header --header --no-data-fixup --no-strip-from -n --suppress-data --show-time-lapse --no-info-hints --no-send-hints --no-receive-hints --no-hints --show-raw-text --output-file --output-file-stdout --output-file-stderr --protect-prompt --hide-receive --hide-send --hide-informational --hide-all -S --silent --support --dump-mail --dump --help --version '
         takes+='--config -s --server -p --port --local-interface --local-port --copy-routing --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --tls-protocol --tls-cipher --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --body --attach --attach-body --attach-type --attach-name --add-header --header --show-time-lapse --output-file --output-file-stdout --output-file-stderr -S --silent --dump '
+        ;;
+    'sendmail '*)
+        options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v '
+        takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B '
         ;;
     esac
     case "$command $verb" in
@@ -144,6 +152,7 @@ _smtptool_choose()
     'dmarc ') words='walk eval record reports' ;;
     'mta-sts ') words='policy check' ;;
     'tls-reports ') words='read ls show' ;;
+    'bulk ') words='run status pause resume cancel report clean unsubscribe-verify' ;;
     'bench ') words='send sink idle' ;;
     'completion ') words='bash zsh fish' ;;
     esac

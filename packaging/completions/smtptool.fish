@@ -31,8 +31,12 @@ complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of t
 complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
 complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others report of TLS on the way to us, and we of theirs'
+complete -c smtptool -f -n __fish_use_subcommand -a bulk -d 'one mailing to many, each recipient once'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
 complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
+complete -c smtptool -f -n __fish_use_subcommand -a sendmail -d 'a message from stdin to the server here, as Postfix's does it'
+complete -c smtptool -f -n __fish_use_subcommand -a mailq -d 'what waits in the server here, as Postfix's mailq shows it'
+complete -c smtptool -f -n __fish_use_subcommand -a newaliases -d 'says why there is nothing to do'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
@@ -252,6 +256,67 @@ complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l timeout -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from mta-sts; and not __fish_seen_subcommand_from policy check' -a 'policy check'
 complete -c smtptool -f -n '__fish_seen_subcommand_from tls-reports; and not __fish_seen_subcommand_from read ls show' -a 'read ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l account -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l active -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l allow-raw
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l attach -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l ca-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l campaign -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l check-mx
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connect-timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connections -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dry-run
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l email-column -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l encoding -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l envelope-from -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from-domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l header -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l hello -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l html-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l in-doubt -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l inactive -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l io-timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l job -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l keep-roles
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l kept -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l limit -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l list -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l mechanism -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l messages-per-connection -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l no-suppression
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pass-wait -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l passes -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pause-on -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l preview -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l queue
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l rate -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l reconfirm
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l removed -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l reply-to -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l sample -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l segment -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l separator -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l server -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l split -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l stream -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l subject -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l suppress
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l tenant -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l text -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l text-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l to -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l token
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l type -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-key -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-mailto -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-url -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l var -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l wave -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from bulk; and not __fish_seen_subcommand_from run status pause resume cancel report clean unsubscribe-verify' -a 'run status pause resume cancel report clean unsubscribe-verify'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r
@@ -280,6 +345,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l report -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l lmtp
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l discard
+complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l once
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l expose
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l certificate -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from sink' -l key -r
@@ -404,4 +470,19 @@ complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump-mail
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump -r
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l help
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l version
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l f -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l r -s r -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l F -s F -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l N -s N -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l R -s R -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l V -s V -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l O -s O -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l C -s C -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l t -s t
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l i -s i
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l b -s b -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l q -s q
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l o -s o -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l B -s B -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l v -s v
 complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'

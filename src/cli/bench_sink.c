@@ -1,5 +1,6 @@
 #include "cli/bench_sink.h"
 #include "base/mem.h"
+#include "bulk/seen.h"
 #include "cli/bench_crew.h"
 #include "runtime/net.h"
 #include "runtime/net_epoll.h"
@@ -7,6 +8,7 @@
 #include "smtp/data.h"
 #include "smtp/line.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -26,6 +28,8 @@ struct sink {
     const struct bench_sink_options *options;
     struct net_listener **listeners; /* each worker's in a row, one for each address */
     int addresses;
+    struct bulk_seen *keys; /* with --once; all workers', under the lock */
+    pthread_mutex_t lock;
     struct address at; /* the first */
     uint64_t told;     /* how many had been taken when that was last said */
 };
@@ -45,6 +49,7 @@ struct client {
     struct arena *arena;                /* of the command under way, when there are rules */
     char head[BENCH_RECORD_HEAD_BYTES]; /* of the content, where it is recorded */
     size_t head_len;
+    uint64_t key; /* XONCE of this mail; 0: none */
     bool mail, in_data, quit, starttls;
     int rcpts;
 };
@@ -101,10 +106,36 @@ static err take_hello(struct client *c, str name, bool extended)
     if (c->guest.provider && c->guest.provider->rules.logins)
         return answer(c, BENCH_HELLO,
                       S("250-sink.bench.test\r\n250-AUTH PLAIN LOGIN\r\n" CAPABILITIES), &yes);
+    if (c->options->once)
+        return answer(c, BENCH_HELLO, S("250-sink.bench.test\r\n250-XONCE\r\n" CAPABILITIES), &yes);
     if (may_start_tls(c))
         return answer(c, BENCH_HELLO, S("250-sink.bench.test\r\n250-STARTTLS\r\n" CAPABILITIES),
                       &yes);
     return answer(c, BENCH_HELLO, S("250-sink.bench.test\r\n" CAPABILITIES), &yes);
+}
+
+/* " XONCE=…" of a MAIL. */
+static uint64_t read_key(str args)
+{
+    for (size_t i = 0; i + 7 < args.len; i++)
+        if (str_starts_nocase(str_from(args, i), S(" XONCE="))) {
+            str key, rest;
+            str_split(str_from(args, i + 7), ' ', &key, &rest);
+            return bulk_seen_key((str){0}, key);
+        }
+    return 0;
+}
+
+static bool had_before(struct client *c)
+{
+    struct sink *sink = c->worker->crew->job;
+    if (!c->options->once || c->key == 0)
+        return false;
+    pthread_mutex_lock(&sink->lock);
+    bool had = bulk_seen_get(sink->keys, c->key) == BULK_SEEN_DONE;
+    (void)bulk_seen_set(sink->keys, c->key, BULK_SEEN_DONE);
+    pthread_mutex_unlock(&sink->lock);
+    return had;
 }
 
 /* The address of MAIL or RCPT; without rules nobody wants to know. */
@@ -135,6 +166,7 @@ static err take_mail(struct client *c, const struct smtp_command *command)
     if (c->mail)
         return say(c, S("503 5.5.1 There is a transaction\r\n"));
     c->rcpts = 0;
+    c->key = c->options->once ? read_key(command->args) : 0;
     TRY(read_address(c, command, &sender, &good));
     if (!good)
         return NULL;
@@ -286,7 +318,9 @@ static err end_message(struct client *c)
         else
             TRY(answer(c, BENCH_DOT, S("250 2.0.0 Ok: dropped\r\n"), &yes));
     }
-    if (yes)
+    if (yes && had_before(c))
+        c->worker->tally.repeated++;
+    else if (yes)
         count_message(c);
     else
         c->worker->tally.refused++;
@@ -526,6 +560,8 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     bench_crew_init(&crew, o->workers, most, work, &sink);
     crew.told = look;
     sink.listeners = mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof(void *));
+    sink.keys = bulk_seen_open();
+    pthread_mutex_init(&sink.lock, NULL);
     err e = listen_all(&crew, &sink);
     if (e == NULL) {
         if (o->provider)
@@ -536,5 +572,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     }
     bench_crew_release(&crew);
     mem_free(sink.listeners);
+    bulk_seen_close(sink.keys);
+    pthread_mutex_destroy(&sink.lock);
     return e;
 }

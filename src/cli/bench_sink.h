@@ -25,6 +25,7 @@ struct bench_sink_options {
     struct tls_server *tls;          /* STARTTLS is offered; NULL: it is not */
     bool expose;                     /* not on loopback only */
     bool lmtp;
+    bool once;       /* offers XONCE: a mail whose key it has had is taken and not counted again */
     bool discard;    /* take the content without judging it */
     int64_t slow_ms; /* before the reply to the dot */
     int reply_code;  /* 0: all is well; else what is answered at this stage */

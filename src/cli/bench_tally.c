@@ -66,6 +66,7 @@ void bench_tally_merge(struct bench_tally *into, const struct bench_tally *from)
 {
     into->messages += from->messages;
     into->refused += from->refused;
+    into->repeated += from->repeated;
     into->lost += from->lost;
     into->recipients += from->recipients;
     into->bytes += from->bytes;
@@ -165,6 +166,8 @@ static void print_text(const struct bench_tally *t)
     if (t->late_ns > 0)
         printf("schedule     behind by up to %.1f ms\n", (double)t->late_ns / 1e6);
     printf("own CPU      %.2f s\n", own_cpu_seconds());
+    if (t->repeated > 0)
+        printf("repeated     %llu, taken once\n", (unsigned long long)t->repeated);
     if (t->refused + t->lost > 0)
         printf("not taken    %llu refused, %llu without an answer\n",
                (unsigned long long)t->refused, (unsigned long long)t->lost);

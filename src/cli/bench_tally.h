@@ -37,6 +37,7 @@ struct bench_fault {
 struct bench_tally {
     uint64_t messages;   /* the final dot was answered with 2xx */
     uint64_t refused;    /* the server said no */
+    uint64_t repeated;   /* the sink had them before (XONCE) */
     uint64_t lost;       /* no answer was had */
     uint64_t recipients; /* of the messages */
     uint64_t bytes;      /* of the messages' content */

@@ -1,5 +1,6 @@
 #include "cli/cli.h"
 #include "base/mem.h"
+#include "cli/local_server.h"
 #include "personality/personality.h"
 #include "runtime/file.h"
 #include <errno.h>
@@ -451,6 +452,7 @@ int cli_main(int argc, char **argv)
     static const struct cli_command before = {.name = "help", .summary = "", .help = ""};
     struct parsing p = {&cli, &before, NULL, 0, argc, argv, 1, false};
     const struct personality *other = argc > 0 ? personality_find(str_of(argv[0])) : NULL;
+    personality_server_set(&cli_local_server);
     if (other) /* called by another program's name */
         return other->run(argc, argv);
     for (; p.at < argc && argv[p.at][0] == '-'; p.at++) {

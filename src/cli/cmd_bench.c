@@ -63,6 +63,7 @@ static const char sink_help[] =
     "  --expose           listen on other addresses than loopback, too\n"
     "  --certificate FILE --key FILE   offer STARTTLS\n"
     "  --lmtp             a reply for each recipient\n"
+    "  --once             offer XONCE: a message whose key has come before is taken, not counted\n"
     "  --discard          do not judge the content (else CR, LF alone and NUL are refused: 554)\n"
     "  --slow TIME        wait before the reply to the final dot\n"
     "  --reply \"[STAGE:]CODE [TEXT]\"   answer that, such as 451 or \"rcpt:550 5.1.1 Who?\";\n"
@@ -93,7 +94,7 @@ struct given { /* as typed; NULL: not there */
     const char *connections, *messages, *duration, *rate, *size, *per_connection, *rcpts, *domains;
     const char *timeout, *workers, *listen, *addresses, *slow, *reply, *stagger, *opening, *every;
     const char *rules, *report, *record, *certificate, *key;
-    bool no_pipelining, lmtp, discard, expose;
+    bool no_pipelining, lmtp, discard, expose, once;
     struct bench_plan_options plan;
 };
 
@@ -320,6 +321,7 @@ static err read_sink(struct given *g, struct bench_sink_options *o)
     o->every = (uint64_t)every;
     o->lmtp = g->lmtp;
     o->discard = g->discard;
+    o->once = g->once;
     o->expose = g->expose;
     return read_reply(g->reply, o);
 }
@@ -364,6 +366,7 @@ static int run_sink(struct cli *cli, int argc, char **argv)
         {"report",      0, &g.report,      NULL,       NULL, NULL},
         {"lmtp",        0, NULL,           &g.lmtp,    NULL, NULL},
         {"discard",     0, NULL,           &g.discard, NULL, NULL},
+        {"once",        0, NULL,           &g.once,    NULL, NULL},
         {"expose",      0, NULL,           &g.expose,  NULL, NULL},
         {"certificate", 0, &g.certificate, NULL,       NULL, NULL},
         {"key",         0, &g.key,         NULL,       NULL, NULL},

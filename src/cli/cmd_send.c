@@ -25,7 +25,8 @@ const char cmd_send_help[] =
     "The message:\n"
     "  --from ADDRESS          the author, also \"Alice <alice@example.com>\"; with --eml the\n"
     "                          file's From field when absent; \"<>\" is the null sender\n"
-    "  --envelope-from ADDRESS who hears of it when it cannot be delivered; default: --from\n"
+    "  --envelope-from ADDRESS who hears of it when it cannot be delivered; default: the\n"
+    "                          account's return_path, else --from\n"
     "  --to, --cc, --bcc LIST  more recipients; RECIPIENTs count as --to\n"
     "  -t                      those in the message's To, Cc and Bcc, too; Bcc is taken out\n"
     "  --reply-to LIST         where answers go\n"
@@ -285,9 +286,13 @@ static void note(const struct cli_send *run, struct cli_sent *sent)
 
 /* ---- doing it --------------------------------------------------------------------------- */
 
-/* The two ways out of a certificate that is not trusted. */
+/* The two ways out of a certificate that is not trusted; and who must be there for --queue. */
 static void hint(const struct cli_send *run)
 {
+    if (run->queue && !run->cli->quiet && run->count > 0 && run->mails[0].address[0] == '\0' &&
+        run->mails[0].why[0] != '\0')
+        fputs("    (--queue hands mail to `smtptool serve` on this machine: does it run?)\n",
+              stderr);
     for (size_t i = 0; i < run->count && !run->cli->quiet && !run->ca_file; i++) {
         if (!str_contains(str_of(run->mails[i].why), S("certificate")))
             continue;

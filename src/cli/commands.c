@@ -1,5 +1,6 @@
 /* cli/commands.c -- the one table of subcommands */
 #include "cli/commands.h"
+#include "personality/sendmail.h"
 #include "personality/swaks.h"
 
 /* In the order in which help shows them. */
@@ -40,9 +41,16 @@ const struct cli_command cli_commands[] = {
      cmd_mta_sts_help, cmd_mta_sts_verbs},
     {"tls-reports", cmd_tls_reports, "what others report of TLS on the way to us, and we of theirs",
      cmd_tls_reports_help, cmd_tls_reports_verbs},
+    {"bulk",   cmd_bulk,   "one mailing to many, each recipient once",          cmd_bulk_help,   cmd_bulk_verbs  },
     {"bench",  cmd_bench,  "load generator and sink, for measuring a server",   cmd_bench_help,  cmd_bench_verbs },
     {"swaks",  cmd_personality,  "one SMTP transaction, every line shown, as swaks does it",
      personality_swaks_help, NULL},
+    {"sendmail", cmd_personality, "a message from stdin to the server here, as Postfix's does it",
+     personality_sendmail_help, NULL},
+    {"mailq", cmd_personality, "what waits in the server here, as Postfix's mailq shows it",
+     personality_sendmail_mailq_help, NULL},
+    {"newaliases", cmd_personality, "says why there is nothing to do",
+     personality_sendmail_newaliases_help, NULL},
     {"completion", cmd_completion, "let your shell complete our command lines",
      cmd_completion_help, cmd_completion_verbs},
     {0},

@@ -66,21 +66,21 @@ TEST(cli_completion_in_bash)
     static const struct {
         const char *words, *offers;
     } cases[] = {
-        {"smtptool se",                      "serve send sent secret "},
-        {"smtptool queue r",                 "release retry rm "      },
-        {"smtptool -C file queue r",         "release retry rm "      },
-        {"smtptool --config=file queue r",   "release retry rm "      },
-        {"smtptool --config = file queue r", "release retry rm "      },
-        {"smtptool queue ls --h",            "--help --held "         },
-        {"smtptool queue --to ls r",         "release retry rm "      },
-        {"smtptool queue --to \"\"",         " "                      },
-        {"smtptool bench \"\"",              "send sink idle "        },
-        {"smtptool bench sink --l",          "--listen --lmtp "       },
-        {"smtptool send --ser",              "--server "              },
-        {"smtptool user --pass",             "--password-file "       },
-        {"smtptool completion z",            "zsh "                   },
-        {"smtptool --vers",                  "--version "             },
-        {"smtptool queue --vers",            " "                      },
+        {"smtptool se",                      "serve send sent secret sendmail "},
+        {"smtptool queue r",                 "release retry rm "               },
+        {"smtptool -C file queue r",         "release retry rm "               },
+        {"smtptool --config=file queue r",   "release retry rm "               },
+        {"smtptool --config = file queue r", "release retry rm "               },
+        {"smtptool queue ls --h",            "--help --held "                  },
+        {"smtptool queue --to ls r",         "release retry rm "               },
+        {"smtptool queue --to \"\"",         " "                               },
+        {"smtptool bench \"\"",              "send sink idle "                 },
+        {"smtptool bench sink --l",          "--listen --lmtp "                },
+        {"smtptool send --ser",              "--server "                       },
+        {"smtptool user --pass",             "--password-file "                },
+        {"smtptool completion z",            "zsh "                            },
+        {"smtptool --vers",                  "--version "                      },
+        {"smtptool queue --vers",            " "                               },
     };
     if (access("/bin/bash", X_OK) != 0)
         return;

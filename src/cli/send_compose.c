@@ -24,16 +24,6 @@ static err join(const char *option, const struct cli_send_message_list *list, st
 }
 
 /* Fields that are written from other options, or that would change what the text is. */
-static bool is_ours(str name)
-{
-    static const char *const ours[] = {"From",       "To",           "Cc",      "Bcc",     "Date",
-                                       "Message-ID", "MIME-Version", "Subject", "Reply-To"};
-    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
-        if (str_eq_nocase(name, str_of(ours[i])))
-            return true;
-    return str_starts_nocase(name, S("Content-"));
-}
-
 static err read_fields(const struct cli_send_message_args *args,
                        struct message_compose_field fields[CLI_SEND_MESSAGE_FIELDS_MAX])
 {
@@ -47,7 +37,7 @@ static err read_fields(const struct cli_send_message_args *args,
                            STR_ARG(str_slice(text, 0, 100)));
         str_split(text, ':', &fields[i].name, &fields[i].value);
         fields[i].value = str_trim(fields[i].value);
-        if (is_ours(fields[i].name))
+        if (message_compose_writes(fields[i].name) || str_eq_nocase(fields[i].name, S("Reply-To")))
             return err_new(ERR_CONFIG,
                            "--header: %.*s is written by an option of its own, or by "
                            "us",

@@ -26,11 +26,12 @@ static const struct mark {
 
 static const struct mark *mark_of(const char *ours)
 {
+    const struct mark *found = NULL;
     for (size_t i = 0; i < ARRAY_LEN(marks); i++)
         if (strcmp(marks[i].ours, ours) == 0)
-            return &marks[i];
-    ASSERT(!"a mark that is one of ours");
-    return NULL;
+            found = &marks[i];
+    ASSERT(found != NULL);
+    return found;
 }
 
 static void print_event(const struct mark *mark, str line)

@@ -75,6 +75,8 @@ static err take_account(struct cli_send *run, const struct config_account *accou
     *run->sender = *account;
     run->account = arena_chars(run->arena, account->name);
     take_author(run);
+    if (run->message.envelope_from == NULL && account->return_path.len > 0)
+        run->message.envelope_from = arena_chars(run->arena, account->return_path);
     return cli_send_from_policy(run->from_policy, run->sender);
 }
 

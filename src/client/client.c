@@ -3,10 +3,13 @@
 #include "client/offer.h"
 #include "client/session.h"
 #include <stdio.h>
+#include <string.h>
 
 struct run {
     const struct client_options *options;
     const struct client_source *source;
+    const struct worker *workers;
+    size_t worker_count;
     bool over;                 /* the source has no more */
     enum client_outcome worst; /* of all mails that were handed back */
 };
@@ -46,6 +49,8 @@ static err attempt(struct worker *w)
     struct client_session *s = &w->session;
     err e = NULL;
     s->outcome = CLIENT_SENT;
+    s->refused_code = 0;
+    s->refused_enhanced[0] = '\0';
     w->mail->attempts++;
     if (!s->open)
         e = client_session_open(s);
@@ -78,6 +83,8 @@ static bool is_worth_another(struct worker *w, err e)
 {
     struct client_mail *mail = w->mail;
     mail->why[0] = '\0';
+    mail->refused_code = e ? w->session.refused_code : 0;
+    memcpy(mail->refused_enhanced, w->session.refused_enhanced, sizeof mail->refused_enhanced);
     if (e)
         client_session_explain(&w->session, e, mail->why, sizeof mail->why);
     mail->outcome = client_offer_outcome(mail);
@@ -87,7 +94,9 @@ static bool is_worth_another(struct worker *w, err e)
         mail->outcome = w->session.outcome;
         return false;
     }
-    return true;
+    if (mail->in_doubt && mail->once.len)
+        return false; /* whoever gave it a name knows whether it may be offered again */
+    return !(w->options->passes && e == NULL);
 }
 
 static void send_mail(struct worker *w)
@@ -132,17 +141,37 @@ static bool is_hopeless(const struct client_mail *mail)
     return mail->why[0] && mail->outcome != CLIENT_SENT && mail->times.transaction < 0;
 }
 
-static void give_up(struct run *run, const struct client_mail *because)
+static void give_up(struct run *run, enum client_outcome outcome, const char *why)
 {
-    enum client_outcome outcome = because->outcome;
-    char why[CLIENT_WHY_BYTES];
     struct client_mail *mail;
-    snprintf(why, sizeof why, "not tried: %.*s", CLIENT_WHY_BYTES - 20, because->why);
     while ((mail = take_next(run)) != NULL) {
         mail->outcome = outcome;
         snprintf(mail->why, sizeof mail->why, "%s", why);
         hand_back(run, mail);
     }
+}
+
+/* A server may allow fewer connections than we would like. */
+static bool others_work(const struct worker *w)
+{
+    for (size_t i = 0; i < w->run->worker_count; i++)
+        if (&w->run->workers[i] != w && w->run->workers[i].session.open)
+            return true;
+    return false;
+}
+
+/* False: this worker is of no more use. */
+static bool finish_mail(struct worker *w)
+{
+    enum client_outcome outcome = w->mail->outcome;
+    char why[CLIENT_WHY_BYTES];
+    bool hopeless = is_hopeless(w->mail);
+    bool others = hopeless && outcome == CLIENT_LATER && others_work(w);
+    snprintf(why, sizeof why, "not tried: %.*s", CLIENT_WHY_BYTES - 20, w->mail->why);
+    hand_back(w->run, w->mail);
+    if (hopeless && !others)
+        give_up(w->run, outcome, why);
+    return !hopeless;
 }
 
 static void run_worker(void *arg)
@@ -158,9 +187,8 @@ static void run_worker(void *arg)
         bool was_open = w->session.open;
         send_mail(w);
         sent = w->session.open ? (was_open ? sent + 1 : 1) : 0;
-        if (is_hopeless(w->mail))
-            give_up(run, w->mail);
-        hand_back(run, w->mail);
+        if (!finish_mail(w))
+            break;
     }
     client_session_release(&w->session);
 }
@@ -171,6 +199,8 @@ static enum client_outcome run_workers(const struct client_options *options,
     struct run run = {.options = options, .source = source};
     struct worker *workers = mem_alloc(worker_count * sizeof *workers + 1);
     struct group group;
+    run.workers = workers;
+    run.worker_count = worker_count;
     group_init(&group);
     for (size_t i = 0; i < worker_count; i++) {
         workers[i] =

@@ -28,6 +28,7 @@ enum {
     CLIENT_WHY_BYTES = 600,
     CLIENT_RETRIES_MAX = 10,
     CLIENT_TEXT_BYTES_MAX = 2000, /* of a reply's text that is kept */
+    CLIENT_ENHANCED_CHARS = 12,   /* "5.123.456" */
 };
 
 struct client_ports;
@@ -49,6 +50,7 @@ struct client_options {
     struct tls_client *tls;        /* NULL when the hop is without TLS */
     str user, secret, mechanism;   /* user empty: no login */
     bool token;                    /* the secret is an OAuth token */
+    bool passes;                   /* a 4xx is handed back at once: the caller comes again later */
     bool security_first;           /* of the ports: TLS from the first byte */
     struct client_ports *ports;    /* what worked before; NULL: nobody remembers */
     bool places;                   /* a why ends with the place in our code */
@@ -70,10 +72,20 @@ struct client_mail {
     str content;               /* CRLF lines */
     uint8_t found;             /* enum envelope_found */
 
+    str once;        /* names the mail to a server that keeps such keys; empty: no name */
+    bool needs_once; /* a server without them is offered nothing: it may have the mail already */
+    /* Before the last piece of the content goes out, and so before the server can take the mail:
+     * what must be on a disk by then is. NULL: nothing must. */
+    err (*before_end)(struct client_mail *, deadline);
+
+    bool in_doubt;                 /* sent whole, and no reply came */
+    bool held_back;                /* because of needs_once */
     struct smtp_verdict *verdicts; /* one for each recipient; the caller's array, zeroed */
     struct arena *arena;           /* for the verdicts' texts */
     enum client_outcome outcome;
     char why[CLIENT_WHY_BYTES]; /* what ended it before a verdict; empty: nothing did */
+    int refused_code;           /* the reply behind why; 0: it was none */
+    char refused_enhanced[CLIENT_ENHANCED_CHARS];
     int attempts;
     struct client_times times;
     char address[ADDRESS_CHARS]; /* of the server; empty: none was reached */

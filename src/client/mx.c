@@ -176,6 +176,28 @@ static err try_host(struct walk *w, str name, bool *ret_done)
     return NULL;
 }
 
+/* "[192.0.2.1]", "[IPv6:2001:db8::1]": the address is the answer, and has no policy. */
+static err try_literal(struct walk *w)
+{
+    str text = w->s->options->mx.domain;
+    struct client_door door = {.connect_ms = w->s->options->policy.connect_ms,
+                               .wait_ms = w->s->options->policy.reply_ms};
+    text = str_slice(text, 1, text.len - 2);
+    str_skip_nocase(&text, S("IPv6:"));
+    if (address_parse_ip(text, &door.address)) {
+        err_forget();
+        w->s->outcome = CLIENT_NO_HOST;
+        return err_new(ERR_CONFIG, "[%.*s] is no address that mail can be sent to", STR_ARG(text));
+    }
+    if (w->s->options->mx.requiretls) {
+        w->s->outcome = CLIENT_NO_CHANNEL;
+        return err_new(ERR_TLS, "REQUIRETLS needs a name that a certificate can be for");
+    }
+    door.host = arena_str(w->s->arena, text);
+    door.address.port = port_of(w);
+    return try_door(w, &door);
+}
+
 /* ---- all of them ------------------------------------------------------------------------ */
 
 err client_mx_connect(struct client_session *s)
@@ -184,6 +206,8 @@ err client_mx_connect(struct client_session *s)
     struct walk *w = ARENA_NEW(arena, struct walk);
     *w = (struct walk){.s = s, .arena = arena, .outcome = CLIENT_LATER};
     ASSERT(s->options->resolver != NULL);
+    if (s->options->mx.domain.len > 2 && s->options->mx.domain.ptr[0] == '[')
+        return try_literal(w);
     TRY(ask_domain(w));
     for (size_t i = 0; i < w->mx.count; i++) {
         bool done = false;

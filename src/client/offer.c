@@ -56,15 +56,19 @@ static void keep_verdict(struct client_mail *mail, size_t i, const struct smtp_v
 /* ---- one transaction -------------------------------------------------------------------- */
 
 struct reading {
+    struct client_mail *mail;
     str content;
 };
 
 static err read_content(void *body, str *ret_piece, deadline until)
 {
     struct reading *r = body;
-    (void)until;
-    *ret_piece = str_slice(r->content, 0, SMTP_CLIENT_CHUNK_BYTES);
-    r->content = str_from(r->content, ret_piece->len);
+    str piece = str_slice(r->content, 0, SMTP_CLIENT_CHUNK_BYTES);
+    bool last = piece.len > 0 && piece.len == r->content.len;
+    if (last && r->mail->before_end)
+        TRY(r->mail->before_end(r->mail, until));
+    r->content = str_from(r->content, piece.len);
+    *ret_piece = piece;
     return NULL;
 }
 
@@ -72,7 +76,13 @@ static err read_content(void *body, str *ret_piece, deadline until)
 static bool check_offer(struct client_session *s, struct client_mail *mail,
                         const struct smtp_offer *offer)
 {
+    static const struct smtp_refusal held = {451, "4.3.0",
+                                             "It may have been taken before, and "
+                                             "the server keeps no keys"};
     smtp_refusal no = smtp_client_check(&s->smtp, offer);
+    mail->held_back = mail->needs_once && !s->smtp.capabilities.once;
+    if (no == NULL && mail->held_back)
+        no = &held;
     if (no == NULL)
         return true;
     struct smtp_verdict v = {
@@ -94,7 +104,8 @@ static err transact(struct client_session *s, struct client_mail *mail, struct s
     for (size_t i = 0; i < o->rcpt_count; i++)
         if (verdicts[i].decided)
             keep_verdict(mail, o->rcpts[i], &verdicts[i]);
-    if (e && s->smtp.after_dot)
+    mail->in_doubt = e && s->smtp.after_dot;
+    if (mail->in_doubt)
         return err_wrap(e, "the message was sent whole, but no reply came: it may arrive twice");
     return e;
 }
@@ -104,7 +115,7 @@ err client_offer(struct client_session *s, struct client_mail *mail)
     size_t total = mail->envelope->rcpt_count, open = 0;
     size_t *rcpts = mem_alloc(total * sizeof *rcpts);
     struct smtp_verdict *verdicts = mem_alloc(total * sizeof *verdicts);
-    struct reading reading = {mail->content};
+    struct reading reading = {mail, mail->content};
     struct smtp_offer o = {
         .envelope = mail->envelope,
         .rcpts = rcpts,
@@ -112,6 +123,7 @@ err client_offer(struct client_session *s, struct client_mail *mail)
         .size = mail->content.len,
         .found = mail->found,
         .ask_to_hold = mail->envelope->not_before_ms > 0,
+        .once = mail->once,
         .read = read_content,
         .body = &reading,
     };

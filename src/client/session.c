@@ -37,6 +37,8 @@ err client_session_refused(struct client_session *s, const struct smtp_reply *r,
                            enum client_outcome outcome)
 {
     s->outcome = r->code / 100 == 4 ? CLIENT_LATER : outcome;
+    s->refused_code = r->code;
+    str_to_chars(r->enhanced, s->refused_enhanced, sizeof s->refused_enhanced);
     str line = r->text, rest;
     str_split(line, '\n', &line, &rest);
     return err_new(ERR_PROTOCOL, "%s was refused: %d %.*s%s%.*s",

@@ -27,6 +27,8 @@ struct client_session {
     struct client_times times; /* of what was done last */
     /* What the err that was returned means; CLIENT_SENT: nobody said, see client_outcome_of() */
     enum client_outcome outcome;
+    int refused_code; /* of the reply that ended it; 0: none did */
+    char refused_enhanced[CLIENT_ENHANCED_CHARS];
 };
 
 /* All of it; after an err it may still be open: client_session_close(). */

@@ -204,6 +204,7 @@ struct config_account { /* our login at somebody else's server */
     str mechanism; /* empty: the best offered */
     str preset, licence; /* names in share/presets.yaml, or empty */
     str host;            /* for a preset whose servers are the customer's own; may be empty */
+    str return_path;     /* the envelope sender of `send`; empty: the author */
     struct config_hop *servers; /* as written; none: the preset's */
     size_t server_count;
     struct config_hop *hops; /* where it is reached, in order; none: only the URLs of routes */

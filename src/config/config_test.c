@@ -526,6 +526,40 @@ TEST(config_account_mistakes)
     }
 }
 
+TEST(config_account_oauth)
+{
+    static const struct {
+        const char *label, *account, *secret, *error; /* error NULL: it is taken */
+        bool token;
+    } cases[] = {
+        {"a password",                  "secret: 'env:X'",                     "env:X",              NULL,                  false},
+        {"a token of another's making", "secret: 'env:X', mechanism: XOAUTH2", "env:X",              NULL,                  true },
+        {"a login",                     "oauth: shop",                         "oauth:shop",         NULL,                  true },
+        {"as a reference",              "secret: 'oauth:me@x.example'",        "oauth:me@x.example", NULL,                  true },
+        {"with its mechanism",          "oauth: shop, mechanism: OAUTHBEARER", "oauth:shop",         NULL,                  true },
+        {"both",                        "oauth: shop, secret: 'env:X'",        NULL,                 "one of them",         false},
+        {"by a password's mechanism",   "oauth: shop, mechanism: PLAIN",       NULL,
+         "by XOAUTH2 or OAUTHBEARER",                                                                                       false},
+        {"a path",                      "oauth: ../shop",                      NULL,                 "is not a name",       false},
+        {"no name",                     "secret: 'oauth:'",                    NULL,                 "the name of a login", false},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char text[200];
+        CLEANUP(buf_release) struct buf errors;
+        buf_init(&errors, TEXT_BYTES_MAX);
+        snprintf(text, sizeof text, "accounts: {a: {user: u, %s}}\n", cases[i].account);
+        struct config *config = NULL;
+        load(text, &config, &errors);
+        CHECK((config != NULL) == (cases[i].error == NULL), cases[i].label);
+        CHECK(config || str_contains(buf_str(&errors), str_of(cases[i].error)), cases[i].label);
+        if (config == NULL)
+            continue;
+        CHECK_STR(config->accounts[0].secret, cases[i].secret, cases[i].label);
+        CHECK(config_account_has_token(&config->accounts[0]) == cases[i].token, cases[i].label);
+        config_close(config);
+    }
+}
+
 TEST(config_holders)
 {
     struct config *config = config_default();

@@ -272,6 +272,10 @@ static const struct config_schema_key account_keys[] = {
            .doc = "Where the account is, in the order to try: URLs as in a route's via."),
     VALUES(config_account, aliases, alias_count, pattern, "aliases",
            .doc = "What else the account may have in From: addresses, domains, \"*.domain\"."),
+    VALUE(
+        config_account, return_path, text, "return_path", .most = 320, .normal_told = "the author",
+        .doc = "Where what `smtptool send --account` sent comes back when it cannot be delivered: "
+               "the envelope sender."),
     VALUE(config_account, from_policy, choice, "from_policy", .choices = from_policies,
           .normal_told = "warn where the preset rewrites, refuses or verifies From, else off",
           .doc = "When From is neither user nor in aliases: refuse: the mail comes back with the "

@@ -11,11 +11,12 @@ enum {
     LINE_BYTES_MAX = 998,
     QUOTED_BYTES_MAX = 256,  /* of a name in quotes, which cannot be folded */
     ADDRESS_BYTES_MAX = 400, /* more than any path of SMTP */
+    SCRATCH_BYTES_MAX = 16 * MESSAGE_COMPOSE_VALUE_BYTES_MAX,
 };
 static_assert(2 * QUOTED_BYTES_MAX + ADDRESS_BYTES_MAX + 20 <= LINE_BYTES_MAX,
               "a name with every byte escaped and its address fit into a line");
 
-static err check_value(const char *name, str value)
+err message_compose_check_value(const char *name, str value)
 {
     for (size_t i = 0; i < value.len; i++)
         if (value.ptr[i] == '\r' || value.ptr[i] == '\n' || value.ptr[i] == '\0')
@@ -36,7 +37,7 @@ static bool must_encode(str value, bool utf8)
 
 static err add_text_field(const char *name, str value, bool utf8, struct buf *out)
 {
-    TRY(check_value(name, value));
+    TRY(message_compose_check_value(name, value));
     if (!must_encode(value, utf8)) {
         CLEANUP(buf_release) struct buf lead;
         buf_init(&lead, MESSAGE_COMPOSE_VALUE_BYTES_MAX);
@@ -78,7 +79,7 @@ static err add_mailbox(const char *name, const struct message_mailbox *m, bool u
 {
     if (m->display.len == 0)
         return add_address(m, out);
-    TRY(check_value(name, m->display)); /* a quoted pair may hide a line end */
+    TRY(message_compose_check_value(name, m->display)); /* a quoted pair may hide a line end */
     TRY(add_display(m->display, utf8, out));
     TRY(buf_add_char(out, '<'));
     TRY(add_address(m, out));
@@ -88,7 +89,7 @@ static err add_mailbox(const char *name, const struct message_mailbox *m, bool u
 /* Each address on a line of its own. */
 static err add_addresses(const char *name, str value, bool utf8, struct buf *out)
 {
-    TRY(check_value(name, value));
+    TRY(message_compose_check_value(name, value));
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(4 << 20);
     struct message_mailboxes list;
     err e = message_mailboxes_parse(value, arena, &list);
@@ -113,6 +114,16 @@ static err check_name(str name)
     return valid ? NULL
                  : err_new(ERR_CONFIG, "\"%.*s\" is not a field name",
                            STR_ARG(str_slice(name, 0, 76)));
+}
+
+bool message_compose_writes(str name)
+{
+    static const char *const ours[] = {"From", "To",         "Cc",           "Bcc",
+                                       "Date", "Message-ID", "MIME-Version", "Subject"};
+    for (size_t i = 0; i < ARRAY_LEN(ours); i++)
+        if (str_eq_nocase(name, str_of(ours[i])))
+            return true;
+    return str_starts_nocase(name, S("Content-"));
 }
 
 static err add_more(const struct message_compose *c, struct buf *out)
@@ -140,10 +151,33 @@ static err add_all(const struct message_compose *c, struct buf *out)
         TRY(add_addresses("Reply-To", c->reply_to, c->utf8, out));
     TRY(add_text_field("Subject", c->subject, c->utf8, out));
     TRY(buf_addf(out, "Date: %s\r\n", date));
-    TRY(check_value("Message-ID", c->message_id));
+    TRY(message_compose_check_value("Message-ID", c->message_id));
     TRY(buf_addf(out, "Message-ID: %.*s\r\n", STR_ARG(c->message_id)));
     TRY(add_more(c, out));
     return message_compose_body_add(c, out);
+}
+
+err message_compose_check_addresses(const char *name, str value)
+{
+    CLEANUP(buf_release) struct buf scratch;
+    buf_init(&scratch, SCRATCH_BYTES_MAX);
+    return add_addresses(name, value, false, &scratch);
+}
+
+err message_compose_check_field(str name, str value)
+{
+    char chars[80];
+    TRY(check_name(name));
+    if (!str_to_chars(name, chars, sizeof chars))
+        return err_new(ERR_CONFIG, "field name too long");
+    if (message_compose_writes(name))
+        return err_new(ERR_CONFIG, "%s: is written from a part of its own, or by us", chars);
+    return message_compose_check_value(chars, value);
+}
+
+err message_compose_check_file(const struct message_compose_file *file)
+{
+    return message_compose_body_check_file(file);
 }
 
 err message_compose(const struct message_compose *c, struct buf *out)

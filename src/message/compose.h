@@ -43,6 +43,15 @@ struct message_compose {
     size_t more_count;
 };
 
+/* Each judges one part as message_compose() would, so that it can be refused where it is given:
+ * ERR_CONFIG, ERR_LIMIT. A field of message_compose's `more` must not be one that is written from
+ * other parts, or that would change what the text is. */
+must_use err message_compose_check_value(const char *name, str value);
+must_use err message_compose_check_addresses(const char *name, str value);
+must_use err message_compose_check_field(str name, str value);
+must_use err message_compose_check_file(const struct message_compose_file *);
+bool message_compose_writes(str name);
+
 /* Append the message, lines ended by CRLF, nothing above 7 bits (but for utf8). Each part gets the
  * encoding that suits it; files come back byte for byte. ERR_CONFIG names the field that cannot be:
  * a line end in it, no address list, no UTF-8. ERR_LIMIT: too large. Then nothing was added. */

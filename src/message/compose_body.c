@@ -147,6 +147,11 @@ static err check_file(const struct message_compose_file *f, str name)
     return valid ? NULL : err_new(ERR_CONFIG, "content id: only ASCII without blanks and brackets");
 }
 
+err message_compose_body_check_file(const struct message_compose_file *f)
+{
+    return check_file(f, without_folders(f->name));
+}
+
 /* Old clients know no RFC 2231, so they get the name in ASCII first. */
 static err add_names(str name, size_t column, struct buf *out)
 {

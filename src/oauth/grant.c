@@ -108,7 +108,8 @@ err oauth_grant_token(const struct oauth_client *client, str url, str form, stru
     secret_wipe(&whole);
     if (e == NULL) {
         e = oauth_answer_token(answer.status, answer.body, arena, ret_answer, ret_refusal);
-        mem_wipe((char *)(uintptr_t)answer.body.ptr, answer.body.len); /* it lies in the arena */
+        if (answer.body.len > 0)
+            mem_wipe((char *)(uintptr_t)answer.body.ptr, answer.body.len); /* in the arena */
     }
     return e;
 }

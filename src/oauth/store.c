@@ -93,8 +93,10 @@ static err open_sealed(struct oauth_store *s, bool make, struct secret_sealed **
 
 void oauth_store_forget(struct oauth_entry *entry)
 {
-    mem_wipe((char *)(uintptr_t)entry->access.ptr, entry->access.len);
-    mem_wipe((char *)(uintptr_t)entry->refresh.ptr, entry->refresh.len);
+    if (entry->access.len > 0)
+        mem_wipe((char *)(uintptr_t)entry->access.ptr, entry->access.len);
+    if (entry->refresh.len > 0)
+        mem_wipe((char *)(uintptr_t)entry->refresh.ptr, entry->refresh.len);
     entry->access = entry->refresh = (str){0};
 }
 

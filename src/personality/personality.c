@@ -1,4 +1,5 @@
 #include "personality/personality.h"
+#include "personality/sendmail.h"
 #include "personality/swaks.h"
 #include "personality/swaks_option.h"
 
@@ -14,9 +15,23 @@ static bool swaks_option_at(size_t index, struct personality_option *ret_option)
     return true;
 }
 
+static bool no_option_at(size_t index, struct personality_option *ret_option)
+{
+    (void)index, (void)ret_option;
+    return false;
+}
+
 static const struct personality personalities[] = {
-    {"swaks", personality_swaks_run, "one SMTP transaction, every line shown, as swaks does it",
-     personality_swaks_help, swaks_option_at},
+    {"swaks",      personality_swaks_run,    "one SMTP transaction, every line shown, as swaks does it",
+     personality_swaks_help,                                                                                                              swaks_option_at},
+    {"sendmail",   personality_sendmail_run,
+     "a message from stdin to the server here, as Postfix's does it",                                    personality_sendmail_help,
+     personality_sendmail_option_at                                                                                                                      },
+    {"mailq",      personality_sendmail_run,
+     "what waits in the server here, as Postfix's mailq shows it",                                       personality_sendmail_mailq_help,
+     no_option_at                                                                                                                                        },
+    {"newaliases", personality_sendmail_run, "says why there is nothing to do",
+     personality_sendmail_newaliases_help,                                                                                                no_option_at   },
 };
 
 const struct personality *personality_at(size_t index)

@@ -3,8 +3,11 @@
 #include "runtime/fiber_inside.h"
 #include "runtime/net_driver.h"
 #include "runtime/net_epoll.h"
+#include <errno.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum { STACK_TRIM_AFTER_MS = 1000 };
 
@@ -21,17 +24,36 @@ static const char *describe_current(void)
     return text;
 }
 
-struct loop *loop_open(struct net_driver *net)
+static struct loop *open_with(struct net_driver *net, bool is_ours)
 {
     struct loop *l = MEM_NEW(struct loop);
     list_init(&l->ready);
     list_init(&l->parked);
-    l->net = net ? net : net_epoll_open();
-    l->net_is_ours = net == NULL;
-    l->trims_stacks = net == NULL;
+    l->net = net;
+    l->net_is_ours = is_ours;
+    l->trims_stacks = is_ours;
     __atomic_store_n(&assert_describe, describe_current,
                      __ATOMIC_RELAXED); /* each loop says the same */
     return l;
+}
+
+struct loop *loop_open(struct net_driver *net)
+{
+    struct net_driver *own = net ? NULL : net_epoll_open();
+    if (net == NULL && own == NULL) {
+        fprintf(stderr, "smtptool: no event queue: %s\n", strerror(errno));
+        abort();
+    }
+    return open_with(net ? net : own, net == NULL);
+}
+
+err loop_try_open(struct loop **ret_loop)
+{
+    struct net_driver *own = net_epoll_open();
+    if (own == NULL)
+        return err_new(ERR_SYSTEM, "an event queue");
+    *ret_loop = open_with(own, true);
+    return NULL;
 }
 
 void loop_close(struct loop *l)

@@ -8,7 +8,10 @@
 
 struct net_driver;
 
-struct loop *loop_open(struct net_driver *); /* NULL: a driver of its own (epoll) */
+/* NULL: a driver of its own (epoll); without descriptors for it the process says so and stops. */
+struct loop *loop_open(struct net_driver *);
+/* One with a driver of its own, in a process that is not ours to stop. ERR_SYSTEM. */
+must_use err loop_try_open(struct loop **ret_loop);
 void loop_close(struct loop *);
 
 /* Runs entry(arg) as the first fiber; returns when no fiber is left. */

@@ -426,8 +426,14 @@ struct net_driver *net_epoll_open(void)
     struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = d};
     if (d->epoll_fd < 0 || d->wake_fd < 0 ||
         epoll_ctl(d->epoll_fd, EPOLL_CTL_ADD, d->wake_fd, &event) != 0) {
-        fprintf(stderr, "smtptool: no event queue: %s\n", strerror(errno));
-        abort();
+        int number = errno;
+        if (d->epoll_fd >= 0)
+            close(d->epoll_fd);
+        if (d->wake_fd >= 0)
+            close(d->wake_fd);
+        mem_free(d);
+        errno = number;
+        return NULL;
     }
     return &d->net;
 }

@@ -2,7 +2,7 @@
 #pragma once
 #include "runtime/net_driver.h"
 
-struct net_driver *net_epoll_open(void);
+struct net_driver *net_epoll_open(void); /* NULL, and errno: no descriptor is left */
 
 /* Does somebody listen there already? SO_REUSEPORT alone would share the port with another server
  * of the same user, and each would get half of the connections. Blocks for up to two seconds, in

@@ -31,7 +31,8 @@ struct secret_resolver_told {
 /* The configuration is held; NULL: no store has settings but those of the environment. */
 struct secret_resolver *secret_resolver_open(const struct config *);
 void secret_resolver_close(struct secret_resolver *); /* wipes; accepts NULL */
-/* After a reload: all is asked again, and what is not asked for until the next one is forgotten. */
+/* After a reload: all is asked again, and what was not asked for since the one before the last is
+ * forgotten. */
 void secret_resolver_set(struct secret_resolver *, const struct config *);
 
 /* Into an empty buf for SECRET_BYTES_MAX, without one trailing line end. fresh: what is kept has

@@ -327,6 +327,7 @@ TEST(secret_sealed_text_refuses)
         {"more behind",     HEAD SEAL "entry a AAAA\n"                                           },
         {"out of order",    HEAD "entry b AAAA\nentry a AAAA\n" SEAL                             },
         {"twice",           HEAD "entry a AAAA\nentry a AAAA\n" SEAL                             },
+        {"no base64",       HEAD "entry a A?A=\n" SEAL                                           },
         {"no value",        HEAD "entry a\n" SEAL                                                },
         {"another line",    HEAD "remark a\n" SEAL                                               },
     };

@@ -103,11 +103,19 @@ static err read_lock(str rest, struct secret_sealed_lock *lock)
     return NULL;
 }
 
+static bool is_base64(str text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (codec_base64_value(text.ptr[i]) < 0 && text.ptr[i] != '=')
+            return false;
+    return text.len > 0 && text.len <= SEALED_CHARS_MAX;
+}
+
 static err read_entry(str rest, int line, struct secret_sealed_text *t)
 {
     struct secret_sealed_entry e;
     str_split(rest, ' ', &e.name, &e.sealed);
-    if (!secret_sealed_text_is_name(e.name) || e.sealed.len == 0 || e.sealed.len > SEALED_CHARS_MAX)
+    if (!secret_sealed_text_is_name(e.name) || !is_base64(e.sealed))
         return damaged(line, "an entry that is none");
     if (t->count > 0 && str_compare(t->entries[t->count - 1].name, e.name) >= 0)
         return damaged(line, "entries out of order");

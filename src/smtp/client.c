@@ -229,6 +229,8 @@ static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
         e = buf_addf(&line, " RET=%s", env->ret == RET_FULL ? "FULL" : "HDRS");
     if (e == NULL && can->dsn && env->envid.len)
         e = add_xtext(&line, "ENVID", env->envid);
+    if (e == NULL && can->once && o->once.len)
+        e = add_xtext(&line, "XONCE", o->once);
     if (e == NULL)
         e = add_times(&line, c, o);
     if (e == NULL)

@@ -93,6 +93,7 @@ struct smtp_offer {
     /* The next piece of the body, empty at its end. */
     err (*read)(void *body, str *ret_piece, deadline);
     void *body;
+    str once;         /* for a server that keeps keys (XONCE): the same mail has the same one */
     bool ask_to_hold; /* pass envelope->not_before_ms on: the server is to wait, not we */
 };
 

@@ -108,6 +108,7 @@ TEST(template_expr)
         {"keywords in capitals",                          "country = DE AND NOT plan = team",          "true"                                                 },
         {"quotes and backslashes",                        "'it\\'s' | upper",                          "IT'S"                                                 },
         {"true and false",                                "true and not false",                        "true"                                                 },
+        {"percent is for the eye",                        "age > 5%",                                  "true"                                                 },
         {"negative number",                               "age > -5",                                  "true"                                                 },
         {"misspelt field",                                "country = DE and plann = pro",
          "--segment:1:18: there is no field \"plann\" (did you mean \"plan\"?)"                                                                               },

@@ -59,12 +59,16 @@ static err run_step(const struct template *t, size_t *at, struct template_scope 
 
 err template_render(const struct template *t, struct template_scope *s, struct buf *out)
 {
-    size_t before = out->len, at = 0;
+    size_t before = out->len, at = 0, used = arena_used(s->arena);
     err e = NULL;
     for (int count = 0; at < t->count && e == NULL; count++)
-        e = count < TEMPLATE_RENDER_STEPS_MAX
-                ? run_step(t, &at, s, out)
-                : err_new(ERR_LIMIT, "the loops of this template do not come to an end");
+        if (count == TEMPLATE_RENDER_STEPS_MAX)
+            e = err_new(ERR_LIMIT, "the loops of this template do not come to an end");
+        else if (arena_used(s->arena) - used > TEMPLATE_RENDER_BYTES_MAX)
+            e = err_new(ERR_LIMIT, "this template needs more than %d MiB for its values",
+                        TEMPLATE_RENDER_BYTES_MAX >> 20);
+        else
+            e = run_step(t, &at, s, out);
     if (e)
         out->len = before;
     return e;

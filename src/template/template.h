@@ -27,6 +27,8 @@ enum {
     TEMPLATE_PARTIALS_MAX = 500,       /* in all */
     TEMPLATE_PARTIAL_NAME_BYTES = 100, /* letters, digits, "-_." and "/" between them */
     TEMPLATE_RENDER_STEPS_MAX = 1000000,
+    TEMPLATE_RENDER_BYTES_MAX = 64 << 20, /* of the scope's arena, before another step */
+    TEMPLATE_RENDER_ARENA_BYTES_MAX = 2 * TEMPLATE_RENDER_BYTES_MAX, /* what it should hold */
     TEMPLATE_COMPILED_BYTES_MAX = 32 << 20,
     TEMPLATE_ARENA_BYTES_MAX =
         TEMPLATE_COMPILED_BYTES_MAX + (4 << 20), /* an arena must have left */

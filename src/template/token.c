@@ -61,8 +61,10 @@ static err numeric(struct template_tokens *t, struct template_token *token)
     token->kind = TOKEN_VALUE;
     token->text = text;
     *v = (struct template_value){.kind = VALUE_NUMBER};
-    if (template_value_read_number(text, &v->number))
+    if (template_value_read_number(text, &v->number)) {
+        (void)str_skip(&t->rest, S("%")); /* rates are in percent: "bounce > 3%" */
         return NULL;
+    }
     *v = (struct template_value){.kind = VALUE_AGE};
     if (template_value_read_age(text, &v->ms) || template_value_to_date(&as_text, v))
         return NULL;

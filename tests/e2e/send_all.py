@@ -22,6 +22,10 @@ from _smtp import CAPABILITIES, Sink
 LOGIN = CAPABILITIES + ("AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-256",)
 
 
+def let_in(verb, *_):
+    return "235 2.7.0 in" if verb == "AUTH" else None
+
+
 class Place:
     """A user's own folders, a certificate, a sink without TLS and one with STARTTLS."""
 
@@ -32,6 +36,7 @@ class Place:
                     "XDG_CACHE_HOME": f"{self.folder}/cache", "PASSWORD": "hunter2-secret"}
         self.sink = Sink()
         self.url = f"smtp://127.0.0.1:{self.sink.port}?tls=none"
+        self.login = Sink(capabilities=LOGIN, answer=let_in)
         self.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self.tls.load_cert_chain(self.certificate, self.key)
 
@@ -140,6 +145,21 @@ def templates(report, place):
     done = place.send("--template", text, "--var", "nome=x", "b@there.test")
     report.check("a field that is misspelt has its place", done.returncode == 64
                  and b"letter.txt:1:" in done.stderr, done)
+
+
+def by_account(report, place):
+    config = place.path("accounts.yaml", f"accounts:\n  work:\n    user: alice\n    secret: env:PASSWORD\n"
+                        f"    mechanism: PLAIN\n    return_path: bounces@our.test\n    servers: [\"smtp://127.0.0.1:{place.login.port}?tls=none\"]\n")
+    place.login.clear()
+    done = place.run("-C", config, "send", "--account", "work", "--from", "a@our.test", "--text", "t",
+                     "b@there.test")
+    kept = place.login.kept()
+    if report.check("--account: its server and login", done.returncode == 0 and kept, done):
+        report.equal("--account: its return path", kept[0].sender, "bounces@our.test")
+    done = place.run("-C", config, "send", "--account", "work", "--from", "a@our.test", "--envelope-from",
+                     "<>", "--text", "t", "b@there.test")
+    report.check("--envelope-from goes before it", done.returncode == 0
+                 and place.login.kept()[-1].sender == "", done)
 
 
 def header_recipients(report, place):
@@ -308,7 +328,7 @@ def words(report, place):
 # ---- other ways ------------------------------------------------------------------------------
 
 def by_mx(report, place):
-    first, second = Sink(host="127.0.0.1"), None
+    first = Sink()
     zone = place.path("mx.zone", "one.test. MX 10 mx.one.test.\nmx.one.test. A 127.0.0.1\n"
                                  "two.test. MX 10 mx.two.test.\nmx.two.test. A 127.0.0.1\n"
                                  "null.test. MX 0 .\n")
@@ -320,9 +340,12 @@ def by_mx(report, place):
                  [["b@one.test", "d@one.test"], ["c@two.test"]])
     done = place.send("--mx", "--mx-port", port, "--dns-zone", zone, "--text", "t", "b@null.test", server="")
     report.check("--mx: a null MX", done.returncode == 68 and b"takes no mail" in done.stderr, done)
+    done = place.send("--mx", "--mx-port", port, "--dns-zone", zone, "--text", "t", "x@[127.0.0.1]", server="")
+    report.check("--mx: an address literal", done.returncode == 0
+                 and first.kept()[-1].recipients == ["x@[127.0.0.1]"], done)
     done = place.send("--mx", "--mx-port", port, "--requiretls", "--dns-zone", zone, "--text", "t",
                       "b@one.test", server="")
-    report.check("--mx: REQUIRETLS is kept", done.returncode in (75, 76) and len(first.kept()) == 2, done)
+    report.check("--mx: REQUIRETLS is kept", done.returncode in (75, 76) and len(first.kept()) == 3, done)
 
 
 def by_queue(report, place):
@@ -422,7 +445,7 @@ class Mailbox:
 
 
 def save_sent(report, place):
-    sink, box = Sink(capabilities=LOGIN, answer=lambda verb, *_: "235 2.7.0 in" if verb == "AUTH" else None), Mailbox()
+    sink, box = Sink(capabilities=LOGIN, answer=let_in), Mailbox()
     login = ("--user", "alice", "--secret", "env:PASSWORD", "--mechanism", "PLAIN", "--text", "kept too")
     url = f"smtp://127.0.0.1:{sink.port}?tls=none"
     done = place.send(*login, "--save-sent", f"imap://127.0.0.1:{box.port}/Sent", "b@there.test", server=url)
@@ -447,6 +470,7 @@ def main():
     report, place = Report(), Place()
     composing(report, place)
     templates(report, place)
+    by_account(report, place)
     header_recipients(report, place)
     key, record = signing(report, place)
     hostile(report, place)

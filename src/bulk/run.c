@@ -1,0 +1,628 @@
+#include "bulk/run.h"
+#include "base/mem.h"
+#include "bulk/pace.h"
+#include "runtime/file.h"
+#include <stdio.h>
+#include <string.h>
+
+enum {
+    PARCEL_ARENA_BYTES_MAX =
+        BULK_LIST_ROW_ARENA_BYTES_MAX + BULK_LETTER_ARENA_BYTES_MAX + (8 << 20),
+    LEFT_OUT_BYTES_FLUSH = 32 << 10,
+    WATCH_MS = 200,
+};
+
+/* One mail on its way, and all that it needs. There are as many as there are connections. */
+struct parcel {
+    struct client_mail mail;
+    struct bulk_run *run;
+    struct parcel *next; /* in the list of free ones */
+    bool busy;
+    struct envelope envelope;
+    struct envelope_rcpt rcpt;
+    struct smtp_verdict verdict;
+    struct arena *arena;
+    struct buf content;
+    struct template_value *slots;
+    struct bulk_chosen chosen;
+    uint64_t key;
+    uint8_t group;
+    char once[BULK_TOKEN_KEY_CHARS];
+};
+
+struct bulk_run {
+    const struct bulk_run_options *options;
+    struct bulk_tally *tally;
+    struct arena *arena;
+    struct template_names *names;
+    struct bulk_choose *choose;
+    struct bulk_letter *letter;
+    struct bulk_journal *journal;
+    struct bulk_seen *seen;
+    struct bulk_pace pace;
+    struct parcel *parcels, *unused;
+    size_t parcel_count, split_slot;
+    struct file *left_out, *refused;
+    uint64_t refused_at;
+    struct buf left_out_lines;
+    uint64_t left_out_at;
+    int pass;
+    uint64_t chosen, sent, later, doubt; /* of this run; the last two of this pass */
+    bool keeps_no_keys;                  /* the server, as a held-back mail has shown */
+    bool list_over;
+    int64_t start_ms;
+    char failure[BULK_RUN_WHY_BYTES], trouble[BULK_RUN_WHY_BYTES];
+    enum bulk_run_end end;
+    void (*watch)(void *arg, const struct bulk_run_look *);
+    void *watch_arg;
+};
+
+static void fail(struct bulk_run *r, err e, const char *what)
+{
+    char words[BULK_RUN_WHY_BYTES - 60];
+    if (e == NULL || r->failure[0])
+        return;
+    err_words(e, words, sizeof words);
+    snprintf(r->failure, sizeof r->failure, "%.40s: %s", what, words);
+    bulk_pace_halt_now(&r->pace, BULK_PACE_CANCELED, "failed");
+}
+
+/* ---- rows that get nothing ----------------------------------------------------------------- */
+
+static err flush_left_out(struct bulk_run *r)
+{
+    struct iovec part = {r->left_out_lines.ptr, r->left_out_lines.len};
+    if (r->left_out == NULL || part.iov_len == 0)
+        return NULL;
+    TRY(file_write_at(r->left_out, &part, 1, r->left_out_at));
+    r->left_out_at += part.iov_len;
+    buf_clear(&r->left_out_lines);
+    return NULL;
+}
+
+static err add_left_out(struct bulk_run *r, const struct bulk_chosen *c, const char *what,
+                        str detail)
+{
+    struct buf *out = &r->left_out_lines;
+    TRY(buf_addf(out, "%llu,", (unsigned long long)c->row.line));
+    TRY(bulk_csv_add(c->row.email, out));
+    TRY(buf_addf(out, ",%s,", what));
+    TRY(bulk_csv_add(str_slice(detail, 0, 500), out));
+    TRY(buf_add(out, S("\r\n")));
+    return out->len > LEFT_OUT_BYTES_FLUSH ? flush_left_out(r) : NULL;
+}
+
+static void leave_out(struct bulk_run *r, const struct bulk_chosen *c, enum bulk_reason reason,
+                      str detail)
+{
+    if (r->pass > 1)
+        return;
+    r->tally->reasons[reason]++;
+    bool silent = reason == BULK_NOT_IN_SEGMENT || reason == BULK_NOT_IN_SAMPLE ||
+                  (reason == BULK_DUPLICATE && r->tally->before > 0); /* most had it before */
+    if (r->left_out == NULL || silent)
+        return;
+    fail(r, add_left_out(r, c, bulk_hygiene_name(reason), detail), "left-out.csv");
+}
+
+/* ---- the next mail ------------------------------------------------------------------------- */
+
+static bool is_under_way(const struct bulk_run *r, uint64_t key, const struct parcel *self)
+{
+    for (size_t i = 0; i < r->parcel_count; i++)
+        if (r->parcels[i].busy && &r->parcels[i] != self && r->parcels[i].key == key)
+            return true;
+    return false;
+}
+
+/* Is it this recipient's turn? Not when he had it, is having it, or waits for another pass. */
+static bool is_wanted(struct bulk_run *r, struct parcel *p)
+{
+    enum bulk_seen_state state = bulk_seen_get(r->seen, p->key);
+    p->mail.needs_once = false;
+    if (state == BULK_SEEN_DONE || is_under_way(r, p->key, p)) {
+        if (r->pass == 1)
+            leave_out(r, &p->chosen, BULK_DUPLICATE, (str){0});
+        return false;
+    }
+    if (state == BULK_SEEN_DOUBT) {
+        p->mail.needs_once = !r->options->in_doubt_send;
+        return !(p->mail.needs_once && r->keeps_no_keys);
+    }
+    return r->pass == 1 || state == BULK_SEEN_LATER;
+}
+
+static int split_of(struct bulk_run *r, const struct parcel *p)
+{
+    int parts = r->options->split;
+    return parts ? (int)((p->key >> 20) % (uint64_t)parts) + 1 : 0;
+}
+
+static uint8_t group_of(struct bulk_run *r, struct parcel *p, int split)
+{
+    char number[16];
+    size_t before = r->tally->group_count;
+    str name = {0};
+    if (split) {
+        snprintf(number, sizeof number, "%d", split);
+        name = str_of(number);
+    } else if (r->options->split_by.len) {
+        name = template_value_as_text(&p->slots[r->split_slot], p->arena);
+    } else {
+        return 0;
+    }
+    uint8_t group = bulk_tally_group(r->tally, name);
+    if (r->tally->group_count != before && r->journal)
+        fail(r, bulk_folder_write_groups(r->options->folder, r->tally), "groups");
+    return group;
+}
+
+static err write_mail(struct bulk_run *r, struct parcel *p)
+{
+    int split = split_of(r, p);
+    struct bulk_letter_row row = {.slots = p->slots,
+                                  .slot_count = r->names->count,
+                                  .address = &p->chosen.address,
+                                  .split = split,
+                                  .now_ms = clock_real_ms()};
+    buf_clear(&p->content);
+    p->group = group_of(r, p, split);
+    return bulk_letter_write(r->letter, &row, p->arena, &p->content);
+}
+
+static void address_mail(struct bulk_run *r, struct parcel *p)
+{
+    const struct bulk_address *a = &p->chosen.address;
+    p->rcpt = (struct envelope_rcpt){.address = a->text, .destination = a->domain};
+    p->envelope = (struct envelope){.sender = r->options->letter.sender,
+                                    .origin = ORIGIN_LOCAL,
+                                    .flow = r->options->choose.flow,
+                                    .rcpts = &p->rcpt,
+                                    .rcpt_count = 1};
+    p->verdict = (struct smtp_verdict){0};
+    bulk_token_key(r->options->letter.campaign, a->folded, p->once);
+    struct client_mail *m = &p->mail;
+    bool needs_once = m->needs_once;
+    *m = (struct client_mail){.envelope = &p->envelope,
+                              .content = buf_str(&p->content),
+                              .once = str_of(p->once),
+                              .needs_once = needs_once,
+                              .before_end = m->before_end,
+                              .verdicts = &p->verdict,
+                              .arena = p->arena};
+}
+
+/* The next row that gets a mail, in p. False: there is none. */
+static bool choose(struct bulk_run *r, struct parcel *p)
+{
+    while (r->pace.halt == BULK_PACE_GO && !r->list_over) {
+        arena_reset(p->arena);
+        err e = bulk_choose_next(r->choose, p->arena, p->slots, &p->chosen);
+        if (e) {
+            fail(r, e, "list");
+            return false;
+        }
+        if (p->chosen.row.end) {
+            r->list_over = true;
+            return false;
+        }
+        r->tally->rows += r->pass == 1;
+        if (p->chosen.reason != BULK_KEPT) {
+            leave_out(r, &p->chosen, p->chosen.reason, p->chosen.detail);
+            continue;
+        }
+        p->key = bulk_seen_key(r->options->letter.campaign, p->chosen.address.folded);
+        if (!is_wanted(r, p))
+            continue;
+        e = write_mail(r, p);
+        if (e == NULL)
+            return true;
+        char why[300];
+        err_words(e, why, sizeof why);
+        leave_out(r, &p->chosen, BULK_UNREADABLE, str_of(why));
+        err_forget();
+    }
+    return false;
+}
+
+static void give_back(struct bulk_run *r, struct parcel *p)
+{
+    p->busy = false;
+    p->next = r->unused;
+    r->unused = p;
+}
+
+static struct client_mail *next_mail(void *arg)
+{
+    struct bulk_run *r = arg;
+    struct parcel *p = r->unused;
+    ASSERT(p != NULL);
+    r->unused = p->next;
+    p->busy = true;
+    p->key = 0;
+    bool limited = r->options->limit && r->chosen >= r->options->limit;
+    if (!limited && choose(r, p)) {
+        r->chosen++;
+        if (bulk_pace_turn(&r->pace)) {
+            address_mail(r, p);
+            return &p->mail;
+        }
+    }
+    give_back(r, p);
+    return NULL;
+}
+
+/* ---- what became of it ---------------------------------------------------------------------- */
+
+static struct bulk_entry entry_of(const struct parcel *p, enum bulk_entry_kind kind, int code)
+{
+    return (struct bulk_entry){.kind = kind,
+                               .code = (uint16_t)code,
+                               .group = p->group,
+                               .key = p->key,
+                               .at_s = (uint32_t)(clock_real_ms() / 1000)};
+}
+
+static err note(struct bulk_run *r, const struct parcel *p, enum bulk_entry_kind kind, int code,
+                uint64_t *ret_place)
+{
+    struct bulk_entry entry = entry_of(p, kind, code);
+    TRY(bulk_journal_add(r->journal, &entry, ret_place));
+    bulk_tally_entry(r->tally, &entry);
+    return NULL;
+}
+
+static err before_end(struct client_mail *mail, deadline until)
+{
+    struct parcel *p = CONTAINER_OF(mail, struct parcel, mail);
+    uint64_t place;
+    if (!bulk_seen_set(p->run->seen, p->key, BULK_SEEN_DOUBT))
+        return err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX);
+    err e = note(p->run, p, BULK_ENTRY_TRY, 0, &place);
+    if (e == NULL)
+        e = bulk_journal_sync(p->run->journal, place, until);
+    if (e && e->kind != ERR_CANCELED && e->kind != ERR_TIMEOUT)
+        fail(p->run, e, "journal");
+    return e;
+}
+
+static err add_refused(struct bulk_run *r, const struct parcel *p)
+{
+    CLEANUP(buf_release) struct buf line;
+    const struct smtp_reply *reply = &p->verdict.reply;
+    buf_init(&line, 64 << 10);
+    TRY(bulk_csv_add(p->chosen.row.email, &line));
+    TRY(buf_addf(&line, ",%d,%.*s,", reply->code, STR_ARG(reply->enhanced)));
+    TRY(bulk_csv_add(reply->text, &line));
+    TRY(buf_add(&line, S("\r\n")));
+    struct iovec part = {line.ptr, line.len};
+    TRY(file_write_at(r->refused, &part, 1, r->refused_at));
+    r->refused_at += line.len;
+    return NULL;
+}
+
+static void settle(struct bulk_run *r, struct parcel *p, enum bulk_entry_kind kind, int code)
+{
+    enum bulk_seen_state state = kind == BULK_ENTRY_LATER ? BULK_SEEN_LATER : BULK_SEEN_DONE;
+    r->sent += kind == BULK_ENTRY_SENT;
+    r->later += kind == BULK_ENTRY_LATER;
+    if (!bulk_seen_set(r->seen, p->key, state))
+        fail(r, err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX), "list");
+    fail(r, note(r, p, kind, code, NULL), "journal");
+}
+
+static void tell_trouble(struct bulk_run *r, const struct parcel *p)
+{
+    const struct smtp_verdict *v = &p->verdict;
+    if (v->decided && !p->mail.held_back) {
+        bulk_tally_reply(r->tally, v->reply.code, v->reply.enhanced, v->reply.text);
+        snprintf(r->trouble, sizeof r->trouble, "%.*s: %d %.*s %.*s",
+                 STR_ARG(str_slice(p->rcpt.address, 0, 80)), v->reply.code,
+                 STR_ARG(v->reply.enhanced), STR_ARG(str_slice(v->reply.text, 0, 200)));
+    } else if (p->mail.why[0]) {
+        snprintf(r->trouble, sizeof r->trouble, "%.*s", BULK_RUN_WHY_BYTES - 1, p->mail.why);
+    }
+}
+
+/* No server at all: nobody that is still to come is tried. */
+static void judge_server(struct bulk_run *r, const struct parcel *p)
+{
+    enum client_outcome o = p->mail.outcome;
+    bool hopeless = !p->verdict.decided && !p->mail.in_doubt && p->mail.times.transaction < 0;
+    if (!hopeless && !(o == CLIENT_NO_HOST || o == CLIENT_NO_CHANNEL || o == CLIENT_NO_LOGIN))
+        return;
+    if (p->verdict.decided || p->mail.in_doubt || p->mail.why[0] == '\0')
+        return;
+    if (r->pace.halt == BULK_PACE_GO) {
+        r->end = BULK_RUN_NO_SERVER;
+        snprintf(r->failure, sizeof r->failure, "%.*s", BULK_RUN_WHY_BYTES - 1, p->mail.why);
+    }
+    bulk_pace_halt_now(&r->pace, BULK_PACE_CANCELED, "no server");
+}
+
+static void mail_done(void *arg, struct client_mail *mail)
+{
+    struct bulk_run *r = arg;
+    struct parcel *p = CONTAINER_OF(mail, struct parcel, mail);
+    int code = p->verdict.decided ? p->verdict.reply.code : 0;
+    r->keeps_no_keys = r->keeps_no_keys || mail->held_back;
+    if (code / 100 == 2) {
+        settle(r, p, BULK_ENTRY_SENT, code);
+    } else {
+        tell_trouble(r, p);
+        judge_server(r, p);
+        bool in_doubt = mail->held_back || (mail->in_doubt && !p->verdict.decided);
+        if (code / 100 == 5)
+            fail(r, add_refused(r, p), "refused.csv");
+        r->doubt += in_doubt;
+        if (!in_doubt)
+            settle(r, p, code / 100 == 5 ? BULK_ENTRY_REFUSED : BULK_ENTRY_LATER, code);
+    }
+    give_back(r, p);
+}
+
+/* ---- all of it ------------------------------------------------------------------------------ */
+
+static void look(struct bulk_run *r)
+{
+    struct bulk_run_look l = {.tally = r->tally,
+                              .progress = r->choose ? bulk_choose_progress(r->choose) : 0,
+                              .pass = r->pass,
+                              .sent_now = r->sent,
+                              .elapsed_ms = clock_steady_ms() - r->start_ms,
+                              .waiting = r->pace.words[0] ? r->pace.words : NULL,
+                              .trouble = r->trouble[0] ? r->trouble : NULL};
+    if (r->watch)
+        r->watch(r->watch_arg, &l);
+}
+
+static void run_watcher(void *arg)
+{
+    struct bulk_run *r = arg;
+    for (int64_t turn = 0; fiber_sleep(deadline_after(WATCH_MS)) == NULL; turn++) {
+        bulk_pace_look(&r->pace);
+        look(r);
+    }
+}
+
+static void take_entry(void *arg, const struct bulk_entry *e)
+{
+    struct bulk_run *r = arg;
+    static const enum bulk_seen_state states[] = {
+        [BULK_ENTRY_TRY] = BULK_SEEN_DOUBT,
+        [BULK_ENTRY_SENT] = BULK_SEEN_DONE,
+        [BULK_ENTRY_REFUSED] = BULK_SEEN_DONE,
+        [BULK_ENTRY_LATER] = BULK_SEEN_LATER,
+    };
+    bulk_tally_entry(r->tally, e);
+    if (e->kind > BULK_ENTRY_BEGIN && e->kind < BULK_ENTRY_END)
+        (void)bulk_seen_set(r->seen, e->key, states[e->kind]);
+}
+
+/* Those of earlier runs stay: nobody is asked twice, so nobody is refused twice. */
+static err open_refused(struct bulk_run *r)
+{
+    char path[BULK_FOLDER_PATH_CHARS];
+    struct file_facts facts;
+    TRY(bulk_folder_file(r->options->folder, "refused.csv", path));
+    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &r->refused));
+    TRY(file_facts(r->refused, &facts));
+    r->refused_at = facts.size;
+    return NULL;
+}
+
+static err open_left_out(struct bulk_run *r)
+{
+    char path[BULK_FOLDER_PATH_CHARS];
+    TRY(bulk_folder_file(r->options->folder, "left-out.csv", path));
+    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &r->left_out));
+    TRY(file_resize(r->left_out, 0));
+    TRY(open_refused(r));
+    return buf_add(&r->left_out_lines, S("line,email,reason,detail\r\n"));
+}
+
+static err open_rows(struct bulk_run *r)
+{
+    const struct bulk_run_options *o = r->options;
+    TRY(bulk_letter_add_fields(r->names));
+    TRY(bulk_choose_open(&o->choose, r->names, &r->choose));
+    if (o->split_by.len && !template_names_find(r->names, o->split_by, &r->split_slot)) {
+        if (r->names->closed)
+            return err_new(ERR_CONFIG, "--split by: there is no field \"%.*s\"",
+                           STR_ARG(o->split_by));
+        TRY(template_names_add(r->names, o->split_by, &r->split_slot));
+    }
+    return bulk_letter_open(&o->letter, r->names, &r->letter);
+}
+
+static err open_journal(struct bulk_run *r)
+{
+    const struct bulk_run_options *o = r->options;
+    char path[BULK_FOLDER_PATH_CHARS];
+    TRY(folder_make(o->folder));
+    TRY(bulk_folder_read_groups(o->folder, r->tally));
+    TRY(bulk_folder_file(o->folder, "journal", path));
+    TRY(bulk_journal_open(path, o->letter.campaign, take_entry, r, &r->journal));
+    TRY(folder_sync(o->folder));
+    r->tally->before = r->tally->all.sent + r->tally->all.refused;
+    TRY(bulk_folder_set_control(o->folder, BULK_CONTROL_GO));
+    return open_left_out(r);
+}
+
+static void open_parcels(struct bulk_run *r, size_t count)
+{
+    r->parcels = mem_alloc(count * sizeof *r->parcels);
+    r->parcel_count = count;
+    for (size_t i = 0; i < count; i++) {
+        struct parcel *p = &r->parcels[i];
+        p->run = r;
+        p->arena = arena_open(PARCEL_ARENA_BYTES_MAX);
+        p->slots = mem_alloc(TEMPLATE_NAMES_MAX * sizeof *p->slots);
+        p->mail.before_end = before_end;
+        buf_init(&p->content, BULK_LETTER_BYTES_MAX);
+        give_back(r, p);
+    }
+}
+
+static void release(struct bulk_run *r)
+{
+    for (size_t i = 0; i < r->parcel_count; i++) {
+        arena_close(r->parcels[i].arena);
+        mem_free(r->parcels[i].slots);
+        buf_release(&r->parcels[i].content);
+    }
+    mem_free(r->parcels);
+    bulk_letter_close(r->letter);
+    bulk_choose_close(r->choose);
+    bulk_journal_close(r->journal);
+    bulk_seen_close(r->seen);
+    if (r->pace.arena)
+        bulk_pace_release(&r->pace);
+    file_close(r->left_out);
+    file_close(r->refused);
+    buf_release(&r->left_out_lines);
+    template_names_close(r->names);
+    arena_close(r->arena);
+}
+
+/* Those that were refused for now get another chance, later and later. */
+static bool wait_for_pass(struct bulk_run *r)
+{
+    const struct bulk_run_options *o = r->options;
+    uint64_t open = r->later + (r->keeps_no_keys ? 0 : r->doubt);
+    bool more = open > 0 && r->pass < o->passes && r->pace.halt == BULK_PACE_GO &&
+                !(o->limit && r->chosen >= o->limit);
+    if (!more)
+        return false;
+    deadline until = deadline_after(o->pass_wait_ms << (r->pass - 1));
+    snprintf(r->pace.words, sizeof r->pace.words, "%llu to be tried again: pass %d in %lld s",
+             (unsigned long long)open, r->pass + 1, (long long)deadline_left_ms(until) / 1000);
+    while (r->pace.halt == BULK_PACE_GO && !deadline_passed(until)) {
+        deadline soon = deadline_after(BULK_PACE_LOOK_MS);
+        if (fiber_sleep(deadline_sooner(soon, until)) != NULL)
+            return false;
+    }
+    if (r->pace.halt == BULK_PACE_GO)
+        r->pace.words[0] = '\0';
+    return r->pace.halt == BULK_PACE_GO;
+}
+
+static void run_passes(struct bulk_run *r)
+{
+    struct client_source source = {next_mail, mail_done, r};
+    for (r->pass = 1;; r->pass++) {
+        r->later = r->doubt = 0;
+        r->list_over = false;
+        (void)client_run_source(&r->options->client, &source);
+        if (!wait_for_pass(r))
+            return;
+        fail(r, bulk_choose_again(r->choose), "list");
+    }
+}
+
+static void finish(struct bulk_run *r)
+{
+    struct bulk_entry last = {.kind = BULK_ENTRY_END, .at_s = (uint32_t)(clock_real_ms() / 1000)};
+    uint64_t place = 0;
+    if (r->pass >= 1 && r->tally->before > 0) { /* had it before: not twice in the list */
+        uint64_t had = r->tally->reasons[BULK_DUPLICATE];
+        r->tally->reasons[BULK_DUPLICATE] -= had < r->tally->before ? had : r->tally->before;
+    }
+    bulk_seen_states(r->seen, &r->tally->doubt, &r->tally->open);
+    bool whole = r->list_over && r->pace.halt == BULK_PACE_GO && r->tally->open == 0;
+    err e = whole ? bulk_journal_add(r->journal, &last, &place) : NULL;
+    if (e == NULL)
+        e = bulk_journal_sync(r->journal, place, DEADLINE_NEVER);
+    fail(r, e, "journal");
+    fail(r, flush_left_out(r), "left-out.csv");
+    if (r->end != BULK_RUN_NO_SERVER)
+        r->end = r->failure[0]                        ? BULK_RUN_FAILED
+                 : r->pace.halt == BULK_PACE_PAUSED   ? BULK_RUN_PAUSED
+                 : r->pace.halt == BULK_PACE_CANCELED ? BULK_RUN_CANCELED
+                                                      : BULK_RUN_DONE;
+}
+
+static err open_run(struct bulk_run *r, const volatile int *stop)
+{
+    const struct bulk_run_options *o = r->options;
+    struct bulk_pace_options pace = {.folder = o->folder,
+                                     .rate = o->rate,
+                                     .wave = o->wave,
+                                     .wave_every_ms = o->wave_every_ms,
+                                     .pause_on = o->pause_on,
+                                     .feedback = o->choose.suppression,
+                                     .flow = o->choose.flow,
+                                     .stop = stop};
+    TRY(bulk_pace_init(&r->pace, &pace, r->tally));
+    TRY(open_rows(r));
+    TRY(open_journal(r));
+    open_parcels(r, (size_t)o->client.policy.connections + 1);
+    return NULL;
+}
+
+static struct bulk_run *make_run(const struct bulk_run_options *options, struct bulk_tally *tally)
+{
+    struct bulk_run *r = MEM_NEW(struct bulk_run);
+    r->options = options;
+    r->tally = tally;
+    r->arena = arena_open(8 << 20);
+    r->names = template_names_open(r->arena);
+    r->seen = bulk_seen_open();
+    r->start_ms = clock_steady_ms();
+    buf_init(&r->left_out_lines, LEFT_OUT_BYTES_FLUSH + (64 << 10) + BULK_CSV_RECORD_BYTES_MAX * 3);
+    return r;
+}
+
+err bulk_run(const struct bulk_run_options *options,
+             void (*watch)(void *arg, const struct bulk_run_look *), void *arg,
+             const volatile int *stop, struct bulk_tally *ret_tally, enum bulk_run_end *ret_end,
+             char ret_why[BULK_RUN_WHY_BYTES])
+{
+    struct bulk_run *r = make_run(options, ret_tally);
+    r->watch = watch;
+    r->watch_arg = arg;
+    err e = open_run(r, stop);
+    if (e == NULL) {
+        struct group group;
+        group_init(&group);
+        fiber_spawn(&group, "bulk watch", run_watcher, r);
+        run_passes(r);
+        group_close(&group);
+        finish(r);
+        look(r);
+        *ret_end = r->end;
+        snprintf(ret_why, BULK_RUN_WHY_BYTES, "%s", r->failure[0] ? r->failure : r->pace.words);
+    }
+    release(r);
+    mem_free(r);
+    return e;
+}
+
+err bulk_run_preview(const struct bulk_run_options *options,
+                     bool (*each)(void *arg, const struct bulk_list_row *, str mail,
+                                  const char *why),
+                     void *arg, struct bulk_tally *ret_tally)
+{
+    struct bulk_run *r = make_run(options, ret_tally);
+    r->pass = 1;
+    err e = open_rows(r);
+    if (e == NULL)
+        open_parcels(r, 1);
+    struct parcel *p = r->unused;
+    for (bool more = e == NULL; more;) {
+        uint64_t bad = ret_tally->reasons[BULK_UNREADABLE];
+        more = choose(r, p);
+        if (more && !bulk_seen_set(r->seen, p->key, BULK_SEEN_DONE))
+            more = false;
+        if (more) {
+            r->chosen++;
+            more = each(arg, &p->chosen.row, buf_str(&p->content),
+                        ret_tally->reasons[BULK_UNREADABLE] > bad ? "rows before it make no mail"
+                                                                  : NULL);
+        }
+    }
+    ret_tally->all.tried = r->chosen;
+    release(r);
+    mem_free(r);
+    return e;
+}

@@ -1,0 +1,283 @@
+"""A mailing that is killed in the middle and goes on: each recipient once. Rows that attack.
+
+Covers attacks 48, 49, 50, 51, 52 and 53 through CSV, JSON lines, columns and options of `bulk`.
+"""
+import collections
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+
+from _check import SMTPTOOL, Report, folder, need_program, write
+from _smtp import CAPABILITIES, Sink
+
+COUNT, KILLS = 2000, 5
+
+
+class Bench:
+    def __init__(self, report):
+        self.report, self.path = report, folder()
+        self.config = write(os.path.join(self.path, "c.yaml"), f"state: {self.path}/state\n")
+        self.env = dict(os.environ, UNSUBSCRIBE_KEY="0123456789abcdef0123456789abcdef")
+
+    def file(self, name, text):
+        return write(os.path.join(self.path, name), text)
+
+    def start(self, *args):
+        return subprocess.Popen([SMTPTOOL, "-C", self.config, "bulk", *args], cwd=self.path, env=self.env,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def run(self, *args):
+        """Exit code, the summary when it is JSON, and all that was said."""
+        process = self.start(*args)
+        out, err = process.communicate(timeout=300)
+        text = out.decode() + err.decode()
+        try:
+            said = json.loads(out)
+        except ValueError:
+            said = {}
+        return process.returncode, said, text
+
+
+def server_of(sink):
+    return f"smtp://127.0.0.1:{sink.port}?tls=none"
+
+
+def rcpt_of(message):
+    return re.search(r"<(.*)>", message.rcpts[0])[1]
+
+
+def key_of(message):
+    found = re.search(r"XONCE=(\w+)", message.mail)
+    return found[1] if found else None
+
+
+def slow_dot(verb, _line, _session):
+    """So that a kill finds mails that were sent whole and not answered."""
+    if verb == "DOT":
+        time.sleep(0.003)
+
+
+# ---- killed and resumed -------------------------------------------------------------------------
+
+
+def kill_it(bench, job, sink):
+    """Start it and kill it five times, each time after some more mails. True: it never ended by itself."""
+    alive = True
+    for i in range(KILLS):
+        wanted = (i + 1) * COUNT // (KILLS + 2)
+        process = bench.start("run", job, "--json")
+        while len(sink.messages) < wanted and process.poll() is None:
+            time.sleep(0.005)
+        alive = alive and process.poll() is None
+        process.kill()
+        process.communicate()
+    return alive
+
+
+def make_job(bench, name, sink):
+    rows = "".join(f"user{i}@d{i % 50}.example,Name {i}\n" for i in range(COUNT))
+    bench.file(f"{name}.csv", "email,name\n" + rows + "USER7@d7.example,Twice\n")
+    return bench.file(f"{name}.yaml", f"""campaign: {name}
+list: {name}.csv
+from: "News <news@our.example>"
+to: "{{{{name}}}} <{{{{email}}}}>"
+subject: "Hello {{{{name}}}}"
+text: "It is {{{{name}}}}, once."
+server: {server_of(sink)}
+pass_wait: 1s
+""")
+
+
+def server_with_keys(bench):
+    """Whoever repeats a mail gives it the key that it had before, so the server keeps it once."""
+    report, sink = bench.report, Sink(capabilities=CAPABILITIES + ("XONCE",), answer=slow_dot)
+    job = make_job(bench, "keys", sink)
+    report.check("it was killed in the middle, five times", kill_it(bench, job, sink))
+    code, said, text = bench.run("run", job, "--json")
+    report.equal("then it ends", code, 0)
+    by_key = collections.defaultdict(set)
+    for message in sink.kept():
+        by_key[key_of(message)].add(rcpt_of(message))
+    report.equal("as many keys as recipients", len(by_key), COUNT)
+    report.check("a key is one recipient's", all(len(r) == 1 for r in by_key.values()))
+    report.equal("each recipient", len(set().union(*by_key.values())), COUNT)
+    report.check("nobody is in doubt, all were sent", said.get("in_doubt") == 0 and said.get("sent") == COUNT, text)
+    repeated = len(sink.kept()) - COUNT
+    report.check("few were offered twice", repeated <= KILLS * 20, repeated)
+    report.check("Message-IDs repeat with their keys", len(
+        {re.search(rb"Message-ID: (\S+)", m.data)[1] for m in sink.kept()}) == COUNT)
+    before = len(sink.kept())
+    code, said, text = bench.run("run", job, "--json")
+    report.check("run again it sends nothing", code == 0 and len(sink.kept()) == before, text)
+
+
+def server_without(bench):
+    """Nobody gets it twice; who may have it is told, and sent to again only when that is said."""
+    report, sink = bench.report, Sink(answer=slow_dot)
+    job = make_job(bench, "plain", sink)
+    report.check("it was killed in the middle, five times", kill_it(bench, job, sink))
+    code, said, text = bench.run("run", job, "--json")
+    had = collections.Counter(rcpt_of(m) for m in sink.kept())
+    doubt = said.get("in_doubt", -1)
+    report.check("nobody had it twice", max(had.values()) == 1, had.most_common(3))
+    report.check("a few are in doubt", 0 <= doubt <= KILLS * 20, text)
+    report.check("who did not get it is in doubt", COUNT - len(had) <= doubt, (len(had), doubt))
+    report.equal("and that is an exit of its own", code, 3 if doubt else 0)
+    code, said, text = bench.run("run", job, "--json", "--in-doubt", "send")
+    had = collections.Counter(rcpt_of(m) for m in sink.kept())
+    report.check("told so, it sends to them", code == 0 and len(had) == COUNT and said.get("in_doubt") == 0, text)
+    report.check("to nobody else", sum(had.values()) - COUNT <= doubt, had.most_common(3))
+
+
+# ---- other ends ---------------------------------------------------------------------------------
+
+
+def control(bench):
+    """Pause, resume, cancel from outside."""
+    report, sink = bench.report, Sink()
+    job = make_job(bench, "control", sink)
+    process = bench.start("run", job, "--json", "--rate", "200/s")
+    sink.wait(20)
+    report.equal("pause", bench.run("pause", job)[0], 0)
+    time.sleep(1.5)
+    before = len(sink.kept())
+    time.sleep(1)
+    report.equal("nothing goes while it pauses", len(sink.kept()), before)
+    report.check("status says so", "paused" in bench.run("status", job)[2])
+    report.equal("resume", bench.run("resume", job)[0], 0)
+    report.check("it goes on", len(sink.wait(before + 20)) > before)
+    report.equal("cancel", bench.run("cancel", job)[0], 0)
+    process.communicate(timeout=60)
+    report.equal("canceled is not now", process.returncode, 75)
+    sink.answer = lambda verb, line, session: "550 5.1.1 no such user" if verb == "RCPT" and b"d1." in line else None
+    code, said, text = bench.run("run", job, "--json", "--pause-on", "bounce > 1%", "--connections", "2")
+    report.check("too many bounces end it", code == 75 and said.get("state") == "paused" and "bounce" in said.get("why", ""), text)
+
+
+def deferred(bench):
+    """A 4xx is tried again in another pass; a 5xx is not."""
+    report, seen = bench.report, collections.Counter()
+
+    def answer(verb, line, _session):
+        if verb != "RCPT":
+            return None
+        seen[line] += 1
+        if b"later" in line and seen[line] == 1:
+            return "450 4.2.0 not now"
+        return "550 5.1.1 no such user" if b"never" in line else None
+
+    sink = Sink(answer=answer)
+    listed = bench.file("some.csv", "email,segment\nlater@x.example,a\nnever@x.example,b\nnow@x.example,a\n")
+    code, said, text = bench.run("run", "--campaign", "some", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                                 "--text", "t", "--server", server_of(sink), "--pass-wait", "1s", "--split", "by", "segment", "--json")
+    report.check("two of three", code == 3 and said.get("sent") == 2 and said.get("refused") == 1, text)
+    report.check("a refusal for good is asked for once", max(n for line, n in seen.items() if b"never" in line) == 1)
+    report.equal("counted by segment", [(s["segment"], s["sent"], s["refused"]) for s in said.get("segments", [])],
+                 [("a", 2, 0), ("b", 0, 1)])
+    report.check("and written down", "never@x.example,550,5.1.1,no such user" in open(
+        os.path.join(bench.path, "some.bulk", "refused.csv")).read())
+    page = open(os.path.join(bench.path, "some.bulk", "report.html")).read()
+    report.check("the report needs nothing else", "<svg" in page and "http" not in page)
+
+
+# ---- rows that attack ---------------------------------------------------------------------------
+
+ATTACKS = [
+    ("attack 48: a line end in the subject", {"name": "a\r\nBcc: victim@x.example"}),
+    ("attack 48: a line feed alone", {"name": "a\nBcc: victim@x.example"}),
+    ("attack 48: a second address", {"email": "a@x.example, victim@x.example"}),
+    ("attack 48: an address that ends its bracket", {"email": "a@x.example>\r\nRCPT TO:<victim@x.example"}),
+    ("attack 49: a NUL in a display name", {"name": "a\0b"}),
+    ("attack 49: a line end in a display name", {"display": "a\r\nBcc: victim@x.example"}),
+    ("attack 50: a line end in a header of one's own", {"tag": "a\r\nX-Evil: yes"}),
+    ("attack 51: an attachment of another folder", {"file": "../c.yaml"}),
+    ("attack 51: an absolute attachment", {"file": "/etc/passwd"}),
+    ("attack 53: From of another domain", {"sender": "ceo@bank.example"}),
+    ("attack 53: a second From", {"sender": "n@our.example, ceo@bank.example"}),
+]
+GOOD = {"email": "good@x.example", "name": "Good", "display": "Good", "tag": "t", "file": "", "sender": "n@our.example"}
+
+
+def as_csv(row):
+    return ",".join('"' + str(v).replace('"', '""') + '"' for v in row.values())
+
+
+def attacks(bench):
+    report, sink = bench.report, Sink()
+    rows = [dict(GOOD, email=f"evil{i}@x.example") | fields for i, (_, fields) in enumerate(ATTACKS)] + [GOOD]
+    lists = {"csv": ",".join(GOOD) + "\n" + "\n".join(as_csv(r) for r in rows) + "\n",
+             "jsonl": "\n".join(json.dumps(r) for r in rows) + "\n"}
+    for kind, text in lists.items():
+        sink.clear()
+        listed = bench.file(f"evil.{kind}", text)
+        code, said, text = bench.run(
+            "run", "--campaign", f"evil-{kind}", "--list", listed, "--from", "{{display}} <{{sender}}>", "--envelope-from",
+            "n@our.example", "--to", "{{name}} <{{email}}>", "--subject", "Hi {{name}}", "--text", "Hi {{name}}",
+            "--header", "X-Tag: {{tag}}", "--attach", "{{file}}", "--server", server_of(sink), "--json")
+        report.equal(f"{kind}: an exit of its own", code, 3)
+        report.equal(f"{kind}: only the good row is sent", [rcpt_of(m) for m in sink.kept()], ["good@x.example"])
+        report.check(f"{kind}: nothing of theirs reached the server", not [l for l in sink.lines if b"victim" in l])
+        left_out = open(os.path.join(bench.path, f"evil-{kind}.bulk", "left-out.csv"), newline="").read()
+        report.equal(f"{kind}: each of the others is left out", sum(said.get("left_out", {}).values()), len(ATTACKS))
+        for i, (name, fields) in enumerate(ATTACKS):
+            named = "victim@" if "email" in fields else f"evil{i}@x.example"
+            report.check(f"{kind}: {name}", named in left_out, left_out)
+    options = [("attack 50: a header's name", ["--header", "X\r\nY: z"]), ("attack 50: a field of ours", ["--header", "From: x@y.example"]),
+               ("attack 48: Bcc as a header", ["--header", "Bcc: x@y.example"]),
+               ("attack 52: a URL with a bracket", ["--unsubscribe-url", "https://x.example/>", "--unsubscribe-key", "env:UNSUBSCRIBE_KEY"]),
+               ("attack 52: a URL with a line end", ["--unsubscribe-url", "https://x.example/\r\nBcc: x", "--unsubscribe-key", "env:UNSUBSCRIBE_KEY"])]
+    listed = bench.file("good.csv", "email\ngood@x.example\n")
+    for name, more in options:
+        code, _, text = bench.run("run", "--campaign", "options", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                                  "--text", "t", "--dry-run", *more)
+        report.check(name, code == 78, (code, text))
+
+
+def unsubscribe(bench):
+    report = bench.report
+    listed = bench.file("good.csv", "email\ngood@x.example\n")
+    key = ["--unsubscribe-key", "env:UNSUBSCRIBE_KEY"]
+    args = ["run", "--campaign", "links", "--list", listed, "--from", "n@our.example", "--subject", "s",
+            "--text", "t", "--unsubscribe-url", "https://x.example/u", *key]
+    said = bench.run(*args, "--preview", "1")[2]
+    link = re.search(r"List-Unsubscribe: <(\S+)>", said)
+    report.check("One-Click is offered", link and "List-Unsubscribe-Post: List-Unsubscribe=One-Click" in said, said)
+    code, _, text = bench.run("unsubscribe-verify", link[1], *key, "--suppress")
+    report.check("the link is ours", code == 0 and "good@x.example links" in text, text)
+    report.equal("another one is not", bench.run("unsubscribe-verify", link[1][:-6] + "AAAAAA", *key)[0], 1)
+    code, said, text = bench.run(*args, "--dry-run", "--json")
+    report.equal("who unsubscribed is left out", said.get("left_out"), {"unsubscribed": 1})
+
+
+def clean(bench):
+    report = bench.report
+    today = time.strftime("%Y-%m-%d")
+    listed = bench.file("dirty.csv", f"email,seen\na@x.example,{today}\nA@X.example,{today}\nnobody,{today}\n"
+                        f"info@x.example,{today}\nold@x.example,2001-01-01\ngood@x.example,{today}\nb@gone.example,{today}\n")
+    zone = bench.file("zone", "x.example. MX 10 mx.x.example.\nmx.x.example. A 127.0.0.1\n")
+    code, said, text = bench.run("clean", listed, "--active", "seen", "--reconfirm", "--check-mx", "--dns-zone", zone, "--json")
+    report.equal("who is left", (code, said.get("kept")), (0, 1))
+    report.equal("and why not", said.get("removed"), {"duplicate": 1, "syntax": 1, "role": 1, "inactive": 1, "unsubscribed": 1, "no_mx": 1})
+    read = lambda name: open(os.path.join(bench.path, name)).read()
+    report.check("kept with all columns", f"a@x.example,{today}" in read("dirty.kept.csv"))
+    report.check("removed with reasons", "old@x.example,inactive" in read("dirty.removed.csv"))
+    report.check("to be asked again", "old@x.example" in read("dirty.reconfirm.csv") and "campaign" in read("dirty.reconfirm.yaml"))
+
+
+def main():
+    need_program()
+    report = Report()
+    bench = Bench(report)
+    for work in (server_with_keys, server_without, control, deferred, attacks, unsubscribe, clean):
+        try:
+            work(bench)
+        except (subprocess.TimeoutExpired, OSError, TypeError) as e:
+            report.check(work.__name__, False, repr(e))
+    return report.finish()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
