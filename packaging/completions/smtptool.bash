@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send sent queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench swaks sendmail mailq newaliases completion help'
+        words='serve send sent account queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench swaks sendmail mailq newaliases completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -21,6 +21,10 @@ _smtptool_choose()
     'sent '*)
         options+='--limit '
         takes+='--limit '
+        ;;
+    'account '*)
+        options+='--preset --server --name --user --host --licence --secret --oauth --mechanism --keep --autoconfig --dns-zone --ca-file --default --yes --all '
+        takes+='--preset --server --name --user --host --licence --secret --oauth --mechanism --keep --autoconfig --dns-zone --ca-file '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '
@@ -133,6 +137,7 @@ _smtptool_choose()
     esac
     case "$command $verb" in
     'sent ') words='ls show' ;;
+    'account ') words='add ls show test watch default rm' ;;
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'explain ') words='reply bounce' ;;
     'egress ') words='ls check' ;;

@@ -8,6 +8,7 @@ complete -c smtptool -n __fish_use_subcommand -l version
 complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message and show what happened'
 complete -c smtptool -f -n __fish_use_subcommand -a sent -d 'what `send` has sent from here: did it leave?'
+complete -c smtptool -f -n __fish_use_subcommand -a account -d 'your accounts at mail providers: add, test, watch'
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
 complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
@@ -105,6 +106,23 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l read-recipients -s t
 complete -c smtptool -n '__fish_seen_subcommand_from sent' -l limit -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from sent; and not __fish_seen_subcommand_from ls show' -a 'ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l preset -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l server -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l name -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l host -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l licence -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l oauth -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l mechanism -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l keep -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l autoconfig -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l ca-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l default
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l yes
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l all
+complete -c smtptool -f -n '__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from add ls show test watch default rm' -a 'add ls show test watch default rm'
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l rcpt -r

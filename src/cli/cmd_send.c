@@ -85,7 +85,9 @@ const char cmd_send_help[] =
     "  --hello NAME            what we call ourselves; default: hostname of the configuration\n"
     "  --dns-zone FILE         names are looked up in this zone file and not in the DNS\n\n"
     "The login:\n"
-    "  --account NAME          of the configuration: its server, user, secret and mechanism\n"
+    "  --account NAME          of `smtptool account` or the configuration: its server, user, "
+    "secret\n"
+    "                          and mechanism; without a word of where to, the default account\n"
     "  --user NAME             log in; asks for the password unless one of these is given:\n"
     "  --password-file FILE    the file's text (nobody else may read the file)\n"
     "  --password-command CMD  what this program prints; started without a shell\n"
@@ -393,6 +395,7 @@ static void release(struct cli_send *run)
     mem_free(run->contents);
     mem_free(run->names);
     arena_close(run->arena);
+    config_close(run->own);
     config_close(run->config);
 }
 

@@ -10,6 +10,8 @@ const struct cli_command cli_commands[] = {
     {"serve",  cmd_serve,  "run the server",                                    cmd_serve_help,  NULL            },
     {"send",   cmd_send,   "send one message and show what happened",           cmd_send_help,   NULL            },
     {"sent",   cmd_sent,   "what `send` has sent from here: did it leave?",     cmd_sent_help,   cmd_sent_verbs  },
+    {"account", cmd_account, "your accounts at mail providers: add, test, watch",
+     cmd_account_help, cmd_account_verbs},
     {"queue",  cmd_queue,  "what waits, and why; hold, release, retry, remove", cmd_queue_help,  cmd_queue_verbs },
     {"trace",  cmd_trace,  "the life of one message",                           cmd_trace_help,  NULL            },
     {"lint",   cmd_lint,   "what is wrong with a message, and by which clause",   cmd_lint_help,   NULL            },

@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/cli.h"
 
+int cmd_account(struct cli *, int argc, char **argv);
 int cmd_arc(struct cli *, int argc, char **argv);
 int cmd_bench(struct cli *, int argc, char **argv);
 int cmd_bulk(struct cli *, int argc, char **argv);
@@ -32,6 +33,7 @@ int cmd_verify(struct cli *, int argc, char **argv);
 int cmd_warmup(struct cli *, int argc, char **argv);
 int cmd_shaping(struct cli *, int argc, char **argv);
 
+extern const char cmd_account_help[];
 extern const char cmd_arc_help[];
 extern const char cmd_bench_help[];
 extern const char cmd_bulk_help[];
@@ -62,6 +64,7 @@ extern const char cmd_warmup_help[];
 extern const char cmd_shaping_help[];
 
 /* Each ends with a NULL name. */
+extern const struct cli_verb cmd_account_verbs[];
 extern const struct cli_verb cmd_arc_verbs[];
 extern const struct cli_verb cmd_bench_verbs[];
 extern const struct cli_verb cmd_bulk_verbs[];

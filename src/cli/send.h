@@ -20,6 +20,7 @@ struct cli_send {
     struct cli *cli;
     struct arena *arena;
     const struct config *config;
+    struct config *own; /* the user's accounts: cli/profiles.h */
 
     /* Options, as they were written. */
     struct cli_send_message_args message;

@@ -1,4 +1,5 @@
 #include "cli/send_server.h"
+#include "cli/profiles.h"
 #include "cli/send_from.h"
 #include "config/tls_word.h"
 #include "config/value.h"
@@ -53,22 +54,55 @@ static err read_policy(struct cli_send *run)
                        &p->messages_per_connection);
 }
 
+static bool names_a_way(const struct cli_send *run)
+{
+    return run->server || run->mx || run->queue || run->user || run->secret || run->password_file ||
+           run->password_command;
+}
+
+/* Who writes from an account needs no --from to say who he is. */
+static void take_author(struct cli_send *run)
+{
+    bool address = str_find(run->sender->user, '@') != STR_NONE;
+    if (run->message.from == NULL && run->files.count == 0 && !run->message.header_recipients &&
+        address)
+        run->message.from = arena_chars(run->arena, run->sender->user);
+}
+
+static err take_account(struct cli_send *run, const struct config_account *account)
+{
+    run->sender = ARENA_NEW(run->arena, struct config_account);
+    *run->sender = *account;
+    run->account = arena_chars(run->arena, account->name);
+    take_author(run);
+    if (run->message.envelope_from == NULL && account->return_path.len > 0)
+        run->message.envelope_from = arena_chars(run->arena, account->return_path);
+    return cli_send_from_policy(run->from_policy, run->sender);
+}
+
+/* The default account, for who says nothing of where to. */
 static err find_account(struct cli_send *run)
 {
-    const struct config *c = run->config;
-    if (run->account == NULL && run->from_policy)
+    str name = run->account ? str_of(run->account) : (str){0};
+    if (run->account == NULL && !names_a_way(run)) {
+        TRY(cli_profiles_read(run->config, &run->own));
+        name = cli_profiles_default(run->config, run->own);
+    }
+    if (name.len == 0 && run->from_policy)
         return err_new(ERR_CONFIG, "--from-policy: whose From? It goes with --account");
-    if (run->account == NULL)
+    if (name.len == 0)
         return NULL;
-    for (size_t i = 0; i < c->account_count; i++)
-        if (str_eq(c->accounts[i].name, str_of(run->account))) {
-            run->sender = ARENA_NEW(run->arena, struct config_account);
-            *run->sender = c->accounts[i];
-            if (run->message.envelope_from == NULL && run->sender->return_path.len > 0)
-                run->message.envelope_from = arena_chars(run->arena, run->sender->return_path);
-            return cli_send_from_policy(run->from_policy, run->sender);
-        }
-    return err_new(ERR_CONFIG, "--account: there is no \"%s\" in the configuration", run->account);
+    const struct config_account *found = cli_profiles_find(run->config, run->own, name);
+    if (found == NULL && run->own == NULL) {
+        TRY(cli_profiles_read(run->config, &run->own));
+        found = cli_profiles_find(run->config, run->own, name);
+    }
+    if (found == NULL)
+        return err_new(ERR_CONFIG,
+                       "--account: there is no \"%.*s\" in the configuration or among your own "
+                       "(`smtptool account ls`)",
+                       STR_ARG(name));
+    return take_account(run, found);
 }
 
 static err read_hello(struct cli_send *run)

@@ -7,8 +7,9 @@
 static const struct {
     const char *variable, *below_home;
 } folders[] = {
-    [CLI_USER_FOLDER_CACHE] = {"XDG_CACHE_HOME", ".cache"      },
-    [CLI_USER_FOLDER_STATE] = {"XDG_STATE_HOME", ".local/state"},
+    [CLI_USER_FOLDER_CACHE] = {"XDG_CACHE_HOME",  ".cache"      },
+    [CLI_USER_FOLDER_STATE] = {"XDG_STATE_HOME",  ".local/state"},
+    [CLI_USER_FOLDER_CONFIG] = {"XDG_CONFIG_HOME", ".config"     },
 };
 
 static err make_above(char *path)
@@ -24,7 +25,7 @@ static err make_above(char *path)
     return NULL;
 }
 
-err cli_user_folder_file(enum cli_user_folder which, const char *name,
+err cli_user_folder_path(enum cli_user_folder which, const char *name,
                          char ret_path[CLI_USER_FOLDER_CHARS])
 {
     char path[CLI_USER_FOLDER_CHARS];
@@ -39,6 +40,15 @@ err cli_user_folder_file(enum cli_user_folder which, const char *name,
                        folders[which].variable, name);
     if (n < 0 || (size_t)n >= sizeof path)
         return err_new(ERR_CONFIG, "the path of %s is too long", name);
+    memcpy(ret_path, path, sizeof path);
+    return NULL;
+}
+
+err cli_user_folder_file(enum cli_user_folder which, const char *name,
+                         char ret_path[CLI_USER_FOLDER_CHARS])
+{
+    char path[CLI_USER_FOLDER_CHARS];
+    TRY(cli_user_folder_path(which, name, path));
     TRY(make_above(path));
     memcpy(ret_path, path, sizeof path);
     return NULL;

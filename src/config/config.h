@@ -439,6 +439,7 @@ struct config {
     bool no_route_holds; /* no routes key at all: mail for elsewhere waits, "no route" */
     struct config_account *accounts;
     size_t account_count;
+    str default_account; /* for `send` and `account`; empty: none */
     struct config_egress *egress;
     size_t egress_count;
     struct config_egress_pool *egress_pools;

@@ -31,7 +31,7 @@ static const struct {
     {"date",        offsetof(struct config_preset, date),        true },
 };
 
-static const char *const lists[] = {"domains", "servers", "login"};
+static const char *const lists[] = {"domains", "mx", "servers", "login"};
 static const char *const others[] = {"like", "from", "quota"};
 
 static const struct {
@@ -277,6 +277,7 @@ static void read_preset(struct reading *r)
     read_from(r);
     check_texts(r);
     p->domain_count = read_list(r, "domains", CONFIG_PRESET_DOMAINS_MAX, &p->domains);
+    p->mx_count = read_list(r, "mx", CONFIG_PRESET_DOMAINS_MAX, &p->mx);
     p->server_count = read_list(r, "servers", CONFIG_ACCOUNT_SERVERS_MAX, &p->servers);
     p->login_count = read_list(r, "login", CONFIG_PRESET_LOGINS_MAX, &p->logins);
     check_servers(r);
@@ -341,6 +342,31 @@ const struct config_preset *config_presets_find(const struct config_presets *pre
     for (size_t i = 0; i < presets->count; i++)
         if (str_eq(presets->list[i].key, key))
             return &presets->list[i];
+    return NULL;
+}
+
+const struct config_preset *config_presets_of_domain(const struct config_presets *presets,
+                                                     str domain)
+{
+    for (size_t i = 0; i < presets->count; i++)
+        for (size_t j = 0; j < presets->list[i].domain_count; j++)
+            if (str_eq_nocase(presets->list[i].domains[j], domain))
+                return &presets->list[i];
+    return NULL;
+}
+
+static bool is_below(str host, str end)
+{
+    size_t before = host.len - end.len;
+    return str_ends_nocase(host, end) && (before == 0 || host.ptr[before - 1] == '.');
+}
+
+const struct config_preset *config_presets_of_mx(const struct config_presets *presets, str host)
+{
+    for (size_t i = 0; i < presets->count; i++)
+        for (size_t j = 0; j < presets->list[i].mx_count; j++)
+            if (is_below(host, presets->list[i].mx[j]))
+                return &presets->list[i];
     return NULL;
 }
 

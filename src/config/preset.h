@@ -34,6 +34,8 @@ struct config_preset {
     str unavailable; /* not empty: why there is no way to send; then servers may be missing */
     str *domains;    /* whose mailboxes are there, for people who search; may be none */
     size_t domain_count;
+    str *mx; /* ends of the names of the hosts that take its customers' mail; may be none */
+    size_t mx_count;
     str *servers; /* URLs in the order to try them; "{host}" stands for the account's own */
     size_t server_count;
     bool needs_host; /* one of them has "{host}" */
@@ -65,6 +67,10 @@ bool config_presets_read(str folder, struct arena *, struct config_errors *,
 
 /* NULL: there is none of that name. */
 const struct config_preset *config_presets_find(const struct config_presets *, str key);
+/* Whose mailboxes are of that domain; NULL: nobody's. */
+const struct config_preset *config_presets_of_domain(const struct config_presets *, str domain);
+/* Who runs that MX host; NULL: nobody we know. */
+const struct config_preset *config_presets_of_mx(const struct config_presets *, str host);
 /* An empty name: the first. NULL: there is none of that name. */
 const struct config_preset_licence *config_preset_licence(const struct config_preset *, str name);
 

@@ -603,6 +603,8 @@ static const struct config_schema_key root_keys[] = {
           .normal_told = "none: mail for elsewhere waits", .doc = "Where mail for elsewhere goes."),
     ITEMS(config, SHAPE_MAP, accounts, account_count, "accounts", accounts,
           .doc = "Our logins at other servers."),
+    VALUE(config, default_account, name, "default_account",
+          .doc = "The account that `smtptool send` takes when it is told no other way."),
     ITEMS(config, SHAPE_MAP, egress, egress_count, "egress", config_schema_egress,
           .normal_told = "the system chooses", .doc = "The addresses that mail leaves by."),
     ITEMS(config, SHAPE_MAP, egress_pools, egress_pool_count, "egress_pools",

@@ -11,6 +11,7 @@ static const struct {
     {DNS_SOA,   "SOA"  },
     {DNS_PTR,   "PTR"  },
     {DNS_MX,    "MX"   },
+    {DNS_SRV,   "SRV"  },
     {DNS_TXT,   "TXT"  },
     {DNS_AAAA,  "AAAA" },
     {DNS_TLSA,  "TLSA" },
@@ -52,6 +53,19 @@ static err read_mx(str packet, size_t at, size_t size, struct arena *arena, stru
     const unsigned char *bytes = (const unsigned char *)packet.ptr + at;
     r->preference = (uint16_t)(bytes[0] << 8 | bytes[1]);
     return read_name(packet, at + 2, at + size, arena, &r->name);
+}
+
+enum { SRV_NUMBERS_BYTES = 6 }; /* priority, weight, port (RFC 2782) */
+
+static err read_srv(str packet, size_t at, size_t size, struct arena *arena, struct dns_record *r)
+{
+    if (size <= SRV_NUMBERS_BYTES)
+        return err_new(ERR_PROTOCOL, "an SRV record of %zu bytes", size);
+    const unsigned char *bytes = (const unsigned char *)packet.ptr + at;
+    r->preference = (uint16_t)(bytes[0] << 8 | bytes[1]);
+    r->weight = (uint16_t)(bytes[2] << 8 | bytes[3]);
+    r->port = (uint16_t)(bytes[4] << 8 | bytes[5]);
+    return read_name(packet, at + SRV_NUMBERS_BYTES, at + size, arena, &r->name);
 }
 
 enum { SOA_NUMBERS_BYTES = 20 }; /* serial, refresh, retry, expire, minimum */
@@ -143,6 +157,8 @@ static err read_data(str packet, size_t at, size_t size, struct arena *arena, st
         return read_ip(data, 16, r);
     case DNS_MX:
         return read_mx(packet, at, size, arena, r);
+    case DNS_SRV:
+        return read_srv(packet, at, size, arena, r);
     case DNS_CNAME:
     case DNS_PTR:
     case DNS_NS:

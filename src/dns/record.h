@@ -17,6 +17,7 @@ enum dns_type { /* the numbers of the registry */
                 DNS_MX = 15,
                 DNS_TXT = 16,
                 DNS_AAAA = 28,
+                DNS_SRV = 33,
                 DNS_TLSA = 52,
 };
 
@@ -29,11 +30,12 @@ struct dns_tlsa {
 struct dns_record {
     enum dns_type type;
     uint32_t ttl;
-    uint16_t preference; /* MX */
-    uint32_t minimum;    /* SOA: seconds for which "there is none" is remembered (RFC 2308) */
-    str name;            /* MX, PTR, CNAME, NS, SOA (the primary server): canonical */
-    str text;            /* TXT: the segments joined; any byte may be in it */
-    uint8_t ip[16];      /* A: the first four; AAAA */
+    uint16_t preference;   /* MX; SRV: the priority */
+    uint16_t weight, port; /* SRV */
+    uint32_t minimum;      /* SOA: seconds for which "there is none" is remembered (RFC 2308) */
+    str name;              /* MX, SRV, PTR, CNAME, NS, SOA (the primary server): canonical */
+    str text;              /* TXT: the segments joined; any byte may be in it */
+    uint8_t ip[16];        /* A: the first four; AAAA */
     struct dns_tlsa tlsa;
 };
 

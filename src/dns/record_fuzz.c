@@ -21,7 +21,8 @@ static void check_record(const struct dns_record *r, enum dns_type type)
 {
     ASSERT(r->type == type);
     check_name(r->name);
-    if (type == DNS_MX || type == DNS_PTR || type == DNS_CNAME || type == DNS_NS || type == DNS_SOA)
+    if (type == DNS_MX || type == DNS_PTR || type == DNS_CNAME || type == DNS_NS ||
+        type == DNS_SOA || type == DNS_SRV)
         ASSERT(r->name.len > 0);
     if (r->tlsa.usable)
         ASSERT(r->tlsa.data.len > 0);
@@ -30,7 +31,7 @@ static void check_record(const struct dns_record *r, enum dns_type type)
 FUZZ(input, arena)
 {
     static const enum dns_type types[] = {DNS_A,    DNS_AAAA,  DNS_MX, DNS_TXT, DNS_PTR,
-                                          DNS_TLSA, DNS_CNAME, DNS_NS, DNS_SOA};
+                                          DNS_TLSA, DNS_CNAME, DNS_NS, DNS_SOA, DNS_SRV};
     char name[DNS_NAME_CHARS];
     size_t at = 12;
     if (input.len < 1)

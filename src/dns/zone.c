@@ -234,6 +234,18 @@ static err take_mx(struct parser *p, struct dns_record *r)
     return take_name(p, "the host", &r->name);
 }
 
+static err take_srv(struct parser *p, struct dns_record *r)
+{
+    uint64_t priority = 0, weight = 0, port = 0;
+    TRY(take_number(p, "the priority", UINT16_MAX, &priority));
+    TRY(take_number(p, "the weight", UINT16_MAX, &weight));
+    TRY(take_number(p, "the port", UINT16_MAX, &port));
+    r->preference = (uint16_t)priority;
+    r->weight = (uint16_t)weight;
+    r->port = (uint16_t)port;
+    return take_name(p, "the host", &r->name);
+}
+
 static err take_soa(struct parser *p, struct dns_record *r)
 {
     static const char *const numbers[] = {"the serial", "the refresh", "the retry", "the expiry",
@@ -271,6 +283,8 @@ static err take_data(struct parser *p, struct buf *data, struct dns_record *r)
         return take_ip(p, ADDRESS_IP6, r);
     case DNS_MX:
         return take_mx(p, r);
+    case DNS_SRV:
+        return take_srv(p, r);
     case DNS_TXT:
         return take_txt(p, data, r);
     case DNS_TLSA:

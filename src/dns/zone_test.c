@@ -159,7 +159,7 @@ TEST(dns_zone_errors)
         {"a MX 10 mx more",            "zone.txt:1: \"more\" is too much"                               },
         {"a MX 10 m..x",               "zone.txt:1: \"m..x\" is not a domain name"                      },
         {"a",                          "zone.txt:1: the type is missing"                                },
-        {"a SRV 1",                    "zone.txt:1: \"SRV\" is not a type this program knows"           },
+        {"a HIP 1",                    "zone.txt:1: \"HIP\" is not a type this program knows"           },
         {" A 192.0.2.1",               "zone.txt:1: there is no name on an earlier line"                },
         {"a TXT \"open",               "zone.txt:1: a quote is not closed"                              },
         {"a TXT",                      "zone.txt:1: a text is missing"                                  },
