@@ -8,7 +8,7 @@ _smtptool_choose()
     case "$command $verb" in
     ' ')
         options+='--version'
-        words='serve send sent account queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench swaks sendmail mailq newaliases completion help'
+        words='serve send sent account queue trace lint explain egress suppress feedback-loops user secret config preset oauth shaping warmup verify domain spf dkim arc dmarc mta-sts tls-reports bulk bench swaks sendmail msmtp mailq newaliases completion help'
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
