@@ -394,9 +394,9 @@ static void release(struct cli_send *run)
     mem_free(run->mails);
     mem_free(run->contents);
     mem_free(run->names);
-    arena_close(run->arena);
     config_close(run->own);
     config_close(run->config);
+    arena_close(run->arena); /* run lives in it */
 }
 
 /* ---- options ---------------------------------------------------------------------------- */

@@ -173,8 +173,8 @@ static struct outbound_connection *find_crowded(struct outbound_pool *p)
     {
         struct outbound_connection *c = LIST_OF(node, struct outbound_connection, node);
         if (c->idle_until.at_ms - p->idle_ms > since_ms)
-            return NULL; /* those behind are younger */
-        if (c->lane == roomy)
+            return NULL;                         /* those behind are younger */
+        if (c->lane == NULL || c->lane == roomy) /* NULL: nobody counts */
             continue;
         if (shaper_is_crowded(c->lane))
             return c;

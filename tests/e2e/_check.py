@@ -20,6 +20,10 @@ PROJECT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file
 SMTPTOOL = os.environ.get("SMTPTOOL") or os.path.join(PROJECT, "build", "smtptool")
 DETAIL_CHARS_MAX = 2000
 
+# What commands remember is not to lie in the home of whoever runs the tests.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="smtptool-e2e-home-")
+atexit.register(shutil.rmtree, os.environ["XDG_STATE_HOME"], ignore_errors=True)
+
 
 class Report:
     """Counts checks; the last line is what tools/test reads."""

@@ -22,7 +22,7 @@ HOP_PASSWORDS = {}  # what the next hop takes today, by user
 
 def clean_environment(**more):
     ours = {k: v for k, v in os.environ.items() if not k.startswith(("AWS_", "VAULT_", "CREDENTIALS_"))}
-    return {**ours, "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/nonexistent", **more}
+    return {**ours, "AWS_EC2_METADATA_DISABLED": "true", "HOME": "/no/home", **more}
 
 
 def hop_login(verb, line, session):
