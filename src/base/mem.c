@@ -39,4 +39,8 @@ void *mem_map(size_t size)
 
 void mem_unmap(void *memory, size_t size) { munmap(memory, size); }
 
-void mem_wipe(void *memory, size_t size) { explicit_bzero(memory, size); }
+void mem_wipe(void *memory, size_t size)
+{
+    if (size > 0)
+        explicit_bzero(memory, size);
+}

@@ -17,6 +17,6 @@ void *mem_map(size_t size);
 void mem_unmap(void *, size_t size);
 
 /* Overwrite a secret so that the compiler cannot leave it out. */
-void mem_wipe(void *, size_t size);
+void mem_wipe(void *, size_t size); /* NULL is fine when there is nothing */
 
 #define MEM_NEW(type) ((type *)mem_alloc(sizeof(type)))

@@ -80,7 +80,7 @@ static err take_content(struct net_conn *c, const struct script *s)
 
 static const char *reply_to(struct scene *scene, const struct script *s, const char *line)
 {
-    int n = scene->accepted - 1;
+    int n = (scene->accepted < ATTEMPTS_MAX ? scene->accepted : ATTEMPTS_MAX) - 1;
     if (strncmp(line, "EHLO", 4) == 0 || strncmp(line, "LHLO", 4) == 0)
         return s->hello;
     if (strncmp(line, "AUTH", 4) == 0)
