@@ -414,7 +414,7 @@ static void show_help(void)
     puts("smtptool -- sends, receives, queues, tests and explains e-mail\n\n"
          "usage: smtptool [-C FILE] [-v] [-q] [--json] SUBCOMMAND ...\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
+        printf("  %-14s %s\n", c->name, c->summary);
     puts("\n\"smtptool SUBCOMMAND --help\" tells more, with examples.");
 }
 
