@@ -273,6 +273,8 @@ static const struct site_state {
     {OUTCOME_SPAM,                 "The site is blocking this mail as spam."                      },
     {OUTCOME_POLICY,               "The site is blocking us by a rule of its own."                },
     {OUTCOME_MAILBOX_FULL,         "The mailbox is full; the site is well."                       },
+    {OUTCOME_LOGIN,
+     "Our login is refused there: one probe at a time finds out when it works again."             },
     {OUTCOME_GREYLIST,             "The site greylists: it takes the mail when it is tried again."},
 };
 
