@@ -126,8 +126,12 @@ static err name_segment(struct queue_segment *s, const char *folder, const char 
     TRY(file_sync(s->file));
     TRY(fault_point("spool.rename"));
     TRY(file_rename(spare, path));
-    TRY(fault_point("spool.folder_sync"));
-    return folder_sync(log);
+    err e = fault_point("spool.folder_sync");
+    if (e == NULL)
+        e = folder_sync(log);
+    if (e) /* else each try would leave a segment behind: the next one takes this file again */
+        (void)!file_rename(path, spare);
+    return e;
 }
 
 err queue_segment_create(const char *folder, const char *spare, uint32_t number, uint64_t last_id,
