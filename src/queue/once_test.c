@@ -291,8 +291,7 @@ static void memory(void *arg)
         CHECK(look(t, i) == QUEUE_ONCE_KNOWN, "many are saved without a need");
     pass(WINDOW + 5000);
     queue_once_stats(t->queue, &stats);
-    CHECK(stats.keys == 0 && stats.bytes < 12 * (uint64_t)keys_max,
-          "the room is given back");
+    CHECK(stats.keys == 0 && stats.bytes < 12 * (uint64_t)keys_max, "the room is given back");
     close_sim(t);
 }
 

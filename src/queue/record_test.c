@@ -84,11 +84,13 @@ TEST(queue_meta_keeps_an_end)
 TEST(queue_meta_keeps_a_key)
 {
     CLEANUP(buf_release) struct buf out;
-    struct queue_meta m = {.delivery_count = 1,
-                           .rcpt_count = 1,
-                           .flags = QUEUE_RECORD_ENDS | QUEUE_RECORD_ONCE,
-                           .ends_ms = 1767225600000,
-                           .once = {"twelve bytes", 0xfedcba98}};
+    struct queue_meta m = {
+        .delivery_count = 1,
+        .rcpt_count = 1,
+        .flags = QUEUE_RECORD_ENDS | QUEUE_RECORD_ONCE,
+        .ends_ms = 1767225600000,
+        .once = {"twelve bytes", 0xfedcba98}
+    };
     struct queue_meta_delivery d = {S("one.example"), 1, {0}, {0}};
     struct queue_meta back;
     buf_init(&out, 1 << 16);
