@@ -107,7 +107,9 @@ static const struct {
 } kinds[] = {
   /* the strongest first, then as swaks does: in the order of their names */
     {"SCRAM-SHA-256-PLUS", SWAKS_LOGIN_SASL,          false},
+    {"SCRAM-SHA-1-PLUS",   SWAKS_LOGIN_SASL,          false},
     {"SCRAM-SHA-256",      SWAKS_LOGIN_SASL,          false},
+    {"SCRAM-SHA-1",        SWAKS_LOGIN_SASL,          false},
     {"CRAM-MD5",           SWAKS_LOGIN_CRAM_MD5,      false},
     {"CRAM-SHA1",          SWAKS_LOGIN_CRAM_SHA1,     false},
     {"LOGIN",              SWAKS_LOGIN_LOGIN,         false},
@@ -120,10 +122,10 @@ static const struct {
 static const struct {
     const char *name, *reason;
 } absent[] = {
-    {"DIGEST-MD5", "obsolete (RFC 6331); SCRAM-SHA-256 replaced it"},
-    {"NTLM",       "built on MD4 and DES, and never a standard"    },
-    {"SPA",        "another name for NTLM"                         },
-    {"MSN",        "another name for NTLM"                         },
+    {"DIGEST-MD5", "obsolete and unsafe (RFC 6331): use SCRAM-SHA-256, or PLAIN over TLS"},
+    {"NTLM",       "MD4 and DES, and never a standard: use PLAIN over TLS, or XOAUTH2"   },
+    {"SPA",        "another name for NTLM"                                               },
+    {"MSN",        "another name for NTLM"                                               },
 };
 
 const char *personality_swaks_secure_type(size_t index)
