@@ -23,8 +23,8 @@ _smtptool_choose()
         takes+='--limit '
         ;;
     'account '*)
-        options+='--preset --server --name --user --host --licence --secret --oauth --mechanism --keep --autoconfig --dns-zone --ca-file --default --yes --all '
-        takes+='--preset --server --name --user --host --licence --secret --oauth --mechanism --keep --autoconfig --dns-zone --ca-file '
+        options+='--preset --server --name --user --host --licence --secret --oauth --client-id --client-secret-ref --mechanism --keep --autoconfig --dns-zone --ca-file --default --yes --all '
+        takes+='--preset --server --name --user --host --licence --secret --oauth --client-id --client-secret-ref --mechanism --keep --autoconfig --dns-zone --ca-file '
         ;;
     'queue '*)
         options+='--to --from --rcpt --held --all --repair '

@@ -114,6 +114,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from account' -l host -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l licence -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l oauth -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l client-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l client-secret-ref -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l mechanism -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l keep -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l autoconfig -r

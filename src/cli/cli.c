@@ -415,7 +415,8 @@ static void show_help(void)
          "usage: smtptool [-C FILE] [-v] [-q] [--json] SUBCOMMAND ...\n");
     for (const struct cli_command *c = cli_commands; c->name; c++)
         printf("  %-10s %s\n", c->name, c->summary);
-    puts("\n\"smtptool SUBCOMMAND --help\" tells more, with examples.");
+    puts("\n\"smtptool SUBCOMMAND --help\" tells more, with examples.\n"
+         "A first mail begins with \"smtptool account add me@example.com\": it tells the rest.");
 }
 
 int cli_run_verb(const struct cli *cli, const struct cli_verb *verbs, size_t count, void *arg,
