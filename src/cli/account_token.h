@@ -5,7 +5,7 @@
 struct cli_account_token {
     str name; /* of the login: the account's, or what --oauth said */
     str address;
-    str server;   /* a URL: whose tokens does it take? */
+    str server; /* a URL: whose tokens does it take? */
 };
 
 void cli_account_token_show(struct cli_account_run *, const struct cli_account_token *, FILE *out);
