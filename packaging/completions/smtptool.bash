@@ -59,8 +59,8 @@ _smtptool_choose()
         takes+='--senders --password-file --label --scope '
         ;;
     'secret '*)
-        options+='--passphrase --keyring --credential --key-file --check '
-        takes+='--keyring --credential --key-file '
+        options+='--passphrase --passphrase-file --keyring --credential --key-file --check '
+        takes+='--passphrase-file --keyring --credential --key-file '
         ;;
     'config '*)
         options+='--origin '
@@ -143,7 +143,7 @@ _smtptool_choose()
     'egress ') words='ls check' ;;
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
-    'secret ') words='set edit get ls rm test' ;;
+    'secret ') words='set edit get ls rm rekey test' ;;
     'config ') words='check show schema reload' ;;
     'preset ') words='ls show' ;;
     'oauth ') words='login setup status token revoke ls' ;;

@@ -162,11 +162,12 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
-complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
+complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm rekey test' -a 'set edit get ls rm rekey test'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
 complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
