@@ -108,18 +108,22 @@ complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l account -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l active -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l allow-raw
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l attach -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l burst -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l ca-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l campaign -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l check-mx
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connect-timeout -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connections -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dkim -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dry-run
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l email-column -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l encoding -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l envelope-from -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l fallback -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from-domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from-policy -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l header -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l hello -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l html-file -r
@@ -131,12 +135,15 @@ complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l keep-roles
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l kept -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l limit -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l list -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l markdown -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l mechanism -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l messages-per-connection -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l no-preflight
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l no-suppression
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pass-wait -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l passes -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pause-on -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l preflight
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l preview -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l queue
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l rate -r
@@ -163,6 +170,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-mailto
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-url -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l user -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l var -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l warmup -r
 complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l wave -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from bulk; and not __fish_seen_subcommand_from run status pause resume cancel report clean unsubscribe-verify' -a 'run status pause resume cancel report clean unsubscribe-verify'
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l preset -r
@@ -173,6 +181,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from account' -l host -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l licence -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l oauth -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l client-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l client-secret-ref -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l mechanism -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l keep -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l autoconfig -r
@@ -202,11 +212,12 @@ complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l renew
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l server
 complete -c smtptool -f -n '__fish_seen_subcommand_from oauth; and not __fish_seen_subcommand_from login setup status token revoke ls' -a 'login setup status token revoke ls'
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
-complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
+complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm rekey test' -a 'set edit get ls rm rekey test'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r
