@@ -31,7 +31,7 @@ static void print_left(const struct bulk_run_look *l)
     if (l->progress <= 0.001 || l->progress >= 1 || l->pass > 1)
         return;
     double ms = (double)l->elapsed_ms * (1 - l->progress) / l->progress;
-    if (l->left_ms >= 0)
+    if ((double)l->left_ms > ms || l->left_ms > 60 * 1000)
         ms = (double)l->left_ms;
     fputs("  left ", stderr);
     print_time(stderr, ms / 1000);
