@@ -747,6 +747,8 @@ err bulk_run_preview(const struct bulk_run_options *options,
             more = false;
         if (more) {
             r->chosen++;
+            if (p->group > 0)
+                ret_tally->groups[p->group - 1].tried++;
             more = each(arg, &p->chosen.row, buf_str(&p->content),
                         ret_tally->reasons[BULK_UNREADABLE] > bad ? "rows before it make no mail"
                                                                   : NULL);

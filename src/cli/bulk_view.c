@@ -183,3 +183,18 @@ void cli_bulk_view_summary(const struct cli *cli, str campaign, const char *stat
         putchar('\n');
     }
 }
+
+void cli_bulk_view_dry(const struct cli *cli, str campaign, const struct bulk_tally *t)
+{
+    if (cli->json) {
+        summary_json(campaign, "nothing was sent", "", t);
+        return;
+    }
+    printf("%.*s: nothing was sent\n  %-34s %12llu\n", STR_ARG(campaign), "would be sent",
+           (unsigned long long)t->all.tried);
+    for (size_t i = 0; i < t->group_count; i++)
+        printf("    segment %-24s %12llu\n", t->group_names[i],
+               (unsigned long long)t->groups[i].tried);
+    for (size_t i = BULK_KEPT + 1; i < BULK_REASONS; i++)
+        print_row(bulk_hygiene_words((enum bulk_reason)i), t->reasons[i]);
+}
