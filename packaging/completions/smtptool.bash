@@ -131,8 +131,8 @@ _smtptool_choose()
         takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B '
         ;;
     'msmtp '*)
-        options+='-a --account -C --file --host --port --timeout --protocol --domain --auth --user --passwordeval --tls --tls-starttls --tls-trust-file -f --from -t --read-recipients --read-envelope-from -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format --set-from-header --set-date-header --set-msgid-header --remove-bcc-headers --undisclosed-recipients -P --pretend --version '
-        takes+='-a --account -C --file --host --port --timeout --protocol --domain --user --passwordeval --tls-trust-file -f --from -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format '
+        options+='-a --account -C --file --host --port --source-ip --proxy-host --proxy-port --socket --timeout --protocol --domain --auth --user --passwordeval --tls --tls-starttls --tls-trust-file --tls-crl-file --tls-fingerprint --tls-key-file --tls-cert-file --tls-certcheck --tls-priorities --tls-host-override --tls-min-dh-prime-bits -f --from --auto-from --maildomain -t --read-recipients --read-envelope-from --aliases -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format --syslog --set-from-header --set-date-header --set-msgid-header --remove-bcc-headers --undisclosed-recipients --configure -S --serverinfo --rmqs -P --pretend -d --debug --version '
+        takes+='-a --account -C --file --host --port --source-ip --proxy-host --proxy-port --socket --timeout --protocol --domain --user --passwordeval --tls-trust-file --tls-crl-file --tls-fingerprint --tls-key-file --tls-cert-file --tls-priorities --tls-host-override --tls-min-dh-prime-bits -f --from --maildomain --aliases -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format --configure --rmqs '
         ;;
     esac
     case "$command $verb" in
