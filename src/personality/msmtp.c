@@ -102,9 +102,6 @@ static err read_aliases(struct msmtp *m, struct msmtp_aliases *ret_aliases)
     str path = personality_msmtp_job_path(m, MSMTPRC_ALIASES);
     const char *chars = arena_chars(m->arena, path);
     buf_init(&text, MSMTP_ALIAS_FILE_BYTES_MAX);
-    *ret_aliases = (struct msmtp_aliases){0};
-    if (path.len == 0)
-        return NULL;
     if (access(chars, R_OK) != 0)
         return personality_msmtp_job_fail(m, EX_CONFIG, "%s: %s", chars, strerror(errno));
     m->exit = EX_CONFIG;
@@ -113,26 +110,48 @@ static err read_aliases(struct msmtp *m, struct msmtp_aliases *ret_aliases)
     return e ? err_wrap(e, "%s", chars) : NULL;
 }
 
+/* A recipient without a host: the file is read when there is the first of them. */
+static err add_local(struct msmtp *m, str name, struct msmtp_aliases *aliases)
+{
+    str path = personality_msmtp_job_path(m, MSMTPRC_ALIASES);
+    if (path.len == 0)
+        return add_rcpt(m, name);
+    if (aliases->items == NULL)
+        TRY(read_aliases(m, aliases));
+    m->exit = EX_CONFIG;
+    err e = personality_msmtp_alias_expand(aliases, name, add_rcpt, m);
+    return e ? err_wrap(e, "%.*s", STR_ARG(path)) : NULL;
+}
+
 static err add_recipients(struct msmtp *m)
 {
-    struct msmtp_aliases aliases;
+    struct msmtp_aliases aliases = {0};
     struct message_recipients found = {0};
-    TRY(read_aliases(m, &aliases));
-    m->exit = EX_DATAERR;
     if (m->from_header)
         TRY(message_recipients_read(buf_str(&m->content), m->arena, &found));
     for (size_t i = 0; i < m->rcpt_count + found.count; i++) {
         str one = i < m->rcpt_count ? str_of(m->rcpts[i]) : found.addresses[i - m->rcpt_count];
-        TRY(personality_msmtp_alias_expand(&aliases, one, add_rcpt, m));
+        m->exit = EX_DATAERR;
+        TRY(str_find(one, '@') == STR_NONE ? add_local(m, one, &aliases) : add_rcpt(m, one));
     }
     return m->envelope->rcpt_count ? NULL
                                    : personality_msmtp_job_fail(m, EX_USAGE, "no recipients found");
+}
+
+static bool is_pattern(str from)
+{
+    return str_find(from, '*') != STR_NONE || str_find(from, '?') != STR_NONE ||
+           str_find(from, '[') != STR_NONE;
 }
 
 static err make_envelope(struct msmtp *m)
 {
     struct envelope *one = personality_post_envelope(m->arena);
     struct envelope *env = m->envelope = personality_post_envelope(m->arena);
+    if (m->given.values[MSMTPRC_FROM].len == 0 && is_pattern(value(m, MSMTPRC_FROM)))
+        return personality_msmtp_job_fail(
+            m, EX_CONFIG, "from %.*s is a pattern for senders and none itself: add --from",
+            STR_ARG(value(m, MSMTPRC_FROM)));
     if (value(m, MSMTPRC_FROM).len == 0)
         return personality_msmtp_job_fail(m, EX_CONFIG, "envelope-from address is missing");
     m->exit = EX_DATAERR;

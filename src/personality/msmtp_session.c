@@ -19,7 +19,7 @@ struct session {
     struct msmtp_server server;
     struct config_client_policy policy;
     char method[METHOD_CHARS]; /* of the login */
-    err failure;
+    bool cut;                  /* in the middle of DATA: whatever we say now would be content */
 };
 
 /* ---- what goes wrong -------------------------------------------------------------------- */
@@ -246,6 +246,7 @@ static err log_in(struct session *s)
 /* ---- a mail ----------------------------------------------------------------------------- */
 
 struct letter {
+    struct session *session;
     str rest;
     const struct smtp_verdict *verdicts;
     size_t count;
@@ -257,8 +258,10 @@ static err read_letter(void *body, str *ret_piece, deadline until)
     struct letter *l = body;
     (void)until;
     for (size_t i = 0; i < l->count; i++)
-        if (l->verdicts[i].decided)
+        if (l->verdicts[i].decided) {
+            l->session->cut = true;
             return err_new(ERR_CLOSED, "a recipient was refused");
+        }
     *ret_piece = str_slice(l->rest, 0, SMTP_CLIENT_CHUNK_BYTES);
     l->rest = str_from(l->rest, ret_piece->len);
     return NULL;
@@ -341,7 +344,7 @@ static err send_mail(struct session *s)
     size_t count = env->rcpt_count;
     size_t *rcpts = ARENA_ARRAY(m->arena, size_t, count);
     struct smtp_verdict *verdicts = ARENA_ARRAY(m->arena, struct smtp_verdict, count);
-    struct letter letter = {buf_str(&m->mended), verdicts, count};
+    struct letter letter = {s, buf_str(&m->mended), verdicts, count};
     struct smtp_offer o = {
         .envelope = env,
         .rcpts = rcpts,
@@ -374,11 +377,13 @@ static err start_queue(struct session *s)
     TRY(smtp_client_talk_read(&s->smtp, s->smtp.arena, &reply, s->policy.reply_ms));
     if (smtp_reply_ok(&reply))
         return NULL;
-    bool passing = reply.code == 458 || reply.code == 459; /* RFC 1985: of the queue, not for now */
-    err e = personality_msmtp_job_refused(s->m, EX_UNAVAILABLE, &reply,
-                                          "the server is unable to fulfill the request");
-    if (passing)
-        s->m->exit = EX_UNAVAILABLE;
+    bool wrong = reply.code == 500 || reply.code == 501;
+    err e =
+        personality_msmtp_job_refused(s->m, EX_DATAERR, &reply, "%s",
+                                      wrong ? "invalid argument for Remote Message Queue Starting"
+                                            : "the server is unable to fulfill the request");
+    if (!wrong)
+        s->m->exit = EX_UNAVAILABLE; /* a 458, too: it is of the queue and not of a mail */
     return e;
 }
 
@@ -403,7 +408,7 @@ static err converse(struct session *s)
     s->server.port = personality_msmtp_link_port(s->m);
     start(s);
     err e = broken(s, carry_out(s));
-    if ((e == NULL || s->m->answer.code) && !net_broken(s->conn))
+    if ((e == NULL || s->m->answer.code) && !net_broken(s->conn) && !s->cut)
         smtp_client_quit(&s->smtp);
     smtp_client_release(&s->smtp);
     return e;

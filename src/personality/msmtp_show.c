@@ -195,7 +195,7 @@ static void show_content(const struct msmtp *m)
         str_split(rest, '\n', &line, &rest);
         if (line.len && line.ptr[line.len - 1] == '\r')
             line.len--;
-        printf("--> %.*s\n", STR_ARG(line));
+        printf("--> %s%.*s\n", str_starts(line, S(".")) ? "." : "", STR_ARG(line));
     }
     puts("--> .");
 }
