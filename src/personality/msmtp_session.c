@@ -138,7 +138,7 @@ static err say_hello(struct session *s)
 static err start_tls(struct session *s)
 {
     struct smtp_reply reply;
-    if (!s->smtp.capabilities.starttls) /* or somebody on the way took it out: attack 13 */
+    if (!s->smtp.capabilities.starttls) /* or somebody on the way took it out: attack 20 */
         return personality_msmtp_job_fail(
             s->m, EX_UNAVAILABLE, "the server does not support TLS via the STARTTLS command");
     err e = smtp_client_starttls(&s->smtp, s->m->tls, personality_msmtp_secure_name(s->m),

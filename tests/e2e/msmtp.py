@@ -330,13 +330,15 @@ def our_rules(pair, sink, host):
     report.check("a password that all may read", "contains secrets" in done["all"], done)
     check(["-a", "closed", *TO], 75)
     done = check([*host, "--tls", *TO], 69, said=True)
-    report.check("attack 13: no STARTTLS, no mail", not sink.kept(), done)
+    report.check("attack 20: no STARTTLS, no mail", not sink.kept(), done)
     done = check([*host, "--", "b@example.net>\r\nRCPT TO:<x@example.net"], 65, alone=True)
-    report.check("attack 49: a recipient holds no command", not sink.kept(), done)
+    report.check("a recipient holds no command", not sink.kept(), done)
     done = check([*host, "--rmqs=x\r\nMAIL FROM:<a@b>"], 64, alone=True)
-    report.check("attack 49: nor does a queue", not any(b"MAIL" in line for line in sink.lines), sink.lines)
+    report.check("nor does a queue", not any(b"MAIL" in line for line in sink.lines), sink.lines)
     done = check([*host, "--domain=x\r\nMAIL FROM:<a@b>", *TO], 78, alone=True)
-    report.check("attack 49: nor our own name", not sink.kept(), done)
+    report.check("nor our own name", not sink.kept(), done)
+    done = check([*host, "-Fx\r\nBcc: a@b", *TO], 65, given=BARE, alone=True)
+    report.check("attack 49: a full name holds no field", not sink.kept(), done)
     check([*host, "bob@example.net", "later@example.net"], 75, alone=True)
     done = check([*host, "bob@example.net", "refused@example.net"], 65, said=True)
     report.check("a refused recipient: nobody gets it, and the reply is told whole", not sink.kept() and
@@ -345,7 +347,7 @@ def our_rules(pair, sink, host):
     for words, why in ((["--host=mail.example", "--auth=plain"], "over TLS only"),
                        (["--host=mail.example", "--tls", "--auth=plain"], "port 25 is for mail between servers")):
         done = check([*words, "--user=joe", "--passwordeval=echo x", "--from=a@b", *TO], 78, alone=True)
-        report.check(f"no login: {why}", why in done["all"], done)
+        report.check(f"attack 73: no login: {why}", why in done["all"], done)
     log = os.path.join(pair.home, "log")
     check([*host, "-X", log, *TO])
     check([*host, "-X", "~/log", "refused@example.net"], 65)
