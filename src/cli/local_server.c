@@ -61,13 +61,18 @@ static err retry(const struct config *config, const char *id, const char *to, in
 
 /* ---- where mail is handed over ---------------------------------------------------------- */
 
-static bool takes_password(const struct config_preset *p)
+/* The token to log in by, when there is no other way; empty: a password will do. */
+static str token_of(const struct config_preset *p)
 {
-    for (size_t i = 0; i < p->login_count; i++)
-        if (!str_eq_nocase(p->logins[i], S("XOAUTH2")) &&
-            !str_eq_nocase(p->logins[i], S("OAUTHBEARER")))
-            return true;
-    return false;
+    str token = {0};
+    for (size_t i = 0; i < p->login_count; i++) {
+        bool bearer = str_eq_nocase(p->logins[i], S("OAUTHBEARER"));
+        if (!bearer && !str_eq_nocase(p->logins[i], S("XOAUTH2")))
+            return (str){0};
+        if (token.len == 0)
+            token = bearer ? S("oauthbearer") : S("xoauth2");
+    }
+    return token;
 }
 
 static err way_of_preset(const struct config_preset *p, struct personality_way *way)
@@ -78,7 +83,7 @@ static err way_of_preset(const struct config_preset *p, struct personality_way *
         return err_new(ERR_CONFIG, "%.*s gives each account a server of its own: %.*s",
                        STR_ARG(p->name), STR_ARG(p->host));
     way->known = true;
-    way->token = !takes_password(p);
+    way->token = token_of(p);
     way->note = p->enable;
     return NULL;
 }
@@ -101,7 +106,7 @@ static err discover(str address, struct arena *arena, struct personality_way *re
     if (found.preset)
         TRY(way_of_preset(found.preset, &way));
     else
-        way.token = found.oauth && !found.password;
+        way.token = found.oauth && !found.password ? S("xoauth2") : (str){0};
     str url = found.preset ? found.preset->servers[0] : found.servers[0];
     TRY(config_value_hop(url, arena, &hop));
     way.host = hop.host;

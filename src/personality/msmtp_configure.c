@@ -31,7 +31,7 @@ static bool is_below(str host, str domain)
 
 static err add_password(const struct personality_way *way, str user, struct buf *out)
 {
-    if (way->token)
+    if (way->token.len)
         return buf_addf(out, "# - it takes no password but a token: smtptool oauth login, then\n"
                              "#   passwordeval smtptool oauth token NAME\n");
     return buf_addf(out,
@@ -52,9 +52,9 @@ err personality_msmtp_configure_write(const struct personality_way *way, str add
     if (!way->known && !is_below(way->host, str_from(address, str_find_last(address, '@') + 1)))
         TRY(add_remark(out, S("warning: the host does not match the mail domain; please check")));
     TRY(add_password(way, user, out));
-    TRY(buf_addf(out, "account %.*s\nhost %.*s\nport %d\ntls on\ntls_starttls %s\nauth %s\n",
+    TRY(buf_addf(out, "account %.*s\nhost %.*s\nport %d\ntls on\ntls_starttls %s\nauth %.*s\n",
                  STR_ARG(address), STR_ARG(way->host), way->port, way->implicit_tls ? "off" : "on",
-                 way->token ? "oauthbearer" : "on"));
+                 STR_ARG(way->token.len ? way->token : S("on"))));
     return buf_addf(out, "user %.*s\nfrom %.*s\n", STR_ARG(user), STR_ARG(address));
 }
 

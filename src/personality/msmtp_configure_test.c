@@ -19,9 +19,10 @@ static void check_account(const struct personality_way *way, const char *label, 
     CHECK_STR(a->values[MSMTPRC_TLS_STARTTLS], starttls, label);
     CHECK_STR(a->values[MSMTPRC_USER], user, label);
     CHECK_STR(a->values[MSMTPRC_FROM], "me@x.example", label);
+    CHECK_STR(a->values[MSMTPRC_AUTH], way->token.len ? "xoauth2" : "on", label);
     bool warned = str_contains(buf_str(&out), S("does not match the mail domain"));
     CHECK(warned == str_eq(way->host, S("smtp.other.example")), label);
-    CHECK(str_contains(buf_str(&out), S("secret-tool")) != way->token, label);
+    CHECK(str_contains(buf_str(&out), S("secret-tool")) != (way->token.len > 0), label);
     arena_close(arena);
 }
 
@@ -37,7 +38,7 @@ TEST(personality_msmtp_configure_write)
                                    .user = S("me"),
                                    .note = S("two\nhost lines")};
     check_account(&way, "another domain", "587", "on", "me");
-    way = (struct personality_way){.host = S("x.example"), .port = 587, .token = true};
+    way = (struct personality_way){.host = S("x.example"), .port = 587, .token = S("xoauth2")};
     check_account(&way, "a token", "587", "on", "me@x.example");
 }
 

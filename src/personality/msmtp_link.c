@@ -75,6 +75,13 @@ static err find_source(struct msmtp *m, struct address *ret_source)
                                       strerror(EINVAL));
 }
 
+/* Each address has its share of what time is left, so that a silent one does not use up all of it.
+ */
+static deadline share(deadline until, size_t addresses)
+{
+    return deadline_after(deadline_left_ms(until) / (int64_t)addresses);
+}
+
 static err open_host(struct msmtp *m, str name, uint16_t port, struct net_conn **ret_conn,
                      deadline until)
 {
@@ -89,7 +96,7 @@ static err open_host(struct msmtp *m, str name, uint16_t port, struct net_conn *
         to.port = port;
         if (from.len && to.family != source.family)
             continue;
-        last = net_connect(&to, from.len ? &source : NULL, ret_conn, until);
+        last = net_connect(&to, from.len ? &source : NULL, ret_conn, share(until, host.count - i));
         if (last == NULL)
             return NULL;
     }

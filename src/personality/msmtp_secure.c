@@ -169,6 +169,6 @@ err personality_msmtp_secure_failed(struct msmtp *m, const struct net_conn *conn
     if (distrust)
         return personality_msmtp_job_fail(m, EX_UNAVAILABLE,
                                           "TLS certificate verification failed: %s", why);
-    return personality_msmtp_job_fail(m, e->kind == ERR_TLS ? EX_UNAVAILABLE : EX_TEMPFAIL,
+    return personality_msmtp_job_fail(m, e->kind == ERR_TLS ? EX_PROTOCOL : EX_TEMPFAIL,
                                       "TLS handshake failed: %s", why);
 }

@@ -37,6 +37,31 @@ static err broken(struct session *s, err e)
     return personality_msmtp_job_fail(s->m, exit, "%s", why);
 }
 
+/* The wrong one of two kinds of TLS has its word in an msmtprc. Empty: it is something else. */
+static str wrong_kind(const struct session *s, err e, enum client_explain_at at, str first)
+{
+    str host = personality_msmtp_job_value(s->m, MSMTPRC_HOST);
+    bool record = first.len > 0 && (first.ptr[0] == 0x15 || first.ptr[0] == 0x16);
+    if (at == CLIENT_AT_HANDSHAKE && str_starts(first, S("220")))
+        return arena_printf(s->m->arena,
+                            "port %d of %.*s is for STARTTLS, not for TLS from the first byte: "
+                            "write tls_starttls on",
+                            s->server.port, STR_ARG(host));
+    if (at == CLIENT_AT_GREETING && record)
+        return arena_printf(s->m->arena,
+                            "port %d of %.*s wants TLS from the first byte: write tls on and "
+                            "tls_starttls off",
+                            s->server.port, STR_ARG(host));
+    if (at == CLIENT_AT_GREETING && e->kind == ERR_TIMEOUT && first.len == 0)
+        return arena_printf(
+            s->m->arena,
+            "port %d of %.*s: not a word in %lld s: one for TLS from the first byte "
+            "is silent like that (then write tls_starttls off), and so is one that "
+            "is blocked half-way",
+            s->server.port, STR_ARG(host), (long long)s->policy.reply_ms / 1000);
+    return (str){0};
+}
+
 /* Somebody who speaks something else says so with the first bytes. */
 static err explained(struct session *s, err e, enum client_explain_at at, str first)
 {
@@ -51,10 +76,12 @@ static err explained(struct session *s, err e, enum client_explain_at at, str fi
         .first = first,
         .waited_s = s->policy.reply_ms / 1000,
     };
-    str sentence = client_explain(&x, m->arena);
+    str sentence = wrong_kind(s, e, at, first);
+    if (sentence.len == 0)
+        sentence = client_explain(&x, m->arena);
     if (sentence.len == 0)
         return e;
-    int exit = e->kind == ERR_TLS || e->kind == ERR_PROTOCOL ? EX_UNAVAILABLE : EX_TEMPFAIL;
+    int exit = e->kind == ERR_TLS || e->kind == ERR_PROTOCOL ? EX_PROTOCOL : EX_TEMPFAIL;
     return personality_msmtp_job_fail(s->m, exit, "%.*s", STR_ARG(sentence));
 }
 

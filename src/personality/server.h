@@ -17,7 +17,7 @@ struct personality_way { /* where an address hands over its mail */
     uint16_t port;
     bool implicit_tls;
     str user;         /* empty: the address itself */
-    bool token;       /* no password is taken */
+    str token;        /* "xoauth2": no password is taken; else empty */
     bool known;       /* of the presets: it was looked at by a person */
     str origin, note; /* by what it was found; what must be done first, or empty */
 };

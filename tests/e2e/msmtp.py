@@ -423,6 +423,9 @@ def with_tls(pair, papers, direct):
                      {version.replace("TLS", "TLSv")}, talker.seen)
     check([*host, trust, "--tls-priorities=NORMAL:+VERS-TLS1.0", *TO], 78, alone=True)
     check([*host, trust, "--tls-min-dh-prime-bits=1024", *TO])
+    done = check([*host, trust, "--tls-starttls=off", *TO], 76)
+    report.check("TLS from the first byte at the wrong port: the word to write", "write tls_starttls on" in done["all"],
+                 done)
     kept, pair.sink = talker, direct
     check(["--host=localhost", f"--port={direct.port}", "--from=me@example.com", "--tls", "--tls-starttls=off", trust, *TO])
     pair.sink = kept
@@ -514,6 +517,9 @@ def configured(pair):
         pair.report.check(f"{program}: reads what --configure wrote", said["exit"] == 0 and
                           "host = smtp.gmail.com" in said["raw"] and "user = joe@gmail.com" in said["raw"], said)
     pair.check(["--configure=nobody"], 65, sends=False)
+    done = pair.check(["--configure=joe@outlook.com"], alone=True, sends=False)
+    pair.report.check("--configure: who takes no password", "auth xoauth2\n" in done["raw"] and
+                      "secret-tool" not in done["raw"], done)
 
 
 def main():
