@@ -25,6 +25,9 @@ from _proxies import Socks, copy, read_whole
 from _smtp import CAPABILITIES, Sink, _Session
 
 BARE = b"Subject: bare\n\nHello\n"
+BIG = LETTER + b"0123456789abcdef" * 4 + b"\n" + (b".%d" % 7 * 20 + b"\n") * 3000  # BDAT, where it is offered
+RESENT = (b"Resent-From: me@example.com\nResent-To: ann@example.net\nResent-Bcc: eve@example.net\n"
+          b"Resent-Date: Sun, 22 Nov 2026 00:00:00 +0000\n") + LETTER
 REFUSED = 65
 TO = ["--", "bob@example.net"]
 
@@ -249,6 +252,12 @@ def with_files(pair):
     check(["-t"])
     check(["-t", "more@example.net"])
     check(["--read-recipients", "--read-envelope-from"])
+    check(["-t"], given=RESENT)
+    check(["-t", "--read-envelope-from"], given=b"From: \"Me, Myself\" (me)\n <second@example.com>\nTo: Bob <bob@example.net>,\n"
+          b" carol@example.net (Carol), team: ann@example.net;\n\nHello\n")
+    check(["--"] + TO[1:], given=b"")
+    check(TO, given=b"Hello, no header\n")
+    check(TO, given=LETTER.replace(b"\n", b"\r\n"))
     check(["--read-envelope-from", *TO], given=LETTER.replace(b"me@", b"second@"))
     for words in ([], ["-a", "second"], ["-a", "named"], ["-f", "anybody@pattern.example"], ["-a", "automatic"],
                   ["--read-envelope-from"], ["-S", "-a", "work"], ["--rmqs=x", "-a", "work"], ["-a", "local"]):
@@ -272,6 +281,8 @@ def by_options(pair, port, postfix):
     check([*host, "--timeout=5", "bob@example.net", "carol@example.net"])
     check([*host, "--connect-timeout=5", "--source-ip=", "--proxy-host=", "--socket=", *TO])
     check([*host, "bob@example.net", "refused@example.net"], REFUSED, said=True)
+    check([*host, *TO], given=BIG)
+    check([*host, "bob@example.net", "refused@example.net"], REFUSED, said=True, given=BIG)
     check([*host, "-d", *TO])
     check([*host, "-S"], sends=False)
     check([*host, "-X", "-", *TO])
