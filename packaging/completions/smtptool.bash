@@ -127,8 +127,8 @@ _smtptool_choose()
         takes+='--config -s --server -p --port --local-interface --local-port --copy-routing --socket --pipe -t --to --cc --bcc -f --from -h --helo -q --quit-after --drop-after --drop-after-send --timeout --protocol --tls-protocol --tls-cipher --tls-verify-target --tls-ca-path --tls-cert --tls-key --tls-chain --tls-get-peer-cert --tls-get-peer-chain --tls-sni -a --auth --auth-optional --auth-optional-strict --auth-user --auth-password --auth-extra --auth-map --auth-hide-password --xclient --xclient-addr --xclient-name --xclient-port --xclient-proto --xclient-destaddr --xclient-destport --xclient-helo --xclient-login --xclient-reverse-name --proxy --proxy-version --proxy-family --proxy-protocol --proxy-command --proxy-source --proxy-source-port --proxy-dest --proxy-dest-port -d --data --dump-as-body --body --attach --attach-body --attach-type --attach-name --add-header --header --show-time-lapse --output-file --output-file-stdout --output-file-stderr -S --silent --dump '
         ;;
     'sendmail '*)
-        options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v '
-        takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B '
+        options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v -X --X '
+        takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B -X --X '
         ;;
     'msmtp '*)
         options+='-a --account -C --file --host --port --timeout --protocol --domain --auth --user --passwordeval --tls --tls-starttls --tls-trust-file -f --from -t --read-recipients --read-envelope-from -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format --set-from-header --set-date-header --set-msgid-header --remove-bcc-headers --undisclosed-recipients -P --pretend --version '
