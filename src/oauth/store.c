@@ -206,7 +206,8 @@ static bool same_file(const struct oauth_store *s, const struct kept *k)
     struct file_facts now;
     err e = file_look(s->path, &now);
     err_forget();
-    return e == NULL && now.changed_ms == k->file.changed_ms && now.size == k->file.size;
+    return e == NULL && now.changed_ms == k->file.changed_ms && now.size == k->file.size &&
+           now.number == k->file.number; /* it is replaced, never written to */
 }
 
 static struct kept *find_kept(struct oauth_store *s, str name)

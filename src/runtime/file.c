@@ -144,6 +144,7 @@ static struct file_facts facts_of(const struct stat *st)
         .others_may_write = (st->st_mode & (S_IWGRP | S_IWOTH)) != 0,
         .owner = st->st_uid,
         .changed_ms = (int64_t)st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000,
+        .number = st->st_ino,
     };
 }
 

@@ -29,6 +29,7 @@ struct file_facts {
     bool folder, regular, others_may_write;
     uint32_t owner;
     int64_t changed_ms;
+    uint64_t number; /* the file system's, for the file as long as it is there */
 };
 
 must_use err file_open(const char *path, int flags, struct file **ret_file);

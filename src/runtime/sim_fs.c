@@ -364,6 +364,7 @@ static struct file_facts facts_of(const struct sim_fs_node *node)
         .others_may_write = (node->mode & 0022) != 0,
         .owner = node->owner,
         .changed_ms = node->changed_ms,
+        .number = node->number,
     };
 }
 
