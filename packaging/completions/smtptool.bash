@@ -63,8 +63,8 @@ _smtptool_choose()
         takes+='--keyring --credential --key-file '
         ;;
     'config '*)
-        options+='--origin '
-        takes+=''
+        options+='--origin --account --name --keep --default --dry-run --user --secret --host --from --ca-file '
+        takes+='--account --name --keep --user --secret --host --from --ca-file '
         ;;
     'oauth '*)
         options+='--provider --client-id --client-secret-ref --loopback --device --client-credentials --tenant --scope --user --port --open --browser --wait --ca-file --show --renew --server '
@@ -144,7 +144,7 @@ _smtptool_choose()
     'suppress ') words='add rm check ls import export campaigns' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'secret ') words='set edit get ls rm test' ;;
-    'config ') words='check show schema reload' ;;
+    'config ') words='check show schema reload import export' ;;
     'preset ') words='ls show' ;;
     'oauth ') words='login setup status token revoke ls' ;;
     'shaping ') words='show' ;;

@@ -166,7 +166,17 @@ complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
 complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
-complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l account -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l name -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l keep -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l default
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l dry-run
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l host -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l ca-file -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload import export' -a 'check show schema reload import export'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l provider -r
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-id -r

@@ -54,7 +54,9 @@ enum { MSMTPRC_BYTES_MAX = 1 << 20, MSMTPRC_ACCOUNTS_MAX = 500 };
 
 struct msmtprc_account {
     str name;
-    str values[MSMTPRC_KEYS]; /* ptr NULL: not set; empty: its default again */
+    str values[MSMTPRC_KEYS];     /* ptr NULL: not set; empty: its default again */
+    uint32_t lines[MSMTPRC_KEYS]; /* …where that stands */
+    uint32_t line;                /* where the account begins */
 };
 
 struct msmtprc {
