@@ -18,7 +18,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that 
 complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
 complete -c smtptool -f -n __fish_use_subcommand -a secret -d 'sealed files of secrets; where any secret comes from'
-complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration; accounts to and from other programs'
 complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
 complete -c smtptool -f -n __fish_use_subcommand -a oauth -d 'log in at a provider, and have tokens from then on'
 complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'

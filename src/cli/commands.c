@@ -25,7 +25,7 @@ const struct cli_command cli_commands[] = {
      cmd_feedback_loops_help, NULL},
     {"user",   cmd_user,   "who may log in here",                               cmd_user_help,   cmd_user_verbs  },
     {"secret", cmd_secret, "sealed files of secrets; where any secret comes from", cmd_secret_help, cmd_secret_verbs},
-    {"config", cmd_config, "check, show and explain the configuration",         cmd_config_help, cmd_config_verbs},
+    {"config", cmd_config, "check, show and explain the configuration; accounts to and from other programs",         cmd_config_help, cmd_config_verbs},
     {"preset", cmd_preset, "mail providers: servers, logins, quotas, rules",    cmd_preset_help, cmd_preset_verbs},
     {"oauth",  cmd_oauth,  "log in at a provider, and have tokens from then on", cmd_oauth_help, cmd_oauth_verbs },
     {"shaping", cmd_shaping, "how much may go where, how fast, and what is in the way",

@@ -29,7 +29,7 @@ static struct config_account make(const char *url, struct arena *arena)
     };
 }
 
-/* attacks 13 and 73: the words that make TLS a must, by way and program. */
+/* attacks 20 and 73: the words that make TLS a must, by way and program. */
 TEST(interchange_export_tls)
 {
     static const struct {

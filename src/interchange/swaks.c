@@ -238,7 +238,8 @@ static err add_tls(const struct interchange_way *w, struct buf *out)
         return NULL;
     TRY(buf_addf(out, "%s\ntls-verify\n", w->implicit_tls ? "tls-on-connect" : "tls"));
     TRY(buf_addf(out,
-                 "# the name in the certificate, too; swaks before 2023 cannot, and stops here\n"
+                 "# checks the name in the certificate, too: swaks 20240103; older ones cannot, "
+                 "and stop here\n"
                  "tls-verify-target %.*s\n",
                  STR_ARG(w->host)));
     return w->ca_file.len ? buf_addf(out, "tls-ca-path %.*s\n", STR_ARG(w->ca_file)) : NULL;

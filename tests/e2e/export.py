@@ -1,7 +1,7 @@
 """`config export`: each program logs in with what was written for it, and sends a mail; `config import`: each program's
 file becomes an account that logs in and sends. User and password are made to break out of every kind of quotes.
 
-Attacks: 13 and 20 (no STARTTLS, or a certificate nobody trusts: no program says its password), 73.
+Attacks: 20 (STARTTLS taken away, or a certificate that nobody trusts: no program says its password), 73.
 """
 import json
 import os
@@ -155,20 +155,20 @@ def exporting(report, u, sink):
 
 
 def downgraded(report, u, sink):
-    """attack 13: no STARTTLS is offered; attack 20: nobody vouches for the certificate."""
+    """attack 20: no STARTTLS is offered, or nobody vouches for the certificate."""
     clear = Sink(capabilities=CAPABILITIES + ("AUTH PLAIN LOGIN",))
     u.add("clear", f"smtp://localhost:{clear.port}")
     for program, send, there, _ in PROGRAMS:
         if not there:
             continue
         done = send(u, u.export(program, "clear", "--ca-file", u.server.certificate))
-        report.check(f"attack 13, {program}: no STARTTLS, no mail", done.returncode != 0, done)
+        report.check(f"attack 20, {program}: no STARTTLS, no mail", done.returncode != 0, done)
         if program == "env": # curl would need a file of roots
             continue
         done = send(u, u.export(program, "starttls"))
         report.check(f"attack 20, {program}: a certificate of nobody's", done.returncode != 0 and not sink.kept(), done)
     said = [line for line in clear.lines if b"AUTH" in line or b"MAIL" in line]
-    report.check("attack 13: nobody logged in there", said == [], said)
+    report.check("attack 73: nobody logged in there", said == [], said)
 
 
 # ---- mail servers --------------------------------------------------------------------------------
@@ -370,7 +370,7 @@ def importing(report, server, sink):
         again = u.run(*args)
         report.check(f"{program}: not a second time", again.returncode == 1 and "already" in again.stderr, again)
     with open(u.accounts, encoding="utf-8") as f:
-        report.check("attack: no password is in accounts.yaml", PASSWORD not in f.read())
+        report.check("no password is in accounts.yaml", PASSWORD not in f.read())
     where = os.path.dirname(u.accounts)
     secrets = [f for f in os.listdir(where) if f.endswith(".secret")]
     report.check("passwords lie in files that only their owner reads", len(secrets) == 4 and all(
