@@ -15,6 +15,15 @@ static bool takes_password(const struct config_preset *p)
     return found;
 }
 
+/* The same for everybody, where the preset says so. */
+static str user_of(const struct cli_interchange_run *run, const struct config_preset *p)
+{
+    str word = p->user;
+    if (run->user == NULL && str_skip(&word, S("the word ")))
+        return word;
+    return str_of(run->user);
+}
+
 static int check_preset(const struct cli_interchange_run *run, const struct config_preset *p)
 {
     if (p->unavailable.len > 0) {
@@ -25,7 +34,7 @@ static int check_preset(const struct cli_interchange_run *run, const struct conf
         cli_fail("config export: --host is wanted: %.*s", STR_ARG(p->host));
         return CLI_USAGE;
     }
-    if (config_preset_needs_login(p) && run->user == NULL) {
+    if (config_preset_needs_login(p) && user_of(run, p).len == 0) {
         cli_fail("config export: --user is wanted: %.*s", STR_ARG(p->user));
         return CLI_USAGE;
     }
@@ -52,7 +61,7 @@ static int of_preset(struct cli_interchange_run *run, str key, struct config_acc
     bool login = config_preset_needs_login(p), password = takes_password(p);
     *ret_account = (struct config_account){
         .name = p->key,
-        .user = login ? str_of(run->user) : (str){0},
+        .user = login ? user_of(run, p) : (str){0},
         .mechanism = login && !password ? S("XOAUTH2") : (str){0},
         .secret = run->secret ? str_of(run->secret)
                   : password  ? S("env:SMTP_PASSWORD")

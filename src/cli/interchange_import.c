@@ -211,10 +211,10 @@ static bool check_name(const struct importing *i, const struct adding *a)
     }
     if (cli_profiles_find(run->config, run->own, a->name) == NULL)
         return true;
-    cli_fail(
-        "there is an account \"%.*s\" already: --account %.*s --name NAME takes this one under "
-        "another name",
-        STR_ARG(a->name), STR_ARG(a->from->name));
+    bool several = i->import.count > 1;
+    cli_fail("there is an account \"%.*s\" already: --name gives this one another name%s%.*s",
+             STR_ARG(a->name), several ? ", with --account " : "",
+             several ? (int)a->from->name.len : 0, a->from->name.ptr);
     return false;
 }
 
@@ -418,6 +418,11 @@ int cli_interchange_import(struct cli_interchange_run *run, const char *program,
     const struct interchange_import_reader *reader = interchange_import_find(str_of(program));
     if (reader == NULL) {
         cli_fail("config import: msmtp, swaks, netrc or mutt, not \"%s\"", program);
+        return CLI_USAGE;
+    }
+    if (run->account &&
+        (str_eq(str_of(program), S("swaks")) || str_eq(str_of(program), S("mutt")))) {
+        cli_fail("config import: --account is for msmtp and netrc; a file of %s has one", program);
         return CLI_USAGE;
     }
     struct importing *i = MEM_NEW(struct importing);

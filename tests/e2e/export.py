@@ -281,6 +281,8 @@ def presets(report, u):
     report.check("a preset", done.returncode == 0 and "relayhost = [smtp.gmail.com]:587\n" in done.stdout, done)
     done = u.run("config", "export", "postfix", "preset:gmail")
     report.check("a preset without a user", done.returncode == 64 and "--user" in done.stderr, done)
+    done = u.run("config", "export", "env", "preset:sendgrid")
+    report.check("a preset whose user is a word", done.returncode == 0 and "\nSMTP_USER=apikey\n" in done.stdout, done)
     done = u.run("config", "export", "pine", "preset:gmail")
     report.check("what is no program", done.returncode == 64 and "thunderbird" in done.stderr, done)
     u.add("token", "smtp://localhost:587", mechanism="XOAUTH2")
