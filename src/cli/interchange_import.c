@@ -7,6 +7,7 @@
 #include "secret/netrc.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -425,6 +426,7 @@ int cli_interchange_import(struct cli_interchange_run *run, const char *program,
         cli_fail("config import: --account is for msmtp and netrc; a file of %s has one", program);
         return CLI_USAGE;
     }
+    prctl(PR_SET_DUMPABLE, 0); /* no core holds what the file has */
     struct importing *i = MEM_NEW(struct importing);
     i->run = run;
     i->path = path ? path : find_file(i, reader);
