@@ -143,6 +143,17 @@ bool interchange_import_url(struct interchange_import *m, const struct interchan
 
 /* ---- an account ------------------------------------------------------------------------- */
 
+/* One that may stand in aliases. */
+static bool is_address(str text, struct arena *arena)
+{
+    str pattern;
+    bool good = str_find(text, '@') != STR_NONE && str_find(text, '*') == STR_NONE &&
+                interchange_quote_check("from", text) == NULL &&
+                config_value_pattern(text, arena, &pattern) == NULL;
+    err_forget();
+    return good;
+}
+
 bool interchange_import_add(struct interchange_import *m, const struct interchange_account *a)
 {
     if (a->user.len == 0) {
@@ -164,17 +175,26 @@ bool interchange_import_add(struct interchange_import *m, const struct interchan
     }
     struct interchange_account *kept = &m->accounts[m->count++];
     *kept = *a;
-    if (str_find(a->from, '@') == STR_NONE || interchange_quote_check("from", a->from) != NULL)
+    if (a->from.len > 0 && !is_address(a->from, m->arena)) {
+        interchange_import_note(m, a->line, S("from"),
+                                "it is no address: give one to a command, send --from ADDRESS");
         kept->from = (str){0};
-    err_forget();
+    }
     return true;
 }
 
 bool interchange_import_mechanism(struct interchange_import *m, size_t line, str option, str word,
                                   str *ret_mechanism)
 {
-    static const char *const known[] = {"PLAIN",         "LOGIN",       "CRAM-MD5",
-                                        "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2"};
+    static const char *const known[] = {"PLAIN",
+                                        "LOGIN",
+                                        "CRAM-MD5",
+                                        "SCRAM-SHA-1",
+                                        "SCRAM-SHA-1-PLUS",
+                                        "SCRAM-SHA-256",
+                                        "SCRAM-SHA-256-PLUS",
+                                        "OAUTHBEARER",
+                                        "XOAUTH2"};
     static const char *const any[] = {"", "on", "any", "auto"};
     for (size_t i = 0; i < ARRAY_LEN(any); i++)
         if (str_eq_nocase(word, str_of(any[i]))) {

@@ -103,6 +103,7 @@ TEST(interchange_import_notes)
         {"msmtp", "account a\nhost m.example\nauth\nuser a\ntls off\n",                          5, "tls"           },
         {"msmtp", "account a\nhost m.example\n",                                                 1, "a"             },
         {"msmtp", "account a\nhost m.example\nauth\n",                                           3, "a"             },
+        {"msmtp", "account a\nhost m.example\nauth\nuser a\nfrom *@x\n",                         1, "from"          },
         {"swaks", "s m.example:587\ntls\na\nau me\nh-Subject x\nto a@b\n",                       6, "to"            },
         {"swaks", "s m.example:587\ntls-cert /x\n",                                              2, "tls-cert"      },
         {"swaks", "s m.example:587\ntls\n",                                                      1, "m.example"     },
