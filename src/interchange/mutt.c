@@ -1,5 +1,6 @@
 #include "interchange/mutt.h"
 #include "base/mem.h"
+#include "config/tls_word.h"
 #include "interchange/mutt_words.h"
 #include "interchange/secret.h"
 
@@ -52,12 +53,13 @@ static bool is_no(const struct reading *r, const char *name)
 }
 
 /* Those of mutt that are set before, and one's own. */
-static bool variable(void *arg, str name, str *ret_value)
+static bool variable(void *arg, str name, str *ret_value, enum interchange_mutt_kind *ret_kind)
 {
     const struct setting *s = find(arg, name);
-    if (s == NULL || s->kind != INTERCHANGE_MUTT_TEXT)
+    if (s == NULL)
         return false;
     *ret_value = s->value;
+    *ret_kind = s->kind;
     return true;
 }
 
@@ -76,8 +78,10 @@ static bool matters(str name)
                                         "dsn_return",
                                         "certificate_file",
                                         "account_command"};
-    bool found =
-        str_starts(name, S("smtp_")) || str_starts(name, S("ssl_")) || str_starts(name, S("my_"));
+    static const char *const begins[] = {"smtp_", "ssl_", "my_", "imap_", "pop_"};
+    bool found = false; /* those of IMAP and POP are what $imap_pass stands for */
+    for (size_t i = 0; i < ARRAY_LEN(begins) && !found; i++)
+        found = str_starts(name, str_of(begins[i]));
     for (size_t i = 0; i < ARRAY_LEN(exact) && !found; i++)
         found = str_eq(name, str_of(exact[i]));
     return found;
@@ -425,7 +429,10 @@ static void make_account(struct reading *r)
         return;
     }
     if (!split_url(r, s->value, &url)) {
-        note(r, "smtp_url", "it is no smtp:// or smtps:// URL");
+        str scheme, rest;
+        str_split(s->value, ':', &scheme, &rest);
+        const char *advice = config_tls_word_scheme_advice(scheme);
+        note(r, "smtp_url", advice ? advice : "it is no smtp:// or smtps:// URL");
         return;
     }
     choose_tls(r, &url);

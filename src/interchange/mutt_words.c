@@ -50,23 +50,29 @@ static void add_text(struct word *word, str text)
         add(word, text.ptr[i]);
 }
 
-/* The text up to the next backtick of this line. */
-static void take_command(struct word *word)
+/* A command is a value when it is all there is. */
+static void add_command(struct word *word, str text)
 {
-    str rest = word->words->rest;
-    size_t end = str_find(rest, '`'), line = str_find(rest, '\n');
     bool empty = !word->has_text && !word->has_command;
-    if (end == STR_NONE || (line != STR_NONE && line < end)) {
-        word->unknown = true;
-        word->words->rest = str_from(rest, line == STR_NONE ? rest.len : line);
-        return;
-    }
-    if (empty && buf_add(word->out, str_slice(rest, 0, end)) != NULL) {
+    if (empty && buf_add(word->out, text) != NULL) {
         err_forget();
         word->unknown = true;
     }
     word->unknown |= !empty;
     word->has_command = true;
+}
+
+/* The text up to the next backtick of this line. */
+static void take_command(struct word *word)
+{
+    str rest = word->words->rest;
+    size_t end = str_find(rest, '`'), line = str_find(rest, '\n');
+    if (end == STR_NONE || (line != STR_NONE && line < end)) {
+        word->unknown = true;
+        word->words->rest = str_from(rest, line == STR_NONE ? rest.len : line);
+        return;
+    }
+    add_command(word, str_slice(rest, 0, end));
     word->words->rest = str_from(rest, end + 1);
 }
 
@@ -78,6 +84,7 @@ static void take_variable(struct word *word)
     struct interchange_mutt_words *w = word->words;
     bool braces = peek(w, 0) == '{';
     size_t from = braces, end = from;
+    enum interchange_mutt_kind kind = INTERCHANGE_MUTT_UNKNOWN;
     str value = {0};
     while (is_name(peek(w, end)))
         end++;
@@ -87,8 +94,11 @@ static void take_variable(struct word *word)
         return;
     }
     w->rest = str_from(w->rest, end + braces);
-    if (w->variable && w->variable(w->arg, name, &value))
+    bool known = w->variable && w->variable(w->arg, name, &value, &kind);
+    if (known && kind == INTERCHANGE_MUTT_TEXT)
         add_text(word, value);
+    else if (known && kind == INTERCHANGE_MUTT_COMMAND)
+        add_command(word, value);
     else
         word->unknown = true;
 }

@@ -18,8 +18,8 @@ enum interchange_mutt_kind {
 struct interchange_mutt_words {
     str rest;    /* of the file */
     size_t line; /* where that begins, from 1 */
-    /* The value of $name; false: it has none that is known. NULL: nobody knows any. */
-    bool (*variable)(void *arg, str name, str *ret_value);
+    /* The value of $name, a text or a command; false: none is known. NULL: nobody knows any. */
+    bool (*variable)(void *arg, str name, str *ret_value, enum interchange_mutt_kind *ret_kind);
     void *arg;
 };
 

@@ -1,5 +1,6 @@
 #include "interchange/netrc.h"
 #include "base/mem.h"
+#include "config/tls_word.h"
 
 enum { WORD_BYTES_MAX = 4096 };
 
@@ -66,22 +67,17 @@ static err take_value(struct reader *r, str *ret_value)
 
 /* ---- what an entry is ------------------------------------------------------------------- */
 
+/* A number, or the name of a service. */
 static bool read_port(str word, struct interchange_import_server *s)
 {
-    static const struct {
-        const char *word;
-        uint16_t port;
-    } names[] = {
-        {"smtp",        25 },
-        {"smtps",       465},
-        {"submission",  587},
-        {"submissions", 465},
-        {"urd",         465}
-    };
-    for (size_t i = 0; i < ARRAY_LEN(names); i++)
-        if (str_eq(word, str_of(names[i].word)))
-            s->port = names[i].port;
-    if (s->port == 0 && !str_to_u64(word, 65535, &s->port))
+    enum config_tls_word meaning = config_tls_word_of(word);
+    if (str_eq_nocase(word, S("smtp")))
+        s->port = 25;
+    else if (meaning == CONFIG_TLS_WORD_IMPLICIT)
+        s->port = 465;
+    else if (meaning == CONFIG_TLS_WORD_STARTTLS)
+        s->port = 587;
+    else if (!str_to_u64(word, 65535, &s->port))
         s->port = 0;
     return s->port == 25 || s->port == 465 || s->port == 587 || s->port == 2525;
 }
