@@ -102,21 +102,22 @@ static bool is_mail(const struct reader *r, struct interchange_import_server *s)
     return port || sounds_like_mail(r->host) || (m->known_host && m->known_host(m->arg, r->host));
 }
 
-static void add_account(struct reader *r, const struct interchange_import_server *s)
+/* True: the password is the account's now. */
+static bool add_account(struct reader *r, const struct interchange_import_server *s)
 {
     struct interchange_import *m = r->import;
     struct interchange_account a = {.name = r->host, .line = r->begun, .user = r->login};
     if (r->login.len == 0 || r->password.len == 0) {
         interchange_import_note(m, r->begun, r->host, "its login or its password is missing");
-        return;
+        return false;
     }
     if (!interchange_import_url(m, s, &a.server))
-        return;
+        return false;
     a.secret = r->password;
     a.secret_clear = !m->home_netrc;
     if (m->home_netrc)
         a.secret = arena_printf(m->arena, "netrc:%.*s/%.*s", STR_ARG(r->host), STR_ARG(r->login));
-    (void)interchange_import_add(m, &a);
+    return interchange_import_add(m, &a) && a.secret_clear;
 }
 
 static void end_entry(struct reader *r)
@@ -128,12 +129,13 @@ static void end_entry(struct reader *r)
     bool mail = is_mail(r, &s);
     s.host = r->host;
     s.tls = s.port == 465 ? INTERCHANGE_TLS_IMPLICIT : INTERCHANGE_TLS_STARTTLS;
-    if (mail)
-        add_account(r, &s);
-    else if (m->only.len == 0)
+    bool kept = mail && add_account(r, &s);
+    if (!mail && m->only.len == 0)
         interchange_import_note(m, r->begun, r->host,
                                 "not known as a mail server: --account %.*s takes it",
                                 STR_ARG(str_slice(r->host, 0, 200)));
+    if (!kept)
+        mem_wipe((char *)r->password.ptr, r->password.len);
     r->inside = false;
 }
 
