@@ -121,9 +121,9 @@ static void send_mail(struct worker *w)
 
 /* ---- all mails -------------------------------------------------------------------------- */
 
-static struct client_mail *take_next(struct run *run)
+static struct client_mail *take_next(struct run *run, bool connected)
 {
-    struct client_mail *mail = run->over ? NULL : run->source->next(run->source->arg);
+    struct client_mail *mail = run->over ? NULL : run->source->next(run->source->arg, connected);
     if (mail == NULL)
         run->over = true;
     return mail;
@@ -146,7 +146,7 @@ static bool is_hopeless(const struct run *run, const struct client_mail *mail)
 static void give_up(struct run *run, enum client_outcome outcome, const char *why)
 {
     struct client_mail *mail;
-    while ((mail = take_next(run)) != NULL) {
+    while ((mail = take_next(run, false)) != NULL) {
         mail->outcome = outcome;
         snprintf(mail->why, sizeof mail->why, "%s", why);
         hand_back(run, mail);
@@ -183,7 +183,7 @@ static void run_worker(void *arg)
     struct worker *w = arg;
     struct run *run = w->run;
     int sent = 0;
-    while ((w->mail = take_next(run)) != NULL) {
+    while ((w->mail = take_next(run, w->session.open)) != NULL) {
         if (sent == w->options->policy.messages_per_connection) {
             client_session_close(&w->session, true);
             sent = 0;
@@ -228,8 +228,9 @@ struct mails {
     size_t count, next;
 };
 
-static struct client_mail *next_of_list(void *arg)
+static struct client_mail *next_of_list(void *arg, bool connected)
 {
+    (void)connected;
     struct mails *list = arg;
     return list->next < list->count ? &list->mails[list->next++] : NULL;
 }

@@ -391,8 +391,9 @@ struct stream {
     enum client_outcome got;
 };
 
-static struct client_mail *next_mail(void *arg)
+static struct client_mail *next_mail(void *arg, bool connected)
 {
+    (void)connected;
     struct stream *st = arg;
     if (st->taken == st->total)
         return NULL;
