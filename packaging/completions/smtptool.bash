@@ -51,8 +51,8 @@ _smtptool_choose()
         takes+='--senders --password-file --label --scope '
         ;;
     'config '*)
-        options+='--origin '
-        takes+=''
+        options+='--origin --account --name --keep --default --dry-run --user --secret --host --from --ca-file '
+        takes+='--account --name --keep --user --secret --host --from --ca-file '
         ;;
     'shaping '*)
         options+='--dns-zone '
@@ -144,7 +144,7 @@ _smtptool_choose()
     'secret ') words='set edit get ls rm rekey test' ;;
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
-    'config ') words='check show schema reload' ;;
+    'config ') words='check show schema reload import export' ;;
     'shaping ') words='show' ;;
     'warmup ') words='show set' ;;
     'egress ') words='ls check' ;;

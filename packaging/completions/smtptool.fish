@@ -16,7 +16,7 @@ complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
 complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
-complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show, reload; import, export accounts'
 complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
 complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses that mail leaves by, and how it stands with them'
@@ -238,7 +238,17 @@ complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
 complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
 complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
-complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l account -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l name -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l keep -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l default
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l dry-run
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l host -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l ca-file -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload import export' -a 'check show schema reload import export'
 complete -c smtptool -n '__fish_seen_subcommand_from shaping' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from shaping; and not __fish_seen_subcommand_from show' -a 'show'
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r

@@ -241,38 +241,22 @@ static int confirm(const struct adding *a)
 
 /* ---- writing ---------------------------------------------------------------------------- */
 
-static err add_key(struct buf *out, const char *key, str value)
-{
-    if (value.len == 0)
-        return NULL;
-    TRY(buf_addf(out, "    %s: \"", key));
-    for (size_t i = 0; i < value.len; i++) {
-        char c = value.ptr[i];
-        if ((unsigned char)c < 0x20 || c == 0x7f)
-            return err_new(ERR_CONFIG, "%s: a control character", key);
-        if (c == '"' || c == '\\')
-            TRY(buf_add_char(out, '\\'));
-        TRY(buf_add_char(out, c));
-    }
-    return buf_add(out, S("\"\n"));
-}
-
 static err make_keys(const struct adding *a, struct buf *out)
 {
     const struct cli_account_run *run = a->run;
     if (a->found.preset)
-        TRY(add_key(out, "preset", a->found.preset->key));
-    TRY(add_key(out, "licence", str_of(run->licence)));
-    TRY(add_key(out, "host", str_of(run->host)));
+        TRY(cli_profiles_text_key(out, "preset", a->found.preset->key));
+    TRY(cli_profiles_text_key(out, "licence", str_of(run->licence)));
+    TRY(cli_profiles_text_key(out, "host", str_of(run->host)));
     for (size_t i = 0; i < a->found.server_count && a->found.preset == NULL; i++)
         TRY(buf_addf(out, "%s\"%.*s\"", i == 0 ? "    servers: [" : ", ",
                      STR_ARG(a->found.servers[i])));
     if (a->found.server_count > 0 && a->found.preset == NULL)
         TRY(buf_add(out, S("]\n")));
-    TRY(add_key(out, "user", a->user));
-    TRY(add_key(out, "mechanism", str_of(run->mechanism)));
-    TRY(add_key(out, "oauth", str_of(run->oauth)));
-    return add_key(out, "secret", a->secret);
+    TRY(cli_profiles_text_key(out, "user", a->user));
+    TRY(cli_profiles_text_key(out, "mechanism", str_of(run->mechanism)));
+    TRY(cli_profiles_text_key(out, "oauth", str_of(run->oauth)));
+    return cli_profiles_text_key(out, "secret", a->secret);
 }
 
 /* Before anything is asked. */

@@ -107,7 +107,9 @@ static int run_ls(void *arg, int argc, char **argv)
     for (size_t i = 0; i < run->config->account_count; i++)
         print_row(run, &run->config->accounts[i], false);
     if (run->own->account_count + run->config->account_count == 0 && !run->cli->quiet)
-        fputs("there are no accounts: `smtptool account add ADDRESS` makes one\n", stderr);
+        fputs("there are no accounts: `smtptool account add ADDRESS` makes one, `smtptool config "
+              "import` those of another program\n",
+              stderr);
     return CLI_OK;
 }
 

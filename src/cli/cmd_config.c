@@ -3,34 +3,64 @@
 #include "cli/commands.h"
 #include "cli/domain_keys.h"
 #include "cli/egress_view.h"
+#include "cli/interchange.h"
 
 const char cmd_config_help[] =
     "usage: smtptool config check [FILE]\n"
     "       smtptool config show [--origin]\n"
     "       smtptool config schema\n"
-    "       smtptool config reload\n\n"
+    "       smtptool config reload\n"
+    "       smtptool config import msmtp|swaks|netrc|mutt [FILE]\n"
+    "       smtptool config export PROGRAM ACCOUNT|preset:NAME\n\n"
     "  check    read the configuration and tell every mistake as file:line:col\n"
     "  show     every value in force, as YAML that can be used as a file\n"
     "  schema   a JSON Schema of the file, for editors\n"
     "  reload   have the running server read its configuration and its keys again, and wait for\n"
-    "           it; when there is a mistake in them, the old ones stay in force\n\n"
+    "           it; when there is a mistake in them, the old ones stay in force\n"
+    "  import   makes accounts (smtptool account) of the logins in another program's file: its "
+    "own\n"
+    "           in the usual place, or FILE. A command or a netrc that has the password stays "
+    "what\n"
+    "           it is, a password is moved to where --keep says; nothing in the file is run. What\n"
+    "           does not come along is told, with its line and what to do\n"
+    "  export   writes an account, or a preset, to stdout as the configuration of msmtp, postfix,\n"
+    "           exim, swaks, nodemailer, smtplib, phpmailer, thunderbird or as variables (env),\n"
+    "           without its secret and with no less TLS\n\n"
+    "options of import:\n"
+    "  --account NAME  only that account of msmtp, or machine of a netrc\n"
+    "  --name NAME     what it is to be called here\n"
+    "  --keep WHERE    a password: keyring, file (mode 0600) or encrypted:/path/FILE[#NAME];\n"
+    "                  default: keyring in a desktop, else file. It is never in accounts.yaml\n"
+    "  --default       make it the default account\n"
+    "  --dry-run       show what would be written, and write nothing\n"
+    "options of export:\n"
+    "  --from ADDRESS  to write as; default: the address of the account\n"
+    "  --ca-file FILE  trust these roots (PEM) instead of the system's\n"
+    "  --user NAME, --secret REFERENCE, --host NAME\n"
+    "                  of preset:NAME: the login, where its secret is (env:SMTP_PASSWORD), the\n"
+    "                  server where the preset has none of its own\n"
     "options:\n"
     "  --origin        say behind each value where it comes from\n"
     "  -C, --config F  this file; else the first that exists of $SMTPTOOL_CONFIG,\n"
     "                  $XDG_CONFIG_HOME/smtptool/smtptool.yaml (or ~/.config/...) and\n"
     "                  /etc/smtptool/smtptool.yaml; else the defaults\n"
-    "  --json          check: one JSON object with the list of mistakes\n\n"
+    "  --json          check: one JSON object with the list of mistakes; import: one for each\n"
+    "                  account and note\n\n"
     "exit: 0 it is right (reload: and in force); 69 reload: no server runs; 78 there are "
     "mistakes,\n"
-    "      the file cannot be read, or the server has refused it: the reason is told\n\n"
+    "      the file cannot be read, or the server has refused it: the reason is told. import,\n"
+    "      export: 0 done; 1 not for all, or refused with the reason; 64 usage; 66 no such file\n\n"
     "examples:\n"
     "  smtptool config check /etc/smtptool/smtptool.yaml\n"
     "  smtptool config show --origin | less\n"
-    "  smtptool config show > smtptool.yaml      a file to begin with\n";
+    "  smtptool config show > smtptool.yaml      a file to begin with\n"
+    "  smtptool config import msmtp --dry-run\n"
+    "  smtptool config export postfix preset:gmail --user me@gmail.com --secret file:/root/gmail\n";
 
 struct config_run {
     struct cli *cli;
     bool origin;
+    struct cli_interchange_run interchange;
 };
 
 enum { CONFIG_TEXT_BYTES_MAX = 4 << 20 };
@@ -176,19 +206,45 @@ static int run_reload(void *arg, int argc, char **argv)
     return CLI_OK;
 }
 
+static int run_import(void *arg, int argc, char **argv)
+{
+    struct config_run *run = arg;
+    return cli_interchange_import(&run->interchange, argv[0], argc > 1 ? argv[1] : NULL);
+}
+
+static int run_export(void *arg, int argc, char **argv)
+{
+    struct config_run *run = arg;
+    (void)argc;
+    return cli_interchange_export(&run->interchange, argv[0], argv[1]);
+}
+
 const struct cli_verb cmd_config_verbs[] = {
-    {"check",  run_check,  0, 1, "[FILE]"    },
-    {"show",   run_show,   0, 0, "[--origin]"},
-    {"schema", run_schema, 0, 0, ""          },
-    {"reload", run_reload, 0, 0, ""          },
-    {NULL,     NULL,       0, 0, NULL        },
+    {"check",  run_check,  0, 1, "[FILE]"                       },
+    {"show",   run_show,   0, 0, "[--origin]"                   },
+    {"schema", run_schema, 0, 0, ""                             },
+    {"reload", run_reload, 0, 0, ""                             },
+    {"import", run_import, 1, 2, "msmtp|swaks|netrc|mutt [FILE]"},
+    {"export", run_export, 2, 2, "PROGRAM ACCOUNT|preset:NAME"  },
+    {NULL,     NULL,       0, 0, NULL                           },
 };
 
 int cmd_config(struct cli *cli, int argc, char **argv)
 {
-    struct config_run run = {cli, false};
+    struct config_run run = {.cli = cli, .interchange.cli = cli};
+    struct cli_interchange_run *other = &run.interchange;
     const struct cli_option options[] = {
-        {.name = "origin", .flag = &run.origin},
+        {.name = "origin",  .flag = &run.origin         },
+        {.name = "account", .value = &other->account    },
+        {.name = "name",    .value = &other->name       },
+        {.name = "keep",    .value = &other->keep       },
+        {.name = "default", .flag = &other->make_default},
+        {.name = "dry-run", .flag = &other->dry_run     },
+        {.name = "user",    .value = &other->user       },
+        {.name = "secret",  .value = &other->secret     },
+        {.name = "host",    .value = &other->host       },
+        {.name = "from",    .value = &other->from       },
+        {.name = "ca-file", .value = &other->ca_file    },
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);

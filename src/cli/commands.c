@@ -29,7 +29,7 @@ const struct cli_command cli_commands[] = {
      cmd_trace_help, NULL, NULL},
     {"user", cmd_user, "who may log in here",
      cmd_user_help, cmd_user_verbs, NULL},
-    {"config", cmd_config, "check, show and explain the configuration",
+    {"config", cmd_config, "check, show, reload; import, export accounts",
      cmd_config_help, cmd_config_verbs, NULL},
     {"shaping", cmd_shaping, "how much may go where, how fast, and what is in the way",
      cmd_shaping_help, cmd_shaping_verbs, "The way out of a server"},

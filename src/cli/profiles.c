@@ -136,6 +136,38 @@ err cli_profiles_text_default(str text, str name, struct buf *out)
     return told ? NULL : buf_addf(out, "default_account: %.*s\n", STR_ARG(name));
 }
 
+static err add_quoted(struct buf *out, const char *key, str value)
+{
+    TRY(buf_add_char(out, '"'));
+    for (size_t i = 0; i < value.len; i++) {
+        char c = value.ptr[i];
+        if ((unsigned char)c < 0x20 || c == 0x7f)
+            return err_new(ERR_CONFIG, "%s: a control character", key);
+        if (c == '"' || c == '\\')
+            TRY(buf_add_char(out, '\\'));
+        TRY(buf_add_char(out, c));
+    }
+    return buf_add_char(out, '"');
+}
+
+err cli_profiles_text_key(struct buf *out, const char *key, str value)
+{
+    if (value.len == 0)
+        return NULL;
+    TRY(buf_addf(out, "    %s: ", key));
+    TRY(add_quoted(out, key, value));
+    return buf_add_char(out, '\n');
+}
+
+err cli_profiles_text_list(struct buf *out, const char *key, str value)
+{
+    if (value.len == 0)
+        return NULL;
+    TRY(buf_addf(out, "    %s: [", key));
+    TRY(add_quoted(out, key, value));
+    return buf_add(out, S("]\n"));
+}
+
 /* ---- the file --------------------------------------------------------------------------- */
 
 static err read_text(const char *path, struct buf *out)

@@ -27,6 +27,10 @@ bool cli_profiles_is_name(str); /* lower-case letters, digits, '.', '_' and '-' 
  * "key: value". Pure. ERR_CONFIG: no such entry, or not written as we write it. */
 must_use err cli_profiles_text_add(str text, str name, str keys, struct buf *out);
 must_use err cli_profiles_text_remove(str text, str name, struct buf *out);
+/* One such line, with the value in quotes; an empty value adds none. ERR_CONFIG: it has a control
+ * character. */
+must_use err cli_profiles_text_key(struct buf *out, const char *key, str value);
+must_use err cli_profiles_text_list(struct buf *out, const char *key, str value); /* of one */
 must_use err cli_profiles_text_default(str text, str name, struct buf *out);
 
 /* The same of the file, which is written as a whole, mode 0600, when the new text is right. One

@@ -53,3 +53,15 @@ TEST(cli_profiles_name)
     CHECK(!cli_profiles_is_name(S("a:\n  b")), "!cli_profiles_is_name(S('a:n b'))");
     CHECK(!cli_profiles_is_name(S("../a")), "!cli_profiles_is_name(S('../a'))");
 }
+
+TEST(cli_profiles_text_quotes)
+{
+    CLEANUP(buf_release) struct buf out;
+    buf_init(&out, TEXT_BYTES);
+    CHECK_DONE(cli_profiles_text_key(&out, "user", S("a\"b\\c: #")), "a key");
+    CHECK_DONE(cli_profiles_text_list(&out, "aliases", S("x@y")), "a list");
+    CHECK_DONE(cli_profiles_text_key(&out, "mechanism", (str){0}), "none");
+    CHECK_STR(buf_str(&out), "    user: \"a\\\"b\\\\c: #\"\n    aliases: [\"x@y\"]\n", "both");
+    CHECK(cli_profiles_text_key(&out, "user", S("a\nsecret: x")) != NULL, "a line of its own");
+    err_forget();
+}

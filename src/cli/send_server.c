@@ -3,6 +3,7 @@
 #include "cli/send_from.h"
 #include "config/tls_word.h"
 #include "config/value.h"
+#include "outbound/from.h"
 #include "smtp/path.h"
 #include <string.h>
 
@@ -63,10 +64,10 @@ static bool names_a_way(const struct cli_send *run)
 /* Who writes from an account needs no --from to say who he is. */
 static void take_author(struct cli_send *run)
 {
-    bool address = str_find(run->sender->user, '@') != STR_NONE;
+    str address = outbound_from_address(run->sender);
     if (run->message.from == NULL && run->files.count == 0 && !run->message.header_recipients &&
-        address)
-        run->message.from = arena_chars(run->arena, run->sender->user);
+        address.len > 0)
+        run->message.from = arena_chars(run->arena, address);
 }
 
 static err take_account(struct cli_send *run, const struct config_account *account)

@@ -218,8 +218,10 @@ const struct msmtprc_account *personality_msmtprc_find(const struct msmtprc *rc,
 static void inherit(struct msmtprc_account *to, const struct msmtprc_account *from)
 {
     for (int key = 0; key < MSMTPRC_KEYS; key++)
-        if (from->values[key].ptr)
+        if (from->values[key].ptr) {
             to->values[key] = from->values[key];
+            to->lines[key] = from->lines[key];
+        }
 }
 
 static err begin_account(struct reading *r, str argument)
@@ -241,6 +243,7 @@ static err begin_account(struct reading *r, str argument)
     struct msmtprc_account *account = &r->rc->accounts[r->rc->count];
     *account = r->defaults;
     account->name = name;
+    account->line = (uint32_t)r->line;
     account->origin = r->rc->origin;
     while (parents.len) {
         str_split(parents, ',', &parent, &parents);
@@ -305,6 +308,7 @@ static err set_value(struct reading *r, str name, str argument)
     if (argument.len == 0 && personality_msmtprc_is_switch(key))
         argument = S("on");
     r->now->values[key] = argument.len ? argument : S("");
+    r->now->lines[key] = (uint32_t)r->line;
     return NULL;
 }
 

@@ -53,8 +53,10 @@ enum msmtprc_key { /* in the order in which -P shows them */
 enum { MSMTPRC_BYTES_MAX = 1 << 20, MSMTPRC_ACCOUNTS_MAX = 500 };
 
 struct msmtprc_account {
-    str name, origin;         /* origin: the file it stands in */
-    str values[MSMTPRC_KEYS]; /* ptr NULL: not set; empty: its default again */
+    str name, origin;             /* origin: the file it stands in */
+    str values[MSMTPRC_KEYS];     /* ptr NULL: not set; empty: its default again */
+    uint32_t lines[MSMTPRC_KEYS]; /* …where that stands */
+    uint32_t line;                /* where the account begins */
 };
 
 struct msmtprc {

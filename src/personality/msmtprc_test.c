@@ -25,6 +25,8 @@ TEST(personality_msmtprc_inherits)
     CHECK_STR(a->values[MSMTPRC_USER], " joe ", "in quotes");
     CHECK_STR(a->values[MSMTPRC_FROM], "x@y", "of the parent");
     CHECK(a->values[MSMTPRC_LOGFILE].ptr == NULL, "not set");
+    CHECK(a->line == 12 && a->lines[MSMTPRC_HOST] == 7 && a->lines[MSMTPRC_PORT] == 3,
+          "where they stand");
     arena_close(arena);
 }
 
