@@ -28,7 +28,7 @@ struct sink {
     const struct bench_sink_options *options;
     struct net_listener **listeners; /* each worker's in a row, one for each address */
     int addresses;
-    struct bulk_seen *keys; /* with --once; all workers', under the lock */
+    struct bulk_seen *keys, *rcpts; /* with --once; all workers', under the lock */
     pthread_mutex_t lock;
     struct address at; /* the first */
     uint64_t told;     /* how many had been taken when that was last said */
@@ -49,7 +49,8 @@ struct client {
     struct arena *arena;                /* of the command under way, when there are rules */
     char head[BENCH_RECORD_HEAD_BYTES]; /* of the content, where it is recorded */
     size_t head_len;
-    uint64_t key; /* XONCE of this mail; 0: none */
+    uint64_t key;  /* XONCE of this mail; 0: none */
+    uint64_t rcpt; /* its last recipient, with --once */
     bool mail, in_data, quit, starttls;
     int rcpts;
 };
@@ -126,6 +127,7 @@ static uint64_t read_key(str args)
     return 0;
 }
 
+/* Notes the key. Did it come before? And if not: did its recipient? */
 static bool had_before(struct client *c)
 {
     struct sink *sink = c->worker->crew->job;
@@ -133,8 +135,11 @@ static bool had_before(struct client *c)
         return false;
     pthread_mutex_lock(&sink->lock);
     bool had = bulk_seen_get(sink->keys, c->key) == BULK_SEEN_DONE;
+    bool met = had || bulk_seen_get(sink->rcpts, c->rcpt) == BULK_SEEN_DONE;
     (void)bulk_seen_set(sink->keys, c->key, BULK_SEEN_DONE);
+    (void)bulk_seen_set(sink->rcpts, c->rcpt, BULK_SEEN_DONE);
     pthread_mutex_unlock(&sink->lock);
+    c->worker->tally.distinct += !met;
     return had;
 }
 
@@ -190,6 +195,8 @@ static err take_rcpt(struct client *c, const struct smtp_command *command)
         return NULL;
     TRY(answer(c, BENCH_RCPT, S("250 2.1.5 Ok\r\n"), &yes));
     c->rcpts += yes;
+    if (c->options->once)
+        c->rcpt = bulk_seen_key((str){0}, command->args);
     return NULL;
 }
 
@@ -561,6 +568,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     crew.told = look;
     sink.listeners = mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof(void *));
     sink.keys = bulk_seen_open();
+    sink.rcpts = bulk_seen_open();
     pthread_mutex_init(&sink.lock, NULL);
     err e = listen_all(&crew, &sink);
     if (e == NULL) {
@@ -573,6 +581,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     bench_crew_release(&crew);
     mem_free(sink.listeners);
     bulk_seen_close(sink.keys);
+    bulk_seen_close(sink.rcpts);
     pthread_mutex_destroy(&sink.lock);
     return e;
 }

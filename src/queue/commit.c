@@ -100,6 +100,7 @@ static void write_new(struct queue_batch *b, struct queue_new *n)
     struct queue_write *w = queue_batch_add(b, QUEUE_EFFECT_NEW, QUEUE_RECORD_MESSAGE);
     w->record = n->record;
     w->entry = n->entry;
+    w->once = n->once;
     str front = buf_str(&n->front);
     w->meta = str_slice(front, 0, n->record.meta_len);
     w->head = str_slice(front, n->record.meta_len, n->record.head_len);
@@ -441,7 +442,7 @@ static void segment_sealed(struct queue *q, struct queue_segment *s)
     pthread_mutex_lock(&q->lock);
     s->status = QUEUE_SEGMENT_SEALED;
     pthread_mutex_unlock(&q->lock);
-    buf_release(&s->directory);
+    queue_directory_release(&s->directory);
 }
 
 static void segment_unsealed(struct queue *q, struct queue_segment *s)
@@ -645,7 +646,7 @@ void queue_commit_init(struct queue *q)
     pending_init(&c->mail);
     pending_init(&c->other);
     c->next_batch = c->next_sequence = 1;
-    buf_init(&c->cleaning.directory, (size_t)QUEUE_SEGMENT_BYTES_MAX * 2);
+    buf_init(&c->cleaning.directory, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
 }
 
 void queue_commit_release(struct queue *q)

@@ -8,6 +8,7 @@
 #include "queue/ends.h"
 #include "queue/index.h"
 #include "queue/log.h"
+#include "queue/once_file.h"
 #include "queue/supply.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -165,11 +166,13 @@ static err open_segment(struct recovery *r, const uint32_t name[2], struct buf *
     if (e && e->kind == ERR_DAMAGED) {
         s->status = QUEUE_SEGMENT_ACTIVE;
         e = queue_segment_scan(s, note_gap, r);
+        if (e == NULL)
+            e = queue_directory_unpack(&s->directory, scratch);
         r->unsealed = mem_resize(r->unsealed, (r->unsealed_count + 1) * sizeof(void *));
         r->unsealed[r->unsealed_count++] = s;
     }
     TRY(e);
-    note_aborts(r, buf_str(s->status == QUEUE_SEGMENT_SEALED ? scratch : &s->directory));
+    note_aborts(r, buf_str(scratch));
     if (s->last_batch > r->last_batch)
         r->last_batch = s->last_batch;
     if (s->last_sequence > r->last_sequence)
@@ -203,12 +206,14 @@ static bool group_whole(struct queue_segment *s, const struct queue_segment_entr
 }
 
 /* Take out what was aborted and what of the last batch is torn. */
-static void sift(struct recovery *r, struct queue_segment *s)
+static err sift(struct recovery *r, struct queue_segment *s)
 {
-    struct buf all = s->directory;
+    CLEANUP(buf_release) struct buf all;
     CLEANUP(buf_release) struct buf scratch;
+    buf_init(&all, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
     buf_init(&scratch, QUEUE_RECORD_BYTES_MAX);
-    buf_init(&s->directory, all.max);
+    TRY(queue_directory_unpack(&s->directory, &all));
+    queue_directory_release(&s->directory);
     s->count = s->updates = 0;
     str rest = buf_str(&all);
     struct queue_segment_entry at;
@@ -229,7 +234,7 @@ static void sift(struct recovery *r, struct queue_segment *s)
         if (keep)
             queue_segment_note(s, at.offset, &at.record, at.meta);
     }
-    buf_release(&all);
+    return NULL;
 }
 
 /* ---- the index
@@ -308,6 +313,8 @@ static void add_message(struct recovery *r, struct queue_segment *s,
     }
     err e = queue_meta_decode(at->meta, at->record.flags, &m);
     struct queue_entry *entry = NULL;
+    if (e == NULL && m.flags & QUEUE_RECORD_ONCE)
+        queue_once_load(q->once, &(struct queue_once_entry){m.once, at->record.id}, false);
     if (e == NULL) {
         entry = queue_index_make(q, at->record.id, m.delivery_count, m.rcpt_count);
         e = fill_entry(q, entry, &m);
@@ -377,13 +384,11 @@ static void add_entry(struct recovery *r, struct queue_segment *s,
 static err read_segment(struct recovery *r, struct queue_segment *s, enum pass pass,
                         struct buf *scratch)
 {
-    str directory = buf_str(&s->directory);
-    if (s->status == QUEUE_SEGMENT_SEALED) {
-        if (pass == PASS_UPDATES && s->updates == 0)
-            return NULL;
-        TRY(queue_segment_load(s, scratch));
-        directory = buf_str(scratch);
-    }
+    bool sealed = s->status == QUEUE_SEGMENT_SEALED;
+    if (sealed && pass == PASS_UPDATES && s->updates == 0)
+        return NULL;
+    TRY(sealed ? queue_segment_load(s, scratch) : queue_directory_unpack(&s->directory, scratch));
+    str directory = buf_str(scratch);
     struct queue_segment_entry at;
     while (queue_segment_next(&directory, &at))
         add_entry(r, s, &at, pass);
@@ -436,9 +441,12 @@ static void publish(struct queue *q)
 /* The records of the last batch in this segment, written again elsewhere. */
 static err rewrite_last(struct recovery *r, struct queue_segment *s)
 {
+    CLEANUP(buf_release) struct buf all;
     CLEANUP(buf_release) struct buf part;
-    buf_init(&part, s->directory.max);
-    str rest = buf_str(&s->directory);
+    buf_init(&all, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
+    buf_init(&part, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
+    TRY(queue_directory_unpack(&s->directory, &all));
+    str rest = buf_str(&all);
     struct queue_segment_entry at;
     for (str before = rest; queue_segment_next(&rest, &at); before = rest)
         if (at.record.batch == r->last_batch)
@@ -492,7 +500,7 @@ static err close_tails(struct recovery *r)
     }
     for (size_t i = 0; i < r->unsealed_count; i++) {
         r->unsealed[i]->status = QUEUE_SEGMENT_SEALED;
-        buf_release(&r->unsealed[i]->directory);
+        queue_directory_release(&r->unsealed[i]->directory);
     }
     return NULL;
 }
@@ -543,10 +551,12 @@ static err run(struct recovery *r, const uint32_t (*names)[2], size_t count, str
     q->committer->next_sequence = r->last_sequence + 1;
     numbers_sort(&r->aborted);
     for (size_t i = 0; i < r->unsealed_count; i++)
-        sift(r, r->unsealed[i]);
+        TRY(sift(r, r->unsealed[i]));
     if (q->segment_count)
         qsort(q->segments, q->segment_count, sizeof(struct queue_segment *), by_sequence);
+    TRY(queue_once_file_open(q));
     TRY(read_all(r, PASS_MESSAGES, scratch));
+    queue_once_settle(q->once);
     settle_index(r);
     TRY(read_all(r, PASS_UPDATES, scratch));
     publish(q);
@@ -563,7 +573,7 @@ err queue_recover(struct queue *q)
     uint32_t(*names)[2];
     size_t count;
     CLEANUP(buf_release) struct buf scratch;
-    buf_init(&scratch, (size_t)QUEUE_SEGMENT_BYTES_MAX * 2);
+    buf_init(&scratch, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
     TRY(queue_recover_list(q->folder, &names, &count));
     struct recovery r = {.queue = q};
     err e = run(&r, (const uint32_t(*)[2])names, count, &scratch);
