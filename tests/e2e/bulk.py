@@ -317,7 +317,7 @@ def limited(bench):
     sinks[0].wait(8)
     report.equal("as many as a day allows", len(sinks[0].kept()), 8)
     report.check("status says what it waits for", until(
-        lambda: "8 of 8 a day are used" in other.run("status", "shared")[2], 30))
+        30, lambda: "8 of 8 a day are used" in other.run("status", "shared")[2]))
     process.send_signal(2)
     said = process.communicate(timeout=60)[1].decode()
     report.check("it says what limits it, and for how long", "limits: one: 8 a day" in said and
