@@ -2,6 +2,7 @@
  *
  *     spring.bulk/journal      what became of each recipient (journal.h)
  *     spring.bulk/control      "pause" or "cancel", for a run that is under way
+ *     spring.bulk/waiting      what a run that is under way waits for; empty: nothing
  *     spring.bulk/groups       names of --split, by number
  *     spring.bulk/left-out.csv rows that got nothing in this run, and why
  *     spring.bulk/refused.csv  recipients that a server refused for good, of all runs

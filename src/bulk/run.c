@@ -10,6 +10,7 @@ enum {
         BULK_LIST_ROW_ARENA_BYTES_MAX + BULK_LETTER_ARENA_BYTES_MAX + (8 << 20),
     LEFT_OUT_BYTES_FLUSH = 32 << 10,
     WATCH_MS = 200,
+    WAITING_MS = 5000, /* how often it is written down what is waited for */
 };
 
 /* One mail on its way, and all that it needs. There are as many as there are connections. */
@@ -65,6 +66,8 @@ struct bulk_run {
     bool list_over;
     int64_t start_ms;
     struct bulk_outlook outlook;
+    char waiting[BULK_PACE_WORDS]; /* as it is written down */
+    int64_t waiting_ms;
     char failure[BULK_RUN_WHY_BYTES], trouble[BULK_RUN_WHY_BYTES];
     char no_server[BULK_RUN_WHY_BYTES];
     enum bulk_run_end end;
@@ -452,11 +455,24 @@ static void look(struct bulk_run *r)
         r->watch(r->watch_arg, &l);
 }
 
+/* For `bulk status`, which is another program. What cannot be written is not told there. */
+static void note_waiting(struct bulk_run *r)
+{
+    int64_t now = clock_steady_ms();
+    if (now - r->waiting_ms < WAITING_MS || str_eq(str_of(r->waiting), str_of(r->pace.words)))
+        return;
+    r->waiting_ms = now;
+    snprintf(r->waiting, sizeof r->waiting, "%s", r->pace.words);
+    if (bulk_folder_put(r->options->folder, "waiting", str_of(r->waiting)) != NULL)
+        err_forget();
+}
+
 static void run_watcher(void *arg)
 {
     struct bulk_run *r = arg;
     for (int64_t turn = 0; fiber_sleep(deadline_after(WATCH_MS)) == NULL; turn++) {
         bulk_pace_look(&r->pace);
+        note_waiting(r);
         if (r->pass == 1)
             bulk_outlook_look(&r->outlook, bulk_choose_progress(r->choose));
         look(r);

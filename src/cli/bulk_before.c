@@ -237,12 +237,16 @@ static err look_at_dns(struct cli_bulk_plan *p, struct buf *content)
     return cli_send_preflight(run);
 }
 
+static bool wants_dns(const struct cli_bulk_plan *p)
+{
+    return p->args.preflight || !(p->args.no_preflight || is_sandbox(p));
+}
+
 static err check(struct cli_bulk_plan *p, struct buf *content)
 {
     if (p->accounts[0])
         TRY(cli_send_from_fit(p->accounts[0], "the first mail", p->cli->quiet, content));
-    bool wanted = p->args.preflight || !(p->args.no_preflight || is_sandbox(p));
-    if (!wanted)
+    if (!wants_dns(p))
         return NULL;
     if (p->options.finish)
         TRY(p->options.finish(p->options.finish_arg, content));
@@ -251,6 +255,8 @@ static err check(struct cli_bulk_plan *p, struct buf *content)
 
 err cli_bulk_before_check(struct cli_bulk_plan *p)
 {
+    if (p->accounts[0] == NULL && !wants_dns(p))
+        return NULL;
     struct first first = {.plan = p, .tally = MEM_NEW(struct bulk_tally)};
     buf_init(&first.content, BULK_LETTER_BYTES_MAX);
     cli_ask_dns_run("first mail", first_fiber, &first);

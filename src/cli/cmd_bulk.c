@@ -99,7 +99,7 @@ const char cmd_bulk_help[] =
     "      --subject 'Hi {{name}}' --text 'Good news' --server smtp://mail.example.com\n"
     "  smtptool bulk clean people.csv --check-mx --active last_login\n";
 
-enum { BULK_EXIT_SOME = 3 };
+enum { BULK_EXIT_SOME = 3, WAITING_BYTES = 600 };
 
 static volatile sig_atomic_t stopped;
 static volatile int stop_flag;
@@ -321,6 +321,19 @@ static str name_of(const struct cli_bulk_plan *p)
     return p->args.campaign ? str_of(p->args.campaign) : str_of(p->folder);
 }
 
+static void read_waiting(const char *folder, char ret_words[WAITING_BYTES])
+{
+    CLEANUP(buf_release) struct buf text;
+    char path[BULK_FOLDER_PATH_CHARS];
+    buf_init(&text, WAITING_BYTES - 1);
+    err e = bulk_folder_file(folder, "waiting", path);
+    if (e == NULL && file_exists(path))
+        e = cli_read_file(path, &text);
+    (void)str_to_chars(buf_str(&text), ret_words, WAITING_BYTES);
+    if (e)
+        err_forget();
+}
+
 static int show_past(struct cli_bulk_plan *p, int argc, char **argv, bool report)
 {
     bool running = false, ended = false;
@@ -329,12 +342,15 @@ static int show_past(struct cli_bulk_plan *p, int argc, char **argv, bool report
     if (code == CLI_OK)
         code = tell(read_past(p, t, &running, &ended));
     const char *state = running ? "running" : ended ? "done" : "not finished";
+    char waiting[WAITING_BYTES] = "";
+    if (code == CLI_OK && running)
+        read_waiting(p->folder, waiting);
     if (running && bulk_folder_control(p->folder) == BULK_CONTROL_PAUSE)
         state = "paused";
     if (code == CLI_OK && report)
         code = tell(write_report(p->folder, name_of(p), state, t));
     if (code == CLI_OK)
-        cli_bulk_view_summary(p->cli, name_of(p), state, "", t);
+        cli_bulk_view_summary(p->cli, name_of(p), state, waiting, t);
     if (code == CLI_OK && report && !p->cli->json)
         printf("  report: %s/report.html\n", p->folder);
     mem_free(t);

@@ -32,7 +32,7 @@ struct shaping_ledger {
 
 /* ---- opening ------------------------------------------------------------------------------ */
 
-static int least(int a, int b) { return a == 0 || (b > 0 && b < a) ? b : a; }
+static int least(int a, int b) { return a <= 0 || (b > 0 && b < a) ? b : a; } /* 0: none */
 
 static int smaller(int limit, size_t batch)
 {

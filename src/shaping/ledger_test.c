@@ -99,15 +99,20 @@ TEST(shaping_ledger_shares)
         int64_t for_ms, length_ms;
         size_t most, least;
     } cases[] = {
-        {"500 a day",         {.per_day = 500},                     DAY_MS * 3 / 2, DAY_MS,      500,  740 },
+        {"500 a day",                        {.per_day = 500},                     DAY_MS * 3 / 2, DAY_MS,      500,  740 },
+        {"beside a limit that is not known",
+         {.per_minute = -1, .per_day = 500, .spread = QUOTA_SPREAD_NONE},
+         DAY_MS / 2,
+         DAY_MS,                                                                                                500,
+         500                                                                                                              },
         {"all of it at once",
          {.per_day = 500, .spread = QUOTA_SPREAD_NONE},
          DAY_MS * 3 / 2,
-         DAY_MS,                                                                                 500,
-         990                                                                                               },
-        {"in 6 hours",        {.per_day = 500},                     DAY_MS,         6 * HOUR_MS, 125,  495 },
-        {"30 a minute",       {.per_minute = 30, .per_day = 10000}, HOUR_MS / 4,    60 * 1000,   30,   440 },
-        {"5000 an hour",      {.per_hour = 5000},                   HOUR_MS / 2,    HOUR_MS / 4, 1250, 2450},
+         DAY_MS,                                                                                                500,
+         990                                                                                                              },
+        {"in 6 hours",                       {.per_day = 500},                     DAY_MS,         6 * HOUR_MS, 125,  495 },
+        {"30 a minute",                      {.per_minute = 30, .per_day = 10000}, HOUR_MS / 4,    60 * 1000,   30,   440 },
+        {"5000 an hour",                     {.per_hour = 5000},                   HOUR_MS / 2,    HOUR_MS / 4, 1250, 2450},
     };
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
     struct scene *s = ARENA_NEW(arena, struct scene);

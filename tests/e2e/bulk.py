@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 
-from _check import SMTPTOOL, Report, folder, need_program, write
+from _check import SMTPTOOL, Report, folder, need_program, until, write
 from _smtp import CAPABILITIES, Sink
 
 COUNT, KILLS = 2000, 5
@@ -316,6 +316,8 @@ def limited(bench):
     process = other.start("run", "--campaign", "shared", *mail, "--account", "one")
     sinks[0].wait(8)
     report.equal("as many as a day allows", len(sinks[0].kept()), 8)
+    report.check("status says what it waits for", until(
+        30, lambda: "8 of 8 a day are used" in other.run("status", "shared")[2]))
     process.send_signal(2)
     said = process.communicate(timeout=60)[1].decode()
     report.check("it says what limits it, and for how long", "limits: one: 8 a day" in said and
