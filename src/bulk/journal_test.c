@@ -23,7 +23,7 @@ static void write_some(void *arg)
     (void)arg;
     memset(counts, 0, sizeof counts);
     CHECK_DONE(bulk_journal_open(path, S("c"), count, NULL, &j), "open");
-    for (uint64_t i = 1; i <= 5000; i++)
+    for (uint64_t i = 1; i <= 5000; i++) {
         CHECK_DONE(
             bulk_journal_add(j,
                              &(struct bulk_entry){.kind = i % 2 ? BULK_ENTRY_TRY : BULK_ENTRY_SENT,
@@ -31,7 +31,9 @@ static void write_some(void *arg)
                                                   .code = 250},
                              &place),
             "add");
-    CHECK_DONE(bulk_journal_sync(j, place, deadline_after(60000)), "sync");
+        if (i % 1000 == 0)
+            CHECK_DONE(bulk_journal_sync(j, place, deadline_after(60000)), "sync");
+    }
     bool running = false;
     CHECK_DONE(bulk_journal_read(path, count, NULL, &running), "read beside it");
     CHECK(counts[BULK_ENTRY_TRY] == 2500 && counts[BULK_ENTRY_SENT] == 2500, "all of them");
@@ -65,6 +67,9 @@ TEST(bulk_journal)
     CHECK_DONE(file_facts(file, &facts), "facts");
     CHECK(facts.size == 24 + 24 * 4999, "cut off");
     struct iovec part = {(void *)"x", 1};
+    CHECK_DONE(file_write_at(file, &part, 1, 24 + 24 * 4500), "tear what no sync had come to");
+    CHECK_DONE(reopen(), "torn before sound records that were written with it");
+    CHECK(counts[BULK_ENTRY_TRY] == 2250 && counts[BULK_ENTRY_SENT] == 2250, "all before it");
     CHECK_DONE(file_write_at(file, &part, 1, 24 * 100 + 3), "damage");
     err e = reopen();
     CHECK(e && e->kind == ERR_DAMAGED, "damaged inside");
@@ -74,6 +79,48 @@ TEST(bulk_journal)
     file_close(file);
     CHECK_DONE(file_remove(path), "remove");
     err_forget();
+}
+
+static void crew_member(void *arg)
+{
+    struct bulk_journal *j = arg;
+    uint64_t place;
+    for (uint64_t i = 1; i <= 50; i++) {
+        struct bulk_entry e = {.kind = BULK_ENTRY_TRY, .key = i * 8};
+        CHECK_DONE(bulk_journal_add(j, &e, &place), "add");
+        CHECK_DONE(bulk_journal_sync(j, place, deadline_after(60000)), "sync");
+    }
+}
+
+/* Fewer than the journal was told of, so that each sync waits for its moment. */
+static void crew(void *arg)
+{
+    struct bulk_journal *j;
+    struct group group;
+    (void)arg;
+    CHECK_DONE(bulk_journal_open(path, S("c"), count, NULL, &j), "open");
+    bulk_journal_set_crew(j, 4);
+    group_init(&group);
+    for (int i = 0; i < 3; i++)
+        fiber_spawn(&group, "member", crew_member, j);
+    CHECK_DONE(group_wait(&group, deadline_after(60000)), "all of them");
+    group_close(&group);
+    memset(counts, 0, sizeof counts);
+    bool running = false;
+    CHECK_DONE(bulk_journal_read(path, count, NULL, &running), "zeros are no records");
+    CHECK(running && counts[BULK_ENTRY_TRY] == 150, "all are there");
+    bulk_journal_close(j);
+}
+
+TEST(bulk_journal_crew)
+{
+    struct loop *loop = loop_open(NULL);
+    snprintf(path, sizeof path, "/tmp/build-journal-test-%d", (int)getpid());
+    loop_run(loop, "journal", crew, NULL);
+    loop_close(loop);
+    CHECK_DONE(reopen(), "again");
+    CHECK(counts[BULK_ENTRY_TRY] == 150, "all of them");
+    CHECK_DONE(file_remove(path), "remove");
 }
 
 TEST(bulk_seen)

@@ -380,6 +380,7 @@ static void run_watcher(void *arg)
 {
     struct bulk_run *r = arg;
     for (int64_t turn = 0; fiber_sleep(deadline_after(WATCH_MS)) == NULL; turn++) {
+        fail(r, bulk_journal_flush(r->journal), "journal");
         bulk_pace_look(&r->pace);
         look(r);
     }
@@ -443,6 +444,7 @@ static err open_journal(struct bulk_run *r)
     TRY(bulk_folder_read_groups(o->folder, r->tally));
     TRY(bulk_folder_file(o->folder, "journal", path));
     TRY(bulk_journal_open(path, o->letter.campaign, take_entry, r, &r->journal));
+    bulk_journal_set_crew(r->journal, o->client.policy.connections);
     TRY(folder_sync(o->folder));
     r->tally->before = r->tally->all.sent + r->tally->all.refused;
     TRY(bulk_folder_set_control(o->folder, BULK_CONTROL_GO));
@@ -523,16 +525,16 @@ static void run_passes(struct bulk_run *r)
 static void finish(struct bulk_run *r)
 {
     struct bulk_entry last = {.kind = BULK_ENTRY_END, .at_s = (uint32_t)(clock_real_ms() / 1000)};
-    uint64_t place = 0;
     if (r->pass >= 1 && r->tally->before > 0) { /* had it before: not twice in the list */
         uint64_t had = r->tally->reasons[BULK_DUPLICATE];
         r->tally->reasons[BULK_DUPLICATE] -= had < r->tally->before ? had : r->tally->before;
     }
     bulk_seen_states(r->seen, &r->tally->doubt, &r->tally->open);
     bool whole = r->list_over && r->pace.halt == BULK_PACE_GO && r->tally->open == 0;
-    err e = whole ? bulk_journal_add(r->journal, &last, &place) : NULL;
+    err e = whole ? bulk_journal_add(r->journal, &last, NULL) : NULL;
+    bulk_journal_set_crew(r->journal, 1);
     if (e == NULL)
-        e = bulk_journal_sync(r->journal, place, DEADLINE_NEVER);
+        e = bulk_journal_sync(r->journal, bulk_journal_end(r->journal), DEADLINE_NEVER);
     fail(r, e, "journal");
     fail(r, flush_left_out(r), "left-out.csv");
     if (r->end != BULK_RUN_NO_SERVER)
