@@ -123,25 +123,49 @@ TEST(bulk_journal_crew)
     CHECK_DONE(file_remove(path), "remove");
 }
 
+static uint64_t key_number(char campaign, int i)
+{
+    char address[64];
+    snprintf(address, sizeof address, "u%d@x.example", i);
+    return bulk_seen_key((str){&campaign, 1}, str_of(address));
+}
+
 TEST(bulk_seen)
 {
-    struct bulk_seen *s = bulk_seen_open();
-    char address[64];
-    int wrong = 0;
-    for (int i = 0; i < 10000; i++) {
-        snprintf(address, sizeof address, "u%d@x.example", i);
-        CHECK(bulk_seen_set(s, bulk_seen_key(S("c"), str_of(address)),
-                            (enum bulk_seen_state)(1 + i % 3)),
-              "room");
+    /* As many as fit into memory, and many more; then every third once more. */
+    static const int counts_of_keys[] = {10000, 49152, 300000};
+    for (size_t n = 0; n < ARRAY_LEN(counts_of_keys); n++) {
+        struct bulk_seen *s = bulk_seen_open("/tmp");
+        int count_of_keys = counts_of_keys[n], wrong = 0;
+        enum bulk_seen_state state;
+        uint64_t doubt, later;
+        for (int i = 0; i < count_of_keys; i++)
+            CHECK_DONE(bulk_seen_set(s, key_number('c', i), BULK_SEEN_DOUBT), "set");
+        for (int i = 0; i < count_of_keys; i += 3)
+            CHECK_DONE(bulk_seen_set(s, key_number('c', i), BULK_SEEN_LATER), "again");
+        for (int i = 0; i < count_of_keys; i++) {
+            CHECK_DONE(bulk_seen_get(s, key_number('c', i), &state), "get");
+            wrong += state != (i % 3 ? BULK_SEEN_DOUBT : BULK_SEEN_LATER);
+            CHECK_DONE(bulk_seen_get(s, key_number('d', i), &state), "get another");
+            wrong += state != BULK_SEEN_NEVER;
+        }
+        CHECK(wrong == 0, "all found, no others");
+        CHECK_DONE(bulk_seen_states(s, &doubt, &later), "states");
+        CHECK(doubt + later == (uint64_t)count_of_keys && later == ((uint64_t)count_of_keys + 2) / 3,
+              "all are counted, once");
+        bulk_seen_close(s);
     }
-    for (int i = 0; i < 10000; i++) {
-        snprintf(address, sizeof address, "u%d@x.example", i);
-        wrong += bulk_seen_get(s, bulk_seen_key(S("c"), str_of(address))) !=
-                 (enum bulk_seen_state)(1 + i % 3);
-        wrong += bulk_seen_get(s, bulk_seen_key(S("d"), str_of(address))) != BULK_SEEN_NEVER;
-    }
-    CHECK(wrong == 0 && bulk_seen_count(s) == 10000, "all found, no others");
+}
+
+TEST(bulk_seen_disk)
+{
+    struct bulk_seen *s = bulk_seen_open("/nowhere");
+    err e = NULL;
+    for (int i = 0; i < 70000 && e == NULL; i++)
+        e = bulk_seen_set(s, key_number('c', i), BULK_SEEN_DONE);
+    CHECK(e && e->kind == ERR_SYSTEM, "no room in memory, and none on a disk");
     bulk_seen_close(s);
+    err_forget();
 }
 
 TEST(bulk_token)

@@ -118,8 +118,13 @@ static bool is_under_way(const struct bulk_run *r, uint64_t key, const struct pa
 /* Is it this recipient's turn? Not when he had it, is having it, or waits for another pass. */
 static bool is_wanted(struct bulk_run *r, struct parcel *p)
 {
-    enum bulk_seen_state state = bulk_seen_get(r->seen, p->key);
+    enum bulk_seen_state state;
+    err e = bulk_seen_get(r->seen, p->key, &state);
     p->mail.needs_once = false;
+    if (e) {
+        fail(r, e, "who has had it");
+        return false;
+    }
     if (state == BULK_SEEN_DONE || is_under_way(r, p->key, p)) {
         if (r->pass == 1)
             leave_out(r, &p->chosen, BULK_DUPLICATE, (str){0});
@@ -276,9 +281,9 @@ static err before_end(struct client_mail *mail, deadline until)
 {
     struct parcel *p = CONTAINER_OF(mail, struct parcel, mail);
     uint64_t place;
-    if (!bulk_seen_set(p->run->seen, p->key, BULK_SEEN_DOUBT))
-        return err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX);
-    err e = note(p->run, p, BULK_ENTRY_TRY, 0, &place);
+    err e = bulk_seen_set(p->run->seen, p->key, BULK_SEEN_DOUBT);
+    if (e == NULL)
+        e = note(p->run, p, BULK_ENTRY_TRY, 0, &place);
     if (e == NULL)
         e = bulk_journal_sync(p->run->journal, place, until);
     if (e && e->kind != ERR_CANCELED && e->kind != ERR_TIMEOUT)
@@ -306,8 +311,7 @@ static void settle(struct bulk_run *r, struct parcel *p, enum bulk_entry_kind ki
     enum bulk_seen_state state = kind == BULK_ENTRY_LATER ? BULK_SEEN_LATER : BULK_SEEN_DONE;
     r->sent += kind == BULK_ENTRY_SENT;
     r->later += kind == BULK_ENTRY_LATER;
-    if (!bulk_seen_set(r->seen, p->key, state))
-        fail(r, err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX), "list");
+    fail(r, bulk_seen_set(r->seen, p->key, state), "who has had it");
     fail(r, note(r, p, kind, code, NULL), "journal");
 }
 
@@ -397,7 +401,7 @@ static void take_entry(void *arg, const struct bulk_entry *e)
     };
     bulk_tally_entry(r->tally, e);
     if (e->kind > BULK_ENTRY_BEGIN && e->kind < BULK_ENTRY_END)
-        (void)bulk_seen_set(r->seen, e->key, states[e->kind]);
+        fail(r, bulk_seen_set(r->seen, e->key, states[e->kind]), "who has had it");
 }
 
 /* Those of earlier runs stay: nobody is asked twice, so nobody is refused twice. */
@@ -529,7 +533,7 @@ static void finish(struct bulk_run *r)
         uint64_t had = r->tally->reasons[BULK_DUPLICATE];
         r->tally->reasons[BULK_DUPLICATE] -= had < r->tally->before ? had : r->tally->before;
     }
-    bulk_seen_states(r->seen, &r->tally->doubt, &r->tally->open);
+    fail(r, bulk_seen_states(r->seen, &r->tally->doubt, &r->tally->open), "who has had it");
     bool whole = r->list_over && r->pace.halt == BULK_PACE_GO && r->tally->open == 0;
     err e = whole ? bulk_journal_add(r->journal, &last, NULL) : NULL;
     bulk_journal_set_crew(r->journal, 1);
@@ -562,14 +566,16 @@ static err open_run(struct bulk_run *r, const volatile int *stop)
     return NULL;
 }
 
-static struct bulk_run *make_run(const struct bulk_run_options *options, struct bulk_tally *tally)
+static struct bulk_run *make_run(const struct bulk_run_options *options, struct bulk_tally *tally,
+                                 const char *seen_folder)
 {
     struct bulk_run *r = MEM_NEW(struct bulk_run);
     r->options = options;
     r->tally = tally;
     r->arena = arena_open(8 << 20);
     r->names = template_names_open(r->arena);
-    r->seen = bulk_seen_open();
+    r->seen = bulk_seen_open(seen_folder);
+    gate_init(&r->pace.gate); /* a preview has no pace, and may fail, too */
     r->start_ms = clock_steady_ms();
     buf_init(&r->left_out_lines, LEFT_OUT_BYTES_FLUSH + (64 << 10) + BULK_CSV_RECORD_BYTES_MAX * 3);
     return r;
@@ -580,7 +586,7 @@ err bulk_run(const struct bulk_run_options *options,
              const volatile int *stop, struct bulk_tally *ret_tally, enum bulk_run_end *ret_end,
              char ret_why[BULK_RUN_WHY_BYTES])
 {
-    struct bulk_run *r = make_run(options, ret_tally);
+    struct bulk_run *r = make_run(options, ret_tally, options->folder);
     r->watch = watch;
     r->watch_arg = arg;
     err e = open_run(r, stop);
@@ -605,7 +611,7 @@ err bulk_run_preview(const struct bulk_run_options *options,
                                   const char *why),
                      void *arg, struct bulk_tally *ret_tally)
 {
-    struct bulk_run *r = make_run(options, ret_tally);
+    struct bulk_run *r = make_run(options, ret_tally, NULL);
     r->pass = 1;
     err e = open_rows(r);
     if (e == NULL)
@@ -614,8 +620,9 @@ err bulk_run_preview(const struct bulk_run_options *options,
     for (bool more = e == NULL; more;) {
         uint64_t bad = ret_tally->reasons[BULK_UNREADABLE];
         more = choose(r, p);
-        if (more && !bulk_seen_set(r->seen, p->key, BULK_SEEN_DONE))
-            more = false;
+        if (more)
+            e = bulk_seen_set(r->seen, p->key, BULK_SEEN_DONE);
+        more = more && e == NULL;
         if (more) {
             r->chosen++;
             more = each(arg, &p->chosen.row, buf_str(&p->content),
@@ -624,6 +631,8 @@ err bulk_run_preview(const struct bulk_run_options *options,
         }
     }
     ret_tally->all.tried = r->chosen;
+    if (e == NULL && r->failure[0])
+        e = err_new(ERR_SYSTEM, "%s", r->failure);
     release(r);
     mem_free(r);
     return e;
