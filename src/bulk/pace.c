@@ -152,6 +152,12 @@ static bool await(struct bulk_pace *p, int64_t ms)
     return e == NULL || e->kind == ERR_TIMEOUT;
 }
 
+bool bulk_pace_is_free(const struct bulk_pace *p)
+{
+    return p->halt == BULK_PACE_GO && p->control == BULK_CONTROL_GO && p->options.rate <= 0 &&
+           p->options.wave == 0;
+}
+
 bool bulk_pace_turn(struct bulk_pace *p)
 {
     for (;;) {

@@ -51,6 +51,8 @@ void bulk_pace_release(struct bulk_pace *);
 
 /* On a fiber: until one more mail may go. False: no more, see halt. */
 bool bulk_pace_turn(struct bulk_pace *);
+/* A turn does not wait now, and nothing limits the pace. */
+bool bulk_pace_is_free(const struct bulk_pace *);
 /* Now and then, by one fiber: reads control and what came back, and wakes who waits. Blocks for
  * moments. */
 void bulk_pace_look(struct bulk_pace *);

@@ -12,7 +12,8 @@ enum {
     WATCH_MS = 200,
 };
 
-/* One mail on its way, and all that it needs. There are as many as there are connections. */
+/* One mail on its way, and all that it needs. There are two for each connection: the envelope of
+ * the second one goes out with the end of the first. */
 struct parcel {
     struct client_mail mail;
     struct bulk_run *run;
@@ -255,6 +256,14 @@ static struct client_mail *next_mail(void *arg)
     }
     give_back(r, p);
     return NULL;
+}
+
+/* While another one is under way, so nothing may wait here: neither for a turn nor for the DNS. */
+static struct client_mail *next_mail_now(void *arg)
+{
+    struct bulk_run *r = arg;
+    bool free = bulk_pace_is_free(&r->pace) && !r->options->choose.check_mx;
+    return free && !r->list_over ? next_mail(r) : NULL;
 }
 
 /* ---- what became of it ---------------------------------------------------------------------- */
@@ -515,7 +524,7 @@ static bool wait_for_pass(struct bulk_run *r)
 
 static void run_passes(struct bulk_run *r)
 {
-    struct client_source source = {next_mail, mail_done, r};
+    struct client_source source = {next_mail, next_mail_now, mail_done, r};
     for (r->pass = 1;; r->pass++) {
         r->later = r->doubt = 0;
         r->list_over = false;
@@ -562,7 +571,7 @@ static err open_run(struct bulk_run *r, const volatile int *stop)
     TRY(bulk_pace_init(&r->pace, &pace, r->tally));
     TRY(open_rows(r));
     TRY(open_journal(r));
-    open_parcels(r, (size_t)o->client.policy.connections + 1);
+    open_parcels(r, 2 * (size_t)o->client.policy.connections + 1);
     return NULL;
 }
 

@@ -485,6 +485,22 @@ static err read_data_verdict(struct transaction *t, bool *ret_go)
     return reset(t);
 }
 
+/* MAIL, RCPT and DATA of the next one go out with the end of this one. */
+static err say_ahead(struct smtp_client *c, const struct smtp_offer *now)
+{
+    if (now->next == NULL || !c->capabilities.pipelining || c->options.lmtp)
+        return NULL;
+    const struct smtp_offer *o = now->next(now->body);
+    if (o == NULL || by_chunks(c, o) || o->rcpt_count > SMTP_CLIENT_RCPTS_AT_ONCE)
+        return NULL;
+    c->ahead = o;
+    c->after_dot = true; /* the dot may get through where not all behind it does */
+    TRY(say_mail(c, o));
+    for (size_t i = 0; i < o->rcpt_count; i++)
+        TRY(say_rcpt(c, &o->envelope->rcpts[o->rcpts[i]]));
+    return smtp_client_talk_say(c, "DATA");
+}
+
 static err send_by_data(struct transaction *t, bool data_said)
 {
     bool go;
@@ -496,6 +512,7 @@ static err send_by_data(struct transaction *t, bool data_said)
     if (t->accepted == 0)
         return end_empty_data(t);
     TRY(send_stuffed(t->client, t->offer));
+    TRY(say_ahead(t->client, t->offer));
     TRY(flush_content(t->client, t->offer->size));
     return read_final_verdicts(t);
 }
@@ -552,16 +569,29 @@ static err offer_envelope(struct transaction *t, bool *ret_data_said)
     return NULL;
 }
 
+/* What was said with the end of the mail before it is answered now. */
+static err hear_envelope(struct transaction *t, bool *ret_data_said)
+{
+    bool mail_ok;
+    *ret_data_said = true;
+    TRY(read_mail_verdict(t, &mail_ok));
+    for (size_t i = 0; i < t->offer->rcpt_count; i++)
+        TRY(read_rcpt_verdict(t, i));
+    return NULL;
+}
+
 err smtp_client_offer(struct smtp_client *c, const struct smtp_offer *o, struct arena *arena,
                       struct smtp_verdict *verdicts)
 {
     struct transaction t = {c, o, arena, verdicts, 0};
-    bool data_said;
+    bool data_said, was_said = c->ahead == o;
     ASSERT(o->rcpt_count > 0);
+    ASSERT(c->ahead == NULL || was_said);
     memset(verdicts, 0, o->rcpt_count * sizeof *verdicts);
     c->mails++;
     c->after_dot = false;
-    TRY(offer_envelope(&t, &data_said));
+    c->ahead = NULL;
+    TRY(was_said ? hear_envelope(&t, &data_said) : offer_envelope(&t, &data_said));
     if (t.accepted == 0 && !data_said)
         return reset(&t);
     return by_chunks(c, o) ? send_by_chunks(&t) : send_by_data(&t, data_said);
@@ -571,6 +601,7 @@ static err ask(struct smtp_client *c, str address, struct arena *arena,
                struct smtp_reply *ret_reply)
 {
     struct smtp_reply reply;
+    ASSERT(c->ahead == NULL);
     TRY(smtp_client_talk_say(c, "MAIL FROM:<>%s", str_is_ascii(address) ? "" : " SMTPUTF8"));
     c->stage = SMTP_STAGE_MAIL;
     TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.command));
@@ -603,7 +634,7 @@ void smtp_client_quit(struct smtp_client *c)
 {
     struct arena *scratch = arena_open(SMTP_REPLY_BYTES_MAX * 2);
     struct smtp_reply ignored;
-    err e = smtp_client_talk_say(c, "QUIT");
+    err e = c->ahead ? err_new(ERR_CLOSED, "a mail was begun") : smtp_client_talk_say(c, "QUIT");
     if (e == NULL)
         e = smtp_client_talk_read(c, scratch, &ignored, QUIT_WAIT_MS);
     (void)e; /* we are leaving anyway */
