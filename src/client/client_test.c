@@ -390,6 +390,7 @@ struct stream {
     struct scene scene;
     int total;  /* what there is to send */
     bool ahead; /* the next one may be asked for while one is under way */
+    bool again; /* what is refused for now is tried again */
 
     int taken, held, held_most, done, untried, doubt;
     enum client_outcome got;
@@ -429,7 +430,7 @@ static void run_stream(void *arg)
     struct client_options options = {.hello = S("client.example"), .policy = config_client_policy};
     struct address at;
     options.policy.connections = 1;
-    options.passes = st->ahead;
+    options.passes = !st->again;
     CHECK_DONE(address_parse(S("192.0.2.1:587"), 0, &at), "address");
     CHECK_DONE(net_listen(&at, &st->scene.listener), "listen");
     group_init(&st->scene.group);
@@ -473,23 +474,23 @@ TEST(client_ahead)
     no_user.rcpt = "550 5.1.1 who?";
     no_data.data = "451 4.3.0 not now";
     leaves.close_after_dot = true;
-    /* contents, done, doubt, connections, went along */
     static const struct {
         const char *label;
-        const struct script *script;
+        const struct script *script, *second; /* of the second connection; NULL: the same */
         int contents, done, doubt, accepted, went_along;
     } cases[] = {
-        {"all is well",                         &goes_on,   250, 250, 0,   3,   247},
-        {"no content is taken now",             &dot_later, 250, 0,   0,   3,   247},
-        {"none ever",                           &dot_never, 250, 0,   0,   3,   247},
-        {"no recipient is: an empty mail each", &no_user,   250, 0,   0,   3,   0  },
-        {"DATA is refused",                     &no_data,   0,   0,   0,   3,   0  },
-        {"it leaves behind each end",           &leaves,    250, 0,   250, 250, 249},
+        {"all is well",                         &goes_on, NULL,   250, 250, 0,   3,   247},
+        {"no content is taken now",             &dot_later, NULL, 250, 0,   0,   3,   247},
+        {"none ever",                           &dot_never, NULL, 250, 0,   0,   3,   247},
+        {"no recipient is: an empty mail each", &no_user, NULL,   250, 0,   0,   3,   0  },
+        {"DATA is refused",                     &no_data, NULL,   0,   0,   0,   3,   0  },
+        {"it leaves behind each end",           &leaves, NULL,    250, 0,   250, 250, 249},
+        {"tried again, and the next one too", &dot_later, &goes_on, 251, 250, 0, 4, 248},
     };
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct stream st = {
-            .scene = {.scripts = {cases[i].script}, .rcpts = 1},
-              .total = 250, .ahead = true
+            .scene = {.scripts = {cases[i].script, cases[i].second}, .rcpts = 1},
+              .total = 250, .ahead = true, .again = cases[i].second != NULL,
         };
         sim_run(3, run_stream, &st);
         CHECK(st.held == 0 && st.taken == 250 && st.held_most <= 2, cases[i].label);
