@@ -151,7 +151,8 @@ TEST(bulk_seen)
         }
         CHECK(wrong == 0, "all found, no others");
         CHECK_DONE(bulk_seen_states(s, &doubt, &later), "states");
-        CHECK(doubt + later == (uint64_t)count_of_keys && later == ((uint64_t)count_of_keys + 2) / 3,
+        CHECK(doubt + later == (uint64_t)count_of_keys &&
+                  later == ((uint64_t)count_of_keys + 2) / 3,
               "all are counted, once");
         bulk_seen_close(s);
     }

@@ -18,7 +18,6 @@ struct parcel {
     struct client_mail mail;
     struct bulk_run *run;
     struct parcel *next; /* in the list of free ones */
-    bool busy;
     struct envelope envelope;
     struct envelope_rcpt rcpt;
     struct smtp_verdict verdict;
@@ -42,6 +41,7 @@ struct bulk_run {
     struct bulk_seen *seen;
     struct bulk_pace pace;
     struct parcel *parcels, *unused;
+    uint64_t *under_way; /* a key for each parcel; 0: none */
     size_t parcel_count, split_slot;
     struct file *left_out, *refused;
     uint64_t refused_at;
@@ -111,9 +111,15 @@ static void leave_out(struct bulk_run *r, const struct bulk_chosen *c, enum bulk
 static bool is_under_way(const struct bulk_run *r, uint64_t key, const struct parcel *self)
 {
     for (size_t i = 0; i < r->parcel_count; i++)
-        if (r->parcels[i].busy && &r->parcels[i] != self && r->parcels[i].key == key)
+        if (r->under_way[i] == key && &r->parcels[i] != self)
             return true;
     return false;
+}
+
+static void set_key(struct bulk_run *r, struct parcel *p, uint64_t key)
+{
+    p->key = key;
+    r->under_way[p - r->parcels] = key;
 }
 
 /* Is it this recipient's turn? Not when he had it, is having it, or waits for another pass. */
@@ -169,9 +175,11 @@ static err write_mail(struct bulk_run *r, struct parcel *p)
     struct bulk_letter_row row = {.slots = p->slots,
                                   .slot_count = r->names->count,
                                   .address = &p->chosen.address,
+                                  .key = p->once,
                                   .split = split,
                                   .now_ms = clock_real_ms()};
     buf_clear(&p->content);
+    bulk_token_key(r->options->letter.campaign, p->chosen.address.folded, p->once);
     p->group = group_of(r, p, split);
     return bulk_letter_write(r->letter, &row, p->arena, &p->content);
 }
@@ -186,7 +194,6 @@ static void address_mail(struct bulk_run *r, struct parcel *p)
                                     .rcpts = &p->rcpt,
                                     .rcpt_count = 1};
     p->verdict = (struct smtp_verdict){0};
-    bulk_token_key(r->options->letter.campaign, a->folded, p->once);
     struct client_mail *m = &p->mail;
     bool needs_once = m->needs_once;
     *m = (struct client_mail){.envelope = &p->envelope,
@@ -202,7 +209,7 @@ static void address_mail(struct bulk_run *r, struct parcel *p)
 static bool choose(struct bulk_run *r, struct parcel *p)
 {
     while (r->pace.halt == BULK_PACE_GO && !r->list_over) {
-        arena_reset(p->arena);
+        arena_clear(p->arena);
         err e = bulk_choose_next(r->choose, p->arena, p->slots, &p->chosen);
         if (e) {
             fail(r, e, "list");
@@ -217,7 +224,7 @@ static bool choose(struct bulk_run *r, struct parcel *p)
             leave_out(r, &p->chosen, p->chosen.reason, p->chosen.detail);
             continue;
         }
-        p->key = bulk_seen_key(r->options->letter.campaign, p->chosen.address.folded);
+        set_key(r, p, bulk_seen_key(r->options->letter.campaign, p->chosen.address.folded));
         if (!is_wanted(r, p))
             continue;
         e = write_mail(r, p);
@@ -233,7 +240,7 @@ static bool choose(struct bulk_run *r, struct parcel *p)
 
 static void give_back(struct bulk_run *r, struct parcel *p)
 {
-    p->busy = false;
+    set_key(r, p, 0);
     p->next = r->unused;
     r->unused = p;
 }
@@ -244,8 +251,6 @@ static struct client_mail *next_mail(void *arg)
     struct parcel *p = r->unused;
     ASSERT(p != NULL);
     r->unused = p->next;
-    p->busy = true;
-    p->key = 0;
     bool limited = r->options->limit && r->chosen >= r->options->limit;
     if (!limited && choose(r, p)) {
         r->chosen++;
@@ -467,6 +472,7 @@ static err open_journal(struct bulk_run *r)
 static void open_parcels(struct bulk_run *r, size_t count)
 {
     r->parcels = mem_alloc(count * sizeof *r->parcels);
+    r->under_way = mem_alloc(count * sizeof *r->under_way);
     r->parcel_count = count;
     for (size_t i = 0; i < count; i++) {
         struct parcel *p = &r->parcels[i];
@@ -487,6 +493,7 @@ static void release(struct bulk_run *r)
         buf_release(&r->parcels[i].content);
     }
     mem_free(r->parcels);
+    mem_free(r->under_way);
     bulk_letter_close(r->letter);
     bulk_choose_close(r->choose);
     bulk_journal_close(r->journal);

@@ -35,7 +35,7 @@ static void note_session(struct worker *w)
     mail->times.total = total;
     mail->tls_active = false;
     if (s->reached)
-        address_format(&s->door.address, mail->address);
+        memcpy(mail->address, s->address, sizeof mail->address);
     str_to_chars(str_slice(s->door.host, 0, sizeof mail->host - 1), mail->host, sizeof mail->host);
     if (!s->open)
         return;

@@ -474,23 +474,27 @@ TEST(client_ahead)
     no_user.rcpt = "550 5.1.1 who?";
     no_data.data = "451 4.3.0 not now";
     leaves.close_after_dot = true;
+    /* clang-format off */
     static const struct {
         const char *label;
         const struct script *script, *second; /* of the second connection; NULL: the same */
         int contents, done, doubt, accepted, went_along;
     } cases[] = {
-        {"all is well",                         &goes_on, NULL,   250, 250, 0,   3,   247},
-        {"no content is taken now",             &dot_later, NULL, 250, 0,   0,   3,   247},
-        {"none ever",                           &dot_never, NULL, 250, 0,   0,   3,   247},
-        {"no recipient is: an empty mail each", &no_user, NULL,   250, 0,   0,   3,   0  },
-        {"DATA is refused",                     &no_data, NULL,   0,   0,   0,   3,   0  },
-        {"it leaves behind each end",           &leaves, NULL,    250, 0,   250, 250, 249},
+        {"all is well", &goes_on, NULL, 250, 250, 0, 3, 247},
+        {"no content is taken now", &dot_later, NULL, 250, 0, 0, 3, 247},
+        {"none ever", &dot_never, NULL, 250, 0, 0, 3, 247},
+        {"no recipient is: an empty mail each", &no_user, NULL, 250, 0, 0, 3, 0},
+        {"DATA is refused", &no_data, NULL, 0, 0, 0, 3, 0},
+        {"it leaves behind each end", &leaves, NULL, 250, 0, 250, 250, 249},
         {"tried again, and the next one too", &dot_later, &goes_on, 251, 250, 0, 4, 248},
     };
+    /* clang-format on */
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct stream st = {
             .scene = {.scripts = {cases[i].script, cases[i].second}, .rcpts = 1},
-              .total = 250, .ahead = true, .again = cases[i].second != NULL,
+            .total = 250,
+            .ahead = true,
+            .again = cases[i].second != NULL,
         };
         sim_run(3, run_stream, &st);
         CHECK(st.held == 0 && st.taken == 250 && st.held_most <= 2, cases[i].label);

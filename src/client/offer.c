@@ -141,13 +141,22 @@ static void refuse(struct client_offering *x, smtp_refusal no)
         keep_verdict(x->mail, x->rcpts[i], &v);
 }
 
+static void clear_verdicts(struct client_session *s, size_t rcpts)
+{
+    if (rcpts > s->verdict_room) {
+        arena_close(s->verdicts);
+        s->verdicts = arena_open((rcpts + 16) * 2 * SMTP_REPLY_BYTES_MAX);
+        s->verdict_room = rcpts;
+    }
+    arena_clear(s->verdicts);
+}
+
 static err transact(struct client_session *s, struct client_offering *x)
 {
     struct client_mail *mail = x->mail;
-    CLEANUP(arena_cleanup)
-    struct arena *arena = arena_open((x->offer.rcpt_count + 16) * 2 * SMTP_REPLY_BYTES_MAX);
+    clear_verdicts(s, x->offer.rcpt_count);
     int64_t start_ms = clock_steady_ms();
-    err e = smtp_client_offer(&s->smtp, &x->offer, arena, x->verdicts);
+    err e = smtp_client_offer(&s->smtp, &x->offer, s->verdicts, x->verdicts);
     s->times.transaction = clock_steady_ms() - start_ms;
     for (size_t i = 0; i < x->offer.rcpt_count; i++)
         if (x->verdicts[i].decided)
@@ -184,5 +193,8 @@ void client_offer_release(struct client_session *s)
         mem_free(s->offerings[i].verdicts);
     }
     mem_free(s->offerings);
+    arena_close(s->verdicts);
     s->offerings = NULL;
+    s->verdicts = NULL;
+    s->verdict_room = 0;
 }

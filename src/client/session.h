@@ -35,6 +35,9 @@ struct client_session {
     struct client_mail *(*next_now)(struct client_session *);
     struct client_offering *offerings; /* two: this one, and the one ahead; NULL before the first */
     int offered;                       /* which of them is this one */
+    struct arena *verdicts;            /* what they say, while a mail is offered */
+    size_t verdict_room;               /* recipients it is large enough for */
+    char address[ADDRESS_CHARS];       /* of the door, written out */
     bool open;
     bool reached;        /* a connection was had */
     struct arena *arena; /* of the door; lives as long as it is open */

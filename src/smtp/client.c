@@ -208,13 +208,22 @@ static err add_times(struct buf *line, const struct smtp_client *c, const struct
     return buf_addf(line, " HOLDUNTIL=%.19sZ", date);
 }
 
+static err add_path(struct buf *line, str command, str path)
+{
+    char *room;
+    TRY(buf_reserve(line, command.len + path.len + 100, &room));
+    TRY(buf_add(line, command));
+    TRY(buf_add(line, path));
+    return buf_add_char(line, '>');
+}
+
 static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
 {
     const struct smtp_capabilities *can = &c->capabilities;
     const struct envelope *env = o->envelope;
     struct buf line;
     buf_init(&line, 4096);
-    err e = buf_addf(&line, "MAIL FROM:<%.*s>", STR_ARG(env->sender));
+    err e = add_path(&line, S("MAIL FROM:<"), env->sender);
     if (e == NULL && can->size)
         e = buf_addf(&line, " SIZE=%llu", (unsigned long long)o->size);
     if (e == NULL && needs_binary(o))
@@ -234,7 +243,7 @@ static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
     if (e == NULL)
         e = add_times(&line, c, o);
     if (e == NULL)
-        e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
+        e = smtp_client_talk_say_line(c, buf_str(&line));
     buf_release(&line);
     return e;
 }
@@ -264,7 +273,7 @@ static err say_rcpt(struct smtp_client *c, const struct envelope_rcpt *rcpt)
 {
     struct buf line;
     buf_init(&line, 4096);
-    err e = buf_addf(&line, "RCPT TO:<%.*s>", STR_ARG(rcpt->address));
+    err e = add_path(&line, S("RCPT TO:<"), rcpt->address);
     if (e == NULL && c->capabilities.dsn && rcpt->notify)
         e = add_notify(&line, rcpt->notify);
     str type, address;
@@ -275,7 +284,7 @@ static err say_rcpt(struct smtp_client *c, const struct envelope_rcpt *rcpt)
             e = codec_xtext_encode(address, &line);
     }
     if (e == NULL)
-        e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
+        e = smtp_client_talk_say_line(c, buf_str(&line));
     buf_release(&line);
     return e;
 }
@@ -318,7 +327,7 @@ static void decide_open(struct transaction *t, enum smtp_stage stage,
 /* The reply is good until the next one. */
 static err hear(struct transaction *t, struct smtp_reply *ret_reply, int64_t timeout_ms)
 {
-    arena_reset(t->client->replies);
+    arena_clear(t->client->replies);
     return smtp_client_talk_read(t->client, t->client->replies, ret_reply, timeout_ms);
 }
 
