@@ -11,6 +11,7 @@ import sys
 import time
 
 from _check import SMTPTOOL, Report, folder, need_program, write
+from _peers import Postfix
 from _smtp import CAPABILITIES, Sink
 
 COUNT, KILLS = 2000, 5
@@ -183,6 +184,35 @@ def deferred(bench):
     report.check("the report needs nothing else", "<svg" in page and "http" not in page)
 
 
+class StrictPostfix(Postfix):
+    """Ends every connection that pipelines where it must not."""
+
+    def settings(self, sink_port):
+        return super().settings(sink_port) + """smtpd_forbid_unauth_pipelining = yes
+smtpd_error_sleep_time = 0
+smtpd_hard_error_limit = 1000
+smtpd_client_connection_count_limit = 0
+smtpd_recipient_restrictions = check_recipient_access regexp:{ { /^user[0-9]*7@/ 550 5.1.1 not here } }, permit_mynetworks, reject
+"""
+
+
+def real_server(bench):
+    """The envelope of a mail goes out with the end of the one before it: a server that minds such things takes it."""
+    report, sink = bench.report, Sink()
+    peer, why = StrictPostfix.make(sink.port)
+    if peer is None:
+        report.skip("Postfix", why)
+        return
+    listed = bench.file("strict.csv", "email\n" + "".join(f"user{i}@d{i % 9}.example\n" for i in range(300)))
+    code, said, text = bench.run("run", "--campaign", "strict", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                                 "--text", "t\n.\n", "--server", f"smtp://127.0.0.1:{peer.port}?tls=none", "--connections", "4", "--json")
+    report.check("Postfix: all but those it refuses", code == 3 and said.get("sent") == 270 and said.get("refused") == 30, text)
+    had = collections.Counter(rcpt_of(m) for m in sink.wait(270))
+    report.check("Postfix: each of them once", len(had) == 270 and max(had.values()) == 1, had.most_common(3))
+    with open(peer.log, encoding="latin1") as log:
+        report.check("Postfix: nothing improper", "improper command pipelining" not in log.read())
+
+
 # ---- rows that attack ---------------------------------------------------------------------------
 
 ATTACKS = [
@@ -271,7 +301,7 @@ def main():
     need_program()
     report = Report()
     bench = Bench(report)
-    for work in (server_with_keys, server_without, control, deferred, attacks, unsubscribe, clean):
+    for work in (server_with_keys, server_without, control, deferred, real_server, attacks, unsubscribe, clean):
         try:
             work(bench)
         except (subprocess.TimeoutExpired, OSError, TypeError) as e:
