@@ -16,7 +16,7 @@ from charts import WIDTH, document, line, number, say
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CURVES = os.environ.get("CURVES") or os.path.join(HERE, "build", "shaping-curves")
 OUT = os.environ.get("OUT") or os.path.join(HERE, "docs")
-SHOWN = ("hour", "second", "raised", "storm", "block")
+SHOWN = ("hour", "second", "raised", "lowered", "storm", "block")
 HEIGHT, LEFT, RIGHT, TOP, BOTTOM = 350, 60, 20, 62, 275
 COLOURS = {"allowed": "#8b949e", "accepted": "#2f81f7", "refused": "#f0603c"}
 

@@ -16,7 +16,7 @@ static void run(const struct provider_scene *scene)
     provider_loop_init(loop);
     struct provider_town_controller controller = provider_loop_controller(loop);
     provider_scene_run(scene, arena, &controller, &r);
-    size_t from = (size_t)(scene->raised ? scene->raised : scene->resumes);
+    size_t from = (size_t)(scene->changed ? scene->changed : scene->resumes);
     printf("# %s\n# %s\n", scene->name, scene->title);
     printf("# %.1f %% of the allowed rate used from minute %d on (%.1f %% in all), 95 %% found at "
            "minute %d",

@@ -15,7 +15,7 @@ static void check_scene(const struct provider_scene *scene)
     provider_loop_init(loop);
     struct provider_town_controller controller = provider_loop_controller(loop);
     provider_scene_run(scene, arena, &controller, &r);
-    int from = scene->raised ? scene->raised : scene->resumes;
+    int from = scene->changed ? scene->changed : scene->resumes;
     int found = provider_town_minutes_to(&r, 0, 0.95);
     int again = provider_town_minutes_to(&r, (size_t)from, 0.95);
     double share = provider_town_share(&r, (size_t)scene->settled, r.minute_count);

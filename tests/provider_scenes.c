@@ -16,9 +16,9 @@ const struct provider_scene provider_scenes[] = {
      "provider: yahoo\nrules: [{rule: connections, at_once: 3}, {rule: throttle, limit: 5/s}, " GUARD "]",
      60, 10, 95, 0, 0, 0},
     {"raised", "10 a second, and four times that from the 20th minute on",
-     "provider: gmail\nrules: [{rule: throttle, limit: 10/s, at: {20m: 40/s}}, " GUARD "]", 60, 30, 90, 20, 0, 0},
+     "provider: gmail\nrules: [{rule: throttle, limit: 10/s, at: {20m: 40/s}}, " GUARD "]", 60, 30, 95, 20, 0, 0},
     {"lowered", "40 a minute, and a quarter of that from the 20th minute on",
-     "provider: gmail\nrules: [{rule: throttle, limit: 40/m, at: {20m: 10/m}}, " GUARD "]", 60, 30, 90, 0, 0, 0},
+     "provider: gmail\nrules: [{rule: throttle, limit: 40/m, at: {20m: 10/m}}, " GUARD "]", 60, 30, 95, 20, 0, 0},
     {"storm", "10 a second, and 421 for everything from minute 20 to 25",
      "provider: gmail\nrules: [{rule: throttle, limit: 10/s}, {rule: storm, stage: mail, begins: 20m, ends: 25m}, "
      GUARD "]", 60, 35, 95, 0, 20, 25},

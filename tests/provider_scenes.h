@@ -11,7 +11,7 @@ struct provider_scene {
     int minutes;
     int settled; /* the minute by which the rate must have been found (again) … */
     int share;   /* … and what percentage of it is used from then on, at least */
-    int raised;  /* the minute in which more is allowed than before; 0: none */
+    int changed; /* the minute from which another rate is allowed; 0: none */
     int quiet;   /* the minute in which it lets nothing pass any more; 0: none … */
     int resumes; /* … and the first in which it does again */
 };

@@ -5,24 +5,25 @@ complete -c smtptool -l quiet -s q
 complete -c smtptool -l json
 complete -c smtptool -l help -s h
 complete -c smtptool -n __fish_use_subcommand -l version
-complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a send -d 'send one message and show what happened'
 complete -c smtptool -f -n __fish_use_subcommand -a sent -d 'what `send` has sent from here: did it leave?'
+complete -c smtptool -f -n __fish_use_subcommand -a bulk -d 'one mailing to many, each recipient once'
 complete -c smtptool -f -n __fish_use_subcommand -a account -d 'your accounts at mail providers: add, test, watch'
+complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
+complete -c smtptool -f -n __fish_use_subcommand -a oauth -d 'log in at a provider, and have tokens from then on'
+complete -c smtptool -f -n __fish_use_subcommand -a secret -d 'sealed files of secrets; where any secret comes from'
+complete -c smtptool -f -n __fish_use_subcommand -a serve -d 'run the server'
 complete -c smtptool -f -n __fish_use_subcommand -a queue -d 'what waits, and why; hold, release, retry, remove'
 complete -c smtptool -f -n __fish_use_subcommand -a trace -d 'the life of one message'
-complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
-complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a refusal or a bounce means, and what to do'
+complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
+complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
+complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
+complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
 complete -c smtptool -f -n __fish_use_subcommand -a egress -d 'the addresses that mail leaves by, and how it stands with them'
 complete -c smtptool -f -n __fish_use_subcommand -a suppress -d 'addresses that nothing is sent to any more'
 complete -c smtptool -f -n __fish_use_subcommand -a feedback-loops -d 'who tells us of complaints, and who could'
-complete -c smtptool -f -n __fish_use_subcommand -a user -d 'who may log in here'
-complete -c smtptool -f -n __fish_use_subcommand -a secret -d 'sealed files of secrets; where any secret comes from'
-complete -c smtptool -f -n __fish_use_subcommand -a config -d 'check, show and explain the configuration'
-complete -c smtptool -f -n __fish_use_subcommand -a preset -d 'mail providers: servers, logins, quotas, rules'
-complete -c smtptool -f -n __fish_use_subcommand -a oauth -d 'log in at a provider, and have tokens from then on'
-complete -c smtptool -f -n __fish_use_subcommand -a shaping -d 'how much may go where, how fast, and what is in the way'
-complete -c smtptool -f -n __fish_use_subcommand -a warmup -d 'how much new addresses may send, and changing that'
+complete -c smtptool -f -n __fish_use_subcommand -a explain -d 'what a refusal or a bounce means, and what to do'
+complete -c smtptool -f -n __fish_use_subcommand -a lint -d 'what is wrong with a message, and by which clause'
 complete -c smtptool -f -n __fish_use_subcommand -a verify -d 'what a receiver finds out about a message, and why'
 complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain, and what the DNS must say of it'
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
@@ -31,16 +32,13 @@ complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of t
 complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
 complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others report of TLS on the way to us, and we of theirs'
-complete -c smtptool -f -n __fish_use_subcommand -a bulk -d 'one mailing to many, each recipient once'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
-complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
 complete -c smtptool -f -n __fish_use_subcommand -a sendmail -d 'a message from stdin to the server here, as Postfix's does it'
-complete -c smtptool -f -n __fish_use_subcommand -a msmtp -d 'a message from stdin to the server of an account in msmtprc'
 complete -c smtptool -f -n __fish_use_subcommand -a mailq -d 'what waits in the server here, as Postfix's mailq shows it'
 complete -c smtptool -f -n __fish_use_subcommand -a newaliases -d 'says why there is nothing to do'
+complete -c smtptool -f -n __fish_use_subcommand -a msmtp -d 'a message from stdin to the server of an account in msmtprc'
+complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
 complete -c smtptool -f -n __fish_use_subcommand -a completion -d 'let your shell complete our command lines'
-complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
-complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l from -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l to -r
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l cc -r
@@ -106,6 +104,75 @@ complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_s
 complete -c smtptool -n '__fish_seen_subcommand_from send; and not __fish_seen_subcommand_from bench' -l read-recipients -s t
 complete -c smtptool -n '__fish_seen_subcommand_from sent' -l limit -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from sent; and not __fish_seen_subcommand_from ls show' -a 'ls show'
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l account -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l active -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l allow-raw
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l attach -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l burst -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l ca-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l campaign -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l check-mx
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connect-timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connections -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dkim -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dry-run
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l email-column -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l encoding -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l envelope-from -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l fallback -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from-domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from-policy -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l header -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l hello -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l html-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l in-doubt -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l inactive -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l io-timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l job -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l keep-roles
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l kept -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l limit -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l list -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l markdown -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l mechanism -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l messages-per-connection -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l no-preflight
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l no-suppression
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pass-wait -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l passes -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pause-on -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l preflight
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l preview -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l queue
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l rate -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l reconfirm
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l removed -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l reply-to -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l sample -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l secret -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l segment -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l separator -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l server -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l split -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l stream -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l subject -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l suppress
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l tenant -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l text -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l text-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l to -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l token
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l type -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-key -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-mailto -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-url -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l var -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l warmup -r
+complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l wave -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from bulk; and not __fish_seen_subcommand_from run status pause resume cancel report clean unsubscribe-verify' -a 'run status pause resume cancel report clean unsubscribe-verify'
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l preset -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l name -r
@@ -123,50 +190,6 @@ complete -c smtptool -n '__fish_seen_subcommand_from account' -l default
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l yes
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l all
 complete -c smtptool -f -n '__fish_seen_subcommand_from account; and not __fish_seen_subcommand_from add ls show test watch default rm' -a 'add ls show test watch default rm'
-complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r
-complete -c smtptool -n '__fish_seen_subcommand_from queue' -l from -r
-complete -c smtptool -n '__fish_seen_subcommand_from queue' -l rcpt -r
-complete -c smtptool -n '__fish_seen_subcommand_from queue' -l held
-complete -c smtptool -n '__fish_seen_subcommand_from queue' -l all
-complete -c smtptool -n '__fish_seen_subcommand_from queue' -l repair
-complete -c smtptool -f -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from ls show why hold release retry rm flush stats fsck' -a 'ls show why hold release retry rm flush stats fsck'
-complete -c smtptool -n '__fish_seen_subcommand_from trace' -l file -r
-complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
-complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
-complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
-complete -c smtptool -n '__fish_seen_subcommand_from trace' -l transcript
-complete -c smtptool -n '__fish_seen_subcommand_from lint' -l envelope-from -r
-complete -c smtptool -n '__fish_seen_subcommand_from lint' -l date -r
-complete -c smtptool -n '__fish_seen_subcommand_from lint' -l note-too
-complete -c smtptool -n '__fish_seen_subcommand_from lint' -l rules
-complete -c smtptool -n '__fish_seen_subcommand_from explain' -l stage -r
-complete -c smtptool -n '__fish_seen_subcommand_from explain' -l host -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from reply bounce' -a 'reply bounce'
-complete -c smtptool -n '__fish_seen_subcommand_from egress' -l dns-zone -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from egress; and not __fish_seen_subcommand_from ls check' -a 'ls check'
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l tenant -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l stream -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l reason -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l for -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l note -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l limit -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l format -r
-complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l days -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from suppress; and not __fish_seen_subcommand_from add rm check ls import export campaigns' -a 'add rm check ls import export campaigns'
-complete -c smtptool -n '__fish_seen_subcommand_from feedback-loops' -l all
-complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
-complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
-complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
-complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
-complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
-complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
-complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
-complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
-complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
-complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
-complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
-complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -f -n '__fish_seen_subcommand_from preset; and not __fish_seen_subcommand_from ls show' -a 'ls show'
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l provider -r
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l client-id -r
@@ -186,6 +209,33 @@ complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l show
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l renew
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l server
 complete -c smtptool -f -n '__fish_seen_subcommand_from oauth; and not __fish_seen_subcommand_from login setup status token revoke ls' -a 'login setup status token revoke ls'
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
+complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
+complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
+complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l from -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l rcpt -r
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l held
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l all
+complete -c smtptool -n '__fish_seen_subcommand_from queue' -l repair
+complete -c smtptool -f -n '__fish_seen_subcommand_from queue; and not __fish_seen_subcommand_from ls show why hold release retry rm flush stats fsck' -a 'ls show why hold release retry rm flush stats fsck'
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l file -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l id -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l message-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l recipient -r
+complete -c smtptool -n '__fish_seen_subcommand_from trace' -l transcript
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l senders -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l password-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l label -r
+complete -c smtptool -n '__fish_seen_subcommand_from user' -l scope -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from user; and not __fish_seen_subcommand_from add list rm password senders disable enable second-factor app-password' -a 'add list rm password senders disable enable second-factor app-password'
+complete -c smtptool -n '__fish_seen_subcommand_from config' -l origin
+complete -c smtptool -f -n '__fish_seen_subcommand_from config; and not __fish_seen_subcommand_from check show schema reload' -a 'check show schema reload'
 complete -c smtptool -n '__fish_seen_subcommand_from shaping' -l dns-zone -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from shaping; and not __fish_seen_subcommand_from show' -a 'show'
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l day -r
@@ -194,6 +244,25 @@ complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l pause
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l resume
 complete -c smtptool -n '__fish_seen_subcommand_from warmup' -l done
 complete -c smtptool -f -n '__fish_seen_subcommand_from warmup; and not __fish_seen_subcommand_from show set' -a 'show set'
+complete -c smtptool -n '__fish_seen_subcommand_from egress' -l dns-zone -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from egress; and not __fish_seen_subcommand_from ls check' -a 'ls check'
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l tenant -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l stream -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l reason -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l for -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l note -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l limit -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l format -r
+complete -c smtptool -n '__fish_seen_subcommand_from suppress' -l days -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from suppress; and not __fish_seen_subcommand_from add rm check ls import export campaigns' -a 'add rm check ls import export campaigns'
+complete -c smtptool -n '__fish_seen_subcommand_from feedback-loops' -l all
+complete -c smtptool -n '__fish_seen_subcommand_from explain' -l stage -r
+complete -c smtptool -n '__fish_seen_subcommand_from explain' -l host -r
+complete -c smtptool -f -n '__fish_seen_subcommand_from explain; and not __fish_seen_subcommand_from reply bounce' -a 'reply bounce'
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l envelope-from -r
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l date -r
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l note-too
+complete -c smtptool -n '__fish_seen_subcommand_from lint' -l rules
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l ip -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l helo -r
 complete -c smtptool -n '__fish_seen_subcommand_from verify; and not __fish_seen_subcommand_from dkim; and not __fish_seen_subcommand_from arc' -l from -r
@@ -257,67 +326,6 @@ complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from mta-sts' -l timeout -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from mta-sts; and not __fish_seen_subcommand_from policy check' -a 'policy check'
 complete -c smtptool -f -n '__fish_seen_subcommand_from tls-reports; and not __fish_seen_subcommand_from read ls show' -a 'read ls show'
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l account -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l active -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l allow-raw
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l attach -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l ca-file -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l campaign -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l check-mx
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connect-timeout -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l connections -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dns-zone -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l dry-run
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l email-column -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l encoding -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l envelope-from -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l from-domain -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l header -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l hello -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l html-file -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l in-doubt -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l inactive -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l io-timeout -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l job -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l keep-roles
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l kept -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l limit -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l list -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l mechanism -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l messages-per-connection -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l no-suppression
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pass-wait -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l passes -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l pause-on -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l preview -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l queue
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l rate -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l reconfirm
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l removed -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l reply-to -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l sample -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l secret -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l segment -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l separator -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l server -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l split -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l stream -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l subject -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l suppress
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l tenant -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l text -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l text-file -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l to -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l token
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l type -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-key -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-mailto -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l unsubscribe-url -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l user -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l var -r
-complete -c smtptool -n '__fish_seen_subcommand_from bulk' -l wave -r
-complete -c smtptool -f -n '__fish_seen_subcommand_from bulk; and not __fish_seen_subcommand_from run status pause resume cancel report clean unsubscribe-verify' -a 'run status pause resume cancel report clean unsubscribe-verify'
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l server -r
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from send' -l ca -r
@@ -366,6 +374,48 @@ complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subc
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l i-own-this-server
 complete -c smtptool -n '__fish_seen_subcommand_from bench; and __fish_seen_subcommand_from idle' -l opening -r
 complete -c smtptool -f -n '__fish_seen_subcommand_from bench; and not __fish_seen_subcommand_from send sink idle' -a 'send sink idle'
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l f -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l r -s r -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l F -s F -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l N -s N -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l R -s R -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l V -s V -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l O -s O -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l C -s C -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l t -s t
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l i -s i
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l b -s b -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l q -s q
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l o -s o -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l B -s B -r
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l v -s v
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l account -s a -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l file -s C -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l host -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l port -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l timeout -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l protocol -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l domain -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l auth
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l user -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l passwordeval -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-starttls
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-trust-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l from -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-recipients -s t
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-envelope-from
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-notify -s N -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-return -s R -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile -s X -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile-time-format -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-from-header
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-date-header
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-msgid-header
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l remove-bcc-headers
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l undisclosed-recipients
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l pretend -s P
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l version
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l config -r
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l server -s s -r
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l port -s p -r
@@ -471,46 +521,4 @@ complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump-mail
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l dump -r
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l help
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l version
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l f -s f -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l r -s r -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l F -s F -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l N -s N -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l R -s R -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l V -s V -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l O -s O -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l C -s C -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l t -s t
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l i -s i
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l b -s b -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l q -s q
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l o -s o -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l B -s B -r
-complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l v -s v
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l account -s a -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l file -s C -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l host -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l port -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l timeout -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l protocol -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l domain -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l auth
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l user -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l passwordeval -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-starttls
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-trust-file -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l from -s f -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-recipients -s t
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-envelope-from
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-notify -s N -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-return -s R -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile -s X -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile-time-format -r
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-from-header
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-date-header
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-msgid-header
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l remove-bcc-headers
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l undisclosed-recipients
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l pretend -s P
-complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l version
 complete -c smtptool -f -n '__fish_seen_subcommand_from completion; and not __fish_seen_subcommand_from bash zsh fish' -a 'bash zsh fish'

@@ -1,9 +1,14 @@
 #include "base/mem.h"
+#include <malloc.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <time.h>
+
+/* CPU time between two looks. */
+static const int64_t work_ns = 100 * 1000000, quiet_ns = 50 * 1000000;
 
 static void *or_stop(void *memory, size_t size)
 {
@@ -38,6 +43,21 @@ void *mem_map(size_t size)
 }
 
 void mem_unmap(void *memory, size_t size) { munmap(memory, size); }
+
+bool mem_quiet_look(struct mem_quiet *q)
+{
+    struct timespec cpu = {0};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+    int64_t now_ns = (int64_t)cpu.tv_sec * 1000000000 + cpu.tv_nsec, used_ns = now_ns - q->cpu_ns;
+    q->cpu_ns = now_ns;
+    if (used_ns >= work_ns)
+        q->worked = true;
+    if (used_ns >= quiet_ns || !q->worked)
+        return false;
+    q->worked = false;
+    malloc_trim(0);
+    return true;
+}
 
 void mem_wipe(void *memory, size_t size)
 {

@@ -17,7 +17,7 @@ struct bulk_choose {
     struct bulk_list *list;
     struct template_expr segment;
     size_t *var_slots;
-    size_t active_slot;
+    size_t active_slots[BULK_CHOOSE_ACTIVE_MAX], active_count;
     struct table domains;
     struct feedback_set *suppressed;
 };
@@ -41,15 +41,31 @@ static err open_suppression(struct bulk_choose *c)
     return feedback_list_each(c->options.suppression, &all, note_suppressed, c->suppressed);
 }
 
-static err open_active(struct bulk_choose *c)
+static err add_active(struct bulk_choose *c, str column, bool must_be)
 {
-    str column = c->options.active;
-    if (c->options.inactive_ms == 0 || column.len == 0)
-        return NULL;
-    if (!template_names_find(c->names, column, &c->active_slot) && c->names->closed)
+    size_t *slot = &c->active_slots[c->active_count];
+    bool known = template_names_find(c->names, column, slot);
+    if (!known && c->names->closed && must_be)
         return err_new(ERR_CONFIG, "there is no column \"%.*s\" that tells the last activity",
                        STR_ARG(column));
-    return template_names_add(c->names, column, &c->active_slot);
+    if (!known && c->names->closed)
+        return NULL;
+    c->active_count++;
+    return template_names_add(c->names, column, slot);
+}
+
+static err open_active(struct bulk_choose *c)
+{
+    static const char *const usual[] = {"last_active", "last_open", "last_click", "last_reply",
+                                        "last_delivery"};
+    const struct bulk_choose_options *o = &c->options;
+    if (o->inactive_ms == 0)
+        return NULL;
+    for (size_t i = 0; i < o->active_count; i++)
+        TRY(add_active(c, o->active[i], true));
+    for (size_t i = 0; i < ARRAY_LEN(usual) && o->active_count == 0; i++)
+        TRY(add_active(c, str_of(usual[i]), false));
+    return NULL;
 }
 
 static err open_all(struct bulk_choose *c)
@@ -105,6 +121,10 @@ void bulk_choose_close(struct bulk_choose *c)
 }
 
 err bulk_choose_again(struct bulk_choose *c) { return bulk_list_rewind(c->list); }
+
+bool bulk_choose_is_json(const struct bulk_choose *c) { return bulk_list_is_json(c->list); }
+
+size_t bulk_choose_email_slot(const struct bulk_choose *c) { return bulk_list_email_slot(c->list); }
 
 double bulk_choose_progress(const struct bulk_choose *c) { return bulk_list_progress(c->list); }
 
@@ -193,13 +213,25 @@ static err ask_suppression(struct bulk_choose *c, struct arena *arena, struct bu
     return NULL;
 }
 
-static bool is_inactive(struct bulk_choose *c, const struct template_value *slots)
+/* A row that has none of these columns says nothing; one in which they are empty does. */
+static bool is_inactive(struct bulk_choose *c, struct arena *arena,
+                        const struct template_value *slots, str *ret_detail)
 {
-    struct template_value date;
-    if (c->options.inactive_ms == 0 || c->options.active.len == 0)
+    int64_t last_ms = INT64_MIN;
+    bool told = false, must = c->options.active_count > 0;
+    for (size_t i = 0; i < c->active_count; i++) {
+        const struct template_value *v = &slots[c->active_slots[i]];
+        struct template_value date;
+        told = told || must || v->kind != VALUE_MISSING;
+        if (template_value_to_date(v, &date) && date.ms > last_ms)
+            last_ms = date.ms;
+    }
+    if (!told || (last_ms != INT64_MIN && c->options.now_ms - last_ms <= c->options.inactive_ms))
         return false;
-    return !template_value_to_date(&slots[c->active_slot], &date) ||
-           c->options.now_ms - date.ms > c->options.inactive_ms;
+    char day[CLOCK_RFC3339_BYTES];
+    clock_rfc3339(last_ms, day);
+    *ret_detail = last_ms == INT64_MIN ? S("no date") : arena_printf(arena, "since %.10s", day);
+    return true;
 }
 
 static err judge(struct bulk_choose *c, struct arena *arena, const struct template_value *slots,
@@ -228,7 +260,7 @@ static err judge(struct bulk_choose *c, struct arena *arena, const struct templa
         return NULL;
     chosen->reason = BULK_KEPT;
     TRY(ask_suppression(c, arena, chosen));
-    if (chosen->reason == BULK_KEPT && is_inactive(c, slots))
+    if (chosen->reason == BULK_KEPT && is_inactive(c, arena, slots, &chosen->detail))
         chosen->reason = BULK_INACTIVE;
     if (chosen->reason == BULK_KEPT && c->options.check_mx)
         TRY(takes_mail(c, chosen->address.domain, &yes));

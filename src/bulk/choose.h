@@ -10,7 +10,11 @@
 #include "feedback/list.h"
 #include "template/run.h"
 
-enum { BULK_CHOOSE_DOMAINS_MAX = 100000, BULK_CHOOSE_DNS_MS = 20 * 1000 };
+enum {
+    BULK_CHOOSE_DOMAINS_MAX = 100000,
+    BULK_CHOOSE_DNS_MS = 20 * 1000,
+    BULK_CHOOSE_ACTIVE_MAX = 10,
+};
 
 struct bulk_choose_var {
     str name, value;
@@ -27,7 +31,10 @@ struct bulk_choose_options {
     struct dns_resolver *resolver; /* for check_mx */
     struct feedback_list *suppression;
     struct envelope_flow flow;
-    str active;          /* a column with the date of the last activity; empty: not looked at */
+    /* Columns with dates of activity, of which the latest counts; none: those that there are of
+     * last_active, last_open, last_click, last_reply and last_delivery. */
+    str active[BULK_CHOOSE_ACTIVE_MAX];
+    size_t active_count;
     int64_t inactive_ms; /* 0: not looked at */
     int64_t now_ms;
 };
@@ -51,4 +58,6 @@ struct bulk_chosen {
 must_use err bulk_choose_next(struct bulk_choose *, struct arena *, struct template_value *slots,
                               struct bulk_chosen *ret_chosen);
 must_use err bulk_choose_again(struct bulk_choose *); /* from the first row on */
+bool bulk_choose_is_json(const struct bulk_choose *); /* the list */
+size_t bulk_choose_email_slot(const struct bulk_choose *);
 double bulk_choose_progress(const struct bulk_choose *);

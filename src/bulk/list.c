@@ -265,6 +265,7 @@ void bulk_list_close(struct bulk_list *l)
 }
 
 size_t bulk_list_email_slot(const struct bulk_list *l) { return l->email_slot; }
+bool bulk_list_is_json(const struct bulk_list *l) { return l->json; }
 
 double bulk_list_progress(const struct bulk_list *l)
 {
@@ -410,6 +411,7 @@ static err next_line(struct bulk_list *l, struct arena *arena, struct template_v
         row->bad = take_field(l, arena, arena_str(arena, line), &slots[l->email_slot]);
         return NULL;
     }
+    row->object = line;
     err e = line.len > BULK_CSV_RECORD_BYTES_MAX ? err_new(ERR_PROTOCOL, "a line longer than 1 MiB")
                                                  : bulk_json_read(line, l->names, arena, slots);
     if (e)

@@ -50,6 +50,7 @@ must_use err bulk_list_open(const struct bulk_list_options *, struct template_na
 void bulk_list_close(struct bulk_list *); /* accepts NULL */
 must_use err bulk_list_rewind(struct bulk_list *);
 size_t bulk_list_email_slot(const struct bulk_list *);
+bool bulk_list_is_json(const struct bulk_list *);
 
 struct bulk_list_row {
     bool end;
@@ -57,6 +58,7 @@ struct bulk_list_row {
     uint64_t line;   /* where it begins, from 1 */
     str email;       /* trimmed; may be empty */
     const char *bad; /* NULL, or why it could not be read: lives as the arena */
+    str object;      /* of JSON lines: the line as it is, until the next */
 };
 
 /* slots: as many as names has; all are set. Texts live in the arena. ERR_SYSTEM: reading failed. */

@@ -4,7 +4,7 @@
 enum { RATE_BOUNCE, RATE_HARD, RATE_COMPLAINT, RATE_UNSUBSCRIBE, RATE_DEFERRED, RATES };
 static const char *const rate_names[RATES] = {"bounce", "hard_bounce", "complaint", "unsubscribe",
                                               "deferred"};
-enum { DAY_MS = 86400 * 1000, FEEDBACK_DAYS = 30 };
+enum { DAY_MS = 86400 * 1000, FEEDBACK_DAYS = 30, LATE_MS = 20 };
 
 err bulk_pace_init(struct bulk_pace *p, const struct bulk_pace_options *options,
                    const struct bulk_tally *tally)
@@ -135,55 +135,59 @@ static int64_t wave_wait_ms(struct bulk_pace *p)
     return 0;
 }
 
-static void say_wait(struct bulk_pace *p, int64_t ms)
+void bulk_pace_say(struct bulk_pace *p, const char *words)
 {
-    if (p->control == BULK_CONTROL_PAUSE)
-        snprintf(p->words, sizeof p->words, "paused");
-    else if (ms > 0)
-        snprintf(p->words, sizeof p->words, "next wave in %lld s", (long long)(ms + 999) / 1000);
-    else
-        p->words[0] = '\0';
+    if (p->halt == BULK_PACE_GO)
+        snprintf(p->words, sizeof p->words, "%s", words);
 }
 
-static bool await(struct bulk_pace *p, int64_t ms)
+/* So that who wakes a little late does not fall behind the rate. */
+static int64_t burst_of(double rate) { return 1 + (int64_t)(rate * LATE_MS / 1000); }
+
+static int64_t rate_wait_ms(struct bulk_pace *p)
 {
-    int64_t most = ms > 0 && ms < BULK_PACE_LOOK_MS ? ms : BULK_PACE_LOOK_MS;
-    err e = gate_wait(&p->gate, deadline_after(most));
-    return e == NULL || e->kind == ERR_TIMEOUT;
+    if (p->options.rate <= 0)
+        return 0;
+    int64_t interval = (int64_t)(1e9 / p->options.rate), now = clock_steady_ns();
+    int64_t ready = shaping_bucket_ready(&p->bucket, interval, burst_of(p->options.rate));
+    return ready <= now ? 0 : (ready - now + 999999) / 1000000;
 }
 
-bool bulk_pace_is_free(const struct bulk_pace *p)
+bool bulk_pace_ready(struct bulk_pace *p, int64_t *ret_wait_ms)
 {
-    return p->halt == BULK_PACE_GO && p->control == BULK_CONTROL_GO && p->options.rate <= 0 &&
-           p->options.wave == 0;
-}
-
-bool bulk_pace_turn(struct bulk_pace *p)
-{
-    for (;;) {
-        if (p->halt != BULK_PACE_GO || fiber_canceled())
-            return false;
-        int64_t wave_ms = wave_wait_ms(p);
-        if (p->halt != BULK_PACE_GO)
-            return false;
-        if (wave_ms > 0 || p->words[0])
-            say_wait(p, wave_ms);
-        if (wave_ms == 0 && p->control != BULK_CONTROL_PAUSE)
-            break;
-        if (p->control == BULK_CONTROL_PAUSE)
-            say_wait(p, wave_ms);
-        if (!await(p, wave_ms))
-            return false;
-        err_forget();
+    char words[BULK_PACE_WORDS];
+    *ret_wait_ms = BULK_PACE_LOOK_MS;
+    if (p->control == BULK_CONTROL_PAUSE) {
+        bulk_pace_say(p, "paused");
+        return false;
     }
+    int64_t wave_ms = wave_wait_ms(p);
+    if (p->halt != BULK_PACE_GO)
+        return false;
+    if (wave_ms > 0) {
+        snprintf(words, sizeof words, "next wave in %lld s", (long long)(wave_ms + 999) / 1000);
+        bulk_pace_say(p, words);
+    }
+    *ret_wait_ms = wave_ms > 0 ? wave_ms : rate_wait_ms(p);
+    return *ret_wait_ms == 0;
+}
+
+void bulk_pace_count(struct bulk_pace *p)
+{
     p->given++;
     p->wave_given++;
-    if (p->options.rate <= 0)
-        return true;
-    int64_t interval = (int64_t)(1e9 / p->options.rate), now = clock_steady_ns();
-    int64_t ready = shaping_bucket_ready(&p->bucket, interval, 1);
-    shaping_bucket_take(&p->bucket, interval, now);
-    if (ready <= now)
-        return true;
-    return fiber_sleep((deadline){ready / 1000000 + 1}) == NULL && p->halt == BULK_PACE_GO;
+    bulk_pace_say(p, "");
+    if (p->options.rate > 0)
+        shaping_bucket_take(&p->bucket, (int64_t)(1e9 / p->options.rate), clock_steady_ns());
+}
+
+bool bulk_pace_await(struct bulk_pace *p, int64_t wait_ms)
+{
+    if (p->halt != BULK_PACE_GO)
+        return false;
+    int64_t most = wait_ms > 0 && wait_ms < BULK_PACE_LOOK_MS ? wait_ms : BULK_PACE_LOOK_MS;
+    err e = gate_wait(&p->gate, deadline_after(most));
+    bool goes_on = (e == NULL || e->kind == ERR_TIMEOUT) && p->halt == BULK_PACE_GO;
+    err_forget();
+    return goes_on;
 }

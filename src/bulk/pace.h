@@ -11,7 +11,7 @@ enum {
     BULK_PACE_LOOK_MS = 500,
     BULK_PACE_FEEDBACK_MS = 10 * 1000, /* how often what came back is looked for */
     BULK_PACE_LEAST = 100,             /* mails before a rate means anything */
-    BULK_PACE_WORDS = 160,
+    BULK_PACE_WORDS = 400,
 };
 
 struct bulk_pace_options {
@@ -49,10 +49,13 @@ must_use err bulk_pace_init(struct bulk_pace *, const struct bulk_pace_options *
                             const struct bulk_tally *);
 void bulk_pace_release(struct bulk_pace *);
 
-/* On a fiber: until one more mail may go. False: no more, see halt. */
-bool bulk_pace_turn(struct bulk_pace *);
-/* A turn does not wait now, and nothing limits the pace. */
-bool bulk_pace_is_free(const struct bulk_pace *);
+/* May one more mail go now? Else *ret_wait_ms: ask again by then. Nothing is counted. */
+bool bulk_pace_ready(struct bulk_pace *, int64_t *ret_wait_ms);
+void bulk_pace_count(struct bulk_pace *); /* it goes */
+/* On a fiber: wait so long at most, or until something changed. False: no more, see halt. */
+bool bulk_pace_await(struct bulk_pace *, int64_t wait_ms);
+/* Why nothing goes; an empty text: something does. Kept until the next. */
+void bulk_pace_say(struct bulk_pace *, const char *words);
 /* Now and then, by one fiber: reads control and what came back, and wakes who waits. Blocks for
  * moments. */
 void bulk_pace_look(struct bulk_pace *);

@@ -45,8 +45,9 @@ TEST(bulk_pace_stop)
     struct bulk_pace *pace = ARENA_NEW(arena, struct bulk_pace);
     struct bulk_pace_options options = {.folder = "/nonexistent", .stop = &stop};
     CHECK_DONE(bulk_pace_init(pace, &options, tally), "init");
-    CHECK(bulk_pace_turn(pace), "one may go");
+    int64_t wait_ms;
+    CHECK(bulk_pace_ready(pace, &wait_ms), "one may go");
     bulk_pace_look(pace);
-    CHECK(pace->halt == BULK_PACE_CANCELED && !bulk_pace_turn(pace), "no more");
+    CHECK(pace->halt == BULK_PACE_CANCELED && !bulk_pace_await(pace, 1), "no more");
     bulk_pace_release(pace);
 }

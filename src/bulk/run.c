@@ -1,9 +1,9 @@
 #include "bulk/run.h"
 #include "base/mem.h"
+#include "bulk/outlook.h"
 #include "bulk/pace.h"
 #include "runtime/file.h"
 #include <stdio.h>
-#include <string.h>
 
 enum {
     PARCEL_ARENA_BYTES_MAX =
@@ -17,7 +17,8 @@ enum {
 struct parcel {
     struct client_mail mail;
     struct bulk_run *run;
-    struct parcel *next; /* in the list of free ones */
+    struct parcel *next; /* in the list of free ones, or in the stock */
+    struct shaper_grant grant;
     struct envelope envelope;
     struct envelope_rcpt rcpt;
     struct smtp_verdict verdict;
@@ -30,6 +31,12 @@ struct parcel {
     char once[BULK_TOKEN_KEY_CHARS];
 };
 
+/* One way of several, and those who send by it. */
+struct lane {
+    struct bulk_run *run;
+    size_t way;
+};
+
 struct bulk_run {
     const struct bulk_run_options *options;
     struct bulk_tally *tally;
@@ -40,8 +47,11 @@ struct bulk_run {
     struct bulk_journal *journal;
     struct bulk_seen *seen;
     struct bulk_pace pace;
+    struct bulk_ways *ways;
+    struct lane lanes[BULK_WAYS_MAX];
     struct parcel *parcels, *unused;
-    uint64_t *under_way; /* a key for each parcel; 0: none */
+    struct parcel *stock; /* made, and to go by whichever way has room */
+    uint64_t *under_way;  /* a key for each parcel; 0: none */
     size_t parcel_count, split_slot;
     struct file *left_out, *refused;
     uint64_t refused_at;
@@ -52,7 +62,9 @@ struct bulk_run {
     bool keeps_no_keys;                  /* the server, as a held-back mail has shown */
     bool list_over;
     int64_t start_ms;
+    struct bulk_outlook outlook;
     char failure[BULK_RUN_WHY_BYTES], trouble[BULK_RUN_WHY_BYTES];
+    char no_server[BULK_RUN_WHY_BYTES];
     enum bulk_run_end end;
     void (*watch)(void *arg, const struct bulk_run_look *);
     void *watch_arg;
@@ -181,7 +193,8 @@ static err write_mail(struct bulk_run *r, struct parcel *p)
     buf_clear(&p->content);
     bulk_token_key(r->options->letter.campaign, p->chosen.address.folded, p->once);
     p->group = group_of(r, p, split);
-    return bulk_letter_write(r->letter, &row, p->arena, &p->content);
+    TRY(bulk_letter_write(r->letter, &row, p->arena, &p->content));
+    return r->options->finish ? r->options->finish(r->options->finish_arg, &p->content) : NULL;
 }
 
 static void address_mail(struct bulk_run *r, struct parcel *p)
@@ -238,6 +251,12 @@ static bool choose(struct bulk_run *r, struct parcel *p)
     return false;
 }
 
+static void put_in_stock(struct bulk_run *r, struct parcel *p)
+{
+    p->next = r->stock;
+    r->stock = p;
+}
+
 static void give_back(struct bulk_run *r, struct parcel *p)
 {
     set_key(r, p, 0);
@@ -245,30 +264,80 @@ static void give_back(struct bulk_run *r, struct parcel *p)
     r->unused = p;
 }
 
+/* One mail more is made. False: there are no more. */
+static bool fill_stock(struct bulk_run *r)
+{
+    struct parcel *p = r->unused;
+    if ((r->options->limit && r->chosen >= r->options->limit) || r->list_over)
+        return false;
+    ASSERT(p != NULL);
+    r->chosen++;
+    r->unused = p->next;
+    if (!choose(r, p)) {
+        r->chosen--;
+        give_back(r, p);
+        return false;
+    }
+    put_in_stock(r, p);
+    return true;
+}
+
+/* Pace, then the way; nothing waits in between, so what is counted is what goes. */
+static bool may_go(struct lane *lane, struct parcel *p, int64_t *ret_wait_ms)
+{
+    struct bulk_run *r = lane->run;
+    char words[BULK_WAYS_WORDS];
+    if (!bulk_pace_ready(&r->pace, ret_wait_ms))
+        return false;
+    err e = bulk_ways_take(r->ways, lane->way, &p->grant, ret_wait_ms, words);
+    if (e)
+        fail(r, e, "what was sent cannot be counted");
+    if (e || *ret_wait_ms > 0) {
+        if (e == NULL && words[0])
+            bulk_pace_say(&r->pace, words);
+        return false;
+    }
+    bulk_pace_count(&r->pace);
+    return true;
+}
+
+static struct client_mail *from_stock(struct bulk_run *r)
+{
+    struct parcel *p = r->stock;
+    r->stock = p->next;
+    address_mail(r, p);
+    return &p->mail;
+}
+
 static struct client_mail *next_mail(void *arg)
 {
-    struct bulk_run *r = arg;
-    struct parcel *p = r->unused;
-    ASSERT(p != NULL);
-    r->unused = p->next;
-    bool limited = r->options->limit && r->chosen >= r->options->limit;
-    if (!limited && choose(r, p)) {
-        r->chosen++;
-        if (bulk_pace_turn(&r->pace)) {
-            address_mail(r, p);
-            return &p->mail;
-        }
+    struct lane *lane = arg;
+    struct bulk_run *r = lane->run;
+    int64_t wait_ms;
+    while (r->pace.halt == BULK_PACE_GO && !fiber_canceled() &&
+           !bulk_ways_is_shut(r->ways, lane->way)) {
+        if (r->stock == NULL && !fill_stock(r))
+            return NULL;
+        struct parcel *p = r->stock; /* NULL: somebody else took it while we read */
+        if (p && may_go(lane, p, &wait_ms))
+            return from_stock(r);
+        if (p && !bulk_pace_await(&r->pace, wait_ms))
+            return NULL;
     }
-    give_back(r, p);
     return NULL;
 }
 
-/* While another one is under way, so nothing may wait here: neither for a turn nor for the DNS. */
+/* The same while another one is under way, so nothing may wait here, not for the DNS either. */
 static struct client_mail *next_mail_now(void *arg)
 {
-    struct bulk_run *r = arg;
-    bool free = bulk_pace_is_free(&r->pace) && !r->options->choose.check_mx;
-    return free && !r->list_over ? next_mail(r) : NULL;
+    struct lane *lane = arg;
+    struct bulk_run *r = lane->run;
+    int64_t wait_ms;
+    if (r->options->choose.check_mx || r->pace.halt != BULK_PACE_GO ||
+        bulk_ways_is_shut(r->ways, lane->way) || (r->stock == NULL && !fill_stock(r)) ||
+        !may_go(lane, r->stock, &wait_ms))
+        return NULL;
+    return from_stock(r);
 }
 
 /* ---- what became of it ---------------------------------------------------------------------- */
@@ -342,33 +411,30 @@ static void tell_trouble(struct bulk_run *r, const struct parcel *p)
     }
 }
 
-/* No server at all: nobody that is still to come is tried. */
-static void judge_server(struct bulk_run *r, const struct parcel *p)
+/* What a server said to a connection or a login stands for all that are still to come. */
+static void tell_server(struct bulk_run *r, const struct parcel *p)
 {
-    enum client_outcome o = p->mail.outcome;
-    bool hopeless = !p->verdict.decided && !p->mail.in_doubt && p->mail.times.transaction < 0;
-    if (!hopeless && !(o == CLIENT_NO_HOST || o == CLIENT_NO_CHANNEL || o == CLIENT_NO_LOGIN))
-        return;
-    if (p->verdict.decided || p->mail.in_doubt || p->mail.why[0] == '\0')
-        return;
-    if (r->pace.halt == BULK_PACE_GO) {
-        r->end = BULK_RUN_NO_SERVER;
-        snprintf(r->failure, sizeof r->failure, "%.*s", BULK_RUN_WHY_BYTES - 1, p->mail.why);
-    }
-    bulk_pace_halt_now(&r->pace, BULK_PACE_CANCELED, "no server");
+    snprintf(r->no_server, sizeof r->no_server, "%.*s", BULK_RUN_WHY_BYTES - 1, p->mail.why);
+    if (p->mail.why[0])
+        snprintf(r->trouble, sizeof r->trouble, "%s", r->no_server);
 }
 
 static void mail_done(void *arg, struct client_mail *mail)
 {
-    struct bulk_run *r = arg;
+    struct lane *lane = arg;
+    struct bulk_run *r = lane->run;
     struct parcel *p = CONTAINER_OF(mail, struct parcel, mail);
     int code = p->verdict.decided ? p->verdict.reply.code : 0;
     r->keeps_no_keys = r->keeps_no_keys || mail->held_back;
+    if (bulk_ways_end(r->ways, lane->way, &p->grant, mail)) {
+        tell_server(r, p);
+        put_in_stock(r, p);
+        return;
+    }
     if (code / 100 == 2) {
         settle(r, p, BULK_ENTRY_SENT, code);
     } else {
         tell_trouble(r, p);
-        judge_server(r, p);
         bool in_doubt = mail->held_back || (mail->in_doubt && !p->verdict.decided);
         if (code / 100 == 5)
             fail(r, add_refused(r, p), "refused.csv");
@@ -388,6 +454,8 @@ static void look(struct bulk_run *r)
                               .pass = r->pass,
                               .sent_now = r->sent,
                               .elapsed_ms = clock_steady_ms() - r->start_ms,
+                              .left_ms = r->outlook.left_ms,
+                              .limits = r->outlook.text[0] ? r->outlook.text : NULL,
                               .waiting = r->pace.words[0] ? r->pace.words : NULL,
                               .trouble = r->trouble[0] ? r->trouble : NULL};
     if (r->watch)
@@ -400,6 +468,8 @@ static void run_watcher(void *arg)
     for (int64_t turn = 0; fiber_sleep(deadline_after(WATCH_MS)) == NULL; turn++) {
         fail(r, bulk_journal_flush(r->journal), "journal");
         bulk_pace_look(&r->pace);
+        if (r->pass == 1)
+            bulk_outlook_look(&r->outlook, bulk_choose_progress(r->choose));
         look(r);
     }
 }
@@ -462,7 +532,6 @@ static err open_journal(struct bulk_run *r)
     TRY(bulk_folder_read_groups(o->folder, r->tally));
     TRY(bulk_folder_file(o->folder, "journal", path));
     TRY(bulk_journal_open(path, o->letter.campaign, take_entry, r, &r->journal));
-    bulk_journal_set_crew(r->journal, o->client.policy.connections);
     TRY(folder_sync(o->folder));
     r->tally->before = r->tally->all.sent + r->tally->all.refused;
     TRY(bulk_folder_set_control(o->folder, BULK_CONTROL_GO));
@@ -494,6 +563,7 @@ static void release(struct bulk_run *r)
     }
     mem_free(r->parcels);
     mem_free(r->under_way);
+    bulk_ways_close(r->ways);
     bulk_letter_close(r->letter);
     bulk_choose_close(r->choose);
     bulk_journal_close(r->journal);
@@ -529,13 +599,50 @@ static bool wait_for_pass(struct bulk_run *r)
     return r->pace.halt == BULK_PACE_GO;
 }
 
+static bool is_left(const struct bulk_run *r)
+{
+    bool limited = r->options->limit && r->chosen >= r->options->limit;
+    return r->stock != NULL || !(r->list_over || limited);
+}
+
+/* One that ends before the list does is of no use; the others go on without it. */
+static void run_lane(void *arg)
+{
+    struct lane *lane = arg;
+    struct bulk_run *r = lane->run;
+    struct client_source source = {next_mail, next_mail_now, mail_done, lane};
+    (void)client_run_source(&r->options->ways.list[lane->way].client, &source);
+    if (is_left(r) && r->pace.halt == BULK_PACE_GO) {
+        bulk_ways_shut(r->ways, lane->way);
+        gate_wake_all(&r->pace.gate);
+    }
+}
+
+static void run_lanes(struct bulk_run *r)
+{
+    struct group group;
+    group_init(&group);
+    bulk_ways_open_all(r->ways);
+    for (size_t i = 0; i < r->options->ways.count; i++) {
+        r->lanes[i] = (struct lane){r, i};
+        fiber_spawn(&group, "bulk way", run_lane, &r->lanes[i]);
+    }
+    err e = group_wait(&group, DEADLINE_NEVER);
+    group_close(&group);
+    if (e == NULL && is_left(r) && r->pace.halt == BULK_PACE_GO) {
+        r->end = BULK_RUN_NO_SERVER;
+        snprintf(r->failure, sizeof r->failure, "%s", r->no_server);
+        bulk_pace_halt_now(&r->pace, BULK_PACE_CANCELED, "no server");
+    }
+    err_forget();
+}
+
 static void run_passes(struct bulk_run *r)
 {
-    struct client_source source = {next_mail, next_mail_now, mail_done, r};
     for (r->pass = 1;; r->pass++) {
         r->later = r->doubt = 0;
         r->list_over = false;
-        (void)client_run_source(&r->options->client, &source);
+        run_lanes(r);
         if (!wait_for_pass(r))
             return;
         fail(r, bulk_choose_again(r->choose), "list");
@@ -578,8 +685,20 @@ static err open_run(struct bulk_run *r, const volatile int *stop)
     TRY(bulk_pace_init(&r->pace, &pace, r->tally));
     TRY(open_rows(r));
     TRY(open_journal(r));
-    open_parcels(r, 2 * (size_t)o->client.policy.connections + 1);
-    return NULL;
+    int connections = 0;
+    for (size_t i = 0; i < o->ways.count; i++)
+        connections += o->ways.list[i].client.policy.connections;
+    bulk_journal_set_crew(r->journal, connections);
+    open_parcels(r, 2 * (size_t)connections + 1);
+    TRY(bulk_ways_open(&o->ways, &r->ways));
+    struct bulk_outlook_options outlook = {.ways = r->ways,
+                                           .list = o->choose.list.path,
+                                           .before = r->tally->before,
+                                           .limit = o->limit,
+                                           .rate = o->rate,
+                                           .wave = o->wave,
+                                           .wave_every_ms = o->wave_every_ms};
+    return bulk_outlook_begin(&r->outlook, &outlook);
 }
 
 static struct bulk_run *make_run(const struct bulk_run_options *options, struct bulk_tally *tally,

@@ -13,7 +13,7 @@
 #include "bulk/choose.h"
 #include "bulk/letter.h"
 #include "bulk/tally.h"
-#include "client/client.h"
+#include "bulk/ways.h"
 #include "feedback/list.h"
 
 enum {
@@ -23,7 +23,7 @@ enum {
 };
 
 struct bulk_run_options {
-    struct client_options client;
+    struct bulk_ways_options ways;
     struct bulk_choose_options choose;
     struct bulk_letter_options letter;
     const char *folder;
@@ -37,6 +37,9 @@ struct bulk_run_options {
     int passes;            /* over those that were refused for now */
     int64_t pass_wait_ms;  /* before the second; then twice as long */
     bool in_doubt_send;    /* offer again what may have been taken, whoever the server is */
+    /* The mail as it goes out: signed, say. An err: this row makes no mail. NULL: as it is. */
+    err (*finish)(void *arg, struct buf *content);
+    void *finish_arg;
 };
 
 enum bulk_run_end {
@@ -55,6 +58,8 @@ struct bulk_run_look {
     int pass;
     uint64_t sent_now; /* in this run */
     int64_t elapsed_ms;
+    int64_t left_ms;     /* as far as limits tell; -1: nothing limits it but the server */
+    const char *limits;  /* what they are, with the time that it takes; or NULL */
     const char *waiting; /* "next wave in 12 min", or NULL */
     const char *trouble; /* the last refusal or failure, or NULL */
 };

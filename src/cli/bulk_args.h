@@ -25,15 +25,16 @@ struct cli_bulk_args {
     const char *from, *to, *reply_to, *envelope_from, *subject, *text, *text_file, *html_file;
     const char *campaign, *tenant, *stream;
     const char *segment, *split, *sample, *limit, *wave, *rate, *pause_on, *passes, *pass_wait;
-    const char *in_doubt, *preview, *active, *inactive;
+    const char *in_doubt, *preview, *inactive;
     const char *unsubscribe_url, *unsubscribe_mailto, *unsubscribe_key;
     const char *server, *account, *user, *secret, *mechanism, *ca_file, *hello, *dns_zone;
     const char *connections, *per_connection, *connect_timeout, *io_timeout;
     const char *kept, *removed;
-    struct cli_bulk_list headers, files, vars, types, from_domains;
+    const char *warmup, *burst, *from_policy, *markdown;
+    struct cli_bulk_list headers, files, vars, types, from_domains, fallbacks, actives, keys;
     int operands; /* argc, once words that belong together are one */
     bool token, queue, allow_raw, check_mx, keep_roles, no_suppression, dry_run, reconfirm,
-        suppress;
+        suppress, preflight, no_preflight;
 };
 
 /* An operand behind the verb that ends in .yaml or .yml is the job file. Returns the index of the

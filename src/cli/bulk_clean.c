@@ -20,6 +20,8 @@ struct clean {
     struct bulk_choose *choose;
     struct bulk_seen *seen;
     struct output kept, removed, reconfirm;
+    size_t email_slot;
+    bool json; /* the list, and so what is made of it */
     uint64_t rows, counts[BULK_REASONS];
     int exit;
 };
@@ -44,8 +46,10 @@ static err open_output(struct clean *c, struct output *o, const char *given, con
     size_t slash = str_find_last(list, '/'), dot = str_find_last(list, '.');
     bool ending = dot != STR_NONE && (slash == STR_NONE || dot > slash + 1) && dot > 0;
     str stem = str_slice(list, 0, ending ? dot : list.len);
-    int len = given ? snprintf(o->path, sizeof o->path, "%s", given)
-                    : snprintf(o->path, sizeof o->path, "%.*s.%s.csv", STR_ARG(stem), what);
+    str end = !c->json ? S(".csv") : ending ? str_from(list, dot) : S(".jsonl");
+    int len =
+        given ? snprintf(o->path, sizeof o->path, "%s", given)
+              : snprintf(o->path, sizeof o->path, "%.*s.%s%.*s", STR_ARG(stem), what, STR_ARG(end));
     if (len >= (int)sizeof o->path)
         return err_new(ERR_CONFIG, "the path is too long");
     if (str_eq(str_of(o->path), list))
@@ -74,13 +78,63 @@ static err add_row(struct clean *c, struct output *o, const struct template_valu
     return o->lines.len > FLUSH_BYTES ? flush(o) : NULL;
 }
 
-static err add_removed(struct clean *c, const struct bulk_chosen *chosen)
+static err add_reason(struct clean *c, const struct bulk_chosen *chosen,
+                      const struct template_value *slots, struct arena *arena)
 {
     struct buf *out = &c->removed.lines;
     TRY(bulk_csv_add(chosen->row.email, out));
     TRY(buf_addf(out, ",%s,", bulk_hygiene_name(chosen->reason)));
     TRY(bulk_csv_add(str_slice(chosen->detail, 0, 500), out));
-    TRY(buf_addf(out, ",%llu\r\n", (unsigned long long)chosen->row.line));
+    TRY(buf_addf(out, ",%llu", (unsigned long long)chosen->row.line));
+    for (size_t i = 0; i < c->names->count; i++) {
+        if (i == c->email_slot)
+            continue;
+        TRY(buf_add_char(out, ','));
+        TRY(bulk_csv_add(template_value_as_text(&slots[i], arena), out));
+    }
+    TRY(buf_add(out, S("\r\n")));
+    return out->len > FLUSH_BYTES ? flush(&c->removed) : NULL;
+}
+
+/* ---- JSON lines --------------------------------------------------------------------------- */
+
+/* The line as it was, nested fields and all. */
+static err add_object(struct output *o, str object)
+{
+    TRY(buf_add(&o->lines, object));
+    TRY(buf_add_char(&o->lines, '\n'));
+    return o->lines.len > FLUSH_BYTES ? flush(o) : NULL;
+}
+
+static err add_text(struct buf *out, str text)
+{
+    json_t *value = cli_json_str(text);
+    char *made = json_dumps(value, JSON_ENCODE_ANY);
+    err e = buf_add(out, str_of(made));
+    mem_free(made);
+    json_decref(value);
+    return e;
+}
+
+/* The same with the reason as fields more; a line that is no object is a text in one of ours. */
+static err add_removed_object(struct clean *c, const struct bulk_chosen *chosen)
+{
+    struct buf *out = &c->removed.lines;
+    str object = str_trim(chosen->row.object);
+    bool whole = chosen->row.bad == NULL && str_ends_nocase(object, S("}"));
+    if (whole) {
+        str inside = str_trim(str_slice(object, 0, object.len - 1));
+        TRY(buf_add(out, inside));
+        TRY(buf_add(out, inside.len > 1 ? S(", ") : S("")));
+    } else {
+        TRY(buf_add(out, S("{\"removed_text\": ")));
+        TRY(add_text(out, str_slice(object, 0, BULK_CSV_RECORD_BYTES_MAX)));
+        TRY(buf_add(out, S(", ")));
+    }
+    TRY(buf_addf(out, "\"removed_reason\": \"%s\", \"removed_detail\": ",
+                 bulk_hygiene_name(chosen->reason)));
+    TRY(add_text(out, str_slice(chosen->detail, 0, 500)));
+    TRY(buf_addf(out, ", \"removed_line\": %llu}\n", (unsigned long long)chosen->row.line));
     return out->len > FLUSH_BYTES ? flush(&c->removed) : NULL;
 }
 
@@ -99,11 +153,12 @@ static err take_row(struct clean *c, struct bulk_chosen *chosen, const struct te
         TRY(bulk_seen_set(c->seen, key, BULK_SEEN_DONE));
     }
     c->counts[chosen->reason]++;
+    str object = chosen->row.object;
     if (chosen->reason == BULK_KEPT)
-        return add_row(c, &c->kept, slots, arena);
+        return c->json ? add_object(&c->kept, object) : add_row(c, &c->kept, slots, arena);
     if (chosen->reason == BULK_INACTIVE && c->reconfirm.file)
-        TRY(add_row(c, &c->reconfirm, slots, arena));
-    return add_removed(c, chosen);
+        TRY(c->json ? add_object(&c->reconfirm, object) : add_row(c, &c->reconfirm, slots, arena));
+    return c->json ? add_removed_object(c, chosen) : add_reason(c, chosen, slots, arena);
 }
 
 static err take_rows(struct clean *c)
@@ -129,8 +184,8 @@ static err write_job(struct clean *c)
     char path[PATH_BYTES_MAX + 10];
     CLEANUP(buf_release) struct buf text;
     buf_init(&text, 8192);
-    str stem = str_slice(str_of(c->reconfirm.path), 0, str_of(c->reconfirm.path).len - 4);
-    size_t slash = str_find_last(str_of(c->reconfirm.path), '/');
+    str list = str_of(c->reconfirm.path), stem = str_slice(list, 0, str_find_last(list, '.'));
+    size_t slash = str_find_last(list, '/');
     snprintf(path, sizeof path, "%.*s.yaml", STR_ARG(stem));
     if (file_exists(path))
         return NULL;
@@ -151,17 +206,34 @@ static err write_job(struct clean *c)
     return file_put(path, FILE_WRITE | FILE_CREATE, buf_str(&text));
 }
 
+static err add_reason_columns(struct clean *c)
+{
+    struct buf *out = &c->removed.lines;
+    TRY(buf_add(out, S("email,reason,detail,line")));
+    for (size_t i = 0; i < c->names->count; i++) {
+        if (i == c->email_slot)
+            continue;
+        TRY(buf_add_char(out, ','));
+        TRY(bulk_csv_add(c->names->list[i]->name, out));
+    }
+    return buf_add(out, S("\r\n"));
+}
+
 static err open_all(struct clean *c)
 {
     const struct cli_bulk_args *a = &c->plan->args;
     TRY(bulk_choose_open(&c->plan->options.choose, c->names, &c->choose));
+    c->json = bulk_choose_is_json(c->choose);
+    c->email_slot = bulk_choose_email_slot(c->choose);
     TRY(open_output(c, &c->kept, a->kept, "kept"));
     TRY(open_output(c, &c->removed, a->removed, "removed"));
     if (a->reconfirm)
         TRY(open_output(c, &c->reconfirm, NULL, "reconfirm"));
+    if (c->json)
+        return NULL;
     TRY(add_columns(c, &c->kept));
     TRY(add_columns(c, &c->reconfirm));
-    return buf_add(&c->removed.lines, S("email,reason,detail,line\r\n"));
+    return add_reason_columns(c);
 }
 
 static err clean_all(struct clean *c)

@@ -1,20 +1,19 @@
 #include "cli/bulk_plan.h"
-#include "base/mem.h"
 #include "bulk/folder.h"
 #include "cli/ask_dns.h"
+#include "cli/bulk_before.h"
 #include "cli/oauth_logins.h"
 #include "config/value.h"
 #include "message/mailbox.h"
 #include "runtime/file.h"
-#include "sasl/mechanism.h"
 #include "smtp/path.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { PASSES = 4, PASS_WAIT_MS = 60 * 1000, DAY_MS = 86400 * 1000, PATH_BYTES_MAX = 1000 };
+enum { DAY_MS = 86400 * 1000, PATH_BYTES_MAX = 1000 };
 
-static err read_count(const char *option, const char *text, uint64_t most, uint64_t *ret_count)
+err cli_bulk_plan_count(const char *option, const char *text, uint64_t most, uint64_t *ret_count)
 {
     uint64_t value;
     if (text == NULL)
@@ -26,7 +25,7 @@ static err read_count(const char *option, const char *text, uint64_t most, uint6
     return NULL;
 }
 
-static err read_time(const char *option, const char *text, int64_t *ret_ms)
+err cli_bulk_plan_time(const char *option, const char *text, int64_t *ret_ms)
 {
     int64_t ms;
     if (text == NULL)
@@ -101,11 +100,13 @@ static err open_suppression(struct cli_bulk_plan *p)
     return NULL;
 }
 
-static err open_dns(struct cli_bulk_plan *p)
+err cli_bulk_plan_dns(struct cli_bulk_plan *p)
 {
     if (p->resolver == NULL && cli_ask_dns_open(p->cli, p->args.dns_zone, &p->resolver) != CLI_OK)
         return err_new(ERR_CONFIG, "the DNS cannot be asked");
-    p->options.choose.resolver = p->options.client.resolver = p->resolver;
+    p->options.choose.resolver = p->resolver;
+    for (size_t i = 0; i < BULK_WAYS_MAX; i++)
+        p->options.ways.list[i].client.resolver = p->resolver;
     return NULL;
 }
 
@@ -135,20 +136,20 @@ err cli_bulk_plan_list(struct cli_bulk_plan *p)
     c->segment = str_of(a->segment);
     c->check_mx = a->check_mx;
     c->keep_roles = a->keep_roles;
-    c->active = str_of(a->active);
     c->now_ms = clock_real_ms();
     c->flow = (struct envelope_flow){str_of(a->tenant), str_of(a->stream), str_of(a->campaign)};
-    if (a->active) {
+    for (size_t i = 0; i < a->actives.count && i < BULK_CHOOSE_ACTIVE_MAX; i++)
+        c->active[c->active_count++] = str_of(a->actives.items[i]);
+    if (a->actives.count > 0 || a->inactive)
         c->inactive_ms = 180LL * DAY_MS;
-        TRY(read_time("inactive", a->inactive, &c->inactive_ms));
-    }
+    TRY(cli_bulk_plan_time("inactive", a->inactive, &c->inactive_ms));
     if (a->sample) {
         err e = config_value_percent(str_of(a->sample), &c->sample_hundredths);
         if (e || c->sample_hundredths == 0 || c->sample_hundredths > 10000)
             return err_new(ERR_CONFIG, "--sample: a percentage such as 5%%, not \"%s\"", a->sample);
     }
     if (c->check_mx)
-        TRY(open_dns(p));
+        TRY(cli_bulk_plan_dns(p));
     return open_suppression(p);
 }
 
@@ -240,7 +241,7 @@ static err read_unsubscribe(struct cli_bulk_plan *p)
 }
 
 /* "file:" from where we stand: elsewhere a reference names its file in full. */
-static str in_full(struct cli_bulk_plan *p, str reference)
+str cli_bulk_plan_reference(struct cli_bulk_plan *p, str reference)
 {
     char here[PATH_BYTES_MAX];
     if (!str_starts(reference, S("file:")) || str_starts(reference, S("file:/")) ||
@@ -253,7 +254,7 @@ err cli_bulk_plan_key(struct cli_bulk_plan *p)
 {
     if (p->args.unsubscribe_key == NULL)
         return NULL;
-    str reference = in_full(p, str_of(p->args.unsubscribe_key));
+    str reference = cli_bulk_plan_reference(p, str_of(p->args.unsubscribe_key));
     TRY(config_value_secret(reference));
     TRY(cli_oauth_logins_read(p->config, reference, &p->key));
     return str_trim(buf_str(&p->key)).len >= BULK_TOKEN_SECRET_BYTES_MIN
@@ -266,9 +267,11 @@ static err read_letter(struct cli_bulk_plan *p)
 {
     const struct cli_bulk_args *a = &p->args;
     struct bulk_letter_options *l = &p->options.letter;
-    if (a->from == NULL || a->subject == NULL || !(a->text || a->text_file || a->html_file))
-        return err_new(ERR_CONFIG, "--from, --subject and --text, --text-file or --html-file are "
-                                   "needed");
+    if (a->from == NULL || a->subject == NULL ||
+        !(a->text || a->text_file || a->html_file || a->markdown))
+        return err_new(ERR_CONFIG,
+                       "--from, --subject and --text, --text-file, --markdown or --html-file are "
+                       "needed");
     if (a->text && a->text_file)
         return err_new(ERR_CONFIG, "--text or --text-file, not both");
     l->from = source_of("--from", a->from);
@@ -278,6 +281,7 @@ static err read_letter(struct cli_bulk_plan *p)
     l->text = source_of("--text", a->text);
     TRY(read_text(p, a->text_file, &l->text));
     TRY(read_text(p, a->html_file, &l->html));
+    TRY(cli_bulk_before_markdown(p));
     TRY(read_headers(p));
     for (size_t i = 0; i < a->files.count && i < BULK_LETTER_FILES_MAX; i++)
         l->files[l->file_count++] = source_of("--attach", a->files.items[i]);
@@ -296,7 +300,7 @@ static err read_split(struct cli_bulk_plan *p)
         p->options.split_by = str_trim(split);
         return NULL;
     }
-    TRY(read_count("split", p->args.split, BULK_TALLY_GROUPS_MAX - 1, &parts));
+    TRY(cli_bulk_plan_count("split", p->args.split, BULK_TALLY_GROUPS_MAX - 1, &parts));
     p->options.split = (int)parts;
     return NULL;
 }
@@ -317,6 +321,7 @@ err cli_bulk_plan_letter(struct cli_bulk_plan *p)
     l->from_domain_count = a->from_domains.count;
     l->folder = folder_of(p, a->html_file   ? a->html_file
                              : a->text_file ? a->text_file
+                             : a->markdown  ? a->markdown
                                             : a->job_file);
     l->allow_raw = a->allow_raw;
     TRY(read_unsubscribe(p));
@@ -334,171 +339,16 @@ err cli_bulk_plan_folder(struct cli_bulk_plan *p, const char *operand)
     return NULL;
 }
 
-/* ---- the server --------------------------------------------------------------------------- */
-
-static err read_hop(struct cli_bulk_plan *p, const struct config_account *account)
-{
-    const struct cli_bulk_args *a = &p->args;
-    struct config_hop *hop = &p->options.client.hop;
-    const char *server = a->server;
-    if (a->queue && server)
-        return err_new(ERR_CONFIG, "--queue is the server of this machine: without --server");
-    if (a->queue)
-        server = "smtp://127.0.0.1:2526?tls=none";
-    if (server == NULL && account && account->hop_count > 0) {
-        *hop = account->hops[0];
-        return NULL;
-    }
-    if (server == NULL)
-        return err_new(ERR_CONFIG, "--server, --account or --queue is needed");
-    err e = config_value_hop(str_of(server), p->arena, hop);
-    return e ? err_wrap(e, "--server") : NULL;
-}
-
-static err find_account(struct cli_bulk_plan *p, const struct config_account **ret_account)
-{
-    const struct config *c = p->config;
-    *ret_account = NULL;
-    if (p->args.account == NULL)
-        return NULL;
-    for (size_t i = 0; i < c->account_count; i++)
-        if (str_eq(c->accounts[i].name, str_of(p->args.account))) {
-            *ret_account = &c->accounts[i];
-            return NULL;
-        }
-    return err_new(ERR_CONFIG, "--account: there is no \"%s\" in the configuration",
-                   p->args.account);
-}
-
-static err read_login(struct cli_bulk_plan *p, const struct config_account *account)
-{
-    const struct cli_bulk_args *a = &p->args;
-    struct client_options *c = &p->options.client;
-    str reference = account ? account->secret : in_full(p, str_of(a->secret));
-    c->user = account ? account->user : str_of(a->user);
-    c->mechanism = a->mechanism ? str_of(a->mechanism) : account ? account->mechanism : (str){0};
-    c->token = a->token || str_starts(reference, S("oauth:")) ||
-               (account && config_account_has_token(account));
-    if (c->user.len == 0)
-        return NULL;
-    if (reference.len == 0)
-        return err_new(ERR_CONFIG, "--user goes with --secret: file:PATH, env:NAME, command:CMD");
-    if (c->hop.tls != HOP_TLS_VERIFIED && !config_value_hop_is_local(&c->hop))
-        return err_new(ERR_CONFIG, "--server: a login goes over verified TLS only");
-    if (c->mechanism.len && sasl_mechanism_of(c->mechanism) == SASL_NONE)
-        return err_new(ERR_CONFIG, "--mechanism: there is no such mechanism");
-    TRY(config_value_secret(reference));
-    TRY(cli_oauth_logins_read(p->config, reference, &p->password));
-    c->secret = buf_str(&p->password);
-    return NULL;
-}
-
-/* What the account's provider allows, spread evenly: bursts are what gets an account blocked. */
-static double rate_of_quota(const struct config_account *account)
-{
-    double best = 0;
-    if (account == NULL)
-        return 0;
-    const struct config_quota *q = &account->quota;
-    const double rates[] = {(double)q->per_minute / 60, (double)q->per_hour / 3600,
-                            (double)q->per_day / 86400, (double)q->recipients_per_day / 86400};
-    for (size_t i = 0; i < ARRAY_LEN(rates); i++)
-        if (rates[i] > 0 && (best == 0 || rates[i] < best))
-            best = rates[i];
-    return best;
-}
-
-static err read_rate(struct cli_bulk_plan *p, const struct config_account *account)
-{
-    int64_t per_day;
-    double allowed = rate_of_quota(account);
-    p->options.rate = allowed;
-    if (p->args.rate == NULL)
-        return NULL;
-    err e = config_value_rate(str_of(p->args.rate), &per_day);
-    if (e)
-        return err_wrap(e, "--rate");
-    double wanted = (double)per_day / 86400;
-    if (allowed > 0 && wanted > allowed)
-        return err_new(ERR_CONFIG, "--rate: the account \"%s\" may send %.0f a day",
-                       p->args.account, allowed * 86400);
-    p->options.rate = wanted;
-    return NULL;
-}
-
-static err read_wave(struct cli_bulk_plan *p)
-{
-    str count, every;
-    if (p->args.wave == NULL)
-        return NULL;
-    str_split(str_of(p->args.wave), ' ', &count, &every);
-    every = str_trim(every);
-    if (!str_skip(&every, S("every ")) || !str_to_u64(count, UINT32_MAX, &p->options.wave) ||
-        p->options.wave == 0)
-        return err_new(ERR_CONFIG, "--wave: such as '5000 every 1h', not \"%s\"", p->args.wave);
-    err e = config_value_duration(str_trim(every), &p->options.wave_every_ms);
-    return e ? err_wrap(e, "--wave") : NULL;
-}
-
-static err read_pace(struct cli_bulk_plan *p)
-{
-    const struct cli_bulk_args *a = &p->args;
-    struct bulk_run_options *o = &p->options;
-    uint64_t passes = PASSES;
-    TRY(read_count("limit", a->limit, UINT32_MAX, &o->limit));
-    TRY(read_count("passes", a->passes, BULK_RUN_PASSES_MAX, &passes));
-    o->passes = (int)passes;
-    o->pass_wait_ms = PASS_WAIT_MS;
-    TRY(read_time("pass-wait", a->pass_wait, &o->pass_wait_ms));
-    o->pause_on = str_of(a->pause_on);
-    if (a->in_doubt && strcmp(a->in_doubt, "send") != 0 && strcmp(a->in_doubt, "skip") != 0)
-        return err_new(ERR_CONFIG, "--in-doubt: skip or send");
-    o->in_doubt_send = a->in_doubt && strcmp(a->in_doubt, "send") == 0;
-    return read_wave(p);
-}
-
-static err read_policy(struct cli_bulk_plan *p)
-{
-    const struct cli_bulk_args *a = &p->args;
-    struct config_client_policy *policy = &p->options.client.policy;
-    uint64_t connections = 20, per_connection = 1000;
-    *policy = config_client_policy;
-    TRY(read_count("connections", a->connections, 1000, &connections));
-    TRY(read_count("messages-per-connection", a->per_connection, INT32_MAX, &per_connection));
-    TRY(read_time("connect-timeout", a->connect_timeout, &policy->connect_ms));
-    TRY(read_time("io-timeout", a->io_timeout, &policy->reply_ms));
-    policy->connections = (int)connections;
-    policy->messages_per_connection = (int)per_connection;
-    p->options.client.passes = true;
-    return NULL;
-}
-
-err cli_bulk_plan_server(struct cli_bulk_plan *p)
-{
-    struct client_options *c = &p->options.client;
-    const struct config_account *account;
-    struct address ip;
-    TRY(find_account(p, &account));
-    TRY(read_hop(p, account));
-    TRY(read_login(p, account));
-    TRY(read_rate(p, account));
-    TRY(read_pace(p));
-    TRY(read_policy(p));
-    c->hello = p->args.hello ? str_of(p->args.hello) : p->config->hostname;
-    if (c->hop.tls != HOP_TLS_NONE)
-        TRY(tls_client_open(str_of(p->args.ca_file), &c->tls));
-    return c->hop.unix_socket || address_parse_ip(c->hop.host, &ip) == NULL ? NULL : open_dns(p);
-}
-
 void cli_bulk_plan_release(struct cli_bulk_plan *p)
 {
-    tls_client_close(p->options.client.tls);
+    tls_client_close(p->tls);
     dns_resolver_close(p->resolver);
     feedback_list_close(p->suppression);
-    mem_wipe(p->password.ptr, p->password.len);
-    mem_wipe(p->key.ptr, p->key.len);
-    buf_release(&p->password);
-    buf_release(&p->key);
+    for (size_t i = 0; i < BULK_WAYS_MAX; i++)
+        secret_wipe(&p->passwords[i]);
+    secret_wipe(&p->key);
+    config_close(p->own);
+    config_close(p->warmup);
     config_close(p->config);
     arena_close(p->arena);
 }

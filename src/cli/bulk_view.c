@@ -1,8 +1,9 @@
 #include "cli/bulk_view.h"
+#include "base/table.h"
 #include <stdio.h>
 #include <unistd.h>
 
-enum { TERMINAL_MS = 250, PLAIN_MS = 10 * 1000, BAR_CELLS = 20 };
+enum { TERMINAL_MS = 250, PLAIN_MS = 10 * 1000, WAITING_MS = 600 * 1000, BAR_CELLS = 20 };
 
 void cli_bulk_view_init(struct cli_bulk_view *v, const struct cli *cli)
 {
@@ -15,19 +16,38 @@ void cli_bulk_view_init(struct cli_bulk_view *v, const struct cli *cli)
 static void print_time(FILE *out, double seconds)
 {
     long long s = (long long)seconds;
-    if (s >= 3600)
+    if (s >= 2 * 86400)
+        fprintf(out, "%lldd%02lldh", s / 86400, s / 3600 % 24);
+    else if (s >= 3600)
         fprintf(out, "%lldh%02lldm", s / 3600, s / 60 % 60);
     else
         fprintf(out, "%lldm%02llds", s / 60, s % 60);
 }
 
-/* Rows of the list are as good as bytes: what is left takes as long as what was done. */
+/* Rows of the list are as good as bytes: what is left takes as long as what was done, unless a
+ * limit makes it longer. */
 static void print_left(const struct bulk_run_look *l)
 {
     if (l->progress <= 0.001 || l->progress >= 1 || l->pass > 1)
         return;
+    double ms = (double)l->elapsed_ms * (1 - l->progress) / l->progress;
+    if (l->left_ms >= 0)
+        ms = (double)l->left_ms;
     fputs("  left ", stderr);
-    print_time(stderr, (double)l->elapsed_ms / 1000 * (1 - l->progress) / l->progress);
+    print_time(stderr, ms / 1000);
+}
+
+/* Once, before anything else: what limits it, and the time that it takes therefore. */
+static void print_limits(struct cli_bulk_view *v, const struct bulk_run_look *l)
+{
+    str line, rest = str_of(l->limits);
+    v->limits_told = true;
+    while (rest.len > 0) {
+        str_split(rest, '\n', &line, &rest);
+        fputs("limits: ", stderr);
+        cli_print_clean(stderr, line);
+        fputc('\n', stderr);
+    }
 }
 
 static void print_counts(const struct cli_bulk_view *v, const struct bulk_run_look *l)
@@ -60,12 +80,23 @@ static void measure(struct cli_bulk_view *v, const struct bulk_run_look *l)
     v->shown_ms = now;
 }
 
+/* A wait of days is not worth a line every ten seconds. */
+static int64_t line_every_ms(const struct cli_bulk_view *v, const struct bulk_run_look *l)
+{
+    bool same = l->waiting && l->sent_now == v->shown_sent &&
+                hash_fixed(str_slice(str_of(l->waiting), 0, 40)) == v->waited_for;
+    return v->terminal ? TERMINAL_MS : same ? WAITING_MS : PLAIN_MS;
+}
+
 void cli_bulk_view_look(void *view, const struct bulk_run_look *l)
 {
     struct cli_bulk_view *v = view;
     int64_t since = clock_steady_ms() - v->shown_ms;
-    if (v->quiet || since < (v->terminal ? TERMINAL_MS : PLAIN_MS))
+    if (!v->quiet && !v->limits_told && l->limits)
+        print_limits(v, l);
+    if (v->quiet || since < line_every_ms(v, l))
         return;
+    v->waited_for = l->waiting ? hash_fixed(str_slice(str_of(l->waiting), 0, 40)) : 0;
     measure(v, l);
     if (v->terminal)
         print_bar(v, l);

@@ -13,7 +13,8 @@ struct cli_bulk_view {
     uint64_t shown_sent;
     int64_t shown_at_ms;
     double rate;
-    bool line_open;
+    bool line_open, limits_told;
+    uint64_t waited_for; /* hash of the words that were printed last: a long wait is told seldom */
 };
 
 void cli_bulk_view_init(struct cli_bulk_view *, const struct cli *);

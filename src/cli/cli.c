@@ -409,13 +409,20 @@ void cli_print_clean(FILE *out, str s)
 
 /* ---- the way in ------------------------------------------------------------------------- */
 
-static void show_help(void)
+void cli_show_commands(FILE *out)
 {
-    puts("smtptool -- sends, receives, queues, tests and explains e-mail\n\n"
-         "usage: smtptool [-C FILE] [-v] [-q] [--json] SUBCOMMAND ...\n");
-    for (const struct cli_command *c = cli_commands; c->name; c++)
-        printf("  %-10s %s\n", c->name, c->summary);
-    puts("\n\"smtptool SUBCOMMAND --help\" tells more, with examples.");
+    fputs("smtptool -- sends, receives, queues, tests and explains e-mail\n\n"
+          "usage: smtptool [-C FILE] [-v] [-q] [--json] SUBCOMMAND ...\n",
+          out);
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        if (c->group)
+            fprintf(out, "\n%s:\n", c->group);
+        fprintf(out, "  %-14s %s\n", c->name, c->summary);
+    }
+    fputs(
+        "\n\"smtptool SUBCOMMAND --help\" tells more, with examples.\n"
+        "A first mail: smtptool account add you@example.com, then smtptool send --text Hello ...\n",
+        out);
 }
 
 int cli_run_verb(const struct cli *cli, const struct cli_verb *verbs, size_t count, void *arg,
@@ -470,7 +477,7 @@ int cli_main(int argc, char **argv)
         return CLI_OK;
     }
     if (p.help || help_word || p.at == argc) {
-        show_help();
+        cli_show_commands(stdout);
         return p.help || help_word ? CLI_OK : CLI_USAGE;
     }
     const struct cli_command *command = find_command(argv[p.at]);

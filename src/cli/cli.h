@@ -48,8 +48,10 @@ struct cli_command {
     const char *summary;                             /* one line */
     const char *help;                                /* usage, options, examples */
     const struct cli_verb *verbs; /* words that may follow it; ends with a NULL name; NULL: none */
+    const char *group;            /* it is the first of this group in the table; NULL: it is not */
 };
 extern const struct cli_command cli_commands[]; /* ends with a NULL name */
+void cli_show_commands(FILE *);                 /* "smtptool --help" */
 
 /* Options of a subcommand as a table: long names with one or two dashes, "--name value" and
  * "--name=value", "--" ends them; the global options are taken out on the way. */

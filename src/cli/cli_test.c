@@ -250,3 +250,73 @@ TEST(cli_golden_help)
         compare_golden(c->name, c->help);
     }
 }
+
+static char *text_of(FILE *file)
+{
+    char *text = NULL;
+    size_t size = 0;
+    rewind(file);
+    CHECK(getdelim(&text, &size, '\0', file) > 0, "read it");
+    return text;
+}
+
+TEST(cli_golden_commands)
+{
+    FILE *file = tmpfile();
+    cli_show_commands(file);
+    char *text = text_of(file);
+    compare_golden("commands", text);
+    mem_free(text);
+    fclose(file);
+}
+
+/* For troff a hyphen of a name is "\-". */
+static void put_troff(FILE *out, const char *text)
+{
+    for (; *text; text++)
+        fprintf(out, *text == '-' ? "\\-" : "%c", *text);
+}
+
+static void put_man_commands(FILE *out)
+{
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        if (c->group)
+            fprintf(out, ".SS \"%s\"\n", c->group);
+        fputs(".TP\n.B ", out);
+        put_troff(out, c->name);
+        fputc('\n', out);
+        put_troff(out, c->summary);
+        fputs(strchr("?.", c->summary[strlen(c->summary) - 1]) ? "\n" : ":\n", out);
+        fputs(".BR smtptool\\-", out);
+        put_troff(out, c->name);
+        fputs(" (1)\n", out);
+    }
+    fputs(".SS \"This help\"\n.TP\n.BR help", out);
+}
+
+/* smtptool(1) names each of them. */
+TEST(cli_golden_man)
+{
+    static const char path[] = "docs/man/smtptool.1";
+    FILE *page = fopen(path, "rb"), *want = tmpfile();
+    CHECK(page != NULL, path);
+    if (page == NULL)
+        return;
+    char *old = text_of(page), *first = strstr(old, ".SH SUBCOMMANDS\n");
+    char *last = strstr(old, ".SS \"This help\"\n.TP\n.BR help");
+    fclose(page);
+    CHECK(first && last && first < last, "the section is there");
+    put_man_commands(want);
+    char *made = text_of(want);
+    if (first && last && getenv("UPDATE")) {
+        page = fopen(path, "wb");
+        fprintf(page, "%.*s.SH SUBCOMMANDS\n%s%s", (int)(first - old), old, made,
+                last + strlen(".SS \"This help\"\n.TP\n.BR help"));
+        fclose(page);
+    } else if (first && last) {
+        CHECK(strncmp(first + strlen(".SH SUBCOMMANDS\n"), made, strlen(made)) == 0,
+              "UPDATE=1 writes it anew");
+    }
+    mem_free(made), mem_free(old);
+    fclose(want);
+}

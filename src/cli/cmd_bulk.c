@@ -3,8 +3,10 @@
 #include "bulk/folder.h"
 #include "bulk/report.h"
 #include "cli/ask_dns.h"
+#include "cli/bulk_before.h"
 #include "cli/bulk_clean.h"
 #include "cli/bulk_plan.h"
+#include "cli/bulk_server.h"
 #include "cli/bulk_view.h"
 #include "cli/commands.h"
 #include "runtime/file.h"
@@ -12,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char cmd_bulk_help[] =
     "usage: smtptool bulk run JOB.yaml [options]      send, or go on where it stopped\n"
@@ -37,13 +40,16 @@ const char cmd_bulk_help[] =
     "  --check-mx              leave out domains that take no mail\n"
     "  --keep-roles            also to info@, postmaster@ ...\n"
     "  --no-suppression        also to those on the suppression list\n"
-    "  --active COLUMN, --inactive T   leave out who was not active for so long, like 180d\n\n"
+    "  --inactive T            leave out who was not active for so long, like 180d; goes by the\n"
+    "                          columns last_active, last_open, last_click, last_reply and\n"
+    "                          last_delivery, or by --active COLUMN (may stand several times)\n\n"
     "The mail (templates):\n"
     "  --campaign NAME         what this mailing is called; needed\n"
     "  --from ADDRESS          who it is from; --reply-to, --envelope-from, --from-domain\n"
     "  --to TEXT               default {{email}}; like '{{name}} <{{email}}>'\n"
     "  --subject TEXT\n"
     "  --text TEXT, --text-file FILE, --html-file FILE\n"
+    "  --markdown FILE         becomes the HTML, and is the text as it stands\n"
     "  --header 'Name: value'  may stand several times\n"
     "  --attach PATH           below the texts' folder; like 'invoices/{{id}}.pdf'\n"
     "  --var NAME=VALUE        a field that rows lack; may stand several times\n"
@@ -51,22 +57,36 @@ const char cmd_bulk_help[] =
     "  --unsubscribe-url URL, --unsubscribe-mailto ADDRESS, --unsubscribe-key REFERENCE\n"
     "                          List-Unsubscribe with One-Click; links are signed by the key\n\n"
     "The server:\n"
-    "  --server URL | --account NAME | --queue    as for send; --queue is this machine's relay\n"
+    "  --server URL | --account NAME | --queue    as for send; --queue is this machine's relay;\n"
+    "                          default: your default account\n"
+    "  --fallback ACCOUNT      when the one before is down or has no room for a minute; may stand\n"
+    "                          several times\n"
     "  --user NAME --secret REFERENCE   a login; --mechanism NAME, --token\n"
     "  --connections N         default 20; --messages-per-connection N, default 1000\n"
     "  --connect-timeout T, --io-timeout T, --ca-file FILE, --hello NAME, --dns-zone FILE\n\n"
     "The pace:\n"
-    "  --rate N/s|m|h|d        default: what the account's provider allows\n"
+    "  The quota of the account, or of the server's provider, holds for all that you send there\n"
+    "  and for the next run, too; a full one is waited for.\n"
+    "  --rate N/s|m|h|d        no faster than that\n"
+    "  --burst N | all         so many of a quota at once; default: a quarter of it in a quarter\n"
+    "                          of its time\n"
+    "  --warmup PLAN           a new address or account: so many a day, more each day; plans are\n"
+    "                          default, slow, sendgrid (docs/warmup.md)\n"
     "  --wave 5000 every 1h    so many, then wait\n"
     "  --pause-on EXPR         'bounce > 3% or complaint > 0.1%': stop then, exit 75\n"
     "  --limit N               at most so many in this run\n"
     "  --passes N              over those refused for now; default 4. --pass-wait T: default 1m\n"
     "  --in-doubt skip|send    who may have it already, at a server that keeps no keys\n\n"
     "Before and after:\n"
+    "  --no-preflight          do not ask the DNS first whether SPF, DKIM, DMARC and MX of From's\n"
+    "                          domain fit; --preflight asks for servers of this machine, too\n"
+    "  --from-policy WORD      refuse, warn, rewrite or off: a From that the account may not use\n"
+    "  --dkim DOMAIN:SELECTOR:KEY   sign each mail; may stand several times\n"
     "  --preview N             print the first N mails; --dry-run: make all, send none\n"
     "  --job FOLDER            where the journal is; default JOB.bulk beside the job\n"
-    "  --kept FILE, --removed FILE      what clean writes; default LIST.kept.csv, "
-    "LIST.removed.csv\n"
+    "  --kept FILE, --removed FILE      what clean writes; default LIST.kept.csv and\n"
+    "                          LIST.removed.csv (.jsonl of JSON lines)\n"
+    "                          clean leaves out who was inactive for 180 days: --inactive T|none\n"
     "  --reconfirm             clean: who is inactive goes to LIST.reconfirm.csv, to be asked\n\n"
     "exit:\n"
     "   0  everybody has it           3  some were refused, are in doubt or make no mail\n"
@@ -222,7 +242,9 @@ static err prepare(struct cli_bulk_plan *p, bool server)
     TRY(cli_bulk_plan_folder(p, NULL));
     TRY(cli_bulk_plan_letter(p));
     TRY(cli_bulk_plan_list(p));
-    return server ? cli_bulk_plan_server(p) : NULL;
+    if (server)
+        TRY(cli_bulk_server_open(p));
+    return cli_bulk_before_open(p);
 }
 
 static int run_plan(struct cli_bulk_plan *p)
@@ -230,6 +252,8 @@ static int run_plan(struct cli_bulk_plan *p)
     struct sending s = {.plan = p, .tally = MEM_NEW(struct bulk_tally)};
     bool only_look = p->args.preview || p->args.dry_run;
     int code = tell(prepare(p, !only_look));
+    if (code == CLI_OK && !only_look)
+        code = tell(cli_bulk_before_check(p));
     if (code == CLI_OK && only_look) {
         code = preview(&s);
     } else if (code == CLI_OK) {
@@ -447,6 +471,10 @@ static int work_clean(void *arg, int argc, char **argv)
     struct cli_bulk_plan *p = arg;
     if (argc > 0 && p->args.list == NULL && p->args.job_file == NULL)
         p->args.list = argv[0];
+    if (p->args.inactive == NULL)
+        p->args.inactive = "180d";
+    if (strcmp(p->args.inactive, "none") == 0)
+        p->args.inactive = NULL;
     int code = tell(cli_bulk_plan_list(p));
     return code == CLI_OK ? cli_bulk_clean(p) : code;
 }
@@ -469,7 +497,8 @@ int cmd_bulk(struct cli *cli, int argc, char **argv)
     struct cli_bulk_plan *p = MEM_NEW(struct cli_bulk_plan);
     p->cli = cli;
     p->arena = arena_open(CLI_BULK_ARGS_ARENA_BYTES_MAX);
-    buf_init(&p->password, SECRET_BYTES_MAX);
+    for (size_t i = 0; i < BULK_WAYS_MAX; i++)
+        buf_init(&p->passwords[i], SECRET_BYTES_MAX);
     buf_init(&p->key, SECRET_BYTES_MAX);
     int first = cli_bulk_args_read(cli, cli->command, argc, argv, p->arena, &p->args, &code);
     if (first >= 0) {

@@ -12,6 +12,7 @@
 #include "cli/send_server.h"
 #include "cli/send_sign.h"
 #include "cli/sent.h"
+#include "cli/use.h"
 #include "cli/user_folder.h"
 #include "message/header.h"
 #include "message/recipients.h"
@@ -284,6 +285,20 @@ static void note(const struct cli_send *run, struct cli_sent *sent)
     }
 }
 
+/* What a server took or refused counts with its provider; what never came that far does not. */
+static void count_use(const struct cli_send *run)
+{
+    size_t messages = 0, rcpts = 0;
+    for (size_t i = 0; i < run->count && run->sender; i++) {
+        const struct client_mail *mail = &run->mails[i];
+        bool went = mail->times.transaction >= 0;
+        messages += went;
+        rcpts += went ? mail->envelope->rcpt_count : 0;
+    }
+    if (run->sender)
+        cli_use_count(run->sender, &run->options, messages, rcpts);
+}
+
 /* ---- doing it --------------------------------------------------------------------------- */
 
 /* The two ways out of a certificate that is not trusted; and who must be there for --queue. */
@@ -325,8 +340,10 @@ static err go(struct cli_send *run, struct cli_sent *sent)
     bool open;
     TRY(claim(run, sent, &open));
     err e = open ? cli_send_go(run, &report) : NULL;
-    if (e == NULL && open)
+    if (e == NULL && open) {
         note(run, sent);
+        count_use(run);
+    }
     if (run->message.key)
         cli_sent_unclaim(sent, str_of(run->message.key));
     if (e == NULL)

@@ -12,7 +12,6 @@
 #include "runtime/confine.h"
 #include "runtime/fiber.h"
 #include "runtime/thread.h"
-#include <errno.h>
 #include <libgen.h>
 #include <pthread.h>
 #include <signal.h>
@@ -367,15 +366,24 @@ static void tell_overdue(struct serving *s)
     err_forget();
 }
 
+/* Wait for one, a day at most. In the first quiet second after work memory is given back. */
+static int next_signal(const sigset_t *signals, struct mem_quiet *quiet)
+{
+    const struct timespec second = {.tv_sec = 1};
+    int number = -1;
+    for (int i = 0; i < SERVE_OVERDUE_S && number < 0; i++) {
+        number = sigtimedwait(signals, NULL, &second);
+        mem_quiet_look(quiet);
+    }
+    return number;
+}
+
 static void obey_signals(struct serving *s, const sigset_t *signals)
 {
-    const struct timespec day = {.tv_sec = SERVE_OVERDUE_S};
+    struct mem_quiet quiet = {0};
     for (;;) {
         tell_overdue(s); /* at the start, after a reload, and every day */
-        int number;
-        do
-            number = sigtimedwait(signals, NULL, &day);
-        while (number < 0 && errno == EINTR);
+        int number = next_signal(signals, &quiet);
         if (number > 0 && number != SIGHUP)
             break;
         if (number == SIGHUP)

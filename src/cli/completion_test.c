@@ -66,7 +66,7 @@ TEST(cli_completion_in_bash)
     static const struct {
         const char *words, *offers;
     } cases[] = {
-        {"smtptool se",                      "serve send sent secret sendmail "},
+        {"smtptool se",                      "send sent secret serve sendmail "},
         {"smtptool queue r",                 "release retry rm "               },
         {"smtptool -C file queue r",         "release retry rm "               },
         {"smtptool --config=file queue r",   "release retry rm "               },

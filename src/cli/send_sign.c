@@ -59,16 +59,15 @@ static void split(str message, str *ret_header, str *ret_body)
     *ret_body = rest;
 }
 
-static err make_fields(struct cli_send *run, str message, struct arena *arena, struct buf *fields)
+static err make_fields(const struct cli_send_sign_key *keys, size_t count, str message,
+                       struct arena *arena, struct buf *fields)
 {
-    struct cli_send_sign_key keys[CLI_SEND_KEYS_MAX];
     struct mailauth_dkim_plan *plans =
         ARENA_ARRAY(arena, struct mailauth_dkim_plan, CLI_SEND_KEYS_MAX);
     struct mailauth_canon_hash *hash = mailauth_canon_hash_open(arena);
     struct mailauth_dkim_sign *signing;
     str header, body;
-    TRY(cli_send_sign_keys(run, arena, keys));
-    for (size_t i = 0; i < run->keys.count; i++)
+    for (size_t i = 0; i < count; i++)
         plans[i] = (struct mailauth_dkim_plan){
             .domain = keys[i].domain,
             .selector = keys[i].selector,
@@ -77,22 +76,32 @@ static err make_fields(struct cli_send *run, str message, struct arena *arena, s
             .signer = mailauth_dkim_private_signer(keys[i].private),
         };
     split(message, &header, &body);
-    TRY(mailauth_dkim_sign_open(header, plans, run->keys.count, hash, arena, &signing));
+    TRY(mailauth_dkim_sign_open(header, plans, count, hash, arena, &signing));
     mailauth_canon_hash_add(hash, body);
     return mailauth_dkim_sign_finish(signing, clock_real_ms() / 1000, fields, DEADLINE_NEVER);
 }
 
-err cli_send_sign(struct cli_send *run, struct buf *content)
+err cli_send_sign_by(const struct cli_send_sign_key *keys, size_t count, struct buf *content)
 {
-    if (run->keys.count == 0)
+    if (count == 0)
         return NULL;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(SIGN_ARENA_BYTES);
     CLEANUP(buf_release) struct buf fields;
     buf_init(&fields, FIELDS_BYTES_MAX + content->max);
-    TRY(make_fields(run, buf_str(content), arena, &fields));
+    TRY(make_fields(keys, count, buf_str(content), arena, &fields));
     TRY(buf_add(&fields, buf_str(content)));
     struct buf before = *content;
     *content = fields;
     fields = before;
     return NULL;
+}
+
+err cli_send_sign(struct cli_send *run, struct buf *content)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(SIGN_ARENA_BYTES);
+    struct cli_send_sign_key keys[CLI_SEND_KEYS_MAX];
+    if (run->keys.count == 0)
+        return NULL;
+    TRY(cli_send_sign_keys(run, arena, keys));
+    return cli_send_sign_by(keys, run->keys.count, content);
 }

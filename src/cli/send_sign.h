@@ -15,3 +15,5 @@ must_use err cli_send_sign_keys(struct cli_send *, struct arena *,
 
 /* Put the signatures of all keys above the header. */
 must_use err cli_send_sign(struct cli_send *, struct buf *content);
+/* The same by keys that were read before. */
+must_use err cli_send_sign_by(const struct cli_send_sign_key *, size_t count, struct buf *content);

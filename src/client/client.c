@@ -98,7 +98,7 @@ static bool is_worth_another(struct worker *w, err e)
     }
     if (mail->in_doubt && mail->once.len)
         return false; /* whoever gave it a name knows whether it may be offered again */
-    return !(w->options->passes && e == NULL);
+    return !(w->options->passes && (e == NULL || mail->refused_code > 0));
 }
 
 static void send_mail(struct worker *w)
@@ -158,16 +158,19 @@ static void hand_back(struct run *run, struct client_mail *mail)
     run->source->done(run->source->arg, mail);
 }
 
-/* A server that cannot be used for one mail cannot be used for the next. */
-static bool is_hopeless(const struct client_mail *mail)
+/* A server that cannot be used for one mail cannot be used for the next; unless it said "not now"
+ * to somebody who knows when to come again. */
+static bool is_hopeless(const struct run *run, const struct client_mail *mail)
 {
-    return mail->why[0] && mail->outcome != CLIENT_SENT && mail->times.transaction < 0;
+    bool not_now = run->options->passes && mail->outcome == CLIENT_LATER && mail->refused_code > 0;
+    return mail->why[0] && mail->outcome != CLIENT_SENT && mail->times.transaction < 0 && !not_now;
 }
 
 static void hand_back_untried(struct run *run, struct client_mail *mail,
                               enum client_outcome outcome, const char *why)
 {
     mail->outcome = outcome;
+    mail->times.transaction = -1;
     snprintf(mail->why, sizeof mail->why, "%s", why);
     hand_back(run, mail);
 }
@@ -193,13 +196,15 @@ static bool finish_mail(struct worker *w)
 {
     enum client_outcome outcome = w->mail->outcome;
     char why[CLIENT_WHY_BYTES];
-    bool hopeless = is_hopeless(w->mail);
+    bool hopeless = is_hopeless(w->run, w->mail);
     bool others = hopeless && outcome == CLIENT_LATER && others_work(w);
     snprintf(why, sizeof why, "not tried: %.*s", CLIENT_WHY_BYTES - 20, w->mail->why);
     hand_back(w->run, w->mail);
     if (hopeless && w->ahead)
         hand_back_untried(w->run, take_own(w), outcome, why);
-    if (hopeless && !others)
+    if (hopeless && !others && w->options->passes)
+        w->run->over = true;
+    else if (hopeless && !others)
         give_up(w->run, outcome, why);
     return !hopeless;
 }

@@ -50,10 +50,11 @@ struct client_options {
     struct tls_client *tls;        /* NULL when the hop is without TLS */
     str user, secret, mechanism;   /* user empty: no login */
     bool token;                    /* the secret is an OAuth token */
-    bool passes;                   /* a 4xx is handed back at once: the caller comes again later */
-    bool security_first;           /* of the ports: TLS from the first byte */
-    struct client_ports *ports;    /* what worked before; NULL: nobody remembers */
-    bool places;                   /* a why ends with the place in our code */
+    bool passes; /* a 4xx, to a connection or login too, is handed back at once: the caller comes
+                  * again later, when it says so */
+    bool security_first;        /* of the ports: TLS from the first byte */
+    struct client_ports *ports; /* what worked before; NULL: nobody remembers */
+    bool places;                /* a why ends with the place in our code */
     /* "->" and "<-": lines of the conversation, without secrets, "~>" and "<~": those inside TLS;
      * "==": what else happens, like a connection; "!!": a failure after which it goes on. NULL:
      * nobody listens. */
@@ -110,5 +111,6 @@ struct client_source {
     void (*done)(void *arg, struct client_mail *);
     void *arg;
 };
-/* A server that cannot be used at all ends it: what is still to come is handed back untried. */
+/* A server that cannot be used at all ends it: what is still to come is handed back untried, or
+ * with options.passes not asked for. */
 enum client_outcome client_run_source(const struct client_options *, const struct client_source *);

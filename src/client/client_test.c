@@ -430,7 +430,7 @@ static void run_stream(void *arg)
     struct client_options options = {.hello = S("client.example"), .policy = config_client_policy};
     struct address at;
     options.policy.connections = 1;
-    options.passes = !st->again;
+    options.passes = st->ahead && !st->again;
     CHECK_DONE(address_parse(S("192.0.2.1:587"), 0, &at), "address");
     CHECK_DONE(net_listen(&at, &st->scene.listener), "listen");
     group_init(&st->scene.group);

@@ -246,13 +246,14 @@ static bool is_stale(const struct site *s, const struct config *now)
 
 static bool goes_by_mx(const struct outbound_plan *p) { return p->route.kind == OUTBOUND_ROUTE_MX; }
 
-/* Before the next one of the same destination goes. */
+/* Before the next one of the same destination goes. What has another plan by now, which may have no
+ * seat in the line, is for another runner. */
 static bool take_next(struct outbound *o, struct site *s, struct hand *h)
 {
     if (o->stopping || fiber_canceled() || s->waiting || s->planning)
         return false;
     h->config = take_config(o);
-    bool may = !is_stale(s, h->config) &&
+    bool may = h->plan == s->plan && !is_stale(s, h->config) &&
                (!goes_by_mx(s->plan) || outbound_port25_is_open(o->options.port25));
     h->delivery = may ? schedule_next_for(o->options.schedule, str_of(s->name)) : NULL;
     if (h->delivery && take_or_put_back(o, s, h))
@@ -392,7 +393,7 @@ static void come_back(struct loop_note *note)
 {
     struct loan *l = CONTAINER_OF(note, struct loan, note);
     struct outbound *o = l->owner;
-    if (l->refused && l->plan == l->site->plan && !l->site->waiting)
+    if (l->refused && l->plan == l->site->plan && !l->site->waiting && !l->site->planning)
         stand_in_line(o, l->site, 1); /* first: what goes back is not tried meanwhile */
     l->refused = false;
     give_back(l);

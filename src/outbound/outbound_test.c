@@ -1,3 +1,4 @@
+#include "outbound/plan.h"
 #include "outbound/town_test.h"
 
 #define PLAIN "S: 250-mx.example\nS: 250-PIPELINING\nS: 250 ENHANCEDSTATUSCODES\n"
@@ -403,6 +404,55 @@ TEST(outbound_connections)
         t.servers[1] = (struct town_server){.at = "192.0.2.3:25", .every = ACCEPT};
         town_run(&t);
     }
+}
+
+/* ---- a plan that is replaced ------------------------------------------------------------------
+ */
+
+static void ask_nobody(struct dns_transport *t, struct dns_query *q)
+{
+    (void)t;
+    q->answer.status = DNS_SERVFAIL;
+    dns_transport_answered(q);
+}
+
+/* Who is under way goes by the plan that it began with. Its line may be full when the new plan,
+ * made while the DNS was broken, has none to stand in. */
+static void broken_dns_behind(struct town *t)
+{
+    struct dns_transport broken = {.ask = ask_nobody}, *real = t->resolver->transport;
+    town_send(t, &(struct town_mail){.from = "", .to = "b@example.net"});
+    town_wait(t, OUTBOUND_PLAN_MS + 2000); /* the host thinks about it for longer than that */
+    CHECK(town_count(t, "delivered") == 0, "under way");
+    t->resolver->transport = &broken;
+    town_send(t, &(struct town_mail){.from = "", .to = "b@example.net"});
+    town_wait(t, MINUTE);
+    CHECK(town_count(t, "delivered") == 1, "the first arrived");
+    CHECK(town_count(t, "deferred") == 1, "the second goes by the new plan: there is no DNS");
+    t->resolver->transport = real;
+    town_wait(t, 180 * MINUTE);
+    CHECK(town_count(t, "delivered") == 2, "later both are there");
+}
+
+TEST(outbound_plan_replaced)
+{
+    struct town t = {.label = "broken DNS",
+                     .yaml = CONFIG
+                     "outbound: { connections: 1 }\n"
+                     "shaping: { sites: { mx1.example.net: { per_hour: 1, spread: none } } }\n",
+                     .body = broken_dns_behind};
+    CLEANUP(buf_release) struct buf script;
+    buf_init(&script, 1 << 16);
+    CHECK_DONE(buf_add(&script,
+                       S(TOWN_GREET "S: 250 mx\n" TOWN_MAIL_OK TOWN_RCPT_OK TOWN_DATA_GO "data\n")),
+               "script");
+    for (int64_t ms = 0; ms < OUTBOUND_PLAN_MS + 5000; ms += 500)
+        CHECK_DONE(buf_add(&script, S("nap\n")), "nap");
+    CHECK_DONE(buf_add(&script, S("S: 250 2.0.0 taken\n")), "script");
+    const char *scripts[] = {buf_chars(&script), NULL};
+    t.servers[0] = (struct town_server){.at = "192.0.2.1:25", .scripts = scripts, .every = ACCEPT};
+    t.servers[1] = (struct town_server){.at = "192.0.2.3:25", .every = ACCEPT};
+    town_run(&t);
 }
 
 /* ---- content ------------------------------------------------------------------------------- */

@@ -338,15 +338,19 @@ bool queue_clean_step(struct queue *q, bool hungry)
         if (s == NULL)
             return false;
         err e = queue_segment_load(s, &c->directory);
-        if (e && e->kind == ERR_DAMAGED)
+        if (e && e->kind == ERR_DAMAGED) {
             e = queue_segment_scan(s, NULL, NULL);
+            if (e == NULL)
+                e = queue_directory_unpack(&s->directory, &c->directory);
+            queue_directory_release(&s->directory);
+        }
         if (e) {
             log_err(e, "spool %s: clean segment %08x", q->folder, s->number);
             s->suspect = true;
             return false;
         }
         c->segment = s;
-        c->rest = s->directory.len ? buf_str(&s->directory) : buf_str(&c->directory);
+        c->rest = buf_str(&c->directory);
     }
     err e = step(q, c->segment, &c->rest);
     if (e == NULL && c->rest.len > 0)
@@ -387,9 +391,11 @@ static err abort_failed(struct queue *q, struct queue_segment *s)
 
 static err reopen_segment(struct queue *q, struct queue_segment *s)
 {
+    CLEANUP(buf_release) struct buf directory;
+    buf_init(&directory, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
     TRY(abort_failed(q, s));
-    str directory = buf_str(&s->directory);
-    TRY(queue_clean_out(q, s, directory));
+    TRY(queue_directory_unpack(&s->directory, &directory));
+    TRY(queue_clean_out(q, s, buf_str(&directory)));
     bool empty = s->live == 0; /* else something in it is damaged and keeps it here */
     pthread_mutex_lock(&q->lock);
     s->status = empty ? QUEUE_SEGMENT_FREEING : QUEUE_SEGMENT_SEALED;

@@ -441,7 +441,7 @@ static void segment_sealed(struct queue *q, struct queue_segment *s)
     pthread_mutex_lock(&q->lock);
     s->status = QUEUE_SEGMENT_SEALED;
     pthread_mutex_unlock(&q->lock);
-    buf_release(&s->directory);
+    queue_directory_release(&s->directory);
 }
 
 static void segment_unsealed(struct queue *q, struct queue_segment *s)
@@ -645,7 +645,7 @@ void queue_commit_init(struct queue *q)
     pending_init(&c->mail);
     pending_init(&c->other);
     c->next_batch = c->next_sequence = 1;
-    buf_init(&c->cleaning.directory, (size_t)QUEUE_SEGMENT_BYTES_MAX * 2);
+    buf_init(&c->cleaning.directory, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
 }
 
 void queue_commit_release(struct queue *q)

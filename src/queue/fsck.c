@@ -111,9 +111,8 @@ static err check_segment(struct check *c, struct queue_segment *s, struct buf *d
     c->sealed = e == NULL;
     if (e && e->kind == ERR_DAMAGED) {
         e = queue_segment_scan(s, note_gap, c);
-        buf_clear(directory);
         if (e == NULL)
-            e = buf_add(directory, buf_str(&s->directory));
+            e = queue_directory_unpack(&s->directory, directory);
     }
     TRY(e);
     str rest = buf_str(directory);
@@ -142,7 +141,7 @@ static err check_all(struct check *c, const uint32_t (*names)[2], size_t count)
 {
     CLEANUP(buf_release) struct buf directory;
     CLEANUP(buf_release) struct buf scratch;
-    buf_init(&directory, (size_t)QUEUE_SEGMENT_BYTES_MAX * 2);
+    buf_init(&directory, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
     buf_init(&scratch, QUEUE_RECORD_BYTES_MAX);
     for (size_t i = 0; i < count; i++) {
         err e = find_last(c, names[i], &directory);

@@ -140,6 +140,44 @@ static void give_spares_back(void *arg)
     sim_fs_close(fs);
 }
 
+static void sync_no_folder(void *arg)
+{
+    struct queue_test *t = arg;
+    CHECK_DONE(open_small(t, 64 << 20, 1000), "open");
+    fault_arm("spool.folder_sync", FAULT_FAIL, EIO, 1, true);
+    uint64_t before = free_now();
+    CHECK_DONE(fiber_sleep(deadline_after(100 * 1000)), "a hundred tries to make a segment");
+    CHECK(fault_hits("spool.folder_sync") > 50, "attack 188: it goes on trying");
+    CHECK(free_now() + 2 * QUEUE_SEGMENT_BYTES_MIN >= before, "attack 188: and leaves one file");
+    fault_clear();
+    CHECK_DONE(fiber_sleep(deadline_after(10000)), "sleep");
+    str body = queue_test_body(t, 100000);
+    for (int i = 0; i < 50; i++)
+        CHECK_DONE(queue_test_commit(t, "u@one.example", body, NULL), "a mended disk is used");
+    while (queue_test_deliver(t, body, "deliver"))
+        ;
+    CHECK(queue_test_messages(t) == 0, "to the last");
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    sim_fs_close(fs);
+}
+
+/* As a disk is whose power is going: it says yes, and nothing changes. */
+static void give_back_in_vain(void *arg)
+{
+    struct queue_test *t = arg;
+    CHECK_DONE(open_small(t, 12 << 20, 1000), "open");
+    CHECK_DONE(fiber_sleep(deadline_after(10000)), "sleep");
+    plant_spare(0x97, QUEUE_SEGMENT_BYTES_MIN);
+    sim_fs_capacity(fs, (12 << 20) - free_now() + (1 << 19), 1000);
+    sim_fs_freeze(fs);
+    CHECK_DONE(fiber_sleep(deadline_after(10000)), "it ends");
+    CHECK(file_exists("/spool/log/spare-00000097"), "nothing was removed");
+    schedule_close(t->schedule);
+    queue_close(t->queue);
+    sim_fs_close(fs);
+}
+
 static void run(void (*story)(void *arg))
 {
     struct queue_test t = {.arena = arena_open(64 << 20)};
@@ -151,3 +189,5 @@ static void run(void (*story)(void *arg))
 TEST(queue_full_disk_drains) { run(fill_and_drain); }
 TEST(queue_full_disk_is_cleaned) { run(drain_by_halves); }
 TEST(queue_full_disk_gives_spares_back) { run(give_spares_back); }
+TEST(queue_bad_disk_is_not_filled) { run(sync_no_folder); }
+TEST(queue_frozen_disk_gives_nothing_back) { run(give_back_in_vain); }

@@ -165,11 +165,13 @@ static err open_segment(struct recovery *r, const uint32_t name[2], struct buf *
     if (e && e->kind == ERR_DAMAGED) {
         s->status = QUEUE_SEGMENT_ACTIVE;
         e = queue_segment_scan(s, note_gap, r);
+        if (e == NULL)
+            e = queue_directory_unpack(&s->directory, scratch);
         r->unsealed = mem_resize(r->unsealed, (r->unsealed_count + 1) * sizeof(void *));
         r->unsealed[r->unsealed_count++] = s;
     }
     TRY(e);
-    note_aborts(r, buf_str(s->status == QUEUE_SEGMENT_SEALED ? scratch : &s->directory));
+    note_aborts(r, buf_str(scratch));
     if (s->last_batch > r->last_batch)
         r->last_batch = s->last_batch;
     if (s->last_sequence > r->last_sequence)
@@ -203,12 +205,14 @@ static bool group_whole(struct queue_segment *s, const struct queue_segment_entr
 }
 
 /* Take out what was aborted and what of the last batch is torn. */
-static void sift(struct recovery *r, struct queue_segment *s)
+static err sift(struct recovery *r, struct queue_segment *s)
 {
-    struct buf all = s->directory;
+    CLEANUP(buf_release) struct buf all;
     CLEANUP(buf_release) struct buf scratch;
+    buf_init(&all, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
     buf_init(&scratch, QUEUE_RECORD_BYTES_MAX);
-    buf_init(&s->directory, all.max);
+    TRY(queue_directory_unpack(&s->directory, &all));
+    queue_directory_release(&s->directory);
     s->count = s->updates = 0;
     str rest = buf_str(&all);
     struct queue_segment_entry at;
@@ -229,7 +233,7 @@ static void sift(struct recovery *r, struct queue_segment *s)
         if (keep)
             queue_segment_note(s, at.offset, &at.record, at.meta);
     }
-    buf_release(&all);
+    return NULL;
 }
 
 /* ---- the index
@@ -377,13 +381,11 @@ static void add_entry(struct recovery *r, struct queue_segment *s,
 static err read_segment(struct recovery *r, struct queue_segment *s, enum pass pass,
                         struct buf *scratch)
 {
-    str directory = buf_str(&s->directory);
-    if (s->status == QUEUE_SEGMENT_SEALED) {
-        if (pass == PASS_UPDATES && s->updates == 0)
-            return NULL;
-        TRY(queue_segment_load(s, scratch));
-        directory = buf_str(scratch);
-    }
+    bool sealed = s->status == QUEUE_SEGMENT_SEALED;
+    if (sealed && pass == PASS_UPDATES && s->updates == 0)
+        return NULL;
+    TRY(sealed ? queue_segment_load(s, scratch) : queue_directory_unpack(&s->directory, scratch));
+    str directory = buf_str(scratch);
     struct queue_segment_entry at;
     while (queue_segment_next(&directory, &at))
         add_entry(r, s, &at, pass);
@@ -436,9 +438,12 @@ static void publish(struct queue *q)
 /* The records of the last batch in this segment, written again elsewhere. */
 static err rewrite_last(struct recovery *r, struct queue_segment *s)
 {
+    CLEANUP(buf_release) struct buf all;
     CLEANUP(buf_release) struct buf part;
-    buf_init(&part, s->directory.max);
-    str rest = buf_str(&s->directory);
+    buf_init(&all, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
+    buf_init(&part, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
+    TRY(queue_directory_unpack(&s->directory, &all));
+    str rest = buf_str(&all);
     struct queue_segment_entry at;
     for (str before = rest; queue_segment_next(&rest, &at); before = rest)
         if (at.record.batch == r->last_batch)
@@ -492,7 +497,7 @@ static err close_tails(struct recovery *r)
     }
     for (size_t i = 0; i < r->unsealed_count; i++) {
         r->unsealed[i]->status = QUEUE_SEGMENT_SEALED;
-        buf_release(&r->unsealed[i]->directory);
+        queue_directory_release(&r->unsealed[i]->directory);
     }
     return NULL;
 }
@@ -543,7 +548,7 @@ static err run(struct recovery *r, const uint32_t (*names)[2], size_t count, str
     q->committer->next_sequence = r->last_sequence + 1;
     numbers_sort(&r->aborted);
     for (size_t i = 0; i < r->unsealed_count; i++)
-        sift(r, r->unsealed[i]);
+        TRY(sift(r, r->unsealed[i]));
     if (q->segment_count)
         qsort(q->segments, q->segment_count, sizeof(struct queue_segment *), by_sequence);
     TRY(read_all(r, PASS_MESSAGES, scratch));
@@ -563,7 +568,7 @@ err queue_recover(struct queue *q)
     uint32_t(*names)[2];
     size_t count;
     CLEANUP(buf_release) struct buf scratch;
-    buf_init(&scratch, (size_t)QUEUE_SEGMENT_BYTES_MAX * 2);
+    buf_init(&scratch, QUEUE_SEGMENT_DIRECTORY_BYTES_MAX);
     TRY(queue_recover_list(q->folder, &names, &count));
     struct recovery r = {.queue = q};
     err e = run(&r, (const uint32_t(*)[2])names, count, &scratch);

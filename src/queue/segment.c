@@ -10,11 +10,14 @@
 
 enum {
     TRAILER_MAGIC = 0x46515453,      /* "STQF" */
-    DIRECTORY_BYTES_MAX = 256 << 20, /* more than a segment: never reached */
+    FOOTER_BLOCK_BYTES = 256 * 1024, /* that it is written in, at least */
     SCAN_BLOCK_BYTES = 64 * 1024,
 };
 static const char header_magic[16] = "smtptool spool\n";
 
+static_assert(QUEUE_SEGMENT_ENTRY_BYTES == (int)QUEUE_DIRECTORY_HEAD_BYTES, "an entry's head");
+static_assert(QUEUE_RECORD_META_BYTES_MAX <= (int)QUEUE_DIRECTORY_META_BYTES_MAX,
+              "an entry's meta");
 static_assert(QUEUE_RECORD_BYTES_MAX <= QUEUE_SEGMENT_BYTES_MIN / 2 + QUEUE_RECORD_ALIGN,
               "the largest record is at most half the smallest segment");
 
@@ -78,7 +81,7 @@ static struct queue_segment *make(uint32_t number, uint32_t salt, struct file *f
     s->size = size;
     s->end = QUEUE_SEGMENT_HEADER_BYTES;
     s->refs = 1;
-    buf_init(&s->directory, DIRECTORY_BYTES_MAX);
+    queue_directory_init(&s->directory);
     return s;
 }
 
@@ -88,7 +91,7 @@ void queue_segment_close(struct queue_segment *s)
         return;
     file_close(s->file);
     file_close(s->direct);
-    buf_release(&s->directory);
+    queue_directory_release(&s->directory);
     mem_free(s->tail);
     mem_free(s->names.numbers);
     mem_free(s->sources.numbers);
@@ -123,8 +126,12 @@ static err name_segment(struct queue_segment *s, const char *folder, const char 
     TRY(file_sync(s->file));
     TRY(fault_point("spool.rename"));
     TRY(file_rename(spare, path));
-    TRY(fault_point("spool.folder_sync"));
-    return folder_sync(log);
+    err e = fault_point("spool.folder_sync");
+    if (e == NULL)
+        e = folder_sync(log);
+    if (e) /* else each try would leave a segment behind: the next one takes this file again */
+        (void)!file_rename(path, spare);
+    return e;
 }
 
 err queue_segment_create(const char *folder, const char *spare, uint32_t number, uint64_t last_id,
@@ -235,10 +242,7 @@ void queue_segment_note(struct queue_segment *s, uint64_t offset, const struct q
     char b[QUEUE_SEGMENT_ENTRY_BYTES];
     bytes_put32(b, (uint32_t)(offset / QUEUE_RECORD_ALIGN));
     queue_record_encode(r, entry_seed(s), b + 4);
-    err e = buf_add(&s->directory, (str){b, sizeof b});
-    if (e == NULL)
-        e = buf_add(&s->directory, meta);
-    ASSERT(e == NULL); /* smaller than its segment */
+    queue_directory_add(&s->directory, b, meta);
     s->count++;
     s->updates += r->type == QUEUE_RECORD_UPDATE;
     if (r->batch > s->last_batch)
@@ -266,22 +270,41 @@ static void encode_trailer(const struct queue_segment *s, char b[QUEUE_SEGMENT_T
     bytes_put32(b + 60, crc32c(s->seed, (str){b, 60}));
 }
 
+/* In blocks; *ret_crc is that of all of it. */
+static err write_footer(struct queue_segment *s, uint32_t *ret_crc)
+{
+    CLEANUP(buf_release) struct buf block;
+    buf_init(&block, FOOTER_BLOCK_BYTES + QUEUE_SEGMENT_ENTRY_BYTES + QUEUE_RECORD_META_BYTES_MAX);
+    struct queue_directory_walk walk = queue_directory_begin(&s->directory);
+    uint64_t offset = s->footer_offset;
+    uint32_t crc = crc32c(0, (str){0});
+    bool more = true;
+    while (more) {
+        TRY(queue_directory_next(&walk, &block, &more));
+        if (block.len == 0 || (more && block.len < FOOTER_BLOCK_BYTES))
+            continue;
+        crc = crc32c(crc, buf_str(&block));
+        TRY(file_write_at(s->file, &(struct iovec){block.ptr, block.len}, 1, offset));
+        offset += block.len;
+        buf_clear(&block);
+    }
+    ASSERT(offset == s->footer_offset + s->footer_len);
+    *ret_crc = crc;
+    return NULL;
+}
+
 err queue_segment_seal(struct queue_segment *s)
 {
-    str directory = buf_str(&s->directory);
-    uint64_t room = queue_record_round(directory.len) + QUEUE_SEGMENT_TRAILER_BYTES;
+    uint64_t room = queue_record_round(s->directory.len) + QUEUE_SEGMENT_TRAILER_BYTES;
     if (s->end + room > s->size)
         return err_new(ERR_DAMAGED, "segment %08x has no room for its footer", s->number);
     s->footer_offset = s->size - room;
-    s->footer_len = directory.len;
-    s->footer_crc = crc32c(0, directory);
+    s->footer_len = s->directory.len;
+    TRY(fault_point("seal.write"));
+    TRY(write_footer(s, &s->footer_crc));
     char trailer[QUEUE_SEGMENT_TRAILER_BYTES];
     encode_trailer(s, trailer);
-    struct iovec footer = {(void *)directory.ptr, directory.len};
     struct iovec last = {trailer, sizeof trailer};
-    TRY(fault_point("seal.write"));
-    if (directory.len)
-        TRY(file_write_at(s->file, &footer, 1, s->footer_offset));
     TRY(file_write_at(s->file, &last, 1, s->size - sizeof trailer));
     TRY(fault_point("seal.sync"));
     return file_sync(s->file);
@@ -445,7 +468,7 @@ err queue_segment_scan(struct queue_segment *s,
     CLEANUP(buf_release) struct buf scratch;
     buf_init(&scratch, QUEUE_RECORD_BYTES_MAX);
     uint64_t offset = QUEUE_SEGMENT_HEADER_BYTES;
-    buf_clear(&s->directory);
+    queue_directory_release(&s->directory);
     s->count = s->updates = 0;
     s->end = offset;
     while (offset < s->size) {

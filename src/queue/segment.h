@@ -7,6 +7,7 @@
  * These calls block; who may touch which member is said in queue/inside.h.
  */
 #pragma once
+#include "queue/directory.h"
 #include "queue/record.h"
 #include "runtime/file.h"
 
@@ -17,6 +18,7 @@ enum {
     QUEUE_SEGMENT_TRAILER_BYTES = 64,
     QUEUE_SEGMENT_ENTRY_BYTES = 4 + QUEUE_RECORD_HEADER_BYTES, /* and the meta, in the footer */
     QUEUE_SEGMENT_PATH_CHARS = 512,
+    QUEUE_SEGMENT_DIRECTORY_BYTES_MAX = 2 * QUEUE_SEGMENT_BYTES_MAX, /* never reached */
 };
 
 enum queue_stream { QUEUE_HOT, QUEUE_COLD, QUEUE_STREAMS };
@@ -46,7 +48,7 @@ struct queue_segment {
     uint32_t refs;           /* pins, and the log */
     uint32_t count, updates; /* records; those that are UPDATEs */
     uint64_t last_batch, last_sequence, last_id;
-    struct buf directory; /* until sealed: what the footer will be */
+    struct queue_directory directory; /* until sealed: what the footer will be */
     uint64_t footer_offset, footer_len;
     uint32_t footer_crc;
     bool footer_valid;                /* each entry of a footer with this CRC was checked */
@@ -95,7 +97,8 @@ must_use err queue_segment_seal(struct queue_segment *); /* writes and syncs the
 /* The directory of a sealed segment, from its footer. ERR_DAMAGED: there is none that is valid. The
  * first time each entry is checked, later that all of it is what it was then. */
 must_use err queue_segment_load(struct queue_segment *, struct buf *ret_directory);
-/* Takes the next entry off; false: there is none. The directory is ours or was checked. */
+/* Takes the next entry off; false: there is none. The directory is ours, unpacked, or was checked.
+ */
 bool queue_segment_next(str *directory, struct queue_segment_entry *ret_entry);
 
 /* Read every record from front to back, as far as headers, metas and heads go, into

@@ -212,15 +212,20 @@ static void look_at_space(struct queue *q)
     pthread_mutex_unlock(&q->lock);
 }
 
+static uint64_t free_bytes(struct queue *q)
+{
+    pthread_mutex_lock(&q->lock);
+    uint64_t bytes = q->stats.free_bytes;
+    pthread_mutex_unlock(&q->lock);
+    return bytes;
+}
+
 /* New segments may not eat the space below the floor; but the reserve must be there. */
 static bool may_make(struct queue *q, int ready)
 {
     if (ready < QUEUE_READY_RESERVED)
         return true;
-    pthread_mutex_lock(&q->lock);
-    bool roomy = q->stats.free_bytes > q->segment_bytes + (uint64_t)q->options.free_space_floor;
-    pthread_mutex_unlock(&q->lock);
-    return roomy;
+    return free_bytes(q) > q->segment_bytes + (uint64_t)q->options.free_space_floor;
 }
 
 static bool find_spare(struct spare_search *search)
@@ -236,14 +241,6 @@ static bool has_spare(struct queue *q)
     return find_spare(&search);
 }
 
-static bool is_below_floor(struct queue *q)
-{
-    pthread_mutex_lock(&q->lock);
-    bool below = q->stats.free_bytes < (uint64_t)q->options.free_space_floor;
-    pthread_mutex_unlock(&q->lock);
-    return below;
-}
-
 static bool remove_spare(struct queue *q)
 {
     struct spare_search search = {.queue = q};
@@ -251,12 +248,22 @@ static bool remove_spare(struct queue *q)
            file_remove(search.path) == NULL;
 }
 
+/* True: there is more room than there was. A file system may free a file's room later, or not. */
+static bool make_room(struct queue *q)
+{
+    uint64_t before = free_bytes(q);
+    if (!remove_spare(q))
+        return false;
+    look_at_space(q);
+    return free_bytes(q) > before;
+}
+
 /* Below the floor no mail is taken: files that are not for the reserve are better as room. */
 static void give_back(struct queue *q)
 {
     while (__atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) >= QUEUE_READY_RESERVED &&
-           is_below_floor(q) && remove_spare(q))
-        look_at_space(q);
+           free_bytes(q) < (uint64_t)q->options.free_space_floor && make_room(q))
+        ;
     err_forget();
 }
 

@@ -297,7 +297,9 @@ static void next_pace(struct shaping_loop *loop, int64_t now_ns)
 
 static void back_off(struct shaping_loop *loop, uint32_t wait_seconds, int64_t now_ns)
 {
-    int64_t first_ns = interval_ns(loop) * 3 / 2;
+    int64_t first_ns = interval_ns(loop);
+    if (loop->rate >= FINE_RATE) /* at a slow pace one interval is time enough */
+        first_ns += first_ns / 2;
     first_ns = first_ns < backoff_first_most_ns ? first_ns : backoff_first_most_ns;
     loop->backoff_ns =
         loop->backoff_ns > 0 ? loop->backoff_ns * 2 : later(first_ns, backoff_least_ns);
@@ -469,14 +471,35 @@ static void count_accepted(struct shaping_loop *loop, int64_t now_ns)
     loop->step_accepted++;
 }
 
-/* The episode is over. When it was long, the site counts in windows. */
+/* What was accepted since the last episode, over the time until the site went on: that was at some
+ * moment after the last try that it refused. */
+static double taken_in_cycle(const struct shaping_loop *loop, int64_t unsure_ns)
+{
+    double seconds = (double)(loop->cycle_ns - unsure_ns) / (double)SECOND_NS;
+    return seconds > 0 ? loop->cycle_accepted / seconds * ALLOWED_SHARE : loop->rate;
+}
+
+/* How long the site refused tells more than what it took before. */
+static void settle_after(struct shaping_loop *loop, double allowed, int64_t now_ns)
+{
+    hold_longer(loop, is_settled(loop, allowed));
+    loop->climb = CLIMB_FIRST;
+    loop->settled = allowed;
+    set_rate(loop, allowed, now_ns);
+    loop->base = loop->rate;
+    loop->hold_until_ns = now_ns + loop->hold_ns;
+}
+
+/* The episode is over. When it was long, the site counts in windows. When it was not that short at
+ * a slow pace, and not the first in a row, the pace is far too fast, whatever the site takes at
+ * once after a pause. */
 static void recover(struct shaping_loop *loop, int64_t now_ns)
 {
-    int64_t away_ns = now_ns - loop->episode_ns;
-    double cycle_s = (double)loop->cycle_ns / (double)SECOND_NS;
-    double allowed = cycle_s > 0 ? loop->cycle_accepted / cycle_s * ALLOWED_SHARE : loop->rate;
+    int64_t away_ns = now_ns - loop->episode_ns, interval = interval_ns(loop);
+    bool windows = away_ns > window_least_ns && away_ns > 8 * interval;
+    bool far_too_fast = loop->rate < FINE_RATE && loop->shocks > 0 && away_ns > 4 * interval;
+    double allowed = taken_in_cycle(loop, windows ? 0 : loop->backoff_ns / 2);
     loop->lasted_ns = away_ns;
-    bool windows = away_ns > window_least_ns && away_ns > 8 * interval_ns(loop);
     loop->trying = false;
     loop->backoff_ns = 0;
     loop->gentle = loop->rate * GENTLE_SECONDS < GENTLE_MESSAGES
@@ -484,14 +507,8 @@ static void recover(struct shaping_loop *loop, int64_t now_ns)
                        : GENTLE_MESSAGES;
     if (windows)
         loop->window_ns = loop->cycle_ns < window_most_ns ? loop->cycle_ns : window_most_ns;
-    if (windows && allowed < loop->rate) {
-        hold_longer(loop, is_settled(loop, allowed));
-        loop->climb = CLIMB_FIRST;
-        loop->settled = allowed;
-        set_rate(loop, allowed, now_ns);
-        loop->base = loop->rate;
-        loop->hold_until_ns = now_ns + loop->hold_ns;
-    }
+    if ((windows || far_too_fast) && allowed < loop->rate)
+        settle_after(loop, allowed, now_ns);
     loop->step_ns = now_ns;
     loop->step_accepted = 0;
     loop->accepted = loop->cycle_accepted = 0;

@@ -10,6 +10,8 @@
  *     accepted in between, over the time it took, is the allowed rate: we go on just below it.
  *   - When a site takes nothing for a long time and then goes on, it counts in windows: what was
  *     accepted since it did so before, over all that time, is the allowed rate.
+ *   - When a slow pace is refused again soon, and for long, the site takes less than it did: the
+ *     same measure, but until half of the last wait, for the site went on at some moment in it.
  * What holds is kept for a while (longer each time that it turns out the same), then it is climbed
  * from in steps that double. So a raised limit is found within minutes, and a steady one is touched
  * seldom. Time in which nobody had anything to send is not counted, and the pace climbs only when

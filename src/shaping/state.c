@@ -423,3 +423,17 @@ err shaping_state_write(struct shaping_state *s, const struct shaping_state_rows
     TRY(account_sql_file_begin(s->db));
     return account_sql_file_end(s->db, write_all(s->db, r, now_ms));
 }
+
+err shaping_state_change(struct shaping_state *s, struct arena *arena, int64_t now_ms,
+                         err (*change)(void *arg, struct arena *, struct shaping_state_rows *rows),
+                         void *arg)
+{
+    struct shaping_state_rows rows;
+    TRY(account_sql_file_begin(s->db));
+    err e = shaping_state_read(s, arena, &rows);
+    if (e == NULL)
+        e = change(arg, arena, &rows);
+    if (e == NULL)
+        e = write_all(s->db, &rows, now_ms);
+    return account_sql_file_end(s->db, e);
+}

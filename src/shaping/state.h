@@ -76,3 +76,9 @@ must_use err shaping_state_read(struct shaping_state *, struct arena *,
  * what is too old. */
 must_use err shaping_state_write(struct shaping_state *, const struct shaping_state_rows *,
                                  int64_t now_ms);
+/* Read, changed by that, and written, while no other process does the same: rows holds all there
+ * is; what change puts there instead is written. An err of change's takes all back. */
+must_use err shaping_state_change(struct shaping_state *, struct arena *, int64_t now_ms,
+                                  err (*change)(void *arg, struct arena *,
+                                                struct shaping_state_rows *rows),
+                                  void *arg);

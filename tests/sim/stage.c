@@ -162,6 +162,8 @@ static void stop(struct sim_stage *s)
     int64_t grace_ms = sim_plan_chance(50) ? 0 : sim_plan_between(0, GRACE_MS_MAX);
     sim_trace("server", "stops, %lld ms of grace", (long long)grace_ms);
     sim_trace_count(SIM_STOPS);
+    if (queue_stopped(service_queue(s->world.service))) /* no abort can be written any more */
+        sim_ledger_crashed(&s->ledger);
     sim_ledger_disturb(&s->ledger, true);
     s->up = false;
     count_batches(s);
