@@ -6,7 +6,7 @@
  * The same memory for any number of them: the last ones that were set are in memory, and when there
  * are many they are merged into a file, a hash table of pages. The file is nobody's but ours and
  * has no name any more once it is open; what it tells stands in the journal, too, so it is never
- * synced. It takes 16 to 32 bytes a recipient.
+ * synced. It takes 13 to 27 bytes a recipient.
  *
  * With a file these block for moments.
  */
