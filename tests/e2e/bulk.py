@@ -297,11 +297,40 @@ def clean(bench):
     report.check("to be asked again", "old@x.example" in read("dirty.reconfirm.csv") and "campaign" in read("dirty.reconfirm.yaml"))
 
 
+def most_memory(process):
+    """MiB of the program itself, until it ends."""
+    most = 0
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/status") as status:
+                most = max([most] + [int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")])
+        except OSError:
+            pass
+        time.sleep(0.01)
+    return most
+
+
+def memory(bench):
+    """A longer list takes no more memory, and who was in it long ago is still known."""
+    report, most = bench.report, {}
+    short, long = 60000, 240000
+    for count in (short, long):
+        rows = [f"user{i}@d{i % 97}.example" for i in range(count)]
+        listed = bench.file(f"{count}.csv", "email\n" + "\n".join(rows + rows[:100]) + "\n")
+        process = bench.start("run", "--campaign", f"long-{count}", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                              "--text", "t", "--dry-run", "--json")
+        most[count] = most_memory(process)
+        out, _ = process.communicate(timeout=300)
+        said = json.loads(out or b"{}")
+        report.equal(f"{count}: those that come again are found", said.get("left_out"), {"duplicate": 100})
+    report.check("the same memory for both, within 2 MiB", most[long] - most[short] < 2, most)
+
+
 def main():
     need_program()
     report = Report()
     bench = Bench(report)
-    for work in (server_with_keys, server_without, control, deferred, real_server, attacks, unsubscribe, clean):
+    for work in (server_with_keys, server_without, control, deferred, real_server, attacks, unsubscribe, clean, memory):
         try:
             work(bench)
         except (subprocess.TimeoutExpired, OSError, TypeError) as e:
