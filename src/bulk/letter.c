@@ -21,8 +21,9 @@ struct bulk_letter {
     const struct template *headers[BULK_LETTER_HEADERS_MAX];
     const struct template *files[BULK_LETTER_FILES_MAX];
     size_t slots[FIELDS];
-    str domain;           /* of the sender */
-    struct buf scratch;   /* what a template is rendered into */
+    str domain;         /* of the sender */
+    struct buf scratch; /* what a template is rendered into */
+    struct bulk_token_signer *signer;
     struct buf good_from; /* a From that was found to be ours; most mailings have one */
 };
 
@@ -174,6 +175,8 @@ err bulk_letter_open(const struct bulk_letter_options *options, struct template_
         e = template_names_add(names, str_of(fields[i]), &l->slots[i]);
     if (e == NULL)
         e = compile_all(l, names);
+    if (e == NULL && (options->unsubscribe_url.len || options->unsubscribe_mailto.len))
+        e = bulk_token_signer_open(options->secret, &l->signer);
     if (e)
         bulk_letter_close(l);
     else
@@ -188,6 +191,7 @@ void bulk_letter_close(struct bulk_letter *l)
     arena_close(l->arena);
     buf_release(&l->scratch);
     buf_release(&l->good_from);
+    bulk_token_signer_close(l->signer);
     mem_free(l);
 }
 
@@ -236,7 +240,7 @@ static err add_unsubscribe(struct writer *w)
     buf_init(&token, BULK_TOKEN_BYTES_MAX);
     if (o->unsubscribe_url.len == 0 && o->unsubscribe_mailto.len == 0)
         return NULL;
-    TRY(bulk_token_write(o->secret, o->campaign, w->row->address->folded, &token));
+    TRY(bulk_token_write(w->letter->signer, o->campaign, w->row->address->folded, &token));
     str url = {0}, mail = {0}, local, domain;
     if (o->unsubscribe_url.len)
         url = arena_printf(w->arena, "%.*s%cu=%.*s", STR_ARG(o->unsubscribe_url),
