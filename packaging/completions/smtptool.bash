@@ -23,16 +23,16 @@ _smtptool_choose()
         takes+='--account --active --attach --burst --ca-file --campaign --connect-timeout --connections --dkim --dns-zone --email-column --encoding --envelope-from --fallback --from --from-domain --from-policy --header --hello --html-file --in-doubt --inactive --io-timeout --job --kept --limit --list --markdown --mechanism --messages-per-connection --pass-wait --passes --pause-on --preview --rate --removed --reply-to --sample --secret --segment --separator --server --split --stream --subject --tenant --text --text-file --to --type --unsubscribe-key --unsubscribe-mailto --unsubscribe-url --user --var --warmup --wave '
         ;;
     'account '*)
-        options+='--preset --server --name --user --host --licence --secret --oauth --mechanism --keep --autoconfig --dns-zone --ca-file --default --yes --all '
-        takes+='--preset --server --name --user --host --licence --secret --oauth --mechanism --keep --autoconfig --dns-zone --ca-file '
+        options+='--preset --server --name --user --host --licence --secret --oauth --client-id --client-secret-ref --mechanism --keep --autoconfig --dns-zone --ca-file --default --yes --all '
+        takes+='--preset --server --name --user --host --licence --secret --oauth --client-id --client-secret-ref --mechanism --keep --autoconfig --dns-zone --ca-file '
         ;;
     'oauth '*)
         options+='--provider --client-id --client-secret-ref --loopback --device --client-credentials --tenant --scope --user --port --open --browser --wait --ca-file --show --renew --server '
         takes+='--provider --client-id --client-secret-ref --tenant --scope --user --port --browser --wait --ca-file '
         ;;
     'secret '*)
-        options+='--passphrase --keyring --credential --key-file --check '
-        takes+='--keyring --credential --key-file '
+        options+='--passphrase --passphrase-file --keyring --credential --key-file --check '
+        takes+='--passphrase-file --keyring --credential --key-file '
         ;;
     'serve '*)
         options+='--dns-zone --one-process '
@@ -141,7 +141,7 @@ _smtptool_choose()
     'account ') words='add ls show test watch default rm' ;;
     'preset ') words='ls show' ;;
     'oauth ') words='login setup status token revoke ls' ;;
-    'secret ') words='set edit get ls rm test' ;;
+    'secret ') words='set edit get ls rm rekey test' ;;
     'queue ') words='ls show why hold release retry rm flush stats fsck' ;;
     'user ') words='add list rm password senders disable enable second-factor app-password' ;;
     'config ') words='check show schema reload' ;;

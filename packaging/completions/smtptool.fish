@@ -181,6 +181,8 @@ complete -c smtptool -n '__fish_seen_subcommand_from account' -l host -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l licence -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l secret -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l oauth -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l client-id -r
+complete -c smtptool -n '__fish_seen_subcommand_from account' -l client-secret-ref -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l mechanism -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l keep -r
 complete -c smtptool -n '__fish_seen_subcommand_from account' -l autoconfig -r
@@ -210,11 +212,12 @@ complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l renew
 complete -c smtptool -n '__fish_seen_subcommand_from oauth' -l server
 complete -c smtptool -f -n '__fish_seen_subcommand_from oauth; and not __fish_seen_subcommand_from login setup status token revoke ls' -a 'login setup status token revoke ls'
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase
+complete -c smtptool -n '__fish_seen_subcommand_from secret' -l passphrase-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l keyring -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l credential -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l key-file -r
 complete -c smtptool -n '__fish_seen_subcommand_from secret' -l check
-complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm test' -a 'set edit get ls rm test'
+complete -c smtptool -f -n '__fish_seen_subcommand_from secret; and not __fish_seen_subcommand_from set edit get ls rm rekey test' -a 'set edit get ls rm rekey test'
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l dns-zone -r
 complete -c smtptool -n '__fish_seen_subcommand_from serve' -l one-process
 complete -c smtptool -n '__fish_seen_subcommand_from queue' -l to -r

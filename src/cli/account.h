@@ -13,7 +13,7 @@ struct cli_account_run {
     struct config *own;          /* the user's accounts.yaml */
     struct config_presets presets;
     const char *preset, *server, *name, *user, *host, *licence, *secret, *oauth, *mechanism, *keep,
-        *autoconfig, *dns_zone, *ca_file;
+        *autoconfig, *dns_zone, *ca_file, *client_id, *client_secret_ref;
     bool make_default, yes, all;
 };
 

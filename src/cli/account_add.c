@@ -1,6 +1,7 @@
 #include "cli/account.h"
 #include "cli/account_discover.h"
 #include "cli/account_secret.h"
+#include "cli/account_token.h"
 #include "cli/profiles.h"
 #include "config/tls_word.h"
 #include "config/value.h"
@@ -20,22 +21,37 @@ static bool has_login(const struct config_preset *p, const char *name)
     return false;
 }
 
+static bool has_app_passwords(const struct config_preset *p)
+{
+    return str_contains(p->enable, S("app password")) ||
+           str_contains(p->enable, S("app-specific")) ||
+           str_contains(p->enable, S("application password"));
+}
+
+static bool takes_tokens(const struct config_preset *p)
+{
+    return has_login(p, "XOAUTH2") || has_login(p, "OAUTHBEARER");
+}
+
+/* A token is the way in there, and a password none that lasts. */
+static bool wants_token(const struct cli_account_found *found)
+{
+    const struct config_preset *p = found->preset;
+    return p ? takes_tokens(p) && !has_app_passwords(p) : found->oauth && !found->password;
+}
+
 static const char *advice_of(const struct config_preset *p)
 {
-    bool app = str_contains(p->enable, S("app password")) ||
-               str_contains(p->enable, S("app-specific")) ||
-               str_contains(p->enable, S("application password"));
-    bool token = has_login(p, "XOAUTH2") || has_login(p, "OAUTHBEARER");
+    bool app = has_app_passwords(p), token = takes_tokens(p);
     if (!config_preset_needs_login(p))
         return "no login: it trusts your network or your certificate";
     if (app && token)
         return "an app password (PLAIN over TLS) for scripts and your own mailbox; OAuth2 "
-               "(`smtptool oauth login NAME`, then --oauth NAME) where users log in themselves";
+               "(`smtptool oauth setup`, then --oauth NAME) where users log in themselves";
     if (app)
         return "an app password (PLAIN over TLS)";
     if (token)
-        return "OAuth2, for this provider ends passwords: `smtptool oauth login NAME`, then "
-               "--oauth NAME";
+        return "OAuth2, for this provider ends passwords";
     if (p->domain_count == 0 && p->enable.len > 0)
         return "the service's own key, as the password (PLAIN over TLS)";
     return "the mailbox's password, or an app password where there is one (PLAIN over TLS)";
@@ -51,7 +67,7 @@ static void advise(const struct config_preset *p, bool password, bool oauth, FIL
         if (p->enable_at.len > 0)
             fprintf(out, "  at       %.*s\n", STR_ARG(p->enable_at));
     } else if (oauth && !password) {
-        fprintf(out, "  login    OAuth2: `smtptool oauth login NAME`, then --oauth NAME\n");
+        fprintf(out, "  login    OAuth2\n");
     } else {
         fprintf(out, "  login    a password of its own for this program where the provider makes "
                      "them, else the mailbox's (PLAIN over TLS)\n");
@@ -150,6 +166,28 @@ static int choose_user(struct adding *a)
 
 /* ---- showing, asking -------------------------------------------------------------------- */
 
+/* The lines that make a login by token. */
+static struct cli_account_token login_of(const struct adding *a, str name)
+{
+    const struct config_preset *p = a->found.preset;
+    return (struct cli_account_token){
+        .name = name, .address = a->address, .server = p ? p->servers[0] : a->found.servers[0]};
+}
+
+static void show_login(const struct adding *a, str name)
+{
+    struct cli_account_token t = login_of(a, name);
+    cli_account_token_show(a->run, &t, stderr);
+}
+
+/* A password would be asked for that is not taken there. */
+static bool is_stuck(const struct adding *a)
+{
+    const struct cli_account_run *run = a->run;
+    return a->user.len > 0 && wants_token(&a->found) && run->secret == NULL && run->oauth == NULL &&
+           run->client_id == NULL && run->keep == NULL;
+}
+
 static void show_found(const struct adding *a)
 {
     const struct config_preset *p = a->found.preset;
@@ -157,9 +195,9 @@ static void show_found(const struct adding *a)
     fprintf(out, "%.*s: ", STR_ARG(a->address));
     if (p)
         cli_print_clean(out, p->name);
-    fprintf(out, "%s(by: ", p ? " " : "");
+    fputs(p ? " (" : "by ", out);
     cli_print_clean(out, a->found.origin);
-    fputs(")\n", out);
+    fputs(p ? ")\n" : "\n", out);
     size_t count = p ? p->server_count : a->found.server_count;
     for (size_t i = 0; i < count; i++) {
         fprintf(out, "  %-8s ", i == 0 ? "server" : "then");
@@ -169,6 +207,8 @@ static void show_found(const struct adding *a)
     if (a->user.len > 0)
         fprintf(out, "  user     %.*s\n", STR_ARG(a->user));
     advise(p, a->found.password, a->found.oauth, out);
+    if (is_stuck(a))
+        show_login(a, a->name);
 }
 
 static int not_found(const struct adding *a)
@@ -235,22 +275,45 @@ static err make_keys(const struct adding *a, struct buf *out)
     return add_key(out, "secret", a->secret);
 }
 
+/* Before anything is asked. */
+static int check_secret(struct adding *a)
+{
+    struct cli_account_run *run = a->run;
+    if ((run->secret != NULL) + (run->oauth != NULL) + (run->client_id != NULL) > 1) {
+        cli_fail("account add: one of --secret, --oauth and --client-id");
+        return CLI_USAGE;
+    }
+    if (run->secret) {
+        err e = config_value_secret(str_of(run->secret));
+        return e ? wrong("--secret", e) : CLI_OK;
+    }
+    if (is_stuck(a)) {
+        cli_fail("nothing was added, for a login by token is wanted: the two lines above make it "
+                 "(where a password is still taken: --keep file)");
+        return CLI_FINDINGS;
+    }
+    if (run->oauth && !cli_account_token_exists(run, str_of(run->oauth))) {
+        fprintf(stderr, "There is no login %s yet:\n", run->oauth);
+        show_login(a, str_of(run->oauth));
+    }
+    return CLI_OK;
+}
+
 static int get_secret(struct adding *a)
 {
     struct cli_account_run *run = a->run;
-    err e = NULL;
-    if (run->secret && run->oauth) {
-        cli_fail("account add: --secret or --oauth, not both");
-        return CLI_USAGE;
-    }
     if (a->user.len == 0 || run->oauth)
         return CLI_OK;
-    if (run->secret) {
-        e = config_value_secret(str_of(run->secret));
-        a->secret = str_of(run->secret);
-        return e ? wrong("--secret", e) : CLI_OK;
+    if (run->client_id) {
+        struct cli_account_token t = login_of(a, a->name);
+        run->oauth = arena_chars(run->arena, a->name);
+        return cli_account_token_login(run, &t);
     }
-    e = cli_account_secret_keep(run->keep, a->name, a->user, run->arena, &a->secret);
+    if (run->secret) {
+        a->secret = str_of(run->secret);
+        return CLI_OK;
+    }
+    err e = cli_account_secret_keep(run->keep, a->name, a->user, run->arena, &a->secret);
     return e ? wrong("the password", e) : CLI_OK;
 }
 
@@ -312,6 +375,8 @@ int cli_account_add(struct cli_account_run *run, const char *address)
         return code;
     show_found(&a);
     code = check_name(&a);
+    if (code == CLI_OK)
+        code = check_secret(&a);
     if (code == CLI_OK)
         code = confirm(&a);
     if (code == CLI_OK)

@@ -419,10 +419,9 @@ void cli_show_commands(FILE *out)
             fprintf(out, "\n%s:\n", c->group);
         fprintf(out, "  %-14s %s\n", c->name, c->summary);
     }
-    fputs(
-        "\n\"smtptool SUBCOMMAND --help\" tells more, with examples.\n"
-        "A first mail: smtptool account add you@example.com, then smtptool send --text Hello ...\n",
-        out);
+    fputs("\n\"smtptool SUBCOMMAND --help\" tells more, with examples.\n"
+          "A first mail begins with \"smtptool account add me@example.com\": it tells the rest.\n",
+          out);
 }
 
 int cli_run_verb(const struct cli *cli, const struct cli_verb *verbs, size_t count, void *arg,

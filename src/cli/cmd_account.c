@@ -34,9 +34,11 @@ const char cmd_account_help[] =
     "  --user NAME         of the login; default: what the provider says, else the address\n"
     "  --secret REFERENCE  where the password is: keyring:SERVICE/USER, file:/path, env:NAME,\n"
     "                      command:..., encrypted:FILE#name (docs/secrets.md)\n"
+    "  --client-id ID      log in by token now, under the account's name; `smtptool oauth setup`\n"
+    "                      tells how to get an ID. --client-secret-ref REF belongs to it\n"
     "  --oauth NAME        a login made by `smtptool oauth login NAME`\n"
-    "  --keep WHERE        without these two it is asked for (or is the first line of stdin) and\n"
-    "                      kept in the keyring, in a file of mode 0600 (file), or in\n"
+    "  --keep WHERE        without one of these a password is asked for (or is the first line of\n"
+    "                      stdin) and kept in the keyring, in a file of mode 0600 (file), or in\n"
     "                      encrypted:/path/FILE#NAME; default: keyring in a desktop, else file\n"
     "  --mechanism NAME    default: the best that is offered\n"
     "  --default           make it the default account; the first one is\n"
@@ -257,22 +259,24 @@ int cmd_account(struct cli *cli, int argc, char **argv)
 {
     struct cli_account_run run = {.cli = cli};
     const struct cli_option options[] = {
-        {.name = "preset",     .value = &run.preset     },
-        {.name = "server",     .value = &run.server     },
-        {.name = "name",       .value = &run.name       },
-        {.name = "user",       .value = &run.user       },
-        {.name = "host",       .value = &run.host       },
-        {.name = "licence",    .value = &run.licence    },
-        {.name = "secret",     .value = &run.secret     },
-        {.name = "oauth",      .value = &run.oauth      },
-        {.name = "mechanism",  .value = &run.mechanism  },
-        {.name = "keep",       .value = &run.keep       },
-        {.name = "autoconfig", .value = &run.autoconfig },
-        {.name = "dns-zone",   .value = &run.dns_zone   },
-        {.name = "ca-file",    .value = &run.ca_file    },
-        {.name = "default",    .flag = &run.make_default},
-        {.name = "yes",        .flag = &run.yes         },
-        {.name = "all",        .flag = &run.all         },
+        {.name = "preset",            .value = &run.preset           },
+        {.name = "server",            .value = &run.server           },
+        {.name = "name",              .value = &run.name             },
+        {.name = "user",              .value = &run.user             },
+        {.name = "host",              .value = &run.host             },
+        {.name = "licence",           .value = &run.licence          },
+        {.name = "secret",            .value = &run.secret           },
+        {.name = "oauth",             .value = &run.oauth            },
+        {.name = "client-id",         .value = &run.client_id        },
+        {.name = "client-secret-ref", .value = &run.client_secret_ref},
+        {.name = "mechanism",         .value = &run.mechanism        },
+        {.name = "keep",              .value = &run.keep             },
+        {.name = "autoconfig",        .value = &run.autoconfig       },
+        {.name = "dns-zone",          .value = &run.dns_zone         },
+        {.name = "ca-file",           .value = &run.ca_file          },
+        {.name = "default",           .flag = &run.make_default      },
+        {.name = "yes",               .flag = &run.yes               },
+        {.name = "all",               .flag = &run.all               },
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);

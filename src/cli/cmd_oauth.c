@@ -277,8 +277,12 @@ static int run_login(void *arg, int argc, char **argv)
     e = keep(run, name, &l, &answer, &entry);
     if (e)
         return tell_err(e, "keep the login");
-    cli_oauth_show_entry(name, &entry, run->cli->json);
+    if (!run->cli->quiet || run->cli->json)
+        cli_oauth_show_entry(name, &entry, run->cli->json);
     oauth_store_forget(&entry);
+    if (!run->cli->quiet && !run->server && run->user && l.flow != OAUTH_FLOW_CLIENT)
+        fprintf(stderr, "  smtptool account add %s --oauth %s      send by it\n", run->user,
+                argv[0]);
     return CLI_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "cli/commands.h"
 #include "cli/secret_edit.h"
 #include "config/value.h"
+#include "secret/file.h"
 #include "secret/reference.h"
 #include "secret/resolver.h"
 #include "secret/sealed.h"
@@ -18,6 +19,7 @@ const char cmd_secret_help[] =
     "       smtptool secret get [--check] FILE NAME\n"
     "       smtptool secret ls FILE\n"
     "       smtptool secret rm FILE NAME\n"
+    "       smtptool secret rekey FILE\n"
     "       smtptool secret test REFERENCE...\n\n"
     "A sealed file holds secrets under names, fit for a repository: names are in clear, values "
     "are\n"
@@ -28,10 +30,13 @@ const char cmd_secret_help[] =
     "  edit      the value in $VISUAL or $EDITOR, in a file in memory that is wiped afterwards\n"
     "  get       the value on stdout, when that is no terminal; --check: only whether it is there\n"
     "  ls, rm    the names; take one out\n"
+    "  rekey     another lock, named by the options; all values are sealed anew, and the file is\n"
+    "            replaced whole. What opened it before opens it no more, but stays where it is\n"
     "  test      where a secret of any kind comes from, how long it is and how long it is kept;\n"
     "            never the secret itself\n\n"
     "options, for what unlocks the file (without one: what the file says, docs/secrets.md):\n"
     "  --passphrase        a passphrase, from a prompt\n"
+    "  --passphrase-file F rekey: the new one is what stands in this file\n"
     "  --keyring NAME      a key in the desktop's keyring\n"
     "  --credential NAME   a key that systemd hands the service\n"
     "  --key-file F        a key in a file; made when it is not there\n"
@@ -49,7 +54,7 @@ const char cmd_secret_help[] =
 struct secret_run {
     struct cli *cli;
     bool passphrase, check;
-    const char *keyring, *credential, *key_file;
+    const char *keyring, *credential, *key_file, *passphrase_file;
     struct buf asked; /* a passphrase from the prompt */
     struct secret_unlock unlock;
     struct secret_sealed *file;
@@ -71,7 +76,7 @@ static err ask_passphrase(struct secret_run *run, bool twice)
     if (!isatty(STDIN_FILENO))
         return err_new(ERR_CONFIG, "a passphrase is asked for on a terminal; without one it comes "
                                    "from the file $SMTPTOOL_PASSPHRASE_FILE");
-    TRY(cli_read_password("Passphrase", &run->asked));
+    TRY(cli_read_password(twice ? "New passphrase" : "Passphrase", &run->asked));
     run->unlock = (struct secret_unlock){SECRET_UNLOCK_PASSPHRASE, buf_str(&run->asked)};
     if (!twice)
         return NULL;
@@ -112,6 +117,13 @@ static err ask_when_wanted(struct secret_run *run, str path, bool *ret_chosen)
     return *ret_chosen ? ask_passphrase(run, false) : NULL;
 }
 
+static err check_key_file(const struct secret_run *run)
+{
+    if (run->key_file && run->key_file[0] != '/')
+        return err_new(ERR_CONFIG, "--key-file: an absolute path, for the sealed file keeps it");
+    return NULL;
+}
+
 static err open_file(struct secret_run *run, const char *path, bool make)
 {
     bool chosen, there = access(path, F_OK) == 0;
@@ -119,8 +131,7 @@ static err open_file(struct secret_run *run, const char *path, bool make)
                (run->key_file != NULL);
     if (ways > 1)
         return err_new(ERR_CONFIG, "one of --passphrase, --keyring, --credential, --key-file");
-    if (run->key_file && run->key_file[0] != '/')
-        return err_new(ERR_CONFIG, "--key-file: an absolute path, for the sealed file keeps it");
+    TRY(check_key_file(run));
     TRY(choose(run, there, &chosen));
     if (!chosen && there)
         TRY(ask_when_wanted(run, str_of(path), &chosen));
@@ -250,6 +261,47 @@ static int run_rm(void *arg, int argc, char **argv)
     return tell(e, argv[0]);
 }
 
+/* What shall open it from now on. */
+static err choose_new(struct secret_run *run)
+{
+    bool chosen;
+    if (run->passphrase_file) {
+        TRY(secret_file_read(str_of(run->passphrase_file), SECRET_FILE_NOT_OTHERS, &run->asked));
+        secret_trim(&run->asked);
+        run->unlock = (struct secret_unlock){SECRET_UNLOCK_PASSPHRASE, buf_str(&run->asked)};
+        return NULL;
+    }
+    return choose(run, false, &chosen);
+}
+
+static int run_rekey(void *arg, int argc, char **argv)
+{
+    struct secret_run *run = arg;
+    bool asked;
+    (void)argc;
+    int ways = run->passphrase + (run->keyring != NULL) + (run->credential != NULL) +
+               (run->key_file != NULL) + (run->passphrase_file != NULL);
+    if (ways != 1) {
+        cli_fail("secret rekey: what is to open it then? One of --passphrase, --passphrase-file, "
+                 "--keyring, --credential, --key-file");
+        return CLI_USAGE;
+    }
+    err e = check_key_file(run);
+    if (e == NULL)
+        e = ask_when_wanted(run, str_of(argv[0]), &asked);
+    if (e == NULL)
+        e = secret_sealed_open(str_of(argv[0]), asked ? &run->unlock : NULL, false, &run->file);
+    secret_wipe(&run->asked);
+    buf_init(&run->asked, SECRET_BYTES_MAX);
+    if (e == NULL)
+        e = choose_new(run);
+    if (e == NULL)
+        e = secret_sealed_rekey(run->file, &run->unlock);
+    if (e == NULL && !run->cli->quiet)
+        fprintf(stderr, "%s: locked anew\n", argv[0]);
+    return tell(e, argv[0]);
+}
+
 /* ---- any secret --------------------------------------------------------------------------- */
 
 static void print_tested(const struct secret_run *run, const char *shown, size_t len,
@@ -316,24 +368,26 @@ static int run_test(void *arg, int argc, char **argv)
 /* ---- the way in --------------------------------------------------------------------------- */
 
 const struct cli_verb cmd_secret_verbs[] = {
-    {"set",  run_set,  2, 2,  "FILE NAME"          },
-    {"edit", run_edit, 2, 2,  "FILE NAME"          },
-    {"get",  run_get,  2, 2,  "[--check] FILE NAME"},
-    {"ls",   run_ls,   1, 1,  "FILE"               },
-    {"rm",   run_rm,   2, 2,  "FILE NAME"          },
-    {"test", run_test, 1, -1, "REFERENCE..."       },
-    {NULL,   NULL,     0, 0,  NULL                 },
+    {"set",   run_set,   2, 2,  "FILE NAME"          },
+    {"edit",  run_edit,  2, 2,  "FILE NAME"          },
+    {"get",   run_get,   2, 2,  "[--check] FILE NAME"},
+    {"ls",    run_ls,    1, 1,  "FILE"               },
+    {"rm",    run_rm,    2, 2,  "FILE NAME"          },
+    {"rekey", run_rekey, 1, 1,  "FILE"               },
+    {"test",  run_test,  1, -1, "REFERENCE..."       },
+    {NULL,    NULL,      0, 0,  NULL                 },
 };
 
 int cmd_secret(struct cli *cli, int argc, char **argv)
 {
     struct secret_run run = {.cli = cli};
     const struct cli_option options[] = {
-        {.name = "passphrase", .flag = &run.passphrase },
-        {.name = "keyring",    .value = &run.keyring   },
-        {.name = "credential", .value = &run.credential},
-        {.name = "key-file",   .value = &run.key_file  },
-        {.name = "check",      .flag = &run.check      },
+        {.name = "passphrase",      .flag = &run.passphrase      },
+        {.name = "passphrase-file", .value = &run.passphrase_file},
+        {.name = "keyring",         .value = &run.keyring        },
+        {.name = "credential",      .value = &run.credential     },
+        {.name = "key-file",        .value = &run.key_file       },
+        {.name = "check",           .flag = &run.check           },
     };
     int code;
     int first = cli_parse(cli, cli->command, options, ARRAY_LEN(options), argc, argv, &code);

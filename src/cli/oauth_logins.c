@@ -1,9 +1,13 @@
 #include "cli/oauth_logins.h"
 #include "account/keeper_logins.h"
+#include "cli/cli.h"
 #include "runtime/file.h"
 #include "secret/resolver.h"
+#include "secret/sealed_text.h"
+#include "secret/secret.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static err read_client_secret(void *arg, str reference, struct buf *ret_secret)
 {
@@ -28,13 +32,38 @@ static err path_of(const struct config *server, char ret_path[KEEPER_LOGINS_PATH
     return NULL;
 }
 
+/* A person at a terminal is asked for what nothing else says. */
+static err ask_passphrase(const char *folder, struct buf *ret_passphrase)
+{
+    CLEANUP(buf_release) struct buf name;
+    enum secret_unlock_kind kind;
+    char path[KEEPER_LOGINS_PATH_CHARS + 16];
+    buf_init(&name, SECRET_SEALED_LOCK_CHARS);
+    snprintf(path, sizeof path, "%s/tokens.sealed", folder);
+    if (!isatty(STDIN_FILENO) || getenv("SMTPTOOL_PASSPHRASE_FILE") ||
+        getenv("CREDENTIALS_DIRECTORY") || !file_exists(path))
+        return NULL;
+    TRY(secret_sealed_look(str_of(path), &kind, &name));
+    if (kind != SECRET_UNLOCK_PASSPHRASE)
+        return NULL;
+    return cli_read_password("Passphrase of your logins", ret_passphrase);
+}
+
 err cli_oauth_logins_open(const struct config *server, struct oauth_store **ret_store)
 {
     char path[KEEPER_LOGINS_PATH_CHARS];
+    struct buf passphrase;
     TRY(path_of(server, path));
-    struct oauth_store_options o = {
-        .folder = str_of(path), .own_key = server != NULL, .secret = read_client_secret};
-    return oauth_store_open(&o, ret_store);
+    buf_init(&passphrase, SECRET_BYTES_MAX);
+    err e = ask_passphrase(path, &passphrase);
+    struct oauth_store_options o = {.folder = str_of(path),
+                                    .own_key = server != NULL,
+                                    .secret = read_client_secret,
+                                    .passphrase = buf_str(&passphrase)};
+    if (e == NULL)
+        e = oauth_store_open(&o, ret_store);
+    secret_wipe(&passphrase);
+    return e;
 }
 
 err cli_oauth_logins_make(const struct config *server)

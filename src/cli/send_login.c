@@ -65,7 +65,7 @@ err cli_send_login_check(struct cli_send *run)
     if (o->mechanism.len && sasl_mechanism_of(o->mechanism) == SASL_NONE)
         return err_new(ERR_CONFIG,
                        "--mechanism: \"%s\" is none of PLAIN, LOGIN, CRAM-MD5, "
-                       "SCRAM-SHA-256, SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2",
+                       "SCRAM-SHA-1, SCRAM-SHA-256, these two with -PLUS, OAUTHBEARER, XOAUTH2",
                        run->mechanism);
     return NULL;
 }

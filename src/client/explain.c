@@ -189,11 +189,6 @@ str client_explain_login(const struct client_explain_login *x, struct arena *are
                             "the server offers %.*s, and the account has a password: it wants an "
                             "OAuth token, so say that the secret is one",
                             STR_ARG(list));
-    if (offered & sasl_mechanism_bit(SASL_CRAM_MD5))
-        return arena_printf(arena,
-                            "the server offers %.*s: CRAM-MD5 is weak and used only when it is "
-                            "named, so write CRAM-MD5 as the mechanism",
-                            STR_ARG(list));
     return arena_printf(arena, "the server offers %.*s, none of which is known here",
                         STR_ARG(list));
 }

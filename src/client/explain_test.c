@@ -101,7 +101,6 @@ TEST(client_explain_login)
          "offers PLAIN LOGIN, and the account wants XOAUTH2"                                          },
         {"a token is not wanted", "PLAIN LOGIN", "",        true,  true,  "write its password"        },
         {"only tokens",           "XOAUTH2",     "",        false, true,  "say that the secret is one"},
-        {"only a weak one",       "CRAM-MD5",    "",        false, true,  "write CRAM-MD5"            },
         {"only unknown ones",     "NTLM GSSAPI", "",        false, true,  "none of which is known"    },
     };
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);

@@ -52,10 +52,12 @@ static const struct config_schema_choice mechanisms[] = {
     {"LOGIN",               0},
     {"SCRAM-SHA-256",0},
     {"SCRAM-SHA-256-PLUS", 0},
-    {"CRAM-MD5",               0},
-    {"OAUTHBEARER",              0},
-    {"XOAUTH2",      0},
-    {0              }
+    {"SCRAM-SHA-1",               0},
+    {"SCRAM-SHA-1-PLUS",              0},
+    {"CRAM-MD5",   0},
+    {"OAUTHBEARER",               0},
+    {"XOAUTH2", 0},
+    {0     }
 };
 static const struct config_schema_choice dns_servers[] = {
     {"system",  DNS_SYSTEM},

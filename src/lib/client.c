@@ -128,8 +128,8 @@ static err set_mechanism(struct smtptool_client *c, struct setting *s)
 {
     str name = str_of(s->text);
     if (name.len > 0 && sasl_mechanism_of(name) == SASL_NONE)
-        return err_new(ERR_CONFIG, "mechanism: none of PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-256, "
-                                   "SCRAM-SHA-256-PLUS, OAUTHBEARER, XOAUTH2");
+        return err_new(ERR_CONFIG, "mechanism: none of PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1, "
+                                   "SCRAM-SHA-256, these two with -PLUS, OAUTHBEARER, XOAUTH2");
     return keep(&c->mechanism, name);
 }
 

@@ -154,6 +154,15 @@ const struct oauth_provider *oauth_provider_find(const struct oauth_providers *a
     return NULL;
 }
 
+const struct oauth_provider *oauth_provider_of_host(const struct oauth_providers *all, str host)
+{
+    for (size_t i = 0; i < all->count; i++)
+        for (size_t k = 0; k < all->list[i].host_count; k++)
+            if (str_eq_nocase(all->list[i].hosts[k], host))
+                return &all->list[i];
+    return NULL;
+}
+
 /* ---- tenants ------------------------------------------------------------------------------- */
 
 static err check_tenant(str tenant)

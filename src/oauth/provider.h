@@ -40,6 +40,8 @@ struct oauth_providers {
 bool oauth_provider_read_all(str folder, struct arena *, struct config_errors *,
                              struct oauth_providers *ret_providers);
 const struct oauth_provider *oauth_provider_find(const struct oauth_providers *, str key);
+/* Whose tokens this SMTP server takes; NULL: nobody's that we know. */
+const struct oauth_provider *oauth_provider_of_host(const struct oauth_providers *, str host);
 
 /* With the tenant (empty: the default) in its URLs. ERR_CONFIG: the tenant has characters that no
  * tenant has, or the provider has none. */

@@ -25,6 +25,7 @@ struct oauth_store {
     char folder[OAUTH_STORE_PATH_CHARS];
     char path[OAUTH_STORE_PATH_CHARS + 16], key[OAUTH_STORE_PATH_CHARS + 16];
     bool own_key;
+    struct buf passphrase;
     err (*secret)(void *arg, str reference, struct buf *ret_secret);
     void *arg;
     pthread_mutex_t mutex; /* of what follows */
@@ -46,8 +47,13 @@ err oauth_store_open(const struct oauth_store_options *o, struct oauth_store **r
     s->secret = o->secret;
     s->arg = o->arg;
     pthread_mutex_init(&s->mutex, NULL);
-    *ret_store = s;
-    return NULL;
+    buf_init(&s->passphrase, SECRET_BYTES_MAX);
+    err e = buf_add(&s->passphrase, o->passphrase);
+    if (e)
+        oauth_store_close(s);
+    else
+        *ret_store = s;
+    return e;
 }
 
 void oauth_store_close(struct oauth_store *s)
@@ -59,6 +65,7 @@ void oauth_store_close(struct oauth_store *s)
         secret_wipe(&k->token);
         mem_free(k);
     }
+    secret_wipe(&s->passphrase);
     pthread_mutex_destroy(&s->mutex);
     mem_free(s);
 }
@@ -82,11 +89,14 @@ static err no_such(str name)
 static err open_sealed(struct oauth_store *s, bool make, struct secret_sealed **ret_file)
 {
     struct secret_unlock key = {SECRET_UNLOCK_KEY_FILE, str_of(s->key)};
+    struct secret_unlock said = {SECRET_UNLOCK_PASSPHRASE, buf_str(&s->passphrase)};
     bool fresh_file = make && !oauth_store_exists(s);
     if (fresh_file)
         TRY(folder_make(s->folder));
-    return secret_sealed_open(str_of(s->path), fresh_file && s->own_key ? &key : NULL, fresh_file,
-                              ret_file);
+    const struct secret_unlock *unlock = fresh_file && s->own_key ? &key : NULL;
+    if (!fresh_file && s->passphrase.len > 0)
+        unlock = &said;
+    return secret_sealed_open(str_of(s->path), unlock, fresh_file, ret_file);
 }
 
 /* ---- entries ------------------------------------------------------------------------------- */

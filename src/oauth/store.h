@@ -32,6 +32,7 @@ struct oauth_store_options {
     /* Reads a client's secret by its reference; whoever is called must not come back to here. */
     err (*secret)(void *arg, str reference, struct buf *ret_secret);
     void *arg;
+    str passphrase; /* of the file, from a person; copied. Empty: as secret_sealed_open() has it */
 };
 
 /* Opens nothing yet. Threads may share it. ERR_CONFIG: the path is too long. */

@@ -175,7 +175,7 @@ static bool log_in_sasl(const struct login *l, enum sasl_mechanism mechanism, un
     uint8_t binding[TLS_BINDING_BYTES];
     bool bound = tls_get_binding(l->t->conn, binding);
     struct sasl_client *sasl;
-    if (mechanism == SASL_SCRAM_SHA_256_PLUS && !bound)
+    if (sasl_mechanism_binds(mechanism) && !bound)
         return false;
     struct sasl_client_options options = {
         .mechanism = mechanism,

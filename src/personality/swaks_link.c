@@ -34,22 +34,24 @@ void personality_swaks_link_lost(struct swaks_plan *p)
 
 /* ---- the network ------------------------------------------------------------------------ */
 
-/* The first host that takes the domain's mail. */
-static err find_route(struct swaks_plan *p, struct dns_resolver *dns)
+static bool is_wanted(const struct swaks_plan *p, const struct address *a)
 {
-    struct dns_mx *mx = ARENA_NEW(p->arena, struct dns_mx);
-    str domain = p->route;
+    return !(p->ip4 && a->family == ADDRESS_IP6) && !(p->ip6 && a->family == ADDRESS_IP4);
+}
+
+/* user@[192.0.2.1], and the same address as one number: user@#3221225985 */
+static bool is_literal(str domain, struct arena *arena, str *ret_ip)
+{
+    uint64_t n;
     if (domain.len > 2 && domain.ptr[0] == '[' && domain.ptr[domain.len - 1] == ']') {
-        p->server = str_slice(domain, 1, domain.len - 2); /* user@[192.0.2.1] */
-        return NULL;
+        *ret_ip = str_slice(domain, 1, domain.len - 2);
+        return true;
     }
-    TRY(dns_mx_hosts(dns, NULL, domain, p->arena, mx, deadline_after(LOOKUP_MS)));
-    if (mx->null_mx)
-        return err_new(ERR_CONFIG, "%.*s takes no mail (RFC 7505)", STR_ARG(domain));
-    if (mx->status != DNS_OK || mx->count == 0)
-        return err_new(ERR_CONFIG, "no mail server is known for %.*s", STR_ARG(domain));
-    p->server = mx->hosts[0].name;
-    return NULL;
+    if (!str_skip(&domain, S("#")) || !str_to_u64(domain, UINT32_MAX, &n))
+        return false;
+    *ret_ip = arena_printf(arena, "%u.%u.%u.%u", (unsigned)(n >> 24), (unsigned)(n >> 16) & 255,
+                           (unsigned)(n >> 8) & 255, (unsigned)n & 255);
+    return true;
 }
 
 static err find_addresses(struct swaks_plan *p, struct dns_resolver *dns, str name,
@@ -67,9 +69,38 @@ static err find_addresses(struct swaks_plan *p, struct dns_resolver *dns, str na
     return err_new(ERR_CONFIG, "%.*s has no address", STR_ARG(name));
 }
 
-static bool is_wanted(const struct swaks_plan *p, const struct address *a)
+/* Does the host have an address of the family that -4 or -6 asks for? */
+static bool has_family(struct swaks_plan *p, struct dns_resolver *dns, str name)
 {
-    return !(p->ip4 && a->family == ADDRESS_IP6) && !(p->ip6 && a->family == ADDRESS_IP4);
+    struct dns_host host = {0};
+    bool found = false;
+    if (find_addresses(p, dns, name, &host) == NULL)
+        for (size_t i = 0; i < host.count && !found; i++)
+            found = is_wanted(p, &host.addresses[i]);
+    err_forget();
+    return found;
+}
+
+/* The first host that takes the domain's mail; with -4 or -6 the first that has such an address. */
+static err find_route(struct swaks_plan *p, struct dns_resolver *dns)
+{
+    struct dns_mx *mx = ARENA_NEW(p->arena, struct dns_mx);
+    size_t at = str_find_last(p->route, '@');
+    str domain = at == STR_NONE ? p->route : str_from(p->route, at + 1);
+    if (is_literal(domain, p->arena, &p->server))
+        return NULL;
+    TRY(dns_mx_hosts(dns, NULL, domain, p->arena, mx, deadline_after(LOOKUP_MS)));
+    if (mx->null_mx)
+        return err_new(ERR_CONFIG, "%.*s takes no mail (RFC 7505)", STR_ARG(domain));
+    if (mx->status != DNS_OK || mx->count == 0)
+        return err_new(ERR_CONFIG, "no mail server is known for %.*s", STR_ARG(domain));
+    for (size_t i = 0; i < mx->count && p->server.len == 0; i++)
+        if (!(p->ip4 || p->ip6) || has_family(p, dns, mx->hosts[i].name))
+            p->server = mx->hosts[i].name;
+    if (p->server.len == 0)
+        return err_new(ERR_CONFIG, "no mail server of %.*s has an address of that family",
+                       STR_ARG(domain));
+    return NULL;
 }
 
 static err find_local(struct swaks_plan *p, struct dns_resolver *dns, struct address *ret_local)

@@ -2,7 +2,6 @@
  */
 #include "personality/swaks_dialog.h"
 #include "personality/swaks_link.h"
-#include "personality/swaks_netrc.h"
 #include "personality/swaks_source.h"
 #include "runtime/sim.h"
 #include "tests/test.h"
@@ -162,30 +161,6 @@ TEST(personality_swaks_link_needs_shell)
     CHECK(personality_swaks_link_needs_shell(S("exim -bh 'a b'")), "quotes");
     CHECK(personality_swaks_link_needs_shell(S("exim | tee x")), "a pipe");
     CHECK(personality_swaks_link_needs_shell(S("$HOME/x")), "a variable");
-}
-
-TEST(personality_swaks_netrc_search)
-{
-    struct arena *arena = arena_open(1 << 16);
-    str text = S("machine a login u1 password p1\nmachine b\n login u2\n password p2\n"
-                 "machine a login u3 password p3\ndefault login d password e\n");
-    static const struct {
-        const char *machine, *user, *want_user, *want_password;
-    } rows[] = {
-        {"a", "",   "u1", "p1"},
-        {"b", "",   "u2", "p2"},
-        {"a", "u3", "u3", "p3"},
-        {"A", "",   "u1", "p1"},
-        {"c", "",   "d",  "e" },
-        {"b", "x",  "x",  ""  },
-    };
-    for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
-        str user = str_of(rows[i].user), password = {0};
-        personality_swaks_netrc_search(text, str_of(rows[i].machine), arena, &user, &password);
-        CHECK_STR(user, rows[i].want_user, rows[i].machine);
-        CHECK_STR(password, rows[i].want_password, rows[i].machine);
-    }
-    arena_close(arena);
 }
 
 /* ---- conversations ---------------------------------------------------------------------- */

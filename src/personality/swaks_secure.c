@@ -1,6 +1,6 @@
 #include "personality/swaks_secure.h"
 #include "personality/swaks_file.h"
-#include "personality/swaks_netrc.h"
+#include "secret/netrc.h"
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -107,7 +107,9 @@ static const struct {
 } kinds[] = {
   /* the strongest first, then as swaks does: in the order of their names */
     {"SCRAM-SHA-256-PLUS", SWAKS_LOGIN_SASL,          false},
+    {"SCRAM-SHA-1-PLUS",   SWAKS_LOGIN_SASL,          false},
     {"SCRAM-SHA-256",      SWAKS_LOGIN_SASL,          false},
+    {"SCRAM-SHA-1",        SWAKS_LOGIN_SASL,          false},
     {"CRAM-MD5",           SWAKS_LOGIN_CRAM_MD5,      false},
     {"CRAM-SHA1",          SWAKS_LOGIN_CRAM_SHA1,     false},
     {"LOGIN",              SWAKS_LOGIN_LOGIN,         false},
@@ -120,10 +122,10 @@ static const struct {
 static const struct {
     const char *name, *reason;
 } absent[] = {
-    {"DIGEST-MD5", "obsolete (RFC 6331); SCRAM-SHA-256 replaced it"},
-    {"NTLM",       "built on MD4 and DES, and never a standard"    },
-    {"SPA",        "another name for NTLM"                         },
-    {"MSN",        "another name for NTLM"                         },
+    {"DIGEST-MD5", "obsolete and unsafe (RFC 6331): use SCRAM-SHA-256, or PLAIN over TLS"},
+    {"NTLM",       "MD4 and DES, and never a standard: use PLAIN over TLS, or XOAUTH2"   },
+    {"SPA",        "another name for NTLM"                                               },
+    {"MSN",        "another name for NTLM"                                               },
 };
 
 const char *personality_swaks_secure_type(size_t index)
@@ -249,13 +251,31 @@ static err no_types(struct swaks_plan *p)
     return NULL;
 }
 
+/* What is empty, from the server's entry (the one of this user, when he is named). */
+static void take_from_netrc(struct swaks_plan *p)
+{
+    struct swaks_auth *a = &p->auth;
+    struct buf user, password;
+    buf_init(&user, SECRET_NETRC_WORD_BYTES_MAX);
+    buf_init(&password, SECRET_NETRC_WORD_BYTES_MAX);
+    if (secret_netrc_login(p->server, a->user, &user, &password) == NULL) {
+        if (a->user.len == 0)
+            a->user = arena_str(p->arena, buf_str(&user));
+        if (a->password.len == 0)
+            a->password = arena_str(p->arena, buf_str(&password));
+    }
+    err_forget(); /* no file, or nothing in it: a person is asked */
+    secret_wipe(&user);
+    secret_wipe(&password);
+}
+
 static err set_credentials(struct swaks_plan *p)
 {
     struct swaks_auth *a = &p->auth;
     TRY(personality_swaks_plan_get(p, SWAKS_AUTH_USER, &a->user));
     TRY(personality_swaks_plan_get(p, SWAKS_AUTH_PASSWORD, &a->password));
     if (a->user.len == 0 || a->password.len == 0)
-        personality_swaks_netrc_find(p->server, p->arena, &a->user, &a->password);
+        take_from_netrc(p);
     if (a->user.len == 0)
         TRY(personality_swaks_value_ask(p->values, "Username: ", false, true, &a->user));
     if (a->password.len == 0)

@@ -81,7 +81,7 @@ static err scram_final(struct sasl_client *c, str challenge)
     TRY(sasl_scram_message_server_final(challenge, &text));
     buf_init(&signature, SASL_SCRAM_MESSAGE_BYTES_MAX);
     err e = codec_base64_decode(text, &signature);
-    str want = {(const char *)c->answer.signature, sizeof c->answer.signature};
+    str want = {(const char *)c->answer.signature, c->answer.len};
     if (e == NULL && !sasl_scram_same(buf_str(&signature), want))
         e = err_new(ERR_PROTOCOL,
                     "the server does not know our password: a wrong server signature");
@@ -95,7 +95,7 @@ static err add_without_proof(const struct sasl_client *c, str nonce, struct buf 
     struct buf bound;
     buf_init(&bound, GS2_BYTES_MAX + 3 * SASL_USER_BYTES_MAX + SASL_BINDING_BYTES_MAX);
     err e = buf_add(&bound, buf_str(&c->gs2));
-    if (e == NULL && c->mechanism == SASL_SCRAM_SHA_256_PLUS)
+    if (e == NULL && sasl_mechanism_binds(c->mechanism))
         e = buf_add(&bound, buf_str(&c->binding));
     if (e == NULL)
         e = buf_add(out, S("c="));
@@ -123,6 +123,12 @@ static err check_server_first(const struct sasl_client *c, const struct sasl_scr
     return NULL;
 }
 
+static enum sasl_scram_hash hash_of(enum sasl_mechanism m)
+{
+    bool sha1 = m == SASL_SCRAM_SHA_1 || m == SASL_SCRAM_SHA_1_PLUS;
+    return sha1 ? SASL_SCRAM_WITH_SHA_1 : SASL_SCRAM_WITH_SHA_256;
+}
+
 static err scram_second(struct sasl_client *c, str challenge)
 {
     struct sasl_scram_server_first parts;
@@ -137,15 +143,14 @@ static err scram_second(struct sasl_client *c, str challenge)
     buf_init(&salt, SERVER_SALT_BYTES_MAX);
     err e = codec_base64_decode(parts.salt, &salt);
     if (e == NULL)
-        sasl_scram_answer_make(buf_str(&c->secret), buf_str(&salt), (uint32_t)parts.iterations,
-                               buf_str(&c->auth_message), &c->answer);
+        sasl_scram_answer_make(hash_of(c->mechanism), buf_str(&c->secret), buf_str(&salt),
+                               (uint32_t)parts.iterations, buf_str(&c->auth_message), &c->answer);
     buf_release(&salt);
     if (e)
         return err_wrap(e, "the salt of SCRAM");
     c->next = scram_final;
     TRY(buf_add(&c->response, S(",p=")));
-    return codec_base64_encode((str){(char *)c->answer.proof, sizeof c->answer.proof},
-                               &c->response);
+    return codec_base64_encode((str){(char *)c->answer.proof, c->answer.len}, &c->response);
 }
 
 static err scram_first(struct sasl_client *c, str challenge)
@@ -200,6 +205,8 @@ static const struct {
     [SASL_PLAIN] = {plain,       true,  false},
     [SASL_LOGIN] = {login_user,  false, false},
     [SASL_CRAM_MD5] = {cram,        false, false},
+    [SASL_SCRAM_SHA_1] = {scram_first, true,  false},
+    [SASL_SCRAM_SHA_1_PLUS] = {scram_first, true,  false},
     [SASL_SCRAM_SHA_256] = {scram_first, true,  false},
     [SASL_SCRAM_SHA_256_PLUS] = {scram_first, true,  false},
     [SASL_OAUTHBEARER] = {oauthbearer, true,  true },
@@ -230,9 +237,12 @@ static err check_options(const struct sasl_client_options *o)
 
 static err set_gs2(struct sasl_client *c, const struct sasl_client_options *o)
 {
-    if (o->mechanism == SASL_SCRAM_SHA_256_PLUS)
+    if (sasl_mechanism_binds(o->mechanism))
         return buf_add(&c->gs2, S("p=tls-exporter,,"));
-    bool stripped = o->binding.len && !(o->offered & sasl_mechanism_bit(SASL_SCRAM_SHA_256_PLUS));
+    /* A server that binds with another hash would take "y" for a sign of a downgrade. */
+    unsigned plus =
+        sasl_mechanism_bit(SASL_SCRAM_SHA_1_PLUS) | sasl_mechanism_bit(SASL_SCRAM_SHA_256_PLUS);
+    bool stripped = o->binding.len && !(o->offered & plus);
     return buf_add(&c->gs2, stripped ? S("y,,") : S("n,,"));
 }
 
@@ -271,7 +281,7 @@ err sasl_client_open(const struct sasl_client_options *options, struct sasl_clie
 {
     ASSERT(options->mechanism > SASL_NONE);
     ASSERT(options->mechanism < SASL_MECHANISM_COUNT);
-    ASSERT(options->mechanism != SASL_SCRAM_SHA_256_PLUS || options->binding.len > 0);
+    ASSERT(!sasl_mechanism_binds(options->mechanism) || options->binding.len > 0);
     TRY(check_options(options));
     struct sasl_client *c = MEM_NEW(struct sasl_client);
     err e = fill(c, options);

@@ -1,3 +1,4 @@
+#include "base/arena.h"
 #include "sasl/client.h"
 #include "sasl/cram.h"
 #include "tests/test.h"
@@ -131,40 +132,57 @@ TEST(sasl_client_scram_server_first) /* attack 80 */
     }
 }
 
-TEST(sasl_client_scram_rfc7677)
+static const struct vector {
+    const char *label;
+    enum sasl_mechanism mechanism;
+    const char *nonce, *binding, *first, *challenge, *second, *signature;
+} vectors[] = {
+    {"RFC 7677 section 3", SASL_SCRAM_SHA_256,    "rOprNGfwEbeRWgbNEkqO",     NULL,
+     "n,,n=user,r=rOprNGfwEbeRWgbNEkqO",                  "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096",
+     "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
+     "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",                                     "6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4="},
+    {"RFC 5802 section 5", SASL_SCRAM_SHA_1,      "fyko+d2lbbFgONRv9qkxdawL", NULL,
+     "n,,n=user,r=fyko+d2lbbFgONRv9qkxdawL",              "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+     "c=biws,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,p=v0X8v3Bz2T0CJGbJQyF0X+HI4Ts=", "rmF9pqV8S7suAoZWja4dJRkFsKQ="                },
+ /* no RFC has one with a binding: made with Python's hashlib out of the one above */
+    {"SHA-1, bound",       SASL_SCRAM_SHA_1_PLUS, "fyko+d2lbbFgONRv9qkxdawL", "the channel",
+     "p=tls-exporter,,n=user,r=fyko+d2lbbFgONRv9qkxdawL", "r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,s=QSXCR+Q6sek8bf92,i=4096",
+     "c=cD10bHMtZXhwb3J0ZXIsLHRoZSBjaGFubmVs,r=fyko+d2lbbFgONRv9qkxdawL3rfcNHYJY1ZVvWVs7j,"
+     "p=l5qH3jSLVIK+E8l0CdlaJHedrNA=",                                                     "O4UvTY12B9IkiCv4gRuWSDY7OpI="                },
+};
+
+/* One login as in the vector, but with this as the server's last word. */
+static void check_vector(const struct vector *v, str final, bool ok, const char *label)
 {
-    static const struct {
-        const char *label, *final;
-        bool ok;
-    } cases[] = {
-        {"right signature", "v=6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", true },
-        {"wrong signature", "v=7rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=", false},
-        {"short signature", "v=6rri",                                         false},
-        {"no signature",    "",                                               false},
-        {"an error",        "e=invalid-proof",                                false},
-    };
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct sasl_client *c =
-            open_client((struct sasl_client_options){.mechanism = SASL_SCRAM_SHA_256,
-                                                     .user = S("user"),
-                                                     .secret = S("pencil"),
-                                                     .nonce = S("rOprNGfwEbeRWgbNEkqO")});
-        str response = {0};
-        CHECK_DONE(sasl_client_step(c, S(""), &response), cases[i].label);
-        CHECK_DONE(sasl_client_step(c,
-                                    S("r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-                                      "s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096"),
-                                    &response),
-                   cases[i].label);
-        CHECK_STR(response,
-                  "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,"
-                  "p=dHzbZapWIk4jUhN+Ute9ytag9zjfMHgsqmmiz7AndVQ=",
-                  cases[i].label);
-        CHECK((sasl_client_step(c, str_of(cases[i].final), &response) == NULL) == cases[i].ok,
-              cases[i].label);
-        CHECK((sasl_client_finish(c) == NULL) == cases[i].ok, cases[i].label);
-        sasl_client_close(c);
-        err_forget();
+    struct sasl_client *c =
+        open_client((struct sasl_client_options){.mechanism = v->mechanism,
+                                                 .user = S("user"),
+                                                 .secret = S("pencil"),
+                                                 .nonce = str_of(v->nonce),
+                                                 .binding = str_of(v->binding)});
+    str response = {0};
+    CHECK_DONE(sasl_client_step(c, S(""), &response), v->label);
+    CHECK_STR(response, v->first, v->label);
+    CHECK_DONE(sasl_client_step(c, str_of(v->challenge), &response), v->label);
+    CHECK_STR(response, v->second, v->label);
+    CHECK((sasl_client_step(c, final, &response) == NULL) == ok, label);
+    CHECK((sasl_client_finish(c) == NULL) == ok, label);
+    sasl_client_close(c);
+    err_forget();
+}
+
+TEST(sasl_client_scram_vectors)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 16);
+    for (size_t i = 0; i < ARRAY_LEN(vectors); i++) {
+        const struct vector *v = &vectors[i];
+        char *wrong = arena_chars(arena, str_of(v->signature));
+        check_vector(v, arena_printf(arena, "v=%s", wrong), true, "right signature");
+        wrong[0] = wrong[0] == 'A' ? 'B' : 'A';
+        check_vector(v, arena_printf(arena, "v=%s", wrong), false, "wrong signature");
+        check_vector(v, S("v=6rri"), false, "short signature");
+        check_vector(v, S(""), false, "no signature");
+        check_vector(v, S("e=invalid-proof"), false, "an error");
     }
 }
 
@@ -177,6 +195,7 @@ TEST(sasl_client_binding_flag)
     } cases[] = {
         {"cannot bind",                              NULL, 0,                             "n,,n=u,r=abc"},
         {"can bind, PLUS is not offered",            "B",  0,                             "y,,n=u,r=abc"},
+        {"can bind, but PLUS is of another hash",    "B",  1u << SASL_SCRAM_SHA_1_PLUS,   "n,,n=u,r=abc"},
         {"can bind, the operator named plain SCRAM", "B",  1u << SASL_SCRAM_SHA_256_PLUS,
          "n,,n=u,r=abc"                                                                                 },
     };

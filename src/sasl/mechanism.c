@@ -5,6 +5,8 @@ static const char *const names[SASL_MECHANISM_COUNT] = {
     [SASL_PLAIN] = "PLAIN",
     [SASL_LOGIN] = "LOGIN",
     [SASL_CRAM_MD5] = "CRAM-MD5",
+    [SASL_SCRAM_SHA_1] = "SCRAM-SHA-1",
+    [SASL_SCRAM_SHA_1_PLUS] = "SCRAM-SHA-1-PLUS",
     [SASL_SCRAM_SHA_256] = "SCRAM-SHA-256",
     [SASL_SCRAM_SHA_256_PLUS] = "SCRAM-SHA-256-PLUS",
     [SASL_OAUTHBEARER] = "OAUTHBEARER",
@@ -42,13 +44,18 @@ static bool usable(enum sasl_mechanism m, unsigned offered, const struct sasl_me
 {
     if (!(offered & sasl_mechanism_bit(m)))
         return false;
-    return m != SASL_SCRAM_SHA_256_PLUS || wish->binding_known;
+    return !sasl_mechanism_binds(m) || wish->binding_known;
 }
 
 enum sasl_mechanism sasl_mechanism_choose(unsigned offered, const struct sasl_mechanism_wish *wish)
 {
-    static const enum sasl_mechanism with_password[] = {SASL_SCRAM_SHA_256_PLUS, SASL_SCRAM_SHA_256,
-                                                        SASL_PLAIN, SASL_LOGIN};
+    static const enum sasl_mechanism with_password[] = {SASL_SCRAM_SHA_256_PLUS,
+                                                        SASL_SCRAM_SHA_1_PLUS,
+                                                        SASL_SCRAM_SHA_256,
+                                                        SASL_SCRAM_SHA_1,
+                                                        SASL_CRAM_MD5,
+                                                        SASL_PLAIN,
+                                                        SASL_LOGIN};
     static const enum sasl_mechanism with_token[] = {SASL_OAUTHBEARER, SASL_XOAUTH2};
     if (wish->named != SASL_NONE)
         return usable(wish->named, offered, wish) ? wish->named : SASL_NONE;

@@ -10,8 +10,10 @@ enum sasl_mechanism {
     SASL_PLAIN,              /* RFC 4616 */
     SASL_LOGIN,              /* two prompts; never standardised, still spoken */
     SASL_CRAM_MD5,           /* RFC 2195 */
-    SASL_SCRAM_SHA_256,      /* RFC 5802, RFC 7677 */
-    SASL_SCRAM_SHA_256_PLUS, /* the same, bound to the TLS channel (RFC 9266) */
+    SASL_SCRAM_SHA_1,        /* RFC 5802; as a client only */
+    SASL_SCRAM_SHA_1_PLUS,   /* the same, bound to the TLS channel (RFC 9266) */
+    SASL_SCRAM_SHA_256,      /* RFC 7677 */
+    SASL_SCRAM_SHA_256_PLUS, /* and this one bound */
     SASL_OAUTHBEARER,        /* RFC 7628 */
     SASL_XOAUTH2,            /* its older sister */
     SASL_MECHANISM_COUNT,
@@ -27,6 +29,12 @@ enum {
 
 static inline unsigned sasl_mechanism_bit(enum sasl_mechanism m) { return 1u << m; }
 
+/* True: what it says is bound to the TLS channel. */
+static inline bool sasl_mechanism_binds(enum sasl_mechanism m)
+{
+    return m == SASL_SCRAM_SHA_1_PLUS || m == SASL_SCRAM_SHA_256_PLUS;
+}
+
 enum sasl_mechanism sasl_mechanism_of(str name); /* SASL_NONE: not one of ours; any case */
 str sasl_mechanism_name(enum sasl_mechanism);
 
@@ -39,6 +47,6 @@ struct sasl_mechanism_wish {
     bool token;                /* the secret is an OAuth token, not a password */
 };
 
-/* The best that both sides have, or SASL_NONE. For a password SCRAM-PLUS, SCRAM, PLAIN, LOGIN; for
- * a token OAUTHBEARER, XOAUTH2. CRAM-MD5 is weak and is used only when it was named. */
+/* The best that both sides have, or SASL_NONE. For a password SCRAM bound to the channel, SCRAM
+ * (each with SHA-256 before SHA-1), CRAM-MD5, PLAIN, LOGIN; for a token OAUTHBEARER, XOAUTH2. */
 enum sasl_mechanism sasl_mechanism_choose(unsigned offered, const struct sasl_mechanism_wish *);

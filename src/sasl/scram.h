@@ -1,4 +1,6 @@
-/* sasl/scram.h -- the arithmetic of SCRAM-SHA-256 (RFC 5802 section 3, RFC 7677)
+/* sasl/scram.h -- the arithmetic of SCRAM (RFC 5802 section 3, RFC 7677)
+ *
+ * A server has SHA-256 only. SHA-1 is for a client whose server has nothing better.
  *
  * What a server keeps of a password is a verifier. Whoever reads it cannot log in with it, but can
  * pretend to be the server and can guess at passwords offline, so it is kept as a secret.
@@ -35,13 +37,16 @@ void sasl_scram_verifier_fake(str key, str user, struct sasl_scram_verifier *ret
 /* Server: does the proof (decoded) show the password? */
 bool sasl_scram_proof_right(const struct sasl_scram_verifier *, str auth_message, str proof);
 
+enum sasl_scram_hash { SASL_SCRAM_WITH_SHA_1, SASL_SCRAM_WITH_SHA_256 };
+
 /* Client: the proof, and the signature that the server has to answer with. Slow on purpose. */
 struct sasl_scram_answer {
+    size_t len; /* of each: 20 bytes with SHA-1 */
     uint8_t proof[SASL_SCRAM_KEY_BYTES];
     uint8_t signature[SASL_SCRAM_KEY_BYTES];
 };
-void sasl_scram_answer_make(str password, str salt, uint32_t iterations, str auth_message,
-                            struct sasl_scram_answer *ret_answer);
+void sasl_scram_answer_make(enum sasl_scram_hash, str password, str salt, uint32_t iterations,
+                            str auth_message, struct sasl_scram_answer *ret_answer);
 
 void sasl_scram_hmac(str key, str text, uint8_t ret_bytes[SASL_SCRAM_KEY_BYTES]);
 bool sasl_scram_same(str a, str b); /* in a time that depends on the lengths only */

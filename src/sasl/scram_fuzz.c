@@ -37,11 +37,11 @@ static bool quick(str first)
            parts.iterations > SASL_SCRAM_ITERATIONS_MAX;
 }
 
-static void client_side(str first, str second)
+static void client_side(enum sasl_mechanism mechanism, str first, str second)
 {
     struct sasl_client *c = NULL;
     str response = {0};
-    err e = sasl_client_open(&(struct sasl_client_options){.mechanism = SASL_SCRAM_SHA_256,
+    err e = sasl_client_open(&(struct sasl_client_options){.mechanism = mechanism,
                                                            .user = S("user"),
                                                            .secret = S("pencil"),
                                                            .nonce = S("rOprNGfwEbeRWgbNEkqO")},
@@ -68,7 +68,9 @@ FUZZ(input, arena)
     str first, second;
     str_split(str_from(input, 1), '\n', &first, &second);
     if (which == 'c')
-        client_side(first, second);
+        client_side(SASL_SCRAM_SHA_256, first, second);
+    else if (which == '1')
+        client_side(SASL_SCRAM_SHA_1, first, second);
     else
         server_side(first, second, which == 'p');
 }

@@ -3,12 +3,15 @@
 #include "secret/file.h"
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct reader {
     str rest;
     int line;
     char word[SECRET_NETRC_WORD_BYTES_MAX];
     size_t len;
+    char login[SECRET_NETRC_WORD_BYTES_MAX]; /* of the entry that is read */
+    size_t login_len;
 };
 
 struct entry {
@@ -120,6 +123,8 @@ static err take_part(struct reader *r, struct entry *e, str user, struct buf *ou
         TRY(value(r, "login"));
         e->has_login = true;
         e->other = user.len > 0 && !str_eq(word_of(r), user);
+        memcpy(r->login, r->word, r->len);
+        r->login_len = r->len;
         return NULL;
     }
     if (str_eq(word, S("account")))
@@ -139,6 +144,7 @@ static err take_part(struct reader *r, struct entry *e, str user, struct buf *ou
 static err begin(struct reader *r, bool is_default, str host, struct entry *e, struct buf *out)
 {
     drop(e, out);
+    r->login_len = 0;
     *e = (struct entry){.here = is_default};
     if (is_default)
         return NULL;
@@ -176,11 +182,18 @@ static err find(struct reader *r, str host, str user, struct buf *out)
 
 err secret_netrc_find(str text, str host, str user, struct buf *out)
 {
+    return secret_netrc_find_login(text, host, user, NULL, out);
+}
+
+err secret_netrc_find_login(str text, str host, str user, struct buf *login, struct buf *out)
+{
     size_t start = out->len;
     struct reader *r = MEM_NEW(struct reader);
     r->rest = text;
     r->line = 1;
     err e = find(r, host, user, out);
+    if (e == NULL && login)
+        e = buf_add(login, (str){r->login, r->login_len});
     mem_wipe(r, sizeof *r);
     mem_free(r);
     if (e && out->len > start) {
@@ -190,7 +203,8 @@ err secret_netrc_find(str text, str host, str user, struct buf *out)
     return e;
 }
 
-err secret_netrc_read(str host, str user, struct buf *ret_secret)
+static err read_file(str host, str user, enum secret_file_rule rule, struct buf *login,
+                     struct buf *ret_secret)
 {
     char path[SECRET_PATH_BYTES_MAX], *room;
     struct buf text;
@@ -201,11 +215,21 @@ err secret_netrc_read(str host, str user, struct buf *ret_secret)
     if (n < 0 || (size_t)n >= sizeof path)
         return err_new(ERR_CONFIG, "netrc: its path is too long");
     buf_init(&text, SECRET_BYTES_MAX);
-    err e = secret_file_read(str_of(path), SECRET_FILE_NOT_OTHERS, &text);
+    err e = secret_file_read(str_of(path), rule, &text);
     if (e == NULL)
         e = buf_reserve(ret_secret, SECRET_NETRC_WORD_BYTES_MAX, &room); /* never moved */
     if (e == NULL)
-        e = secret_netrc_find(buf_str(&text), host, user, ret_secret);
+        e = secret_netrc_find_login(buf_str(&text), host, user, login, ret_secret);
     secret_wipe(&text);
     return e;
+}
+
+err secret_netrc_read(str host, str user, struct buf *ret_secret)
+{
+    return read_file(host, user, SECRET_FILE_NOT_OTHERS, NULL, ret_secret);
+}
+
+err secret_netrc_login(str host, str user, struct buf *ret_login, struct buf *ret_secret)
+{
+    return read_file(host, user, SECRET_FILE_OWNER_ONLY, ret_login, ret_secret);
 }

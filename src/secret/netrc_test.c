@@ -57,3 +57,34 @@ TEST(secret_netrc_find)
         err_forget();
     }
 }
+
+TEST(secret_netrc_login)
+{
+    str text = S("machine a login u1 password p1\nmachine b\n login u2\n password p2\n"
+                 "machine a login u3 password p3\nmachine n password p4\n"
+                 "default login d password e\n");
+    static const struct {
+        const char *host, *user, *want_login, *want_password;
+    } cases[] = {
+        {"a", "",   "u1", "p1"},
+        {"b", "",   "u2", "p2"},
+        {"a", "u3", "u3", "p3"},
+        {"A", "",   "u1", "p1"},
+        {"n", "",   "",   "p4"},
+        {"c", "",   "d",  "e" },
+        {"b", "x",  "",   ""  },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct buf login, password;
+        buf_init(&login, SECRET_NETRC_WORD_BYTES_MAX);
+        buf_init(&password, SECRET_NETRC_WORD_BYTES_MAX);
+        err e = secret_netrc_find_login(text, str_of(cases[i].host), str_of(cases[i].user), &login,
+                                        &password);
+        CHECK((e == NULL) == (cases[i].want_password[0] != '\0'), cases[i].host);
+        CHECK_STR(buf_str(&login), cases[i].want_login, cases[i].host);
+        CHECK_STR(buf_str(&password), cases[i].want_password, cases[i].host);
+        secret_wipe(&login);
+        secret_wipe(&password);
+        err_forget();
+    }
+}

@@ -406,6 +406,74 @@ err secret_sealed_remove(struct secret_sealed *f, str name)
     return change_locked(f, name, (str){NULL, 0});
 }
 
+/* ---- another key -------------------------------------------------------------------------- */
+
+/* The value of one entry under another key, behind what is in *out, which has room for it. */
+static err seal_anew(const struct secret_sealed *f, const struct secret_sealed_key *key,
+                     struct secret_sealed_entry *entry, struct buf *out)
+{
+    struct buf value;
+    size_t start = out->len;
+    buf_init(&value, SEALED_BYTES_MAX);
+    err e = unseal(&f->key, entry, &value);
+    if (e == NULL)
+        e = seal(key, entry->name, buf_str(&value), out);
+    if (value.ptr)
+        mem_wipe(value.ptr, value.cap);
+    buf_release(&value);
+    if (e == NULL)
+        entry->sealed = (str){out->ptr + start, out->len - start};
+    return e;
+}
+
+/* As long as before, each of them: the room is known, and nothing that borrows from it moves. */
+static err seal_all(const struct secret_sealed *f, const struct secret_sealed_key *key,
+                    struct secret_sealed_text *text, struct buf *out)
+{
+    size_t size = 1;
+    char *room;
+    for (size_t i = 0; i < text->count; i++)
+        size += text->entries[i].sealed.len;
+    TRY(buf_reserve(out, size, &room));
+    for (size_t i = 0; i < text->count; i++)
+        TRY(seal_anew(f, key, &text->entries[i], out));
+    return NULL;
+}
+
+static err rekey(struct secret_sealed *f, const struct secret_unlock *unlock, struct buf *values)
+{
+    struct secret_sealed_key old = f->key, fresh;
+    TRY(refresh(f));
+    struct secret_sealed_text text = f->text;
+    TRY(secret_sealed_key_choose(unlock, f->arena, &text.lock));
+    TRY(secret_sealed_key_find(&text.lock, unlock, true, &fresh));
+    f->seen.st_size = -1; /* what is in memory is the file's no more: read it next time */
+    err e = seal_all(f, &fresh, &text, values);
+    f->key = fresh;
+    if (e == NULL)
+        e = replace(f, &text);
+    if (e)
+        f->key = old;
+    mem_wipe(&old, sizeof old);
+    mem_wipe(&fresh, sizeof fresh);
+    TRY(e);
+    TRY(load(f));
+    buf_clear(&f->lock_line);
+    TRY(buf_add(&f->lock_line, f->text.lock_line));
+    return check_seal(f);
+}
+
+err secret_sealed_rekey(struct secret_sealed *f, const struct secret_unlock *unlock)
+{
+    CLEANUP(buf_release) struct buf values;
+    int fd = -1;
+    buf_init(&values, SECRET_SEALED_FILE_BYTES_MAX);
+    TRY(lock(f, &fd));
+    err e = rekey(f, unlock, &values);
+    close(fd);
+    return e;
+}
+
 err secret_sealed_names(struct secret_sealed *f, err (*each)(void *arg, str name), void *arg)
 {
     TRY(refresh(f));

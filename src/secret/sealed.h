@@ -50,5 +50,9 @@ must_use err secret_sealed_get(struct secret_sealed *, str name, struct buf *ret
  * ERR_CONFIG: a name that is none. ERR_LIMIT: a value that is too long, too many. */
 must_use err secret_sealed_set(struct secret_sealed *, str name, str value);
 must_use err secret_sealed_remove(struct secret_sealed *, str name); /* ERR_CONFIG: no such name */
+/* Another lock, and all values sealed anew under its key; what the old key opens is gone from the
+ * file. Replaced whole: who is killed leaves the old file or the new one. The handle goes on with
+ * the new key. Must not be NULL; a key file or a key of the keyring that is not there is made. */
+must_use err secret_sealed_rekey(struct secret_sealed *, const struct secret_unlock *);
 must_use err secret_sealed_names(struct secret_sealed *, err (*each)(void *arg, str name),
                                  void *arg);

@@ -340,3 +340,49 @@ TEST(secret_sealed_text_refuses)
         arena_close(arena);
     }
 }
+
+TEST(secret_sealed_rekey)
+{
+    struct place p;
+    struct secret_sealed *f = NULL, *other = NULL;
+    struct buf before, after;
+    const struct secret_unlock passphrase = {SECRET_UNLOCK_PASSPHRASE, S("another one")};
+    if (!make_place(&p))
+        return;
+    struct secret_unlock key = key_file(&p);
+    buf_init(&before, 1 << 16);
+    buf_init(&after, 1 << 16);
+    CHECK_DONE(secret_sealed_open(str_of(p.file), &key, true, &f), "made");
+    CHECK_DONE(secret_sealed_set(f, S("a"), S("value of a")), "a");
+    CHECK_DONE(secret_sealed_set(f, S("b"), S("value of b")), "b");
+    CHECK_DONE(secret_sealed_open(str_of(p.file), NULL, false, &other), "another handle");
+    read_all(p.file, &before);
+    CHECK_DONE(secret_sealed_rekey(f, &passphrase), "rekey");
+    read_all(p.file, &after);
+    CHECK(!str_contains(buf_str(&after), str_from(buf_str(&before), before.len - 40)),
+          "sealed anew");
+    check_value(f, "a", "value of a");
+    check_value(f, "b", "value of b");
+    CHECK_DONE(secret_sealed_set(f, S("c"), S("value of c")), "the handle goes on");
+    CHECK(secret_sealed_set(other, S("d"), S("x")) != NULL, "a handle with the old key does not");
+    secret_sealed_close(f);
+    secret_sealed_close(other);
+    f = NULL;
+    CHECK(secret_sealed_open(str_of(p.file), &key, false, &f) != NULL, "the old key is none now");
+    CHECK_DONE(secret_sealed_open(str_of(p.file), &passphrase, false, &f), "the new one is");
+    check_names(f, "a b c ");
+
+    char beside[600]; /* what cannot be written changes nothing */
+    snprintf(beside, sizeof beside, "%s.new", p.file);
+    CHECK(mkdir(beside, 0700) == 0, "in the way");
+    CHECK(secret_sealed_rekey(f, &key) != NULL, "nothing was replaced");
+    check_value(f, "c", "value of c");
+    CHECK(rmdir(beside) == 0, "out of the way");
+    CHECK_DONE(secret_sealed_rekey(f, &key), "and back");
+    check_value(f, "c", "value of c");
+    secret_sealed_close(f);
+    buf_release(&before);
+    buf_release(&after);
+    remove_place(&p);
+    err_forget();
+}

@@ -31,6 +31,7 @@ class Provider:
 
     def __init__(self, life=3600, rotate=True):
         self.life, self.rotate = life, rotate
+        self.user = "me@our.test"
         self.granted = None     # scopes given in place of those asked for
         self.device_script = [] # what the next questions for a device code hear; then a token
         self.refuse = None      # (status, error) for the token endpoint
@@ -135,7 +136,7 @@ class Provider:
         if len(verifier) < 43 or digest.rstrip(b"=").decode() != facts["challenge"]:
             self.bad.append("PKCE")
             return 400, {"error": "invalid_grant", "error_description": "PKCE"}
-        return 200, self.token("me@our.test", client, facts["scope"])
+        return 200, self.token(self.user, client, facts["scope"])
 
     def by_refresh(self, client, form):
         facts = self.refresh.get(form.get("refresh_token"))
@@ -156,7 +157,7 @@ class Provider:
         if self.device_script:
             return 400, {"error": self.device_script.pop(0)}
         del self.devices[form["device_code"]]
-        return 200, self.token("me@our.test", client, facts["scope"])
+        return 200, self.token(self.user, client, facts["scope"])
 
     def by_client(self, client, form):
         if client == "public":

@@ -1,5 +1,5 @@
-"""`smtptool account`: found by preset, SRV, autoconfiguration and MX; added, tested, watched, removed; and the commands
-of docs/first-mail.md against providers that are simulated by our own server, from nothing to a first mail.
+"""`smtptool account`: found by preset, SRV, autoconfiguration and MX; added, tested, watched, removed; where
+its password is kept.
 
 Attacks: 20 and 73 (no login without verified TLS).
 """
@@ -168,37 +168,6 @@ def downgraded(report, server):
                                                               else b"AUTH " in line for line in sink.lines), sink.lines)
 
 
-# ---- docs/first-mail.md ------------------------------------------------------------------------
-
-def blocks():
-    with open(os.path.join(PROJECT, "docs", "first-mail.md"), encoding="utf-8") as f:
-        return re.findall(r"```sh\n(.*?)```", f.read(), re.S)
-
-
-def first_mails(report, server, sink):
-    more = {"add": ["--yes"], "test": []}
-    for name, block in zip(("Gmail-like", "Microsoft-like", "plain"), blocks()):
-        user = User(server, f"_submissions._tcp.plain.example. SRV 0 1 {server.tls} localhost.\n"
-                            "company.example. MX 1 in.protection.example.\n")
-        sink.clear()
-        for line in block.strip().splitlines():
-            words = shlex.split(line)[1:]
-            if "--oauth" in words:
-                # The token's login is tests/e2e/oauth.py's; here the server takes a password.
-                at = words.index("--oauth")
-                words[at:at + 2] = ["--keep", "file"]
-            common = ["--dns-zone", user.zone, "--ca-file", user.ca]
-            extra = more.get(words[1], []) if words[0] == "account" else []
-            done = user.run(*words, *extra, *common, stdin=f"{PASSWORD}\n" if "add" in words else "")
-            report.check(f"first mail, {name}: {line}", done.returncode == 0, done)
-        kept = sink.wait(1)
-        report.check(f"first mail, {name}: it arrives", len(kept) == 1 and b"Does it arrive?" in kept[0].data, kept)
-        secrets = [f for f in os.listdir(os.path.dirname(user.config)) if f.endswith(".secret")]
-        report.check(f"first mail, {name}: the password lies apart", len(secrets) == 1 and
-                     PASSWORD not in user.accounts_text() and stat.S_IMODE(os.stat(os.path.join(
-                         os.path.dirname(user.config), secrets[0])).st_mode) == 0o600, secrets)
-
-
 def main():
     need_program()
     report = Report()
@@ -211,7 +180,6 @@ def main():
     finding(report, server)
     testing(report, server)
     downgraded(report, server)
-    first_mails(report, server, sink)
     return report.finish()
 
 

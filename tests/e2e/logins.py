@@ -1,6 +1,6 @@
 """Logins at real servers: Dovecot's submission, and Postfix with Dovecot's and with Cyrus's SASL.
 
-Passwords by PLAIN, LOGIN, CRAM-MD5 and SCRAM-SHA-256, right and wrong; tokens by XOAUTH2 and OAUTHBEARER,
+Passwords by PLAIN, LOGIN, CRAM-MD5, SCRAM-SHA-1 and SCRAM-SHA-256, right and wrong; tokens by XOAUTH2 and OAUTHBEARER,
 which Dovecot has judged by an OpenID provider's introspection (RFC 7662). Root only: they are daemons.
 """
 import os
@@ -16,7 +16,7 @@ from _smtp import Sink
 from oauth import USER, Bench
 
 PASSWORD = "correct horse=,battery"
-MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-256")
+MECHANISMS = ("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256")
 TOKENS = ("XOAUTH2", "OAUTHBEARER")
 
 
@@ -168,7 +168,7 @@ def passwords(b, sink, target):
                        f"AUTH {mechanism}" in done.stderr, done.stderr + target.last_words())
         b.report.check(f"{target.name}, {mechanism}: it arrives", len(sink.wait(before + 1)) == before + 1)
         b.report.check(f"{target.name}, {mechanism}: the password is shown nowhere", PASSWORD not in done.stderr)
-    for mechanism in ("PLAIN", "SCRAM-SHA-256"):
+    for mechanism in ("PLAIN", "SCRAM-SHA-1", "SCRAM-SHA-256"):
         done = send(b, target, wrong, "--mechanism", mechanism)
         b.report.equal(f"{target.name}, {mechanism}: a wrong password", done.returncode, 77)
     done = send(b, target, right)
