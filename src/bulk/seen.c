@@ -1,12 +1,12 @@
 #include "bulk/seen.h"
 #include "base/mem.h"
+#include "base/rand.h"
 #include "runtime/file.h"
 #include <assert.h>
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     STATE_BITS = 3,
@@ -146,10 +146,8 @@ static err move_window(struct bulk_seen *s, size_t page)
 
 static err open_file(struct bulk_seen *s)
 {
-    static unsigned number; /* on one thread at a time, or at worst a name that is taken */
     char path[500];
-    snprintf(path, sizeof path, "%s/.seen.%d.%u", s->folder, (int)getpid(),
-             __atomic_fetch_add(&number, 1, __ATOMIC_RELAXED));
+    snprintf(path, sizeof path, "%s/.seen.%016llx", s->folder, (unsigned long long)rand_u64());
     TRY(file_open(path, FILE_WRITE | FILE_CREATE | FILE_NEW, &s->file));
     TRY(file_remove(path)); /* it lives as long as it is open */
     s->pages_bits = FIRST_PAGES_BITS;
