@@ -39,6 +39,8 @@ HEADINGS = { # kind of cell: heading, what stands below it
     "client": ("One message from the command line", "Start, send 1 KB to a sink on the loopback, end."),
     "bulk": ("One mailing to many", "A mail of 1 KB for each row of a list, 20 connections, to a sink that keeps nothing, on "
              "the same machine. `bulk` syncs its journal; smtp-source sends one text again and again."),
+    "bulk-kill": ("One mailing to many, killed", "The sender is killed (SIGKILL) at random moments and goes on; the sink "
+                  "tells recipients apart, and knows keys (XONCE)."),
     "generator": ("What the generator reaches", "Messages of 10 KB, 50 connections, no mail server."),
 }
 
@@ -210,6 +212,9 @@ TABLES = {
     "bulk": lambda c, h: [["", "mails/s", "CPU us a mail", "most memory, MiB"]] + [
         [r["peer"], f"not run: {r['not_run']}", "", ""] if "not_run" in r else
         [r["peer"], f"{r['rate']:.0f}", f"{r['cpu']:.1f}", f"{r['memory']:.0f}"] for cell in c for r in cell["rows"]],
+    "bulk-kill": lambda c, h: [["", "recipients, each once", "kills", "repeats taken once", "in doubt", "most memory, MiB"]] + [
+        [r["peer"], f"{r['count']:,}", f"{r['kills']}", f"{r['repeated']}", f"{r['in_doubt']}", f"{r['memory']:.0f}"]
+        for cell in c for r in cell.get("rows", [])],
     "client": lambda c, h: runs_table(c, h, [("wall", "ms", "{:.1f}"), ("cpu", "CPU ms", "{:.1f}")]),
 }
 

@@ -12,8 +12,9 @@
 enum {
     TORTURE_MESSAGES_MAX = 320,
     TORTURE_DELIVERIES_MAX = 3,
-    TORTURE_RCPTS_MAX = 3, /* of one delivery */
-    TORTURE_MANY = 2000,   /* deliveries of a message whose envelope goes to a file */
+    TORTURE_RCPTS_MAX = 3,             /* of one delivery */
+    TORTURE_MANY = 2000,               /* deliveries of a message whose envelope goes to a file */
+    TORTURE_KEYS_MS = 6 * 3600 * 1000, /* how long keys are kept */
 };
 
 enum torture_fate { TORTURE_UNKNOWN, TORTURE_ACCEPTED, TORTURE_REFUSED };
@@ -29,11 +30,13 @@ struct torture_delivery {
 
 struct torture_message {
     uint8_t fate; /* enum torture_fate */
+    bool keyed;   /* it was given a key */
     bool many;    /* TORTURE_MANY deliveries of one recipient each; only the first is settled */
     uint8_t delivery_count;
     int16_t reports; /* the message that this DSN is about, or -1 */
     int16_t reports_delivery;
     uint32_t size;
+    int64_t accepted_ms; /* with a key */
     struct torture_delivery deliveries[TORTURE_DELIVERIES_MAX];
 };
 
@@ -48,6 +51,7 @@ struct torture_run { /* one queue at work */
     struct schedule *schedule;
     struct torture_ledger *ledger;
     int stops, resumes, quarantined;
+    int keyed_from; /* earlier messages have no keys */
     uint64_t accepted, refused;
     uint64_t too_early;  /* a 250 for what came while the store had stopped */
     int64_t patience_ms; /* how long a commit or settling is waited for; 0: for ever */
@@ -89,6 +93,7 @@ struct torture_verdict {
     uint64_t states, failed;    /* opened; of them wrong */
     uint64_t calls, bytes_read; /* the most that one opening took */
     uint64_t bodies;            /* compared byte for byte */
+    uint64_t keys;              /* that were known */
 };
 
 struct torture_harm { /* where bits were flipped or torn off */
@@ -109,7 +114,8 @@ struct torture_claim {
 };
 /* Open what is on this disk (which is changed by that) and hold it to the ledger: I1 nothing that
  * was acknowledged is lost, I2 what is there is whole, I3 nothing that is finished comes back, I4
- * opening takes a bounded number of calls. On a fiber of the simulation. */
+ * opening takes a bounded number of calls, I5 keys are known exactly of what was accepted. On a
+ * fiber of the simulation. */
 bool torture_judge(struct sim_fs *, const struct torture_claim *, struct torture_verdict *);
 
 /* ---- the parts: each prints its lines and adds to the counts ---- */

@@ -10,6 +10,7 @@ enum {
     SHORT_WRITE = -1, /* half of the next write, then ENOSPC */
     BEFORE = 6,       /* messages before the fault */
     DURING = 34,
+    KEYED = 16, /* more, where the fault is about keys */
     PATIENCE_MS = 20 * 1000,
     IDLE_S = 600,
     CALLS_A_SECOND = 40, /* of the disk, when there is nothing to do but to try again */
@@ -157,10 +158,29 @@ static void wait_idle(struct fault *f)
     check(f, calls <= IDLE_S * CALLS_A_SECOND, "it is tried again and again");
 }
 
+static bool is_of_keys(const struct fault *f)
+{
+    return f->point && str_starts(str_of(f->point), S("once."));
+}
+
+/* Whole segments come and go, and in the end their keys. */
+static void use_keys(struct fault *f)
+{
+    for (int i = 0; i < KEYED; i++) {
+        int message = f->run.ledger->count;
+        torture_commit(&f->run, &(struct torture_plan){200000, 1, 1, false});
+        settle(f, message, 0, TORTURE_DELIVER, 1000);
+    }
+    sleep_ms(5000);
+    if (strcmp(f->point, "once.unlink") == 0)
+        sleep_ms(TORTURE_KEYS_MS);
+}
+
 static void under_fault(struct fault *f)
 {
     if (f->point)
         arm(f);
+    f->run.keyed_from = 0;
     for (int i = 0; i < DURING; i++) {
         one_message(f, BEFORE + i);
         if (f->point == NULL && i == DURING / 2)
@@ -168,6 +188,8 @@ static void under_fault(struct fault *f)
         if (i % 10 == 9)
             sleep_ms(2500);
     }
+    if (is_of_keys(f))
+        use_keys(f);
     if (f->point == NULL || f->turn->sticky)
         wait_idle(f);
     f->hits = f->point ? fault_hits(f->point) : 1;
@@ -195,6 +217,7 @@ static void run(void *arg)
     struct fault *f = arg;
     torture_run_open(&f->run);
     f->run.patience_ms = PATIENCE_MS;
+    f->run.keyed_from = TORTURE_MESSAGES_MAX; /* so that their first file is made under the fault */
     err e = torture_queue_open(&f->run);
     ASSERT(e == NULL);
     for (int i = 0; i < BEFORE; i++)

@@ -10,6 +10,7 @@ enum {
     FILE_CALLS_ALLOWED = 60,
     BYTES_A_CALL = 512,
     BYTES_READ_TIMES = 8,
+    KEYS_EACH = 4, /* of so many messages all but one have a key */
 };
 
 /* ---- names and bodies ------------------------------------------------------------------------ */
@@ -99,6 +100,8 @@ static err open_queue(const struct event_sink *sink, struct queue **ret_queue)
                                     .workers = 1,
                                     .draft_memory_max = 16 << 20,
                                     .segment_bytes = QUEUE_SEGMENT_BYTES_MIN,
+                                    .once_window_ms = TORTURE_KEYS_MS,
+                                    .once_keys_max = TORTURE_MESSAGES_MAX,
                                     .events = sink,
                                     .may_block = may_block};
     return queue_open(&options, ret_queue);
@@ -159,6 +162,36 @@ static int note_message(struct torture_ledger *l, const struct torture_plan *p)
     return l->count++;
 }
 
+/* ---- keys ------------------------------------------------------------------------------------ */
+
+static uint32_t about(int message) { return (uint32_t)message * 2654435761u; }
+
+static enum queue_once_answer claim_key(struct queue *q, int message,
+                                        struct queue_once_claim **ret_claim,
+                                        struct queue_once_known *ret_known)
+{
+    uint8_t name[QUEUE_ONCE_NAME_BYTES + 1];
+    snprintf((char *)name, sizeof name, "key %08x", (unsigned)message);
+    return queue_once_claim(q, name, ret_claim, ret_known);
+}
+
+static void give_key(struct torture_run *r, int message, struct queue_draft *draft)
+{
+    struct queue_once_claim *claim = NULL;
+    struct queue_once_known known;
+    if (message < r->keyed_from || message % KEYS_EACH == KEYS_EACH - 1)
+        return;
+    enum queue_once_answer answer = claim_key(r->queue, message, &claim, &known);
+    if (answer != QUEUE_ONCE_NEW) { /* there may be no room for it while things fail */
+        ASSERT(answer == QUEUE_ONCE_FULL);
+        return;
+    }
+    queue_once_set(claim, about(message));
+    r->ledger->messages[message].keyed = true;
+    r->ledger->messages[message].accepted_ms = clock_real_ms();
+    queue_draft_once(draft, &claim);
+}
+
 static deadline patience(const struct torture_run *r)
 {
     return r->patience_ms ? deadline_after(r->patience_ms) : DEADLINE_NEVER;
@@ -179,6 +212,8 @@ bool torture_commit(struct torture_run *r, const struct torture_plan *p)
     bool stopped = r->stops > r->resumes;
     e.rcpt_count = fill_rcpts(arena, i, p, &e.rcpts);
     err failed = queue_draft_open(r->queue, &draft);
+    if (failed == NULL)
+        give_key(r, i, draft);
     if (failed == NULL)
         failed = queue_draft_write(draft, torture_body(i, p->size), patience(r));
     if (failed == NULL)
@@ -304,7 +339,8 @@ struct judgment {
 
 static void wrong(struct judgment *j, const char *invariant, int message, const char *what)
 {
-    bool of_message = strcmp(invariant, "I1") == 0 || strcmp(invariant, "I3") == 0;
+    bool of_message = strcmp(invariant, "I1") == 0 || strcmp(invariant, "I3") == 0 ||
+                      strcmp(invariant, "I5") == 0;
     if (j->claim->ret_harm && of_message) {
         j->harm.messages += !j->harm.harmed[message];
         j->harm.harmed[message] = true;
@@ -452,6 +488,28 @@ static bool all_finished(const struct torture_message *m)
     return !waits;
 }
 
+/* I5: a key is known exactly when its mail was accepted, even if that has long gone. */
+static void judge_key(struct judgment *j, int i)
+{
+    const struct torture_message *m = &j->claim->ledger->messages[i];
+    struct queue_once_claim *claim = NULL;
+    struct queue_once_known known = {.about = about(i)};
+    bool over = clock_real_ms() >= m->accepted_ms + TORTURE_KEYS_MS;
+    if (!m->keyed || over)
+        return;
+    bool is_known = claim_key(j->queue, i, &claim, &known) == QUEUE_ONCE_KNOWN;
+    queue_once_release(&claim);
+    if (m->fate == TORTURE_ACCEPTED && !is_known)
+        wrong(j, "I5", i, "it was accepted, and its key is not known");
+    if (m->fate == TORTURE_REFUSED && is_known && !j->claim->may_return)
+        wrong(j, "I5", i, "it was refused, and its key is known");
+    if (m->fate != TORTURE_ACCEPTED && is_known != j->found[i].there)
+        wrong(j, "I5", i, "it is not there and its key is, or the other way around");
+    if (known.about != about(i))
+        wrong(j, "I5", i, "its key is about another message");
+    j->verdict->keys += is_known;
+}
+
 static void judge_message(struct judgment *j, int i)
 {
     const struct torture_message *m = &j->claim->ledger->messages[i];
@@ -470,6 +528,7 @@ static void judge_message(struct judgment *j, int i)
     if (part || (m->fate != TORTURE_ACCEPTED && found->there && found->deliveries != deliveries))
         wrong(j, "I2", i, "not all of its deliveries are there");
     judge_report(j, i);
+    judge_key(j, i);
 }
 
 /* ---- opening --------------------------------------------------------------------------------- */
@@ -494,7 +553,8 @@ static err add_file(void *arg, const char *name)
 
 static struct spool_size size_of_spool(void)
 {
-    static const char *const folders[] = {"/spool/log", "/spool/body", "/spool/quarantine"};
+    static const char *const folders[] = {"/spool/log", "/spool/body", "/spool/quarantine",
+                                          "/spool/once"};
     struct spool_size s = {0};
     for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
         s.folder = folders[i];

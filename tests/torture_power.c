@@ -334,6 +334,22 @@ static void come_and_go(struct power *p)
     p->verdict.failed += stats.cleaned == 0;
 }
 
+/* The mail goes, then its segments; later its keys. */
+static void outlive(struct power *p)
+{
+    for (int i = 0; i < 14; i++) {
+        commit(p, 200000, 1, 1);
+        settle(p, i, 0, TORTURE_DELIVER, 1);
+    }
+    pause_ms(3000);
+}
+
+static void outlive_keys(struct power *p)
+{
+    outlive(p);
+    pause_ms(TORTURE_KEYS_MS);
+}
+
 static void close_it(struct power *p)
 {
     commit_four(p);
@@ -375,6 +391,8 @@ static const struct story stories[] = {
     {"bounce",  BOUNCE,  commit_four, bounce_all            },
     {"expire",  EXPIRE,  commit_four, expire_all            },
     {"churn",   DELIVER, keep_some,   come_and_go           },
+    {"keys",    DELIVER, nothing,     outlive               },
+    {"forget",  DELIVER, nothing,     outlive_keys          },
     {"close",   ACCEPT,  nothing,     close_it              },
     {"abort",   ABORT,   nothing,     fail_a_write          },
     {"reopen",  REOPEN,  nothing,     fail_a_sync           },
@@ -486,10 +504,10 @@ static void print_tallies(const struct power *p)
     for (size_t i = 0; i < p->step_count; i++)
         printf(" %s %llu", p->steps[i].name[0] ? p->steps[i].name : "before",
                (unsigned long long)p->steps[i].ops);
-    printf(
-        "\n    power at most %llu calls and %llu KiB read in one opening; %llu bodies compared\n",
-        (unsigned long long)p->verdict.calls, (unsigned long long)p->verdict.bytes_read >> 10,
-        (unsigned long long)p->verdict.bodies);
+    printf("\n    power at most %llu calls and %llu KiB read in one opening; %llu bodies compared, "
+           "%llu keys known\n",
+           (unsigned long long)p->verdict.calls, (unsigned long long)p->verdict.bytes_read >> 10,
+           (unsigned long long)p->verdict.bodies, (unsigned long long)p->verdict.keys);
 }
 
 /* Every kind of work was cut, and every step that the queue names. */

@@ -436,6 +436,7 @@ static void mail_done(void *arg, struct client_mail *mail)
     } else {
         tell_trouble(r, p);
         bool in_doubt = mail->held_back || (mail->in_doubt && !p->verdict.decided);
+        in_doubt = in_doubt || (mail->needs_once && code / 100 != 5); /* nothing new was learned */
         if (code / 100 == 5)
             fail(r, add_refused(r, p), "refused.csv");
         r->doubt += in_doubt;

@@ -29,7 +29,7 @@ struct sink {
     const struct bench_sink_options *options;
     struct net_listener **listeners; /* each worker's in a row, one for each address */
     int addresses;
-    struct bulk_seen *keys; /* with --once; all workers', under the lock */
+    struct bulk_seen *keys, *rcpts; /* with --once; all workers', under the lock */
     pthread_mutex_t lock;
     struct address at; /* the first */
     uint64_t told;     /* how many had been taken when that was last said */
@@ -50,7 +50,8 @@ struct client {
     struct arena *arena;                /* of the command under way, when there are rules */
     char head[BENCH_RECORD_HEAD_BYTES]; /* of the content, where it is recorded */
     size_t head_len;
-    uint64_t key; /* XONCE of this mail; 0: none */
+    uint64_t key;  /* XONCE of this mail; 0: none */
+    uint64_t rcpt; /* its last recipient, with --once */
     bool mail, in_data, quit, starttls;
     int rcpts;
 };
@@ -127,20 +128,26 @@ static uint64_t read_key(str args)
     return 0;
 }
 
+/* Notes the key. Did it come before? And if not: did its recipient? */
 static bool had_before(struct client *c)
 {
     struct sink *sink = c->worker->crew->job;
     if (!c->options->once || c->key == 0)
         return false;
     pthread_mutex_lock(&sink->lock);
-    enum bulk_seen_state state = BULK_SEEN_NEVER;
-    err e = bulk_seen_get(sink->keys, c->key, &state);
+    enum bulk_seen_state key = BULK_SEEN_NEVER, rcpt = BULK_SEEN_NEVER;
+    err e = bulk_seen_get(sink->keys, c->key, &key);
+    if (e == NULL)
+        e = bulk_seen_get(sink->rcpts, c->rcpt, &rcpt);
     if (e == NULL)
         e = bulk_seen_set(sink->keys, c->key, BULK_SEEN_DONE);
+    if (e == NULL)
+        e = bulk_seen_set(sink->rcpts, c->rcpt, BULK_SEEN_DONE);
     pthread_mutex_unlock(&sink->lock);
     if (e)
         cli_fail_err(e, "the keys of --once"); /* and it counts too much */
-    return state == BULK_SEEN_DONE;
+    c->worker->tally.distinct += key == BULK_SEEN_NEVER && rcpt == BULK_SEEN_NEVER;
+    return key == BULK_SEEN_DONE;
 }
 
 /* The address of MAIL or RCPT; without rules nobody wants to know. */
@@ -195,6 +202,8 @@ static err take_rcpt(struct client *c, const struct smtp_command *command)
         return NULL;
     TRY(answer(c, BENCH_RCPT, S("250 2.1.5 Ok\r\n"), &yes));
     c->rcpts += yes;
+    if (c->options->once)
+        c->rcpt = bulk_seen_key((str){0}, command->args);
     return NULL;
 }
 
@@ -566,6 +575,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     crew.told = look;
     sink.listeners = mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof(void *));
     sink.keys = bulk_seen_open(NULL);
+    sink.rcpts = bulk_seen_open(NULL);
     pthread_mutex_init(&sink.lock, NULL);
     err e = listen_all(&crew, &sink);
     if (e == NULL) {
@@ -578,6 +588,7 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     bench_crew_release(&crew);
     mem_free(sink.listeners);
     bulk_seen_close(sink.keys);
+    bulk_seen_close(sink.rcpts);
     pthread_mutex_destroy(&sink.lock);
     return e;
 }

@@ -67,6 +67,7 @@ void bench_tally_merge(struct bench_tally *into, const struct bench_tally *from)
     into->messages += from->messages;
     into->refused += from->refused;
     into->repeated += from->repeated;
+    into->distinct += from->distinct;
     into->lost += from->lost;
     into->recipients += from->recipients;
     into->bytes += from->bytes;
@@ -134,6 +135,10 @@ static void print_json(const struct bench_tally *t, const char *what)
         "connections", (json_int_t)t->connections, "handshakes", (json_int_t)t->handshakes,
         "seconds", bench_tally_seconds(t), "rate", rate_of(t), "own_cpu_seconds", own_cpu_seconds(),
         "late_ms", (double)t->late_ns / 1e6, "errors", faults);
+    if (t->distinct > 0) {
+        json_object_set_new(all, "repeated", json_integer((json_int_t)t->repeated));
+        json_object_set_new(all, "distinct", json_integer((json_int_t)t->distinct));
+    }
     if (t->latency.count > 0)
         json_object_set_new(all, "latency_ms", latency_json(t));
     json_dumpf(all, stdout, JSON_COMPACT | JSON_REAL_PRECISION(7));
@@ -166,6 +171,8 @@ static void print_text(const struct bench_tally *t)
     if (t->late_ns > 0)
         printf("schedule     behind by up to %.1f ms\n", (double)t->late_ns / 1e6);
     printf("own CPU      %.2f s\n", own_cpu_seconds());
+    if (t->distinct > 0)
+        printf("distinct     %llu recipients\n", (unsigned long long)t->distinct);
     if (t->repeated > 0)
         printf("repeated     %llu, taken once\n", (unsigned long long)t->repeated);
     if (t->refused + t->lost > 0)

@@ -38,6 +38,7 @@ struct bench_tally {
     uint64_t messages;   /* the final dot was answered with 2xx */
     uint64_t refused;    /* the server said no */
     uint64_t repeated;   /* the sink had them before (XONCE) */
+    uint64_t distinct;   /* recipients of those it had not, each counted once */
     uint64_t lost;       /* no answer was had */
     uint64_t recipients; /* of the messages */
     uint64_t bytes;      /* of the messages' content */

@@ -28,6 +28,10 @@ static err add_queue(struct cli_metrics *m, struct buf *out)
     TRY(add_gauge("smtptool_queue_bytes", "Of all that waits.", q.bytes, out));
     TRY(add_gauge("smtptool_queue_stopped", "1: the disk failed, nothing is accepted.",
                   queue_stopped(m->queue), out));
+    struct queue_once_stats once;
+    queue_once_stats(m->queue, &once);
+    TRY(add_gauge("smtptool_once_keys", "Keys of accepted mail that are kept (XONCE).", once.keys,
+                  out));
     return add_gauge("smtptool_port25_blocked", "1: no host answers on port 25.",
                      outbound_port25_next_ms(m->port25) > 0, out);
 }
@@ -43,10 +47,15 @@ static err add_events(struct cli_metrics *m, struct buf *out)
         TRY(buf_addf(out, "smtptool_recipients_total{result=\"%.*s\"} %llu\n",
                      STR_ARG(event_kind_name(results[i])),
                      (unsigned long long)atomic_load(&m->events[results[i]])));
-    return buf_addf(out,
-                    "# HELP smtptool_accepted_total Messages taken, for each recipient.\n"
-                    "# TYPE smtptool_accepted_total counter\nsmtptool_accepted_total %llu\n",
-                    (unsigned long long)atomic_load(&m->events[EVENT_ACCEPTED]));
+    TRY(buf_addf(out,
+                 "# HELP smtptool_accepted_total Messages taken, for each recipient.\n"
+                 "# TYPE smtptool_accepted_total counter\nsmtptool_accepted_total %llu\n",
+                 (unsigned long long)atomic_load(&m->events[EVENT_ACCEPTED])));
+    return buf_addf(
+        out,
+        "# HELP smtptool_repeated_total Messages that had been accepted before (XONCE).\n"
+        "# TYPE smtptool_repeated_total counter\nsmtptool_repeated_total %llu\n",
+        (unsigned long long)atomic_load(&m->events[EVENT_REPEATED]));
 }
 
 err cli_metrics_write(struct cli_metrics *m, struct buf *out)

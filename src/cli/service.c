@@ -166,6 +166,8 @@ static err open_queue(struct service *s)
                                               .segment_bytes = s->options.segment_bytes,
                                               .free_space_floor = l->free_space_bytes,
                                               .draft_memory_max = l->draft_memory_bytes,
+                                              .once_window_ms = l->once_window_ms,
+                                              .once_keys_max = (uint32_t)l->once_keys,
                                               .may_block = may_block,
                                               .events = &s->events},
                       &s->queue);

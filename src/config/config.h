@@ -310,6 +310,8 @@ struct config_limits {
     int minimum_bytes_per_second; /* of a body: 100 */
     int priority;                 /* the highest that may be asked for: 9 */
     int64_t hold_ms;              /* hold: 30d; 0: FUTURERELEASE is not offered */
+    int64_t once_window_ms;       /* once_window: 3d; 0: XONCE is not offered */
+    int once_keys;                /* 2,000,000 */
 };
 
 struct config_timeouts {                               /* RFC 5321 section 4.5.3.2, milliseconds */

@@ -147,7 +147,7 @@ TEST(config_one_error)
          "t:1:10: limits.<<: unknown key; known here: message, recipients, connections, "
          "per_address, draft_memory, free_space, messages_per_connection, commands_per_message, "
          "invalid_recipients, logins_failed_per_minute, connect_rate_per_minute, hops, header, "
-         "minimum_bytes_per_second, priority, hold\n"                                                                                                    },
+         "minimum_bytes_per_second, priority, hold, once_window, once_keys\n"                                                                            },
         {"complex key",           "? [a]\n: b\n",                                                  "t:1:3: a key must be a plain text\n"                 },
         {"NUL in a value",        "user: \"a\\0b\"\n",
          "t:1:7: user: a value is one line without control characters\n"                                                                                 },

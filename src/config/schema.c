@@ -445,6 +445,13 @@ static const struct config_schema_key limits_keys[] = {
     VALUE(config, limits.hold_ms, duration, "hold", BETWEEN(0, 366 * DAY), .normal = "30d",
           .unit = "0s: not offered",
           .doc = "The longest that submitted mail may ask to be held (FUTURERELEASE, RFC 4865)."),
+    VALUE(config, limits.once_window_ms, duration, "once_window", BETWEEN(0, 30 * DAY),
+          .normal = "3d", .unit = "0s: not offered",
+          .doc = "How long the keys of accepted mail are kept (XONCE, docs/bulk.md), so that who "
+                 "did not hear our answer may send again. Read at start only."),
+    VALUE(config, limits.once_keys, int, "once_keys", BETWEEN(1000, 100000000), .normal = "2000000",
+          .doc = "With so many keys no new one is taken; each takes up to 36 bytes of memory and "
+                 "32 of the disk. Read at start only."),
 };
 static const struct config_schema_group limits = {.name = "limits",
                                                   .keys = limits_keys,

@@ -148,6 +148,8 @@ const struct events_kind events_kinds[EVENT_KINDS] = {
     [EVENT_QUOTA_NEAR] = {"quota_near",           "80 % of a quota is used",                                   "reason count"                                          },
     [EVENT_QUOTA_FULL] = {"quota_full",           "a quota is used up: what counts for it waits",
                        "reason count"                                                                                                                               },
+    [EVENT_REPEATED] = {"repeated",             "mail came again with the key of mail that was accepted",
+                       "queue_id sender"                                                                                                                            },
     [EVENT_PRIORITY_CUT] = {"priority_cut",         "more urgency was asked for than was granted",
                        "peer reason"                                                                                                                                },
     [EVENT_WARMUP_DAY] = {"warmup_day",           "a day of warming up an egress begins, with its cap",

@@ -42,6 +42,7 @@ options_of(const struct config *c, const struct config_listener *l, struct tls_s
         .login_required = submission,
         .message_bytes_max = (uint64_t)c->limits.message_bytes,
         .recipients_max = c->limits.recipients,
+        .once = l->role != ROLE_MX && c->limits.once_window_ms > 0,
         .hold_ms_max = submission ? c->limits.hold_ms : 0,
         .messages_max = c->limits.messages_per_connection,
         .junk_commands_max = c->limits.commands_per_message,

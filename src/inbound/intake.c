@@ -332,6 +332,11 @@ void inbound_intake_trace(struct inbound_intake *i, str fields)
     i->trace = arena_printf(i->arena, "%.*s%.*s", STR_ARG(i->trace), STR_ARG(fields));
 }
 
+void inbound_intake_once(struct inbound_intake *i, struct queue_once_claim **claim)
+{
+    queue_draft_once(i->draft, claim);
+}
+
 err inbound_intake_commit(struct inbound_intake *i, struct envelope *env,
                           struct message_received *received, queue_id *ret_id, deadline until)
 {

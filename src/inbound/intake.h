@@ -60,6 +60,8 @@ bool inbound_intake_is_full(const struct inbound_intake *, struct smtp_answer *r
 str inbound_intake_header(const struct inbound_intake *);
 /* Fields of ours to stand above Received: at most INBOUND_INTAKE_TRACE_BYTES_MAX. */
 void inbound_intake_trace(struct inbound_intake *, str fields);
+/* The key of the message, which is the intake's from now on. */
+void inbound_intake_once(struct inbound_intake *, struct queue_once_claim **);
 /* Keep it: see queue_commit(). The envelope's message_id and tls_optional are filled in;
  * received->id, too. */
 must_use err inbound_intake_commit(struct inbound_intake *, struct envelope *,

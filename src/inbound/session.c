@@ -121,6 +121,11 @@ static const char *on_mechanisms(struct smtp_session *smtp)
     return inbound_login_mechanisms(session_of(smtp));
 }
 
+static bool on_offers_once(struct smtp_session *smtp)
+{
+    return queue_once_has_room(session_of(smtp)->in->queue);
+}
+
 static err on_login(struct smtp_session *smtp, str mechanism, const str *initial,
                     struct smtp_answer *a, deadline until)
 {
@@ -237,6 +242,7 @@ static err on_mail(struct smtp_session *smtp, const struct smtp_mail *mail, stru
     }
     s->envelope.flow.tenant = s->tenant;
     take_times(s, mail, a);
+    inbound_once_mail(s, mail, a);
     return NULL;
 }
 
@@ -359,6 +365,8 @@ static err on_rcpt(struct smtp_session *smtp, const struct smtp_rcpt *rcpt, stru
     struct smtp_path to = rcpt->to;
     if (to.postmaster_bare)
         to = postmaster_of(s, &rcpt->to);
+    if (inbound_once_rcpt(s, to.text, a))
+        return NULL;
     enum inbound_returned returned = inbound_returned_rcpt(s, to.text, a);
     if (returned == INBOUND_RETURNED_TAKE)
         add_rcpt(s, &to, rcpt);
@@ -386,6 +394,8 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
 {
     (void)until;
     struct inbound_session *s = session_of(smtp);
+    if (s->once.repeats)
+        return NULL;
     if (s->in->dns && !s->returning) /* a signature of ours says more than who it is from */
         s->judging = inbound_verdict_judging(s->view->config, &s->peer, &s->envelope);
     struct inbound_intake_rules rules = {
@@ -402,6 +412,8 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
         .refused_by = refused_by,
     };
     err e = inbound_intake_open(s->in->queue, &rules, &s->intake);
+    if (e == NULL)
+        inbound_once_begin(s);
     if (e && e->kind == ERR_LIMIT) {
         smtp_answer_set(a, 452, "4.3.1", "No space for more mail, try again later");
         return NULL;
@@ -411,7 +423,8 @@ static err on_begin(struct smtp_session *smtp, struct smtp_answer *a, deadline u
 
 static err on_content(struct smtp_session *smtp, str run, deadline until)
 {
-    return inbound_intake_write(session_of(smtp)->intake, run, &smtp->failure, until);
+    struct inbound_session *s = session_of(smtp);
+    return s->once.repeats ? NULL : inbound_intake_write(s->intake, run, &smtp->failure, until);
 }
 
 static struct message_received trace_of(struct inbound_session *s, struct tls_facts *facts)
@@ -605,6 +618,10 @@ static err on_done(struct smtp_session *smtp, const struct smtp_scan *scan, stru
     struct inbound_session *s = session_of(smtp);
     struct smtp_answer refusal = {0};
     bool refused = false, goes_on = true;
+    if (s->once.repeats) {
+        inbound_once_answer(s, a);
+        return NULL;
+    }
     TRY(inbound_intake_finish(s->intake, &refusal, until));
     if (refusal.code == 0)
         take_wishes(s, &refusal);
@@ -632,6 +649,7 @@ static void on_reset(struct smtp_session *smtp)
     struct inbound_session *s = session_of(smtp);
     inbound_intake_close(s->intake);
     s->intake = NULL;
+    inbound_once_end(s);
     s->envelope = (struct envelope){0};
     s->tenant = (str){0};
     s->returning = s->by_path = false;
@@ -644,6 +662,7 @@ static const struct smtp_backend backend = {
     .greet = on_greet,
     .hello = on_hello,
     .mechanisms = on_mechanisms,
+    .offers_once = on_offers_once,
     .login = on_login,
     .mail = on_mail,
     .rcpt = on_rcpt,

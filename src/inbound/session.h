@@ -6,6 +6,7 @@
 #pragma once
 #include "inbound/inbound.h"
 #include "inbound/intake.h"
+#include "inbound/once.h"
 #include "inbound/relay.h"
 #include "inbound/verdict.h"
 
@@ -32,7 +33,8 @@ struct inbound_session {
     struct inbound_intake *intake;
     const struct mailauth_judgement *judgement; /* NULL: none (yet); lives as long as the intake */
     enum inbound_verdict verdict;               /* on it */
-    bool counted;                               /* in the limits */
+    struct inbound_once once;
+    bool counted; /* in the limits */
     bool tls_told;
 };
 

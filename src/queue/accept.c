@@ -130,6 +130,8 @@ static err add_meta(const struct plan *p, const struct queue_draft *d, const str
                            .rcpt_count = e->rcpt_count,
                            .flags = p->flags,
                            .ends_ms = envelope_end_ms(p->envelope)};
+    if (d->once)
+        m.once = queue_once_key_of(d->once);
     if (p->flags & QUEUE_RECORD_HEAD_FILE) {
         m.file_head_len = (uint32_t)p->head.len;
         m.file_head_crc = crc32c(0, buf_str(&p->head));
@@ -174,6 +176,8 @@ static err prepare(struct queue *q, struct queue_draft *d, str prefix, bool want
                    struct plan *p, struct queue_new *n, deadline until)
 {
     TRY(make_plan(p->envelope, p));
+    if (d->once)
+        p->flags |= QUEUE_RECORD_ONCE;
     uint64_t whole = p->head.len + prefix.len + d->size;
     if (d->file || want_file || whole > QUEUE_RECORD_INLINE_BYTES_MAX)
         p->flags |= QUEUE_RECORD_FILE;
@@ -201,6 +205,8 @@ err queue_accept_prepare(struct queue *q, struct queue_draft **draft, const stru
     if (failed)
         return failed;
     n.has_file = d->file != NULL;
+    n.once = d->once;
+    d->once = NULL;
     n.content = d->bytes;
     buf_init(&d->bytes, 1);
     file_close(d->file);

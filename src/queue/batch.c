@@ -221,6 +221,9 @@ static void take_effect(struct queue *q, struct queue_segment *s, const struct o
         apply(q, s, &b->writes[i]);
     q->stats.batches++;
     pthread_mutex_unlock(&q->lock); /* workers are woken after the answers */
+    for (uint32_t i = 0; i < b->count; i++)
+        if (b->writes[i].once)
+            queue_once_keep(q, b->writes[i].once, b->writes[i].record.id);
 }
 
 /* ---- when it goes wrong -------------------------------------------------------------------- */

@@ -24,6 +24,7 @@ struct queue_write { /* one record of a batch */
     struct queue_state state;
     str outcomes;
     uint64_t offset;
+    struct queue_once_claim *once; /* NEW: its key, or NULL */
 };
 
 struct queue_batch {

@@ -100,6 +100,7 @@ static void write_new(struct queue_batch *b, struct queue_new *n)
     struct queue_write *w = queue_batch_add(b, QUEUE_EFFECT_NEW, QUEUE_RECORD_MESSAGE);
     w->record = n->record;
     w->entry = n->entry;
+    w->once = n->once;
     str front = buf_str(&n->front);
     w->meta = str_slice(front, 0, n->record.meta_len);
     w->head = str_slice(front, n->record.meta_len, n->record.head_len);

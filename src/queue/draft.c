@@ -63,6 +63,7 @@ void queue_draft_abandon(struct queue_draft **draft)
     *draft = NULL;
     drop_bytes(d->queue, &d->bytes);
     count_memory(d->queue, -(int64_t)d->beside);
+    queue_once_release(&d->once);
     if (d->file) {
         file_close(d->file);
         queue_supply_unlink(d->queue, d->id);
@@ -71,6 +72,13 @@ void queue_draft_abandon(struct queue_draft **draft)
 }
 
 queue_id queue_draft_id(const struct queue_draft *d) { return queue_id_format(d->id); }
+
+void queue_draft_once(struct queue_draft *d, struct queue_once_claim **claim)
+{
+    ASSERT(d->once == NULL);
+    d->once = *claim;
+    *claim = NULL;
+}
 
 uint64_t queue_draft_size(const struct queue_draft *d) { return d->size; }
 

@@ -23,6 +23,7 @@ struct queue_draft {
     uint32_t crc;     /* of the content */
     struct buf bytes; /* not yet in the file */
     size_t beside;    /* bytes counted for the message's owner */
+    struct queue_once_claim *once;
     struct file *file;
     uint64_t in_file;
     bool broken; /* a write failed or was left behind: it can only be abandoned */

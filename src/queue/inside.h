@@ -154,9 +154,10 @@ struct queue_target {
 struct queue_new { /* a message on its way into the log */
     struct queue_entry *entry;
     struct queue_record record;
-    struct buf front;   /* meta, head, prefix */
-    struct buf content; /* in memory; else empty */
-    bool has_file;      /* body/ID was made for it */
+    struct buf front;              /* meta, head, prefix */
+    struct buf content;            /* in memory; else empty */
+    bool has_file;                 /* body/ID was made for it */
+    struct queue_once_claim *once; /* its key; NULL: it has none */
 };
 
 enum queue_answer { QUEUE_UNANSWERED, QUEUE_LEFT, QUEUE_ANSWERED };
@@ -225,13 +226,16 @@ struct queue {
     bool closing; /* atomic */
     struct queue_committer *committer;
 
-    struct queue_recent *recent; /* has a lock of its own */
+    struct queue_recent *recent; /* has a lock of its own, as once has */
+    struct queue_once *once;
 
     struct chan *chores; /* to the supply thread */
     struct thread *supply_thread;
-    bool supply_closing;   /* atomic */
-    int ready_count;       /* atomic: segments made and not yet taken */
-    uint32_t next_segment; /* the supply thread's, once it runs */
+    struct queue_once_files *once_files; /* the supply thread's, as the next */
+    struct chan_item *chores_later;      /* segments to be freed once keys can be saved */
+    bool supply_closing;                 /* atomic */
+    int ready_count;                     /* atomic: segments made and not yet taken */
+    uint32_t next_segment;               /* the supply thread's, once it runs */
     uint64_t segment_bytes;
 };
 

@@ -5,6 +5,7 @@
 #include "queue/commit.h"
 #include "queue/index.h"
 #include "queue/log.h"
+#include "queue/once_file.h"
 #include "queue/recent.h"
 #include "queue/recover.h"
 #include "queue/request.h"
@@ -115,6 +116,8 @@ static void release(struct queue *q)
         queue_commit_release(q);
     queue_index_release(q);
     queue_recent_close(q->recent);
+    queue_once_file_close(q);
+    queue_once_close(q->once);
     mem_free(q->segments);
     mem_free(q->inboxes);
     queue_supply_drop(q);
@@ -135,11 +138,13 @@ static err open_spool(struct queue *q)
 
 err queue_open(const struct queue_options *options, struct queue **ret_queue)
 {
+    ASSERT(options->once_keys_max <= QUEUE_ONCE_KEYS_MAX);
     ASSERT(options->workers > 0 && options->workers <= QUEUE_WORKERS_MAX);
     if (strlen(options->folder) >= QUEUE_FOLDER_CHARS)
         return err_new(ERR_CONFIG, "the spool's path is too long");
     struct queue *q = MEM_NEW(struct queue);
     q->recent = queue_recent_open();
+    q->once = queue_once_open(options->once_window_ms, options->once_keys_max);
     q->options = *options;
     q->options.folder = q->folder;
     snprintf(q->folder, sizeof q->folder, "%s", options->folder);

@@ -29,6 +29,8 @@ struct queue_options {
     int64_t free_space_floor; /* below it queue_has_room() is false */
     int64_t draft_memory_max; /* all drafts together */
     uint64_t segment_bytes;   /* 0: 64 MiB or 1/16 of the free space */
+    int64_t once_window_ms;   /* how long keys are kept (queue/once.h); 0: none are taken */
+    uint32_t once_keys_max;
     /* May the loop of the fiber that calls be held up for the time of a quick sync (nobody else is
      * served by it)? Then a commit costs no hand-over to another thread. NULL: never. */
     bool (*may_block)(void);
@@ -58,6 +60,8 @@ bool queue_draft_in_memory(const struct queue_draft *, str *ret_bytes); /* all o
 /* Some bytes from there on; 0 at the end. */
 must_use err queue_draft_read(struct queue_draft *, uint64_t offset, void *to, size_t size,
                               size_t *ret_count, deadline until);
+/* The key of the message, which is the draft's from now on. */
+void queue_draft_once(struct queue_draft *, struct queue_once_claim **);
 void queue_draft_abandon(struct queue_draft **); /* accepts a pointer to NULL */
 
 /* Take the draft as a message; the prefix (our trace fields) is sent in front of it. NULL: it is

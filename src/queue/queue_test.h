@@ -11,8 +11,9 @@ struct queue_test {
     struct queue *queue;
     struct schedule *schedule;
     struct arena *arena;
-    int8_t priority; /* of what is committed from now on */
-    int64_t ends_ms; /* the same; 0: none */
+    int8_t priority;               /* of what is committed from now on */
+    int64_t ends_ms;               /* the same; 0: none */
+    struct queue_once_claim *once; /* the key of what is committed next; NULL: none */
     void (*body)(struct queue_test *);
     struct event_sink sink;
     int told[EVENT_KINDS]; /* events; atomic */

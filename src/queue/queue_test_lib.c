@@ -112,6 +112,7 @@ err queue_test_commit(struct queue_test *t, const char *rcpts, str content, queu
     e.rcpt_count = parse_rcpts(t->arena, rcpts, list);
     TRY(queue_draft_open(t->queue, &draft));
     deadline until = deadline_after(QUEUE_TEST_MS);
+    queue_draft_once(draft, &t->once);
     err failed = queue_draft_write(draft, content, until);
     if (failed) {
         queue_draft_abandon(&draft);

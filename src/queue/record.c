@@ -8,11 +8,12 @@ enum {
     MAGIC = 0x31515453, /* "STQ1" */
     META_FIXED_BYTES = 8 + 8 + 4 + 4 + 4 + 1 + 2 + 2,
     META_END_BYTES = 8,
+    META_ONCE_BYTES = QUEUE_ONCE_NAME_BYTES + 4,
     STATE_BYTES = 6 + 6 + 6 + 2 + 1,
 };
 
-static_assert((ENVELOPE_RCPTS_MAX) * (STATE_BYTES + 2 + 1 + 1) + META_FIXED_BYTES +
-                      META_END_BYTES <=
+static_assert((ENVELOPE_RCPTS_MAX) * (STATE_BYTES + 2 + 1 + 1) + META_FIXED_BYTES + META_END_BYTES +
+                      META_ONCE_BYTES <=
                   QUEUE_RECORD_META_BYTES_MAX,
               "the state of every recipient fits in a record");
 
@@ -141,11 +142,13 @@ err queue_meta_begin(struct buf *out, const struct queue_meta *m)
     bytes_put16(b + 29, m->delivery_count);
     bytes_put16(b + 31, m->rcpt_count);
     TRY(buf_add(out, (str){b, sizeof b}));
-    if (!(m->flags & QUEUE_RECORD_ENDS))
-        return NULL;
-    char end[META_END_BYTES];
+    char end[META_END_BYTES], once[META_ONCE_BYTES];
     bytes_put64(end, (uint64_t)m->ends_ms);
-    return buf_add(out, (str){end, sizeof end});
+    if (m->flags & QUEUE_RECORD_ENDS)
+        TRY(buf_add(out, (str){end, sizeof end}));
+    memcpy(once, m->once.name, QUEUE_ONCE_NAME_BYTES);
+    bytes_put32(once + QUEUE_ONCE_NAME_BYTES, m->once.about);
+    return m->flags & QUEUE_RECORD_ONCE ? buf_add(out, (str){once, sizeof once}) : NULL;
 }
 
 err queue_meta_add(struct buf *out, const struct queue_meta *m, const struct queue_meta_delivery *d)
@@ -186,6 +189,7 @@ err queue_meta_decode(str bytes, uint8_t flags, struct queue_meta *ret_meta)
     struct bytes in = bytes_of(bytes);
     str fixed = bytes_take(&in, META_FIXED_BYTES);
     str end = bytes_take(&in, flags & QUEUE_RECORD_ENDS ? META_END_BYTES : 0);
+    str once = bytes_take(&in, flags & QUEUE_RECORD_ONCE ? META_ONCE_BYTES : 0);
     if (in.bad)
         return err_new(ERR_DAMAGED, "a message's meta is cut off");
     const char *b = fixed.ptr;
@@ -199,9 +203,14 @@ err queue_meta_decode(str bytes, uint8_t flags, struct queue_meta *ret_meta)
                            bytes_get16(b + 31),
                            flags,
                            end.len ? (int64_t)bytes_get64(end.ptr) : 0,
+                           {.about = 0},
                            in.rest,
                            {0}};
     size_t rcpts = 0;
+    if (once.len) {
+        memcpy(m.once.name, once.ptr, QUEUE_ONCE_NAME_BYTES);
+        m.once.about = bytes_get32(once.ptr + QUEUE_ONCE_NAME_BYTES);
+    }
     for (size_t i = 0; i < m.delivery_count; i++) {
         struct queue_meta_delivery d;
         if (!take_delivery(flags, &in, &d))

@@ -7,6 +7,7 @@
 #pragma once
 #include "base/buf.h"
 #include "message/envelope.h"
+#include "queue/once.h"
 
 enum {
     QUEUE_RECORD_VERSION = 1, /* of the whole format */
@@ -35,8 +36,10 @@ enum queue_record_flags {
     QUEUE_RECORD_MEMBER = 4,    /* of a group: a torn batch may keep it and lose the GROUP */
     QUEUE_RECORD_FIRST = 8,     /* of its batch: what is invalid in front of it is older */
     QUEUE_RECORD_ENDS = 16,     /* MESSAGE: its meta says until when its sender wants it tried */
+    QUEUE_RECORD_ONCE = 32,     /* MESSAGE: its meta says which key its sender gave it */
     /* What every copy of a message has. */
-    QUEUE_RECORD_KEPT = QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE | QUEUE_RECORD_ENDS,
+    QUEUE_RECORD_KEPT =
+        QUEUE_RECORD_FILE | QUEUE_RECORD_HEAD_FILE | QUEUE_RECORD_ENDS | QUEUE_RECORD_ONCE,
 };
 
 struct queue_record {
@@ -83,6 +86,7 @@ struct queue_meta {
     uint16_t delivery_count, rcpt_count;
     uint8_t flags;               /* the record's */
     int64_t ends_ms;             /* with ENDS, real time; else 0 */
+    struct queue_once_key once;  /* with ONCE */
     str deliveries, rcpt_states; /* rcpt_states empty: all wait */
 };
 

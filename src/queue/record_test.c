@@ -81,6 +81,36 @@ TEST(queue_meta_keeps_an_end)
     }
 }
 
+TEST(queue_meta_keeps_a_key)
+{
+    CLEANUP(buf_release) struct buf out;
+    struct queue_meta m = {
+        .delivery_count = 1,
+        .rcpt_count = 1,
+        .flags = QUEUE_RECORD_ENDS | QUEUE_RECORD_ONCE,
+        .ends_ms = 1767225600000,
+        .once = {"twelve bytes", 0xfedcba98}
+    };
+    struct queue_meta_delivery d = {S("one.example"), 1, {0}, {0}};
+    struct queue_meta back;
+    buf_init(&out, 1 << 16);
+    CHECK_DONE(queue_meta_begin(&out, &m), "begin");
+    CHECK_DONE(queue_meta_add(&out, &m, &d), "add");
+    CHECK_DONE(queue_meta_end(&out, (str){0}), "end");
+    CHECK_DONE(queue_meta_decode(buf_str(&out), m.flags, &back), "decode");
+    CHECK(back.ends_ms == m.ends_ms, "its end");
+    CHECK(memcmp(back.once.name, m.once.name, QUEUE_ONCE_NAME_BYTES) == 0, "its key");
+    CHECK(back.once.about == m.once.about, "and what that is about");
+    str rest = back.deliveries;
+    CHECK(queue_meta_next(&back, &rest, &d), "a delivery behind them");
+    CHECK_STR(d.destination, "one.example", "whole");
+    for (size_t len = 0; len < out.len; len++) {
+        err e = queue_meta_decode((str){out.ptr, len}, m.flags, &back);
+        CHECK(e && e->kind == ERR_DAMAGED, "attack 185: cut short");
+        err_forget();
+    }
+}
+
 TEST(queue_head_there_and_back)
 {
     struct arena *arena = arena_open(1 << 20);

@@ -8,6 +8,7 @@
 #include "queue/ends.h"
 #include "queue/index.h"
 #include "queue/log.h"
+#include "queue/once_file.h"
 #include "queue/supply.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -312,6 +313,8 @@ static void add_message(struct recovery *r, struct queue_segment *s,
     }
     err e = queue_meta_decode(at->meta, at->record.flags, &m);
     struct queue_entry *entry = NULL;
+    if (e == NULL && m.flags & QUEUE_RECORD_ONCE)
+        queue_once_load(q->once, &(struct queue_once_entry){m.once, at->record.id}, false);
     if (e == NULL) {
         entry = queue_index_make(q, at->record.id, m.delivery_count, m.rcpt_count);
         e = fill_entry(q, entry, &m);
@@ -551,7 +554,9 @@ static err run(struct recovery *r, const uint32_t (*names)[2], size_t count, str
         TRY(sift(r, r->unsealed[i]));
     if (q->segment_count)
         qsort(q->segments, q->segment_count, sizeof(struct queue_segment *), by_sequence);
+    TRY(queue_once_file_open(q));
     TRY(read_all(r, PASS_MESSAGES, scratch));
+    queue_once_settle(q->once);
     settle_index(r);
     TRY(read_all(r, PASS_UPDATES, scratch));
     publish(q);

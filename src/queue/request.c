@@ -18,6 +18,7 @@ struct queue_request *queue_request_make(struct queue *q, enum queue_request_kin
 static void release_new(struct queue *q, struct queue_new *n, bool stored)
 {
     buf_release(&n->front);
+    queue_once_release(&n->once);
     int64_t memory = (int64_t)n->content.cap;
     buf_release(&n->content);
     __atomic_sub_fetch(&q->draft_memory, memory, __ATOMIC_RELAXED);

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "queue/alarm.h"
+#include "queue/once_file.h"
 #include "runtime/fault.h"
 #include <stdio.h>
 #include <string.h>
@@ -164,6 +165,17 @@ err queue_supply_keep_bytes(struct queue *q, struct queue_segment *s, uint64_t f
     return e;
 }
 
+/* A segment stays as long as it is all that tells the keys of its mail. */
+static bool put_off(struct queue *q, struct chore *c)
+{
+    if (q->chores_later == NULL && queue_once_file_save(q) == NULL)
+        return false;
+    err_forget();
+    c->item.next = q->chores_later;
+    q->chores_later = &c->item;
+    return true;
+}
+
 static void do_chore(struct queue *q, struct chore *c)
 {
     char path[QUEUE_PATH_CHARS];
@@ -174,11 +186,15 @@ static void do_chore(struct queue *q, struct chore *c)
         tell(q, e ? QUEUE_REQUEST_UNSEALED : QUEUE_REQUEST_SEALED, c->segment);
         break;
     case CHORE_FREE:
+        if (put_off(q, c))
+            return;
         e = queue_supply_free_now(q, c->segment);
         if (e == NULL)
             tell(q, QUEUE_REQUEST_GONE, c->segment);
         break; /* else it stays, as nothing in it is needed: the next opening tries again */
     case CHORE_QUARANTINE:
+        if (put_off(q, c))
+            return;
         e = quarantine(q, c->segment);
         if (e == NULL)
             queue_alarm_set_aside(q, c->segment->number,
@@ -294,6 +310,24 @@ static bool stocked(struct queue *q)
     return __atomic_load_n(&q->ready_count, __ATOMIC_RELAXED) >= QUEUE_READY_TARGET;
 }
 
+static void do_chores(struct queue *q, struct chan_item *item)
+{
+    while (item) {
+        struct chan_item *next = item->next;
+        do_chore(q, CONTAINER_OF(item, struct chore, item));
+        item = next;
+    }
+}
+
+static void do_later_ones(struct queue *q)
+{
+    struct chan_item *later = q->chores_later;
+    if (later == NULL || queue_once_file_save(q) != NULL)
+        return; /* it has told */
+    q->chores_later = NULL;
+    do_chores(q, later);
+}
+
 static void run(void *arg)
 {
     struct queue *q = arg;
@@ -314,6 +348,8 @@ static void run(void *arg)
         look_at_space(q);
         give_back(q);
         can_make = stock(q);
+        queue_once_file_tend(q);
+        do_later_ones(q);
     }
 }
 
@@ -328,20 +364,22 @@ void queue_supply_stop(struct queue *q)
     __atomic_store_n(&q->supply_closing, true, __ATOMIC_RELEASE);
     chan_nudge(q->chores);
     thread_join(q->supply_thread);
-    struct chan_item *item = chan_take_all(q->chores);
+    do_chores(q, chan_take_all(q->chores));
+    do_later_ones(q);
+}
+
+/* They are not done: the next opening does it. */
+static void forget_chores(struct chan_item *item)
+{
     while (item) {
         struct chan_item *next = item->next;
-        do_chore(q, CONTAINER_OF(item, struct chore, item));
+        mem_free(CONTAINER_OF(item, struct chore, item));
         item = next;
     }
 }
 
 void queue_supply_drop(struct queue *q)
 {
-    struct chan_item *item = chan_take_all(q->chores);
-    while (item) {
-        struct chan_item *next = item->next;
-        mem_free(CONTAINER_OF(item, struct chore, item));
-        item = next;
-    }
+    forget_chores(chan_take_all(q->chores));
+    forget_chores(q->chores_later);
 }

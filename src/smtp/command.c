@@ -229,6 +229,22 @@ static smtp_refusal read_hold_until(const struct param *p)
     return message_date_parse_rfc3339(p->value, &p->mail->times.hold_until_ms) ? NULL : &bad_param;
 }
 
+/* 32 hexadecimal digits: a hash, or anything that is as rare. */
+static smtp_refusal read_once(const struct param *p)
+{
+    if (p->value.len != 2 * SMTP_COMMAND_ONCE_BYTES)
+        return &bad_param;
+    for (size_t i = 0; i < SMTP_COMMAND_ONCE_BYTES; i++) {
+        int high = char_hex_value(p->value.ptr[2 * i]);
+        int low = char_hex_value(p->value.ptr[2 * i + 1]);
+        if (high < 0 || low < 0)
+            return &bad_param;
+        p->mail->once[i] = (uint8_t)(high * 16 + low);
+    }
+    p->mail->has_once = true;
+    return NULL;
+}
+
 static smtp_refusal read_notify(const struct param *p)
 {
     static const struct {
@@ -300,6 +316,7 @@ static const struct param_kind mail_params[] = {
     {"BY",          true,  read_by        },
     {"HOLDFOR",     true,  read_hold_for  },
     {"HOLDUNTIL",   true,  read_hold_until},
+    {"XONCE",       true,  read_once      },
 };
 static const struct param_kind rcpt_params[] = {
     {"NOTIFY", true, read_notify},

@@ -12,6 +12,7 @@ enum {
     SMTP_COMMAND_PARAMS_MAX = 16,             /* "KEY=value" words of one command */
     SMTP_COMMAND_AUTH_SENDER_BYTES_MAX = 254, /* AUTH=, decoded: a mailbox (RFC 4954 section 5) */
     SMTP_COMMAND_MECHANISM_BYTES_MAX = 20,    /* RFC 4422 section 3.1 */
+    SMTP_COMMAND_ONCE_BYTES = 16,             /* XONCE, decoded */
     SMTP_COMMAND_BDAT_BYTES_MAX = 0x7fffffff, /* one chunk */
 };
 
@@ -55,8 +56,9 @@ struct smtp_mail {
     struct smtp_path from;
     bool has_size, has_body, smtputf8, requiretls;
     bool has_auth;
-    bool has_priority, has_by, has_hold;
-    uint64_t size; /* above INT64_MAX: INT64_MAX */
+    bool has_priority, has_by, has_hold, has_once;
+    uint8_t once[SMTP_COMMAND_ONCE_BYTES]; /* the key that the sender gives it (docs/bulk.md) */
+    uint64_t size;                         /* above INT64_MAX: INT64_MAX */
     enum envelope_body body;
     enum envelope_ret ret;
     str envid;       /* decoded */

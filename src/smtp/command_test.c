@@ -235,3 +235,33 @@ TEST(smtp_command_parse_auth)
         CHECK(a.has_initial == cases[i].has_initial, cases[i].label);
     }
 }
+
+TEST(smtp_command_parse_once)
+{
+    static const struct {
+        const char *label, *input;
+        int code;
+    } cases[] = {
+        {"a key",           "FROM:<a@b> XONCE=000102030405060708090a0B0c0D0e0F",        0  },
+        {"small",           "FROM:<a@b> xonce=000102030405060708090a0b0c0d0e0f SIZE=1", 0  },
+        {"short",           "FROM:<a@b> XONCE=000102030405060708090a0b0c0d0e",          501},
+        {"odd",             "FROM:<a@b> XONCE=000102030405060708090a0b0c0d0e0",         501},
+        {"long",            "FROM:<a@b> XONCE=000102030405060708090a0b0c0d0e0f00",      501},
+        {"no hex",          "FROM:<a@b> XONCE=000102030405060708090a0b0c0d0e0g",        501},
+        {"empty",           "FROM:<a@b> XONCE=",                                        501},
+        {"without a value", "FROM:<a@b> XONCE",                                         501},
+        {"twice",
+         "FROM:<a@b> XONCE=000102030405060708090a0b0c0d0e0f "
+         "XONCE=000102030405060708090a0b0c0d0e0f",                                      501},
+    };
+    struct arena *arena = arena_open(1 << 20);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct smtp_mail mail = {0};
+        smtp_refusal no = smtp_command_parse_mail(str_of(cases[i].input), arena, &mail);
+        CHECK((no ? no->code : 0) == cases[i].code, cases[i].label);
+        CHECK(mail.has_once == (cases[i].code == 0), cases[i].label);
+        for (uint8_t k = 0; k < SMTP_COMMAND_ONCE_BYTES && mail.has_once; k++)
+            CHECK(mail.once[k] == k, cases[i].label);
+    }
+    arena_close(arena);
+}

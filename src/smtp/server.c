@@ -131,16 +131,18 @@ static err announce(struct smtp_session *s)
     char text[1024];
     char mails[32] = "", hold[80];
     const char *mechanisms = s->backend->mechanisms(s);
+    bool once = o->once && (s->backend->offers_once == NULL || s->backend->offers_once(s));
     if (o->messages_max > 0 && o->messages_max <= LIMITS_VALUE_MAX)
         snprintf(mails, sizeof mails, "MAILMAX=%d ", o->messages_max);
     announce_hold(o, hold, sizeof hold);
     int n = snprintf(text, sizeof text,
                      "250-%.*s\r\n250-PIPELINING\r\n250-SIZE %llu\r\n250-8BITMIME\r\n"
                      "250-BINARYMIME\r\n250-CHUNKING\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n"
-                     "250-DSN\r\n250-MT-PRIORITY\r\n250-DELIVERBY %d\r\n%s%s%s%s%s%s250 LIMITS "
+                     "250-DSN\r\n250-MT-PRIORITY\r\n250-DELIVERBY %d\r\n%s%s%s%s%s%s%s250 LIMITS "
                      "%sRCPTMAX=%d\r\n",
                      STR_ARG(o->hostname), (unsigned long long)o->message_bytes_max, BY_SECONDS_MIN,
-                     hold, o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
+                     hold, once ? "250-XONCE\r\n" : "",
+                     o->tls && !tls_active(s->conn) ? "250-STARTTLS\r\n" : "",
                      tls_active(s->conn) ? "250-REQUIRETLS\r\n" : "",
                      mechanisms && *mechanisms ? "250-AUTH " : "", mechanisms ? mechanisms : "",
                      mechanisms && *mechanisms ? "\r\n" : "", mails, o->recipients_max);
@@ -271,6 +273,17 @@ static smtp_refusal judge_times(const struct smtp_session *s, const struct smtp_
     return mail->has_hold && t->by_seconds * 1000 <= hold_ms ? &before : NULL;
 }
 
+static smtp_refusal judge_once(const struct smtp_session *s, const struct smtp_mail *mail)
+{
+    static const struct smtp_refusal unknown = {555, "5.5.4", "Unknown parameter"},
+                                     login = {530, "5.7.0", "Authentication required"};
+    if (!mail->has_once)
+        return NULL;
+    if (!s->options->once)
+        return &unknown;
+    return s->options->login_offered && s->login.len == 0 ? &login : NULL;
+}
+
 static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadline until)
 {
     const struct smtp_server_options *o = s->options;
@@ -284,6 +297,8 @@ static err cmd_mail(struct smtp_session *s, const struct smtp_command *c, deadli
     if (mail.requiretls && !tls_active(s->conn)) /* RFC 8689 section 3: nor is it offered */
         return refuse(s, "MAIL", 530, "5.7.10", "REQUIRETLS needs TLS: STARTTLS first");
     no = judge_times(s, &mail);
+    if (no == NULL)
+        no = judge_once(s, &mail);
     if (no)
         return refuse(s, "MAIL", no->code, no->enhanced, no->text);
     if (mail.has_size && mail.size > o->message_bytes_max) {

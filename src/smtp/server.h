@@ -1,8 +1,8 @@
 /* smtp/server.h -- the server's side of SMTP, as one linear function (RFC 5321)
  *
  * Announces PIPELINING, SIZE, 8BITMIME, BINARYMIME, CHUNKING, SMTPUTF8, ENHANCEDSTATUSCODES, DSN,
- * STARTTLS, AUTH, LIMITS, MT-PRIORITY, DELIVERBY and FUTURERELEASE (this one on submission only),
- * and does what each asks.
+ * STARTTLS, AUTH, LIMITS, MT-PRIORITY, DELIVERBY, FUTURERELEASE (this one on submission only) and
+ * XONCE (docs/bulk.md; where mail is not from strangers), and does what each asks.
  */
 #pragma once
 #include "base/buf.h"

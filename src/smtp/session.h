@@ -29,6 +29,8 @@ struct smtp_backend {
     err (*hello)(struct smtp_session *, struct smtp_answer *, deadline);
     /* The mechanisms to offer now, blank between two; "" or NULL: none. */
     const char *(*mechanisms)(struct smtp_session *);
+    /* Offer XONCE now? Asked where options->once is set only; NULL: yes. */
+    bool (*offers_once)(struct smtp_session *);
     /* Hold the login dialog (smtp_server_challenge) and say 235, 535, 454 …; sets session->login.
      */
     err (*login)(struct smtp_session *, str mechanism, const str *initial, struct smtp_answer *,
@@ -59,6 +61,7 @@ struct smtp_server_options {
     bool login_offered, login_required;
     uint64_t message_bytes_max;
     int recipients_max;
+    bool once;             /* XONCE is known; where logins are offered, to who has logged in */
     int64_t hold_ms_max;   /* HOLDFOR and HOLDUNTIL (RFC 4865), for who has logged in; 0: none */
     int messages_max;      /* on one connection; 0: no limit */
     int junk_commands_max; /* between two messages: NOOP and the like, and whatever got a 5xx */
