@@ -396,6 +396,10 @@ complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l account -s a -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l file -s C -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l host -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l port -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l source-ip -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l proxy-host -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l proxy-port -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l socket -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l timeout -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l protocol -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l domain -r
@@ -405,19 +409,35 @@ complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l passwordeval -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-starttls
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-trust-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-crl-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-fingerprint -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-key-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-cert-file -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-certcheck
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-priorities -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-host-override -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l tls-min-dh-prime-bits -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l from -s f -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l auto-from
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l maildomain -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-recipients -s t
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l read-envelope-from
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l aliases -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-notify -s N -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l dsn-return -s R -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile -s X -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l logfile-time-format -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l syslog
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-from-header
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-date-header
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l set-msgid-header
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l remove-bcc-headers
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l undisclosed-recipients
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l configure -r
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l serverinfo -s S
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l rmqs -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l pretend -s P
+complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l debug -s d
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l version
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l config -r
 complete -c smtptool -n '__fish_seen_subcommand_from swaks' -l server -s s -r

@@ -132,16 +132,36 @@ static void put_item(struct order *o, struct order_place place, uint64_t key, vo
     o->len++;
 }
 
-/* Room in a full run: its upper half moves into a new one, and the place with it. Behind the end of
- * a full run nothing moves: what comes in order fills each run to its end. */
+static bool has_room(const struct order *o, size_t run)
+{
+    return run < o->run_count && o->runs[run].run->count < ORDER_RUN_MAX;
+}
+
+/* The last item of the run becomes the first of the next one. */
+static void pass_on(struct order *o, size_t run)
+{
+    struct run *r = o->runs[run].run, *next = o->runs[run + 1].run;
+    move_items(&next->items[1], next->items, next->count);
+    next->items[0] = r->items[--r->count];
+    next->count++;
+    o->runs[run + 1].first = next->items[0].key;
+}
+
+/* Room in a full run. Behind its end nothing moves: what comes in order fills each run to its end.
+ * Else its last item goes to the next run, so that what comes nearly in order does as well. When
+ * that is full, too, its upper half moves into a new run, and the place with it. */
 static struct order_place make_room(struct order *o, struct order_place place)
 {
     struct run *full = o->runs[place.run].run;
     size_t next = place.run + 1;
     if (place.at == full->count) {
-        if (next == o->run_count || o->runs[next].run->count == ORDER_RUN_MAX)
+        if (!has_room(o, next))
             insert_run(o, next);
         return (struct order_place){next, 0};
+    }
+    if (has_room(o, next)) {
+        pass_on(o, place.run);
+        return place;
     }
     uint32_t kept = full->count / 2;
     struct run *upper = insert_run(o, next);

@@ -3,8 +3,8 @@
  * Keys and pointers stand side by side in runs, and the runs in a row: what follows a key is found
  * without looking at all the rest, and what comes in order (ids that were just given out) touches
  * the last run only, however many lie before it. The order stores pointers to objects that belong
- * to somebody else. With a million objects it takes 17 bytes for each that came in order, at most
- * three times that after any removals.
+ * to somebody else. With a million objects it takes 17 bytes for each that came in order, 20 when
+ * each came a few places early or late, at most three times that after any removals.
  */
 #pragma once
 #include "base/pool.h"

@@ -38,6 +38,27 @@ TEST(order_of_what_comes_in_order_is_dense)
     CHECK(o.len == 0 && order_bytes(&o) == 0, "released");
 }
 
+/* As ids of messages that are under way at the same time: each a few places early or late. */
+TEST(order_of_what_comes_nearly_in_order_is_nearly_dense)
+{
+    enum { WINDOW = 40 };
+    struct order o;
+    uint64_t waiting[WINDOW], next = 0;
+    order_init(&o);
+    while (next < WINDOW) {
+        waiting[next] = next;
+        next++;
+    }
+    for (size_t left = WINDOW; left > 0;) {
+        size_t i = rand_below(left);
+        order_add(&o, waiting[i], &objects[waiting[i]]);
+        waiting[i] = next < KEYS ? next++ : waiting[--left];
+    }
+    CHECK(count_walk(&o, 0, "all in order") == KEYS, "each once");
+    CHECK(o.run_count <= KEYS * 29 / 20 / ORDER_RUN_MAX, "seven tenths are in use");
+    order_release(&o);
+}
+
 TEST(order_at_the_ends_of_the_range)
 {
     struct order o;

@@ -75,7 +75,8 @@ err bulk_outlook_begin(struct bulk_outlook *l, const struct bulk_outlook_options
     TRY(bulk_ways_describe(o->ways, &text));
     if (text.len == 0 && o->rate <= 0 && o->wave == 0)
         return NULL;
-    l->rows = count_rows(o->list) + 1;
+    l->rows = count_rows(o->list);
+    l->rows += l->rows == 0;
     uint64_t count = l->rows > o->before ? l->rows - o->before : 0;
     count = o->limit && o->limit < count ? o->limit : count;
     l->left_ms = time_for(o, count);

@@ -66,6 +66,14 @@ static err add_bar(struct buf *out, const char *kind, size_t at, size_t bars, ui
                     height);
 }
 
+static err add_legend(struct buf *out)
+{
+    return buf_add(out,
+                   S("<p class=legend><svg width=12 height=12><rect class=sent width=12 "
+                     "height=12 /></svg> taken by the server &nbsp; <svg width=12 height=12>"
+                     "<rect class=refused width=12 height=12 /></svg> refused for good</p>\n"));
+}
+
 static err add_time_chart(const struct bulk_tally *t, struct buf *out)
 {
     uint64_t most = 1;
@@ -83,11 +91,12 @@ static err add_time_chart(const struct bulk_tally *t, struct buf *out)
         TRY(add_bar(out, "sent", i, bars, t->sent_at[i], 0, most));
         TRY(add_bar(out, "refused", i, bars, t->refused_at[i], t->sent_at[i], most));
     }
-    return buf_addf(out,
-                    "<text x=0 y=\"%d\">%u s a bar; the highest %llu mails, %.1f a second</text>\n"
-                    "</svg>\n",
-                    CHART_HEIGHT + 32, t->bucket_s, (unsigned long long)most,
-                    (double)most / t->bucket_s);
+    TRY(buf_addf(out,
+                 "<text x=0 y=\"%d\">%u s a bar; the highest %llu mails, %.1f a second</text>\n"
+                 "</svg>\n",
+                 CHART_HEIGHT + 32, t->bucket_s, (unsigned long long)most,
+                 (double)most / t->bucket_s));
+    return add_legend(out);
 }
 
 static err add_group(const struct bulk_tally *t, size_t i, uint64_t most, struct buf *out)

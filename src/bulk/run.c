@@ -35,6 +35,9 @@ struct parcel {
 struct lane {
     struct bulk_run *run;
     size_t way;
+    int connected;  /* of those who wait, so many have a connection */
+    uint64_t tried; /* mails, since its connections were begun */
+    bool not_now;   /* the server's last word to a connection or login */
 };
 
 struct bulk_run {
@@ -309,7 +312,17 @@ static struct client_mail *from_stock(struct bulk_run *r)
     return &p->mail;
 }
 
-static struct client_mail *next_mail(void *arg)
+/* False: no more. Who has a connection is counted, for whoever has none leaves a turn to him: a
+ * server that is slow with us is not asked for more connections than it has given. */
+static bool wait_for_turn(struct lane *lane, bool connected, int64_t wait_ms)
+{
+    lane->connected += connected;
+    bool goes_on = bulk_pace_await(&lane->run->pace, wait_ms);
+    lane->connected -= connected;
+    return goes_on;
+}
+
+static struct client_mail *next_mail(void *arg, bool connected)
 {
     struct lane *lane = arg;
     struct bulk_run *r = lane->run;
@@ -319,9 +332,11 @@ static struct client_mail *next_mail(void *arg)
         if (r->stock == NULL && !fill_stock(r))
             return NULL;
         struct parcel *p = r->stock; /* NULL: somebody else took it while we read */
-        if (p && may_go(lane, p, &wait_ms))
+        bool first = connected || lane->connected == 0;
+        wait_ms = BULK_PACE_LOOK_MS;
+        if (p && first && may_go(lane, p, &wait_ms))
             return from_stock(r);
-        if (p && !bulk_pace_await(&r->pace, wait_ms))
+        if (p && !wait_for_turn(lane, connected, wait_ms))
             return NULL;
     }
     return NULL;
@@ -428,9 +443,11 @@ static void mail_done(void *arg, struct client_mail *mail)
     r->keeps_no_keys = r->keeps_no_keys || mail->held_back;
     if (bulk_ways_end(r->ways, lane->way, &p->grant, mail)) {
         tell_server(r, p);
+        lane->not_now = mail->outcome == CLIENT_LATER && mail->refused_code > 0;
         put_in_stock(r, p);
         return;
     }
+    lane->tried++;
     if (code / 100 == 2) {
         settle(r, p, BULK_ENTRY_SENT, code);
     } else {
@@ -612,7 +629,12 @@ static void run_lane(void *arg)
     struct lane *lane = arg;
     struct bulk_run *r = lane->run;
     struct client_source source = {next_mail, next_mail_now, mail_done, lane};
-    (void)client_run_source(&r->options->ways.list[lane->way].client, &source);
+    do {
+        lane->tried = 0;
+        lane->not_now = false;
+        (void)client_run_source(&r->options->ways.list[lane->way].client, &source);
+    } while (is_left(r) && r->pace.halt == BULK_PACE_GO && !fiber_canceled() &&
+             !bulk_ways_is_shut(r->ways, lane->way) && (lane->tried > 0 || lane->not_now));
     if (is_left(r) && r->pace.halt == BULK_PACE_GO) {
         bulk_ways_shut(r->ways, lane->way);
         gate_wake_all(&r->pace.gate);
@@ -625,7 +647,7 @@ static void run_lanes(struct bulk_run *r)
     group_init(&group);
     bulk_ways_open_all(r->ways);
     for (size_t i = 0; i < r->options->ways.count; i++) {
-        r->lanes[i] = (struct lane){r, i};
+        r->lanes[i] = (struct lane){.run = r, .way = i};
         fiber_spawn(&group, "bulk way", run_lane, &r->lanes[i]);
     }
     err e = group_wait(&group, DEADLINE_NEVER);
@@ -761,6 +783,8 @@ err bulk_run_preview(const struct bulk_run_options *options,
         more = more && e == NULL;
         if (more) {
             r->chosen++;
+            if (p->group > 0)
+                ret_tally->groups[p->group - 1].tried++;
             more = each(arg, &p->chosen.row, buf_str(&p->content),
                         ret_tally->reasons[BULK_UNREADABLE] > bad ? "rows before it make no mail"
                                                                   : NULL);

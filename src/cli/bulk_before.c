@@ -77,7 +77,7 @@ static bool take_mark(const struct tags *tags, str *text, str *ret_tag)
     if (!str_starts(rest, S("zqtag")) || rest.len < 12)
         return false;
     uint64_t number;
-    if (!str_to_u64(str_slice(rest, 5, 10), TAGS_MAX, &number) || number >= tags->count)
+    if (!str_to_u64(str_slice(rest, 5, 5), TAGS_MAX, &number) || number >= tags->count)
         return false;
     (void)mark_of((size_t)number, mark);
     if (!str_skip(&rest, str_of(mark)))

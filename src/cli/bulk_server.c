@@ -163,7 +163,7 @@ static err read_quota(struct cli_bulk_plan *p, size_t number)
     if (p->accounts[number]) {
         way->quota = p->accounts[number]->quota;
         way->name = p->accounts[number]->name;
-    } else if (!p->args.queue && !way->client.hop.unix_socket) {
+    } else if (!config_value_hop_is_local(&way->client.hop)) {
         guess_quota(p, way);
     }
     if (burst && strcmp(burst, "all") == 0) {

@@ -31,7 +31,7 @@ static void print_left(const struct bulk_run_look *l)
     if (l->progress <= 0.001 || l->progress >= 1 || l->pass > 1)
         return;
     double ms = (double)l->elapsed_ms * (1 - l->progress) / l->progress;
-    if (l->left_ms >= 0)
+    if ((double)l->left_ms > ms || l->left_ms > 60 * 1000)
         ms = (double)l->left_ms;
     fputs("  left ", stderr);
     print_time(stderr, ms / 1000);
@@ -182,4 +182,19 @@ void cli_bulk_view_summary(const struct cli *cli, str campaign, const char *stat
         cli_print_clean(stdout, str_of(t->replies[i].text));
         putchar('\n');
     }
+}
+
+void cli_bulk_view_dry(const struct cli *cli, str campaign, const struct bulk_tally *t)
+{
+    if (cli->json) {
+        summary_json(campaign, "nothing was sent", "", t);
+        return;
+    }
+    printf("%.*s: nothing was sent\n  %-34s %12llu\n", STR_ARG(campaign), "would be sent",
+           (unsigned long long)t->all.tried);
+    for (size_t i = 0; i < t->group_count; i++)
+        printf("    segment %-24s %12llu\n", t->group_names[i],
+               (unsigned long long)t->groups[i].tried);
+    for (size_t i = BULK_KEPT + 1; i < BULK_REASONS; i++)
+        print_row(bulk_hygiene_words((enum bulk_reason)i), t->reasons[i]);
 }

@@ -20,5 +20,7 @@ struct cli_bulk_view {
 void cli_bulk_view_init(struct cli_bulk_view *, const struct cli *);
 void cli_bulk_view_look(void *view, const struct bulk_run_look *); /* for bulk_run() */
 void cli_bulk_view_end(struct cli_bulk_view *);                    /* the line is over */
+/* Of a dry run: all.tried and each group's would be sent. */
+void cli_bulk_view_dry(const struct cli *, str campaign, const struct bulk_tally *);
 void cli_bulk_view_summary(const struct cli *, str campaign, const char *state, const char *why,
                            const struct bulk_tally *);

@@ -229,10 +229,7 @@ static int preview(struct sending *s)
     cli_ask_dns_run("preview", preview_fiber, s);
     if (s->began && text == NULL) {
         s->tally->all = (struct bulk_tally_counts){.tried = s->shown};
-        cli_bulk_view_summary(s->plan->cli, s->plan->options.letter.campaign, "nothing was sent",
-                              "", s->tally);
-        if (!s->plan->cli->json)
-            printf("  %-34s %12llu\n", "would be sent", (unsigned long long)s->shown);
+        cli_bulk_view_dry(s->plan->cli, s->plan->options.letter.campaign, s->tally);
     }
     return s->exit;
 }

@@ -1,6 +1,7 @@
 /* cli/cmd_queue.c -- smtptool queue: what waits, and why; hold, release, retry, remove */
 #include "cli/admin_client.h"
 #include "cli/commands.h"
+#include "outcome/reply.h"
 #include "queue/fsck.h"
 #include "queue/queue.h"
 #include <errno.h>
@@ -253,6 +254,40 @@ static void tell_next(const json_t *line)
     }
 }
 
+/* What is the matter with a site that puts mail off, by what it said last. */
+static const struct site_state {
+    enum outcome_class class;
+    const char *says;
+} site_states[] = {
+    {OUTCOME_NETWORK,              "The site is down: no connection to it comes about."           },
+    {OUTCOME_SYSTEM,               "The site is overloaded, or has trouble of its own."           },
+    {OUTCOME_TOO_MANY_CONNECTIONS, "The site is overloaded: it takes no more connections."        },
+    {OUTCOME_RATE,
+     "The site takes no more of us now: \"smtptool shaping show\" tells at which pace."           },
+    {OUTCOME_BLOCKED_IP,
+     "The site is blocking the address that we send from: \"smtptool egress\" tells "
+     "of it; another egress may pass."                                                            },
+    {OUTCOME_REVERSE_DNS,
+     "The site is blocking the address that we send from, for its name in the DNS."               },
+    {OUTCOME_BLOCKED_SENDER,       "The site is blocking this sender."                            },
+    {OUTCOME_SPAM,                 "The site is blocking this mail as spam."                      },
+    {OUTCOME_POLICY,               "The site is blocking us by a rule of its own."                },
+    {OUTCOME_MAILBOX_FULL,         "The mailbox is full; the site is well."                       },
+    {OUTCOME_LOGIN,
+     "Our login is refused there: one probe at a time finds out when it works again."             },
+    {OUTCOME_GREYLIST,             "The site greylists: it takes the mail when it is tried again."},
+};
+
+static void tell_site(str reply)
+{
+    CLEANUP(arena_cleanup) struct arena *arena = arena_open(OUTCOME_REPLY_ARENA_BYTES);
+    struct outcome_reply read = outcome_reply_read(reply, arena);
+    enum outcome_class class = outcome_reply_judge(&read, arena).class;
+    for (size_t i = 0; i < ARRAY_LEN(site_states); i++)
+        if (site_states[i].class == class)
+            printf("  %s\n", site_states[i].says);
+}
+
 static void tell_why(void *arg, const json_t *line)
 {
     int64_t attempts = number_of(line, "attempts");
@@ -274,6 +309,7 @@ static void tell_why(void *arg, const json_t *line)
         fputs("  The reason: ", stdout);
         cli_print_clean(stdout, str_of(text_of(line, "reply")));
         putchar('\n');
+        tell_site(str_of(text_of(line, "reply")));
     }
     if (number_of(line, "expires_ms"))
         print_moment_in_words("  It expires at ", number_of(line, "expires_ms"),

@@ -123,9 +123,9 @@ static void send_mail(struct worker *w)
 
 /* ---- all mails -------------------------------------------------------------------------- */
 
-static struct client_mail *take_next(struct run *run)
+static struct client_mail *take_next(struct run *run, bool connected)
 {
-    struct client_mail *mail = run->over ? NULL : run->source->next(run->source->arg);
+    struct client_mail *mail = run->over ? NULL : run->source->next(run->source->arg, connected);
     if (mail == NULL)
         run->over = true;
     return mail;
@@ -149,7 +149,7 @@ static struct client_mail *take_own(struct worker *w)
 {
     struct client_mail *mail = w->ahead;
     w->ahead = NULL;
-    return mail ? mail : take_next(w->run);
+    return mail ? mail : take_next(w->run, w->session.open);
 }
 
 static void hand_back(struct run *run, struct client_mail *mail)
@@ -178,7 +178,7 @@ static void hand_back_untried(struct run *run, struct client_mail *mail,
 static void give_up(struct run *run, enum client_outcome outcome, const char *why)
 {
     struct client_mail *mail;
-    while ((mail = take_next(run)) != NULL)
+    while ((mail = take_next(run, false)) != NULL)
         hand_back_untried(run, mail, outcome, why);
 }
 
@@ -259,8 +259,9 @@ struct mails {
     size_t count, next;
 };
 
-static struct client_mail *next_of_list(void *arg)
+static struct client_mail *next_of_list(void *arg, bool connected)
 {
+    (void)connected;
     struct mails *list = arg;
     return list->next < list->count ? &list->mails[list->next++] : NULL;
 }

@@ -104,7 +104,8 @@ enum client_outcome client_run(const struct client_options *, struct client_mail
  * known of it, so that no more than policy.connections are held, twice as many with next_now. next
  * and done are called on fibers of the one that runs, and may wait. */
 struct client_source {
-    struct client_mail *(*next)(void *arg); /* NULL: there are no more */
+    /* NULL: there are no more. connected: who asks has a connection already. */
+    struct client_mail *(*next)(void *arg, bool connected);
     /* The same at once or not at all (NULL), while a mail is under way: the envelope of this one
      * goes out with the end of that one. May itself be NULL. */
     struct client_mail *(*next_now)(void *arg);

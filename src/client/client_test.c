@@ -396,8 +396,9 @@ struct stream {
     enum client_outcome got;
 };
 
-static struct client_mail *next_mail(void *arg)
+static struct client_mail *next_mail(void *arg, bool connected)
 {
+    (void)connected;
     struct stream *st = arg;
     if (st->taken == st->total)
         return NULL;
@@ -411,6 +412,8 @@ static struct client_mail *next_mail(void *arg)
         st->held_most = st->held;
     return mail;
 }
+
+static struct client_mail *next_mail_now(void *arg) { return next_mail(arg, true); }
 
 static void mail_done(void *arg, struct client_mail *mail)
 {
@@ -426,7 +429,7 @@ static void run_stream(void *arg)
 {
     struct stream *st = arg;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
-    struct client_source source = {next_mail, st->ahead ? next_mail : NULL, mail_done, st};
+    struct client_source source = {next_mail, st->ahead ? next_mail_now : NULL, mail_done, st};
     struct client_options options = {.hello = S("client.example"), .policy = config_client_policy};
     struct address at;
     options.policy.connections = 1;

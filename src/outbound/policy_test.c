@@ -171,6 +171,7 @@ static void refused(struct town *t)
         town_send(t, &(struct town_mail){.from = "a@x.example", .to = "b@example.net"});
     town_wait(t, 4 * MINUTE);
     CHECK(town_count(t, "login_paused") == 1, "paused");
+    town_check_event(t, "Check the login that is configured for that server.");
     int before = t->servers[0].connections;
     CHECK(before <= 20, "not more than were under way");
     town_wait(t, 12 * MINUTE);

@@ -471,6 +471,8 @@ static const struct outcome_rule rows[] = {
     SAYS(NETWORK, "connection|connect|connecting ~ refused|timed|timeout|reset|lost|failed|closed|"
          "dropped|died|aborted|terminated|error",
          "connect to example.com[192.0.2.1]:25: Connection timed out", "Postfix"),
+    SAYS(NETWORK, "no answer in time",
+         "connect: no answer in time", "smtptool"),
     SAYS(NETWORK, "lost connection",
          "lost connection with mx.example.net[192.0.2.1] while performing the HELO handshake",
          "Postfix"),

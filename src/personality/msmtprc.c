@@ -1,6 +1,24 @@
 #include "personality/msmtprc.h"
+#include <fnmatch.h>
+#include <string.h>
 
-enum kind { TEXT, SWITCH, NUMBER, PROTOCOL, AUTH, SET_FROM, SET, TIMEOUT, NOTIFY, RETURN };
+enum kind {
+    TEXT,
+    SWITCH,
+    NUMBER,
+    PROTOCOL,
+    AUTH,
+    SET_FROM,
+    SET,
+    TIMEOUT,
+    NOTIFY,
+    RETURN,
+    PRINT,
+    FACILITY,
+    BITS
+};
+
+enum { ADDRESS_BYTES = 400 };
 
 static const struct {
     const char *name;
@@ -24,11 +42,11 @@ static const struct {
     [MSMTPRC_TLS_STARTTLS] = {"tls_starttls",           SWITCH  },
     [MSMTPRC_TLS_TRUST_FILE] = {"tls_trust_file",         TEXT    },
     [MSMTPRC_TLS_CRL_FILE] = {"tls_crl_file",           TEXT    },
-    [MSMTPRC_TLS_FINGERPRINT] = {"tls_fingerprint",        TEXT    },
+    [MSMTPRC_TLS_FINGERPRINT] = {"tls_fingerprint",        PRINT   },
     [MSMTPRC_TLS_KEY_FILE] = {"tls_key_file",           TEXT    },
     [MSMTPRC_TLS_CERT_FILE] = {"tls_cert_file",          TEXT    },
     [MSMTPRC_TLS_CERTCHECK] = {"tls_certcheck",          SWITCH  },
-    [MSMTPRC_TLS_MIN_DH_PRIME_BITS] = {"tls_min_dh_prime_bits",  NUMBER  },
+    [MSMTPRC_TLS_MIN_DH_PRIME_BITS] = {"tls_min_dh_prime_bits",  BITS    },
     [MSMTPRC_TLS_PRIORITIES] = {"tls_priorities",         TEXT    },
     [MSMTPRC_TLS_HOST_OVERRIDE] = {"tls_host_override",      TEXT    },
     [MSMTPRC_AUTO_FROM] = {"auto_from",              SWITCH  },
@@ -43,7 +61,7 @@ static const struct {
     [MSMTPRC_DSN_RETURN] = {"dsn_return",             RETURN  },
     [MSMTPRC_LOGFILE] = {"logfile",                TEXT    },
     [MSMTPRC_LOGFILE_TIME_FORMAT] = {"logfile_time_format",    TEXT    },
-    [MSMTPRC_SYSLOG] = {"syslog",                 TEXT    },
+    [MSMTPRC_SYSLOG] = {"syslog",                 FACILITY},
     [MSMTPRC_ALIASES] = {"aliases",                TEXT    },
     [MSMTPRC_SET_MSGID_HEADER] = {"set_msgid_header",       SET     },
 };
@@ -53,7 +71,53 @@ const char *personality_msmtprc_name(enum msmtprc_key key) { return keys[key].na
 bool personality_msmtprc_is_switch(enum msmtprc_key key)
 {
     enum kind kind = keys[key].kind;
-    return kind == SWITCH || kind == AUTH || kind == SET_FROM;
+    return kind == SWITCH || kind == AUTH || kind == SET_FROM || kind == FACILITY;
+}
+
+size_t personality_msmtprc_print(str value, uint8_t ret_print[MSMTPRC_PRINT_BYTES_MAX])
+{
+    uint8_t print[MSMTPRC_PRINT_BYTES_MAX];
+    size_t count = 0;
+    while (value.len >= 2 && count < sizeof print) {
+        int high = char_hex_value(value.ptr[0]), low = char_hex_value(value.ptr[1]);
+        bool colon = value.len > 2;
+        if (high < 0 || low < 0 || (colon && value.ptr[2] != ':'))
+            return 0;
+        print[count++] = (uint8_t)(high << 4 | low);
+        value = str_from(value, colon ? 3 : 2);
+        if (colon && value.len == 0)
+            return 0;
+    }
+    if (value.len > 0 || (count != 16 && count != 20 && count != 32))
+        return 0;
+    memcpy(ret_print, print, count);
+    return count;
+}
+
+/* The local part without its detail, in small letters. */
+static bool plain(str address, bool cut, char ret_chars[ADDRESS_BYTES])
+{
+    size_t at = str_find_last(address, '@'), plus = str_find(address, '+'), len = 0;
+    bool skips = cut && at != STR_NONE && plus != STR_NONE && plus > 0 && plus < at;
+    if (address.len >= ADDRESS_BYTES)
+        return false;
+    for (size_t i = 0; i < address.len; i++)
+        if (!(skips && i >= plus && i < at))
+            ret_chars[len++] = char_lower(address.ptr[i]);
+    ret_chars[len] = '\0';
+    return true;
+}
+
+bool personality_msmtprc_stands_for(str from, str address)
+{
+    char ours[ADDRESS_BYTES], whole[ADDRESS_BYTES], bare[ADDRESS_BYTES];
+    if (!plain(from, false, ours) || !plain(address, false, whole) || !plain(address, true, bare))
+        return false;
+    if (from.len == 0)
+        return false;
+    if (strpbrk(ours, "*?[") == NULL)
+        return strcmp(ours, whole) == 0 || strcmp(ours, bare) == 0;
+    return fnmatch(ours, whole, 0) == 0 || fnmatch(ours, bare, 0) == 0;
 }
 
 bool personality_msmtprc_key(str name, enum msmtprc_key *ret_key)
@@ -91,6 +155,7 @@ static bool is_notify(str value)
 
 bool personality_msmtprc_good(enum msmtprc_key key, str value)
 {
+    uint8_t print[MSMTPRC_PRINT_BYTES_MAX];
     uint64_t number;
     switch (keys[key].kind) {
     case TEXT:
@@ -118,6 +183,15 @@ bool personality_msmtprc_good(enum msmtprc_key key, str value)
         return is_notify(value);
     case RETURN:
         return is_one_of(value, S("off headers full"));
+    case PRINT:
+        return value.len == 0 || personality_msmtprc_print(value, print) > 0;
+    case FACILITY:
+        return value.len == 0 ||
+               is_one_of(value, S("on off LOG_USER LOG_MAIL LOG_LOCAL0 LOG_LOCAL1 "
+                                  "LOG_LOCAL2 LOG_LOCAL3 LOG_LOCAL4 LOG_LOCAL5 "
+                                  "LOG_LOCAL6 LOG_LOCAL7"));
+    case BITS:
+        return value.len == 0 || (str_to_u64(value, INT32_MAX, &number) && number > 0);
     }
     return false;
 }
@@ -155,6 +229,9 @@ static err begin_account(struct reading *r, str argument)
     name = str_trim(name);
     if (name.len == 0)
         return err_new(ERR_CONFIG, "line %zu: missing account name", r->line);
+    if (str_find(name, ',') != STR_NONE)
+        return err_new(ERR_CONFIG, "line %zu: an account name must not contain colons or commas",
+                       r->line);
     for (size_t i = r->first; i < r->rc->count; i++)
         if (str_eq(r->rc->accounts[i].name, name))
             return err_new(ERR_CONFIG, "line %zu: account %.*s was already defined", r->line,
@@ -164,6 +241,7 @@ static err begin_account(struct reading *r, str argument)
     struct msmtprc_account *account = &r->rc->accounts[r->rc->count];
     *account = r->defaults;
     account->name = name;
+    account->origin = r->rc->origin;
     while (parents.len) {
         str_split(parents, ',', &parent, &parents);
         parent = str_trim(parent);
@@ -186,21 +264,38 @@ static str unquote(str argument)
     return argument;
 }
 
-/* Older names of settings. */
+/* Older names of settings; those without a value of their own stand for one. */
 static bool find_key(str name, str *argument, enum msmtprc_key *ret_key)
 {
-    bool date = str_eq(name, S("add_missing_date_header"));
-    if (!date && !str_eq(name, S("add_missing_from_header")))
-        return personality_msmtprc_key(name, ret_key);
-    *ret_key = date ? MSMTPRC_SET_DATE_HEADER : MSMTPRC_SET_FROM_HEADER;
-    if (argument->len == 0 || str_eq(*argument, S("on")))
-        *argument = S("auto");
-    return true;
+    static const struct {
+        const char *name, *value;
+        enum msmtprc_key key;
+    } older[] = {
+        {"connect_timeout",         NULL,  MSMTPRC_TIMEOUT        },
+        {"tls_nocertcheck",         "off", MSMTPRC_TLS_CERTCHECK  },
+        {"tls_nostarttls",          "off", MSMTPRC_TLS_STARTTLS   },
+        {"add_missing_date_header", NULL,  MSMTPRC_SET_DATE_HEADER},
+        {"add_missing_from_header", NULL,  MSMTPRC_SET_FROM_HEADER},
+    };
+    for (size_t i = 0; i < ARRAY_LEN(older); i++) {
+        if (!str_eq(name, str_of(older[i].name)))
+            continue;
+        *ret_key = older[i].key;
+        if (older[i].value)
+            *argument = str_of(older[i].value);
+        else if (older[i].key != MSMTPRC_TIMEOUT &&
+                 (argument->len == 0 || str_eq(*argument, S("on"))))
+            *argument = S("auto");
+        return true;
+    }
+    return personality_msmtprc_key(name, ret_key);
 }
 
 static err set_value(struct reading *r, str name, str argument)
 {
     enum msmtprc_key key = MSMTPRC_HOST;
+    if (str_eq(name, S("tls_force_sslv3")))
+        return NULL; /* and it never is */
     if (!find_key(name, &argument, &key))
         return err_new(ERR_CONFIG, "line %zu: unknown command %.*s", r->line,
                        STR_ARG(str_slice(name, 0, 100)));

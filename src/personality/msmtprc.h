@@ -53,13 +53,14 @@ enum msmtprc_key { /* in the order in which -P shows them */
 enum { MSMTPRC_BYTES_MAX = 1 << 20, MSMTPRC_ACCOUNTS_MAX = 500 };
 
 struct msmtprc_account {
-    str name;
+    str name, origin;         /* origin: the file it stands in */
     str values[MSMTPRC_KEYS]; /* ptr NULL: not set; empty: its default again */
 };
 
 struct msmtprc {
     struct msmtprc_account accounts[MSMTPRC_ACCOUNTS_MAX];
     size_t count;
+    str origin; /* of what is read next */
     /* "eval COMMAND": the first line that it prints. NULL: refused. */
     err (*eval)(void *arg, str command, struct arena *, str *ret_line);
     void *arg;
@@ -76,3 +77,10 @@ bool personality_msmtprc_key(str name, enum msmtprc_key *ret_key);
 /* Is this an argument that the command takes? */
 bool personality_msmtprc_good(enum msmtprc_key, str value);
 bool personality_msmtprc_is_switch(enum msmtprc_key); /* an empty argument is "on" */
+
+/* "01:23:…", of SHA-256, SHA-1 or MD5. Returns how many bytes; 0: it is none. */
+enum { MSMTPRC_PRINT_BYTES_MAX = 32 };
+size_t personality_msmtprc_print(str value, uint8_t ret_print[MSMTPRC_PRINT_BYTES_MAX]);
+/* Does the account's "from" stand for this address? Letters count alike, "me+x@" is "me@", and * ?
+ * [ make a pattern. */
+bool personality_msmtprc_stands_for(str from, str address);

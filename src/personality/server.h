@@ -12,6 +12,16 @@ struct personality_queued { /* one delivery; texts are other people's */
     size_t rcpt_count;
 };
 
+struct personality_way { /* where an address hands over its mail */
+    str host;
+    uint16_t port;
+    bool implicit_tls;
+    str user;         /* empty: the address itself */
+    str token;        /* "xoauth2": no password is taken; else empty */
+    bool known;       /* of the presets: it was looked at by a person */
+    str origin, note; /* by what it was found; what must be done first, or empty */
+};
+
 struct personality_server {
     /* ERR_CLOSED: no server runs. */
     err (*list)(const struct config *, void (*each)(void *arg, const struct personality_queued *),
@@ -20,6 +30,10 @@ struct personality_server {
     err (*retry)(const struct config *, const char *id, const char *to, int64_t *ret_count);
     /* What a reference of an account names. */
     err (*secret)(const struct config *, str reference, struct buf *ret_secret);
+    /* Presets, SRV records, the provider's file. ERR_CONFIG: not found, with what was tried.
+     * Blocks.
+     */
+    err (*discover)(str address, struct arena *, struct personality_way *ret_way);
 };
 
 /* Set before any personality runs; kept. */

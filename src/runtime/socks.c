@@ -153,16 +153,24 @@ static bool is_login(const struct socks_login *l)
            l->password.len <= SOCKS_LOGIN_BYTES_MAX;
 }
 
-err socks_connect(struct net_conn *c, const struct address *to, const struct socks_login *login,
-                  struct socks_reply *ret_reply, deadline until)
+static size_t write_name_request(str name, uint16_t port, uint8_t request[SOCKS_REQUEST_BYTES_MAX])
 {
-    uint8_t request[SOCKS_REQUEST_BYTES_MAX];
+    const uint8_t head[] = {VERSION, CONNECT, 0, TYPE_NAME, (uint8_t)name.len};
+    memcpy(request, head, sizeof head);
+    memcpy(request + sizeof head, name.ptr, name.len);
+    request[sizeof head + name.len] = (uint8_t)(port >> 8);
+    request[sizeof head + name.len + 1] = (uint8_t)port;
+    return sizeof head + name.len + 2;
+}
+
+static err ask(struct net_conn *c, const uint8_t *request, size_t count,
+               const struct socks_login *login, struct socks_reply *ret_reply, deadline until)
+{
     bool complete = false;
-    ASSERT(to->family == ADDRESS_IP4 || to->family == ADDRESS_IP6);
     if (login && !is_login(login))
         return err_new(ERR_LIMIT, "a login of SOCKS5 has 1 to %d bytes", SOCKS_LOGIN_BYTES_MAX);
     TRY(agree(c, login, until));
-    TRY(send_bytes(c, request, write_request(to, request), until));
+    TRY(send_bytes(c, request, count, until));
     for (;;) {
         str input = net_input(c), rest = input;
         TRY(socks_reply_parse(&rest, &complete, ret_reply));
@@ -172,4 +180,21 @@ err socks_connect(struct net_conn *c, const struct address *to, const struct soc
         }
         TRY(net_fill(c, until));
     }
+}
+
+err socks_connect(struct net_conn *c, const struct address *to, const struct socks_login *login,
+                  struct socks_reply *ret_reply, deadline until)
+{
+    uint8_t request[SOCKS_REQUEST_BYTES_MAX];
+    ASSERT(to->family == ADDRESS_IP4 || to->family == ADDRESS_IP6);
+    return ask(c, request, write_request(to, request), login, ret_reply, until);
+}
+
+err socks_connect_name(struct net_conn *c, str name, uint16_t port, const struct socks_login *login,
+                       struct socks_reply *ret_reply, deadline until)
+{
+    uint8_t request[SOCKS_REQUEST_BYTES_MAX];
+    if (name.len == 0 || name.len > SOCKS_NAME_BYTES_MAX)
+        return err_new(ERR_LIMIT, "a host's name has 1 to %d bytes", SOCKS_NAME_BYTES_MAX);
+    return ask(c, request, write_name_request(name, port, request), login, ret_reply, until);
 }

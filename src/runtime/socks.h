@@ -1,8 +1,9 @@
 /* runtime/socks.h -- the client's side of SOCKS5 (RFC 1928), with a password (RFC 1929)
  *
- * The proxy is told an IP address, never a name: who connects has chosen the address, by policy and
- * by what the DNS has proven, and nobody else is to choose another. What the proxy says no to is
- * data; an err means that nothing useful came from it.
+ * Mail between servers tells the proxy an IP address, never a name: who connects has chosen the
+ * address, by policy and by what the DNS has proven, and nobody else is to choose another. A name
+ * is for a person who hides behind the proxy and wants no question to the DNS to leave this
+ * machine. What the proxy says no to is data; an err means that nothing useful came from it.
  */
 #pragma once
 #include "runtime/net.h"
@@ -10,7 +11,8 @@
 enum {
     SOCKS_LOGIN_BYTES_MAX = 255,             /* of the name, and of the password */
     SOCKS_REPLY_BYTES_MAX = 4 + 1 + 255 + 2, /* with the longest name */
-    SOCKS_REQUEST_BYTES_MAX = 4 + 16 + 2,
+    SOCKS_NAME_BYTES_MAX = 255,
+    SOCKS_REQUEST_BYTES_MAX = 4 + 1 + SOCKS_NAME_BYTES_MAX + 2,
 };
 
 /* REP of RFC 1928 section 6. */
@@ -46,3 +48,9 @@ const char *socks_code_name(int code); /* "connection refused" */
  * one). */
 must_use err socks_connect(struct net_conn *, const struct address *to, const struct socks_login *,
                            struct socks_reply *ret_reply, deadline until);
+
+/* The same to a host that the proxy looks up. ERR_LIMIT: a name of more than SOCKS_NAME_BYTES_MAX,
+ * or of none. */
+must_use err socks_connect_name(struct net_conn *, str name, uint16_t port,
+                                const struct socks_login *, struct socks_reply *ret_reply,
+                                deadline until);

@@ -56,9 +56,9 @@ TEST(socks_reply_parse)
 
 struct part {
     const char *label;
-    str wants[3], says[3]; /* step by step */
-    const char *user, *password;
-    const char *told; /* the err; NULL: none */
+    str wants[3], says[3];              /* step by step */
+    const char *user, *password, *name; /* name: the proxy is to look it up */
+    const char *told;                   /* the err; NULL: none */
     int code;
     struct net_listener *listener;
 };
@@ -97,7 +97,9 @@ static void check_part(void *arg)
     fiber_spawn(&proxy, "proxy", play, p);
     CHECK_DONE(net_connect(&at, NULL, &c, deadline_after(1000)), p->label);
     struct socks_login login = {str_of(p->user), str_of(p->password)};
-    err e = socks_connect(c, &to, p->user ? &login : NULL, &reply, deadline_after(2000));
+    const struct socks_login *in = p->user ? &login : NULL;
+    err e = p->name ? socks_connect_name(c, str_of(p->name), 25, in, &reply, deadline_after(2000))
+                    : socks_connect(c, &to, in, &reply, deadline_after(2000));
     CHECK((e != NULL) == (p->told != NULL), p->label);
     if (e && p->told)
         CHECK(str_contains(e->text, str_of(p->told)), p->label);
@@ -121,24 +123,24 @@ TEST(socks_connect)
     static struct part parts[] = {
         {.label = "without a login",
          .wants = {BYTES("\5\1\0"), ASK},
-         .says = {BYTES("\5\0"), DONE_AND_HELLO}},
-        {                         .label = "a login that is not asked for",
+         .says = {BYTES("\5\0"), DONE_AND_HELLO}                               },
+        { .label = "a login that is not asked for",
          .user = "me",
          .password = "secret",
          .wants = {BYTES("\5\2\0\2"), ASK},
          .says = {BYTES("\5\0"), DONE_AND_HELLO}},
-        {                           .label = "a login",
+        {                                  .label = "a login",
          .user = "me",
          .password = "secret",
          .wants = {BYTES("\5\2\0\2"), BYTES("\1\2me\6secret"), ASK},
          .says = {BYTES("\5\2"), BYTES("\1\0"), DONE_AND_HELLO}},
-        {        .label = "a login that is refused",
+        {               .label = "a login that is refused",
          .user = "me",
          .password = "secret",
          .wants = {BYTES("\5\2\0\2"), BYTES("\1\2me\6secret")},
          .says = {BYTES("\5\2"), BYTES("\1\1")},
          .told = "refuses our login"},
-        {                                              .label = "wants a login",
+        {                                                     .label = "wants a login",
          .wants = {BYTES("\5\1\0")},
          .says = {BYTES("\5\377")},
          .told = "wants a login"},
@@ -146,7 +148,7 @@ TEST(socks_connect)
          .wants = {BYTES("\5\1\0")},
          .says = {BYTES("\5\2")},
          .told = "was not offered"},
-        {                                   .label = "speaks something else",
+        {                                          .label = "speaks something else",
          .wants = {BYTES("\5\1\0")},
          .says = {BYTES("HTTP/1.0 400\r\n")},
          .told = "does not speak SOCKS5"},
@@ -154,10 +156,15 @@ TEST(socks_connect)
          .wants = {BYTES("\5\1\0"), ASK},
          .says = {BYTES("\5\0"), BYTES("\5\5\0\1\0\0\0\0\0\0")},
          .code = SOCKS_REFUSED},
-        {                                .label = "says nothing",
+        {                                       .label = "says nothing",
          .wants = {BYTES("\5\1\0"), ASK},
          .says = {BYTES("\5\0"), BYTES("\5\0")},
          .told = "time"},
+        {.label = "by name",
+         .name = "mx.example",
+         .wants = {BYTES("\5\1\0"), BYTES("\5\1\0\3\12mx.example\0\31")},
+         .says = {BYTES("\5\0"), DONE_AND_HELLO}},
+        {                                                   .label = "by no name", .name = "", .told = "1 to 255 bytes"                             },
         {.label = "a login that is too long for it",
          .user = "me",
          .password = "",

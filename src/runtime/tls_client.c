@@ -3,10 +3,13 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
+#include <string.h>
 
 struct tls_client {
     SSL_CTX *context;
     int holders;
+    bool pinned;
+    uint8_t pin[TLS_PIN_BYTES];
 };
 
 /* ---- opening ---------------------------------------------------------------------------- */
@@ -168,6 +171,30 @@ int tls_client_check_step(int fine, X509_STORE_CTX *store)
     return 0;
 }
 
+/* In place of OpenSSL's verification: one certificate, and no other. */
+static int check_pin(X509_STORE_CTX *store, void *arg)
+{
+    const struct tls_client *client = arg;
+    const SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
+    const struct tls_link *l = tls_link_of(ssl);
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int size = 0;
+    const X509 *shown = X509_STORE_CTX_get0_cert(store);
+    bool same = shown && X509_digest(shown, EVP_sha256(), digest, &size) == 1 &&
+                size == TLS_PIN_BYTES && memcmp(digest, client->pin, size) == 0;
+    X509_STORE_CTX_set_error(store, same ? X509_V_OK : X509_V_ERR_APPLICATION_VERIFICATION);
+    if (!same && l->reason)
+        snprintf(l->reason, TLS_REASON_BYTES, "the certificate fingerprint does not match");
+    return same;
+}
+
+void tls_client_pin(struct tls_client *client, const uint8_t pin[TLS_PIN_BYTES])
+{
+    memcpy(client->pin, pin, TLS_PIN_BYTES);
+    client->pinned = true;
+    SSL_CTX_set_cert_verify_callback(client->context, check_pin, client);
+}
+
 /* ---- connecting ------------------------------------------------------------------------- */
 
 static bool expect_name(struct tls_link *l, str name, X509_VERIFY_PARAM *param)
@@ -216,7 +243,8 @@ err tls_client_expect(struct tls_link *l, str server_name, enum tls_verify verif
         return NULL;
     }
     SSL_set_verify(l->ssl, SSL_VERIFY_PEER, tls_client_check_step);
-    if (named)
+    l->name_checked |= l->client->pinned; /* the pin says who it is */
+    if (named || l->client->pinned)
         return NULL;
     return err_new(ERR_TLS, "\"%.*s\" is no name that a certificate could have",
                    STR_ARG(str_slice(server_name, 0, TLS_NAME_BYTES_MAX)));

@@ -2,6 +2,7 @@
  *
  * tls.c has the layer on the connection and the handshake, tls_server.c and tls_client.c the
  * settings of each end, tls_dane.c what the DNS vouches for, tls_tool.c what a test wants,
+ * tls_choice.c what a person has chosen, tls_peer.c who the other side is,
  * tls_certificate.c files, names and dates of certificates.
  */
 #pragma once
@@ -67,6 +68,10 @@ must_use err tls_certificate_make(str name, const char *certificate_path, const 
 SSL_CTX *tls_server_context(const struct tls_server *); /* of the default certificate */
 SSL_CTX *tls_client_context(const struct tls_client *);
 struct tls_client *tls_client_of(SSL_CTX *); /* takes it over */
+enum { TLS_PIN_BYTES = 32 };                 /* SHA-256 of a certificate */
+/* Only this certificate is trusted, whoever issued it and whatever name it has. Before its first
+ * connection. */
+void tls_client_pin(struct tls_client *, const uint8_t pin[TLS_PIN_BYTES]);
 /* Whom the client wants to meet, and what it puts up with. ERR_TLS: that is nobody's name. */
 must_use err tls_client_expect(struct tls_link *, str server_name, enum tls_verify);
 /* OpenSSL's callback for each step of a verification: keeps the first reason against it. */

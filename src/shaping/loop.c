@@ -576,9 +576,9 @@ static enum shaping_loop_step judge(struct shaping_loop *loop,
     }
 }
 
-enum shaping_loop_step shaping_loop_hear(struct shaping_loop *loop,
-                                         const struct shaping_loop_reply *reply, int64_t now_ns,
-                                         const char **ret_reason)
+static enum shaping_loop_step hear(struct shaping_loop *loop,
+                                   const struct shaping_loop_reply *reply, int64_t now_ns,
+                                   const char **ret_reason)
 {
     bool away = reply->class == OUTCOME_BLOCKED_IP || reply->class == OUTCOME_REVERSE_DNS ||
                 reply->class == OUTCOME_NETWORK || reply->class == OUTCOME_SYSTEM ||
@@ -591,6 +591,18 @@ enum shaping_loop_step shaping_loop_hear(struct shaping_loop *loop,
     if (!reply->connected && reply->class != OUTCOME_NETWORK)
         return trouble(loop, reply, now_ns, ret_reason);
     return judge(loop, reply, now_ns, ret_reason);
+}
+
+/* The message that was to find out whether a refusal is over may end in other trouble: then the
+ * next one finds out. */
+enum shaping_loop_step shaping_loop_hear(struct shaping_loop *loop,
+                                         const struct shaping_loop_reply *reply, int64_t now_ns,
+                                         const char **ret_reason)
+{
+    enum shaping_loop_step step = hear(loop, reply, now_ns, ret_reason);
+    if (reply->taken_ns >= loop->resume_ns)
+        loop->trying = false;
+    return step;
 }
 
 bool shaping_loop_plain(struct shaping_loop *loop, int64_t now_ns)

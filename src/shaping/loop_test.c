@@ -364,3 +364,38 @@ TEST(shaping_loop_waits_as_told)
     CHECK(s->accepted > 5, "then it goes on");
     sender_close(s);
 }
+
+/* Found by a mailing that stood still for ever. */
+TEST(shaping_loop_tries_again)
+{
+    static const struct {
+        const char *label;
+        struct shaping_loop_reply reply;
+    } cases[] = {
+        {"no connection more",
+         {.class = OUTCOME_TOO_MANY_CONNECTIONS, .code = 421, .connected = true, .in_use = 2}        },
+        {"their trouble",      {.class = OUTCOME_SYSTEM, .code = 451, .connected = true, .in_use = 1}},
+        {"nobody answers",     {.class = OUTCOME_NETWORK, .in_use = 1}                               },
+        {"spam",               {.class = OUTCOME_SPAM, .code = 550, .connected = true, .in_use = 1}  },
+    };
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct shaping_loop loop;
+        const char *reason;
+        int64_t now = MINUTE, until;
+        bool probe;
+        shaping_loop_init(&loop, false);
+        shaping_loop_take(&loop, false, now);
+        struct shaping_loop_reply slow = {
+            .class = OUTCOME_RATE, .code = 450, .connected = true, .taken_ns = now, .in_use = 1};
+        (void)shaping_loop_hear(&loop, &slow, now, &reason);
+        now += MINUTE;
+        CHECK(shaping_loop_ask(&loop, 0, now, &until, &probe) == SHAPING_LOOP_FREE, "one may try");
+        shaping_loop_take(&loop, probe, now);
+        CHECK(shaping_loop_ask(&loop, 0, now, &until, &probe) == SHAPING_LOOP_TOLD, "only one");
+        struct shaping_loop_reply reply = cases[i].reply;
+        reply.taken_ns = now;
+        (void)shaping_loop_hear(&loop, &reply, now, &reason);
+        now += 2 * MINUTE;
+        CHECK(shaping_loop_ask(&loop, 0, now, &until, &probe) == SHAPING_LOOP_FREE, cases[i].label);
+    }
+}

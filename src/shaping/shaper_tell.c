@@ -1,3 +1,4 @@
+#include "base/log.h"
 #include "shaping/shaper_inside.h"
 #include <stdio.h>
 
@@ -88,14 +89,22 @@ void shaper_tell_login(struct shaper *s, const struct shaper_meter *m, bool refu
                        const struct shaper_result *result)
 {
     int64_t until_ns = m->login.gate.until_ns;
+    const char *to_do = outcome_class_to_do(OUTCOME_FIX_LOGIN);
+    char reason[SHAPER_REASON_BYTES] = "the login works again";
+    str said = result ? result->text : S("");
+    if (refused) {
+        snprintf(reason, sizeof reason,
+                 "the server refused our login: no other is tried but one probe at a time. %s",
+                 to_do);
+        log_warn("account %.*s: the server refused our login (%d %.*s): its mail waits. %s",
+                 STR_ARG(m->name), result ? result->code : 0, STR_ARG(said), to_do);
+    }
     event_emit(
         s->events,
         &(struct event){.kind = refused ? EVENT_LOGIN_PAUSED : EVENT_LOGIN_RESUMED,
                         .login = m->name,
-                        .reason = refused ? S("the server refused our login: no other is "
-                                              "tried but one probe at a time")
-                                          : S("the login works again"),
+                        .reason = str_of(reason),
                         .code = refused && result ? result->code : 0,
-                        .text = refused && result ? result->text : (str){0},
+                        .text = refused ? said : (str){0},
                         .next_due_ms = refused ? s->now_ms + (until_ns - s->now_ns) / 1000000 : 0});
 }

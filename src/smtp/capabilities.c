@@ -99,6 +99,7 @@ static void read_flag(struct smtp_capabilities *c, str keyword)
         {"REQUIRETLS",          &c->requiretls    },
         {"MT-PRIORITY",         &c->mt_priority   },
         {"XONCE",               &c->once          },
+        {"ETRN",                &c->etrn          },
     };
     for (size_t i = 0; i < ARRAY_LEN(flags); i++)
         if (str_eq_nocase(keyword, str_of(flags[i].name)))

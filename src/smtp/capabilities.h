@@ -22,7 +22,7 @@ enum smtp_auth_mechanism {
 
 struct smtp_capabilities {
     bool pipelining, size, eight_bit_mime, binary_mime, chunking, smtputf8, enhanced_codes, dsn,
-        starttls, requiretls, mt_priority, deliver_by, future_release, once;
+        starttls, requiretls, mt_priority, deliver_by, future_release, once, etrn;
     uint64_t size_max;         /* 0: no limit is told */
     uint64_t by_seconds_min;   /* DELIVERBY (RFC 2852), for BY=…;R; 0: not told */
     uint64_t hold_seconds_max; /* FUTURERELEASE (RFC 4865); 0: not told */

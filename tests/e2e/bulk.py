@@ -297,6 +297,143 @@ def clean(bench):
     report.check("to be asked again", "old@x.example" in read("dirty.reconfirm.csv") and "campaign" in read("dirty.reconfirm.yaml"))
 
 
+def clean_json(bench):
+    """JSON lines keep all that they hold, kept or removed; sunset goes by any sign of life."""
+    report, today = bench.report, time.strftime("%Y-%m-%d")
+    rows = [{"email": "fresh@x.example", "last_open": today, "likes": {"deep": [1, {"er": "ü"}]}},
+            {"email": "old@x.example", "last_open": "2001-01-01", "last_click": None, "likes": {"deep": [2]}},
+            {"email": "clicked@x.example", "last_open": "2001-01-01", "last_click": today},
+            {"email": "silent@x.example"}, {"email": "nobody"}, {}]
+    listed = bench.file("dirty.jsonl", "".join(json.dumps(r) + "\n" for r in rows) + "not json\n")
+    code, said, text = bench.run("clean", listed, "--reconfirm", "--json")
+    report.equal("who is left", (code, said.get("kept"), said.get("removed")),
+                 (0, 3, {"unreadable": 1, "no_address": 1, "syntax": 1, "inactive": 1}))
+    read = lambda name: [json.loads(l) for l in open(os.path.join(bench.path, name))]
+    report.equal("kept as they were", read("dirty.kept.jsonl"), [rows[0], rows[2], rows[3]])
+    gone = read("dirty.removed.jsonl")
+    report.equal("removed with all fields and the reason", gone[0], rows[1] | {
+        "removed_reason": "inactive", "removed_detail": "since 2001-01-01", "removed_line": 2})
+    report.equal("a line that is no object is kept as a text", gone[-1].get("removed_text"), "not json")
+    report.equal("to be asked again", read("dirty.reconfirm.jsonl"), [rows[1]])
+    made = bench.file("dirty.reconfirm.yaml", open(os.path.join(bench.path, "dirty.reconfirm.yaml")).read()
+                      .replace("You <you@example.com>", "you@our.example"))
+    report.check("and it is a mailing", "old@x.example" in bench.run("run", made, "--preview", "1")[2])
+    code, said, text = bench.run("clean", listed, "--inactive", "none", "--json")
+    report.equal("nobody is too old then", said.get("kept"), 4)
+
+
+# ---- limits -------------------------------------------------------------------------------------
+
+
+def limited(bench):
+    """Two mailings and a send share an account's quota; a full one is waited for, or another goes."""
+    report = bench.report
+    sinks = [Sink(answer=lambda verb, line, session: "235 2.7.0 in" if verb == "AUTH" else None,
+                  capabilities=CAPABILITIES + ("AUTH PLAIN",)) for _ in range(2)]
+    secret = bench.file("password", "secret")
+    os.chmod(secret, 0o600)
+    accounts = "".join(f"""  {name}:
+    servers: [ "smtp://127.0.0.1:{sink.port}?tls=none" ]
+    user: {name}@our.example
+    secret: file:{secret}
+    quota: {{ per_day: 8 }}
+""" for name, sink in zip(("one", "two"), sinks))
+    config = write(os.path.join(bench.path, "limits.yaml"), f"state: {bench.path}/state\naccounts:\n{accounts}")
+    other = Bench(report)
+    other.config, other.path = config, bench.path
+    listed = bench.file("twelve.csv", "email\n" + "".join(f"u{i}@x.example\n" for i in range(12)))
+    mail = ["--list", listed, "--from", "n@our.example", "--subject", "s", "--text", "t", "--burst", "all"]
+    process = other.start("run", "--campaign", "shared", *mail, "--account", "one")
+    sinks[0].wait(8)
+    report.equal("as many as a day allows", len(sinks[0].kept()), 8)
+    process.send_signal(2)
+    said = process.communicate(timeout=60)[1].decode()
+    report.check("it says what limits it, and for how long", "limits: one: 8 a day" in said and
+                 re.search(r"at most 1\d mails are left, which takes about 2\d hours", said), said)
+    report.equal("interrupted is not now", process.returncode, 75)
+    code, said, text = other.run("run", "--campaign", "shared", *mail, "--account", "one", "--fallback", "two", "--json")
+    report.check("the rest goes by the other account", code == 0 and said.get("sent") == 12, text)
+    report.equal("nothing more by the full one", (len(sinks[0].kept()), len(sinks[1].kept())), (8, 4))
+    sent = subprocess.run([SMTPTOOL, "-C", config, "send", "--account", "one", "--from", "n@our.example", "--to",
+                           "a@x.example", "--text", "t"], capture_output=True, timeout=60, env=other.env)
+    report.check("send counts there, too, and says that it is full", sent.returncode == 0 and
+                 b"9 of 8 a day" in sent.stderr, sent.stderr)
+    process = other.start("run", "--campaign", "warm", *mail, "--account", "two", "--warmup", "slow")
+    sinks[1].wait(5)
+    process.send_signal(2)
+    said = process.communicate(timeout=60)[1].decode()
+    report.check("a warm-up begins with its first day", "warming up: day 1 of 42" in said, said)
+    code, _, text = other.run("run", "--campaign", "warm", *mail, "--account", "two", "--warmup", "quick")
+    report.check("a plan that is none", code == 78 and "there are: default, slow" in text, text)
+
+
+def throttled(bench):
+    """A server that says "slower" ends nothing: all have it in the end, each once."""
+    report, state = bench.report, {"hellos": 0, "mails": 0}
+
+    def answer(verb, _line, _session):
+        if verb == "EHLO":
+            state["hellos"] += 1
+            if 3 <= state["hellos"] <= 4:
+                return "421 4.7.0 Too many concurrent connections"
+        if verb == "MAIL":
+            state["mails"] += 1
+            if state["mails"] == 10:
+                return "450 4.7.28 too fast, slow down"
+        return None
+
+    sink = Sink(answer=answer)
+    listed = bench.file("twenty.csv", "email\n" + "".join(f"u{i}@x.example\n" for i in range(20)))
+    code, said, text = bench.run("run", "--campaign", "slow", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                                 "--text", "t", "--server", server_of(sink), "--connections", "4", "--pass-wait", "1s", "--json")
+    had = collections.Counter(rcpt_of(m) for m in sink.kept())
+    report.check("all have it", code == 0 and said.get("sent") == 20 and len(had) == 20, text)
+    report.check("once", had and max(had.values()) == 1, had.most_common(3))
+
+
+# ---- before the first mail ----------------------------------------------------------------------
+
+
+def before(bench):
+    """The DNS and the account's rules are asked before anybody has a mail."""
+    report, sink = bench.report, Sink()
+    listed = bench.file("one.csv", "email,name\na@x.example,<b>\n")
+    args = ["run", "--campaign", "looked", "--list", listed, "--from", "n@our.example", "--subject", "s", "--text", "t",
+            "--server", server_of(sink)]
+    bad = bench.file("bad.zone", "x.example. MX 10 mx.x.example.\n")
+    code, _, text = bench.run(*args, "--preflight", "--dns-zone", bad)
+    report.check("a domain that is not there is refused", code == 78 and "SPF" in text and "publish:" in text, (code, text))
+    report.equal("before the first mail", len(sink.messages), 0)
+    good = bench.file("good.zone", 'our.example. TXT "v=spf1 ip4:127.0.0.1 -all"\nour.example. MX 10 mx.our.example.\n'
+                      'mx.our.example. A 192.0.2.1\n_dmarc.our.example. TXT "v=DMARC1; p=reject"\n')
+    code, _, text = bench.run(*args, "--preflight", "--dns-zone", good)
+    report.check("one that fits is sent", code == 0 and len(sink.wait(1)) == 1, (code, text))
+    markdown = bench.file("m.md", "# Hi {{name}}\n\n{{#if name = \"<b>\"}}\n\n*you* [here](https://x.example/{{email | url}})\n\n{{/if}}\n")
+    said = bench.run("run", "--campaign", "md", "--list", listed, "--from", "n@our.example", "--subject", "s", "--markdown",
+                     markdown, "--preview", "1")[2]
+    report.check("Markdown is both parts", "Hi &lt;b&gt;</h1>" in said and "# Hi <b>" in said, said)
+    report.check("with its tags in place", "https://x.example/a%40x.example" in said and "<em>you</em>" in said and
+                 "zqtag" not in said and "{{" not in said, said)
+
+
+def excel(bench):
+    """What spreadsheets write: a mark, semicolons, quotes, both kinds of line ends, names in any script."""
+    report, sink = bench.report, Sink(capabilities=CAPABILITIES + ("SMTPUTF8",))
+    rows = ('\ufeffE-Mail;Name;Joined\r\nann@x.example;"Ann; ""B""";21.11.2026\nJÖRG@bücher.example;Jörg;1.2.2026\r\n'
+            '"bob@x.example";"two\r\nlines";3.4.2026\n;;\r\n')
+    listed = bench.file("excel.csv", rows)
+    code, said, text = bench.run("run", "--campaign", "excel", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                                 "--text", "{{Name}}, since {{Joined | date: \"%Y\"}}", "--type", "Joined=date-dmy",
+                                 "--server", server_of(sink), "--json")
+    report.check("three are sent, one has no address", said.get("sent") == 3 and said.get("left_out") == {"no_address": 1}, text)
+    report.check("a domain goes in letters that DNS knows", "JÖRG@xn--bcher-kva.example" in [rcpt_of(m) for m in sink.kept()] or
+                 any(b"xn--bcher-kva" in m.rcpts[0].encode() if isinstance(m.rcpts[0], str) else b"xn--bcher-kva" in m.rcpts[0]
+                     for m in sink.kept()), [m.rcpts for m in sink.kept()])
+
+
+# ---- a long list ---------------------------------------------------------------------------------
+
+
 def most_memory(process):
     """MiB of the program itself, until it ends."""
     most = 0
@@ -330,7 +467,8 @@ def main():
     need_program()
     report = Report()
     bench = Bench(report)
-    for work in (server_with_keys, server_without, control, deferred, real_server, attacks, unsubscribe, clean, memory):
+    for work in (server_with_keys, server_without, control, deferred, real_server, attacks, unsubscribe, clean, clean_json, limited,
+                 throttled, before, excel, memory):
         try:
             work(bench)
         except (subprocess.TimeoutExpired, OSError, TypeError) as e:

@@ -166,6 +166,33 @@ def recipients(report):
     s.check("bounced means: nobody of that name", s.classes("bounced") == {"bad_mailbox"}, s.classes("bounced"))
 
 
+def whys(report):
+    """What `queue why` says of sites that put mail off: which trouble each of them has."""
+    storm = lambda say: [{"rule": "storm", "stage": "mail", "say": say}]
+    sites = {
+        "down": (None, "The site is down"),
+        "overloaded": (storm("421 4.3.2 Service overloaded, try later"), "The site is overloaded"),
+        "blocking": (storm("550 5.7.1 Mail sent from your IP address has been blocked."), "The site is blocking the address"),
+        "full": ([{"rule": "recipients", "reply": "full", "share": "100%"}], "The mailbox is full"),
+        "grey": ([{"rule": "greylist", "wait": "5m"}], "The site greylists"),
+    }
+    ports = {name: Provider(rules).port if rules else free_port() for name, (rules, _) in sites.items()}
+    server = Server(routes=[route(f"{name}.test", port, name=name) for name, port in ports.items()]).start()
+    report.on_fail.append(server.show)
+    with Client(server.relay) as c:
+        c.ehlo()
+        for name in sites:
+            c.mail("news@sender.test", f"user@{name}.test", rcpt_params="NOTIFY=NEVER")
+            c.data(BODY)
+    report.check("why: each was tried", until(SECONDS_MAX, lambda: len(server.events("deferred")) >= len(sites)))
+    waiting = [json.loads(line) for line in server.tool("--json", "queue", "ls").stdout.splitlines()]
+    for name, (_, says) in sites.items():
+        found = [q["id"] for q in waiting if q["destination"] == f"route:{name}"]
+        why = server.tool("queue", "why", *found).stdout.decode() if found else ""
+        report.check(f"why: {name}", says in why, why)
+    server.stop()
+
+
 def rules_are_checked(report):
     file = write(os.path.join(folder(), "wrong.yaml"), "rules:\n  - rule: throtle\n")
     done = subprocess.run([SMTPTOOL, "bench", "sink", "--listen", "127.0.0.1:0", "--rules", file],
@@ -177,7 +204,7 @@ def rules_are_checked(report):
 def main():
     need_program()
     report = Report()
-    for scene in (rules_are_checked, throttle, rate_found, storm, greylist, connections, block, recipients):
+    for scene in (rules_are_checked, whys, throttle, rate_found, storm, greylist, connections, block, recipients):
         scene(report)
     return report.finish()
 

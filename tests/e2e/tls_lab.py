@@ -24,6 +24,10 @@ try:
     import dkim
 except ImportError:
     dkim = None
+try:
+    from parsedmarc import parse_smtp_tls_report_json as parse_elsewhere
+except ImportError:
+    parse_elsewhere = None
 
 need_program()
 enter()
@@ -223,6 +227,25 @@ def counters(document):
     return counts
 
 
+def counters_elsewhere(document):
+    """The same as parsedmarc, the reader of TLS reports that most have, finds them."""
+    counts = Counter()
+    for policy in parse_elsewhere(json.dumps(document))["policies"]:
+        kind, details = policy["policy_type"], policy.get("failure_details", [])
+        assert policy["failed_session_count"] == sum(d["failed_session_count"] for d in details), policy
+        if policy["successful_session_count"]:
+            counts[kind, "success"] += policy["successful_session_count"]
+        for d in details:
+            counts[kind, d["result_type"]] += d["failed_session_count"]
+    return counts
+
+
+def check_document(report, lab, what, domain, document):
+    report.equal(f"{domain}: {what}", counters(document), lab.ledger(domain))
+    if parse_elsewhere:
+        report.equal(f"{domain}: {what}, as parsedmarc reads it", counters_elsewhere(document), lab.ledger(domain))
+
+
 def check_counts(report, lab):
     """Attack 214: the database, as JSON, against the events."""
     time.sleep(3)  # counts are written every two seconds
@@ -252,7 +275,7 @@ def unpack(mail):
 def check_mail(report, lab, raw):
     message, document = unpack(raw)
     domain = message["TLS-Report-Domain"]
-    report.equal(f"{domain}: the mail's counts", counters(document), lab.ledger(domain))
+    check_document(report, lab, "the mail's counts", domain, document)
     report.equal(f"{domain}: by whom", message["TLS-Report-Submitter"], "out.lab")
     report.check(f"{domain}: the subject",
                  re.fullmatch(rf"Report Domain: {domain} Submitter: out.lab Report-ID: <.+>",
@@ -283,7 +306,7 @@ def check_reports(report, lab):
     report.equal("one by HTTPS", len(lab.web.posts), len(posted))
     for kind, body in lab.web.posts:
         report.equal("its type", kind, "application/tlsrpt+gzip")
-        report.equal("its counts", counters(json.loads(gzip.decompress(body))), lab.ledger("sts-enforce.plain"))
+        check_document(report, lab, "its counts", "sts-enforce.plain", json.loads(gzip.decompress(body)))
     keep = os.environ.get("SMTPTOOL_LAB_KEEP")
     for number, m in enumerate(mails if keep else ()):
         with open(os.path.join(keep, f"report-{number}.eml"), "wb") as f:
@@ -298,6 +321,8 @@ def main():
         report.skip("Exim", "it is not here, or lacks libraries: tools/unpack fetches it")
     if dkim is None:
         report.skip("signatures of reports", "dkimpy is not installed")
+    if parse_elsewhere is None:
+        report.skip("reports as parsedmarc reads them", "it is not installed, and neither Debian 12 nor npm has it")
     verdicts(report, lab)
     wishes(report, lab)
     check_counts(report, lab)

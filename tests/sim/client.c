@@ -15,6 +15,7 @@ enum {
     PAUSE_MS_MAX = 20 * 1000,
     WIRE_BYTES_MAX = 3 * SIM_LETTER_BYTES_MAX,
     TRIES = 3,
+    REPEATS = 12,
     REPLIES_MAX = 64,
 };
 
@@ -335,6 +336,32 @@ static void hang_up(struct talker *t)
     t->conn = NULL;
 }
 
+static err send_again(struct talker *t, const struct sim_letter *l)
+{
+    TRY(introduce(t));
+    return sim_own_client_send(t->stage, &t->conn, l);
+}
+
+/* As long as nobody has said what became of it. Only the own client does so, and only with a key.
+ */
+static err send_until_known(struct talker *t, const struct sim_letter *l)
+{
+    struct sim_mail *m = l->mail;
+    err e = sim_own_client_send(t->stage, &t->conn, l);
+    for (int i = 0; l->keyed && m->fate == SIM_FATE_DOUBT && i < REPEATS; i++) {
+        if (t->conn)
+            hang_up(t);
+        m->repeated = true;
+        sim_trace(t->name, "sends mail %d again under its key", m->number);
+        sim_trace_count(SIM_REPEATED);
+        TRY(fiber_sleep(deadline_after(sim_plan_about_ms(t->stage->plan.chaos_ms / 40 + 1))));
+        e = send_again(t, l);
+        if (e && e->kind == ERR_CANCELED)
+            break;
+    }
+    return e;
+}
+
 static err send_one(struct talker *t)
 {
     struct sim_letter letter;
@@ -342,10 +369,12 @@ static err send_one(struct talker *t)
         TRY(introduce(t));
     bool own = t->own;
     sim_letter_draw(&letter, t->stage, t->origin, t->esmtp || own);
+    if (own && sim_plan_chance(60))
+        sim_letter_give_key(&letter);
     sim_trace(t->name, "sends mail %d of %zu bytes to %zu", letter.mail->number,
               letter.mail->content.len, letter.mail->rcpt_count);
     if (own)
-        TRY(sim_own_client_send(t->stage, &t->conn, &letter));
+        TRY(send_until_known(t, &letter));
     else
         TRY(send_script(t, &letter));
     return NULL;

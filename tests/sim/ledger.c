@@ -335,6 +335,36 @@ static void check_content(const struct sim_mail *m, str content)
                        m->number, m->content.len, content.len);
 }
 
+/* What stands behind the first such text. */
+static str behind(str text, str what)
+{
+    const char *at = memmem(text.ptr, text.len, what.ptr, what.len);
+    return at ? str_from(text, (size_t)(at - text.ptr) + what.len) : (str){0};
+}
+
+static str skip_blanks(str text)
+{
+    while (text.len && (text.ptr[0] == ' ' || text.ptr[0] == '\t' || text.ptr[0] == '\r' ||
+                        text.ptr[0] == '\n'))
+        text = str_from(text, 1);
+    return text;
+}
+
+/* The newest trace field is ours: "Received: ... id 6DQDPN8000001 for ...". */
+static void check_accepted_once(struct sim_mail *m, str content)
+{
+    uint64_t number;
+    str trace = behind(content, S("Received: ")), blank = behind(trace, S(" id"));
+    str tab = behind(trace, S("\tid")); /* where the line was folded */
+    str id = str_slice(skip_blanks(blank.len > tab.len ? blank : tab), 0, QUEUE_ID_CHARS);
+    if (!queue_id_parse(id, &number))
+        sim_trace_fail("our trace field names the message", "mail %d", m->number);
+    if (m->queue.text[0] && !str_eq(id, str_of(m->queue.text)))
+        sim_trace_fail("nothing is accepted twice", "mail %d is %.*s, and was %s", m->number,
+                       STR_ARG(id), m->queue.text);
+    str_to_chars(id, m->queue.text, sizeof m->queue.text);
+}
+
 void sim_ledger_take(struct sim_ledger *l, struct sim_address *a, str sender, str content)
 {
     struct sim_mail *m = a->mail;
@@ -352,6 +382,7 @@ void sim_ledger_take(struct sim_ledger *l, struct sim_address *a, str sender, st
         sim_trace_fail("a refused recipient gets nothing", "<%s>", a->text);
     check_fate(m);
     check_content(m, content);
+    check_accepted_once(m, content);
     sim_trace_count(SIM_TAKEN);
     take_again(l, &a->taken, a, a, "a delivery");
 }

@@ -14,6 +14,7 @@
 #include "base/table.h"
 #include "message/dsn.h"
 #include "message/envelope.h"
+#include "queue/id.h"
 
 enum sim_fate { SIM_FATE_UNSENT, SIM_FATE_DOUBT, SIM_FATE_REFUSED, SIM_FATE_ACKNOWLEDGED };
 
@@ -63,6 +64,8 @@ struct sim_mail {
     str content;
     int64_t sent_real_ms; /* when the client began */
     bool refused_in_fault, crashed_since;
+    bool repeated;  /* its client sends it again under the same key, as it is in doubt */
+    queue_id queue; /* the name that our server gave it, once it was seen; else empty */
 };
 
 /* A time in which our server could not be expected to remember: a crash, a stop, a disk fault. */

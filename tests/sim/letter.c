@@ -152,3 +152,9 @@ void sim_letter_draw(struct sim_letter *letter, struct sim_stage *s, enum envelo
     if (m->sender)
         m->sender->unfit = unfit;
 }
+
+void sim_letter_give_key(struct sim_letter *letter)
+{
+    letter->keyed = true;
+    letter->mail->rcpt_count = 1;
+}

@@ -1,8 +1,9 @@
 #include "tests/sim/own_client.h"
 #include "smtp/client.h"
 #include "tests/sim/trace.h"
+#include <stdio.h>
 
-enum { PATIENCE_MS = 25 * 60 * 1000 };
+enum { PATIENCE_MS = 25 * 60 * 1000, KEY_CHARS = 33 };
 
 struct reading {
     struct sim_mail *mail;
@@ -45,12 +46,19 @@ static struct envelope *make_envelope(struct sim_stage *s, const struct sim_lett
     return e;
 }
 
-/* Each recipient's part of the story; the reply to the content, or 0. */
+/* Each recipient's part of the story; the reply to the content, or 0. What a repeat is refused
+ * with before its content changes nothing: the first may be there. */
 static int read_verdicts(const struct sim_mail *m, const struct smtp_verdict *verdicts)
 {
     int code = 0;
     for (size_t i = 0; i < m->rcpt_count; i++) {
         const struct smtp_verdict *v = &verdicts[i];
+        if (m->repeated && (!v->decided || v->stage != SMTP_STAGE_BODY)) {
+            if (v->decided && v->reply.code / 100 == 5)
+                sim_trace_fail("a repeat is known or new", "mail %d was answered %d %.*s",
+                               m->number, v->reply.code, STR_ARG(v->reply.text));
+            continue;
+        }
         m->rcpts[i]->offered = !v->decided || v->stage == SMTP_STAGE_BODY;
         m->rcpts[i]->offer_known = v->decided;
         if (v->decided && v->stage == SMTP_STAGE_BODY)
@@ -64,6 +72,9 @@ static err offer(struct sim_stage *s, struct smtp_client *c, const struct sim_le
     struct sim_mail *m = l->mail;
     struct reading reading = {.mail = m};
     size_t indexes[ARRAY_LEN(m->rcpts)];
+    char key[KEY_CHARS] = "";
+    if (l->keyed)
+        snprintf(key, sizeof key, "%032x", (unsigned)m->number);
     for (size_t i = 0; i < m->rcpt_count; i++)
         indexes[i] = i;
     struct smtp_offer o = {.envelope = make_envelope(s, l),
@@ -72,15 +83,23 @@ static err offer(struct sim_stage *s, struct smtp_client *c, const struct sim_le
                            .size = m->content.len,
                            .found = l->eight_bit ? FOUND_8BIT : 0,
                            .read = read_piece,
+                           .once = str_of(key),
                            .body = &reading};
     struct smtp_verdict *verdicts = ARENA_ARRAY(s->arena, struct smtp_verdict, m->rcpt_count);
-    sim_ledger_begin(m);
+    if (!m->repeated)
+        sim_ledger_begin(m);
     for (size_t i = 0; i < m->rcpt_count; i++)
         m->rcpts[i]->offered = true; /* maybe */
+    if (l->keyed && !c->capabilities.once && !m->repeated)
+        sim_trace("own client", "has no room for a key");
+    if (m->repeated && !c->capabilities.once)
+        return NULL; /* without a key it would be another mail */
     if (smtp_client_check(c, &o))
         return NULL;
     err e = smtp_client_offer(c, &o, s->arena, verdicts);
     int code = read_verdicts(m, verdicts);
+    if (code / 100 == 2 && l->keyed && sim_plan_chance(30))
+        return err_new(ERR_CLOSED, "as if the client had been killed before it read that");
     if (code)
         sim_ledger_answer(&s->ledger, m, code);
     return e;

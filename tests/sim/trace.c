@@ -13,6 +13,7 @@ const char *const sim_count_names[SIM_COUNTS] = {
     [SIM_IN_DOUBT] = "in doubt",
     [SIM_REFUSED] = "refused",
     [SIM_UNSENT] = "given up by the client",
+    [SIM_REPEATED] = "sent again under a key",
     [SIM_TAKEN] = "deliveries",
     [SIM_REPORTS] = "notifications",
     [SIM_TWICE_REPLY_LOST] = "twice: the reply was lost",

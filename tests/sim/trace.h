@@ -20,6 +20,7 @@ enum sim_count {
     SIM_IN_DOUBT,
     SIM_REFUSED,
     SIM_UNSENT,
+    SIM_REPEATED, /* sent again under the same key */
     SIM_TAKEN,
     SIM_REPORTS, /* notifications that arrived */
     SIM_TWICE_REPLY_LOST,
