@@ -123,8 +123,8 @@ _smtptool_choose()
         takes+='--server --ca --timeout --workers --connections --duration --opening '
         ;;
     'sendmail '*)
-        options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v '
-        takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B '
+        options+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -t --t -i --i -b --b -q --q -o --o -B --B -v --v -X --X '
+        takes+='-f --f -r --r -F --F -N --N -R --R -V --V -O --O -C --C -b --b -o --o -B --B -X --X '
         ;;
     'msmtp '*)
         options+='-a --account -C --file --host --port --source-ip --proxy-host --proxy-port --socket --timeout --protocol --domain --auth --user --passwordeval --tls --tls-starttls --tls-trust-file --tls-crl-file --tls-fingerprint --tls-key-file --tls-cert-file --tls-certcheck --tls-priorities --tls-host-override --tls-min-dh-prime-bits -f --from --auto-from --maildomain -t --read-recipients --read-envelope-from --aliases -N --dsn-notify -R --dsn-return -X --logfile --logfile-time-format --syslog --set-from-header --set-date-header --set-msgid-header --remove-bcc-headers --undisclosed-recipients --configure -S --serverinfo --rmqs -P --pretend -d --debug --version '

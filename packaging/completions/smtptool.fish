@@ -29,12 +29,12 @@ complete -c smtptool -f -n __fish_use_subcommand -a domain -d 'keys for a domain
 complete -c smtptool -f -n __fish_use_subcommand -a spf -d 'who may send as a domain, and what its policy says'
 complete -c smtptool -f -n __fish_use_subcommand -a dkim -d 'make keys, say what to publish, sign and verify'
 complete -c smtptool -f -n __fish_use_subcommand -a arc -d 'check the chain of those who handled a message'
-complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain's DMARC policy is, and what it does'
+complete -c smtptool -f -n __fish_use_subcommand -a dmarc -d 'where a domain\'s DMARC policy is, and what it does'
 complete -c smtptool -f -n __fish_use_subcommand -a mta-sts -d 'make an MTA-STS policy, or see whether one works'
 complete -c smtptool -f -n __fish_use_subcommand -a tls-reports -d 'what others report of TLS on the way to us, and we of theirs'
 complete -c smtptool -f -n __fish_use_subcommand -a bench -d 'load generator and sink, for measuring a server'
-complete -c smtptool -f -n __fish_use_subcommand -a sendmail -d 'a message from stdin to the server here, as Postfix's does it'
-complete -c smtptool -f -n __fish_use_subcommand -a mailq -d 'what waits in the server here, as Postfix's mailq shows it'
+complete -c smtptool -f -n __fish_use_subcommand -a sendmail -d 'a message from stdin to the server here, as Postfix\'s does it'
+complete -c smtptool -f -n __fish_use_subcommand -a mailq -d 'what waits in the server here, as Postfix\'s mailq shows it'
 complete -c smtptool -f -n __fish_use_subcommand -a newaliases -d 'says why there is nothing to do'
 complete -c smtptool -f -n __fish_use_subcommand -a msmtp -d 'a message from stdin to the server of an account in msmtprc'
 complete -c smtptool -f -n __fish_use_subcommand -a swaks -d 'one SMTP transaction, every line shown, as swaks does it'
@@ -392,6 +392,7 @@ complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l q -s q
 complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l o -s o -r
 complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l B -s B -r
 complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l v -s v
+complete -c smtptool -n '__fish_seen_subcommand_from sendmail' -l X -s X -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l account -s a -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l file -s C -r
 complete -c smtptool -n '__fish_seen_subcommand_from msmtp' -l host -r

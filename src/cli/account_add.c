@@ -288,8 +288,8 @@ static int check_secret(struct adding *a)
         return e ? wrong("--secret", e) : CLI_OK;
     }
     if (is_stuck(a)) {
-        cli_fail("nothing was added, for a login by token is wanted: the two lines above make it "
-                 "(where a password is still taken: --keep file)");
+        cli_fail("nothing was added yet: the two lines above come first (--keep file: with a "
+                 "password all the same)");
         return CLI_FINDINGS;
     }
     if (run->oauth && !cli_account_token_exists(run, str_of(run->oauth))) {

@@ -386,6 +386,7 @@ static int run_status(void *arg, int argc, char **argv)
         return tell_err(e, "status");
     for (size_t i = 0; i < (argc > 0 ? (size_t)argc : count); i++) {
         int one = show_one(run, argc > 0 ? str_of(argv[i]) : names[i]);
+        err_forget();
         code = one > code ? one : code;
     }
     return code;

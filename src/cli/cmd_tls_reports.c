@@ -192,6 +192,7 @@ static int run_read(void *arg, int argc, char **argv)
     int worst = CLI_OK;
     for (int i = 0; i < argc; i++) {
         int code = read_one(arg, argv[i]);
+        err_forget();
         worst = code > worst ? code : worst;
     }
     return worst;

@@ -161,6 +161,22 @@ static err write_bash(struct buf *out)
     return buf_add(out, str_of(bash_rest));
 }
 
+/* ---- quoting ---------------------------------------------------------------------------- */
+
+/* Inside '…': zsh knows no escape there, so the quote is closed for a moment; fish knows two. */
+static err add_quoted(struct buf *out, const char *text, bool fish)
+{
+    for (const char *c = text; *c; c++) {
+        if (*c == '\'')
+            TRY(buf_add(out, fish ? S("\\'") : S("'\\''")));
+        else if (*c == '\\' && fish)
+            TRY(buf_add(out, S("\\\\")));
+        else
+            TRY(buf_add_char(out, *c));
+    }
+    return NULL;
+}
+
 /* ---- zsh -------------------------------------------------------------------------------- */
 
 static err add_zsh_options(struct buf *out, const struct listed *l)
@@ -200,8 +216,11 @@ static err write_zsh(struct buf *out)
                        "    local -a globals commands\n    globals=(")));
     TRY(add_zsh_options(out, globals));
     TRY(buf_add(out, S(")\n    commands=(\n")));
-    for (const struct cli_command *c = cli_commands; c->name; c++)
-        TRY(buf_addf(out, "        '%s:%s'\n", c->name, c->summary));
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        TRY(buf_addf(out, "        '%s:", c->name));
+        TRY(add_quoted(out, c->summary, false));
+        TRY(buf_add(out, S("'\n")));
+    }
     TRY(buf_add(out, S("    )\n"
                        "    _arguments -C $globals '--version' '1: :->command' '*:: :->rest' && "
                        "ret=0\n"
@@ -276,9 +295,11 @@ static err write_fish(struct buf *out)
     const struct listed *globals = list_globals();
     TRY(add_fish_options(out, "", globals));
     TRY(buf_add(out, S("complete -c smtptool -n __fish_use_subcommand -l version\n")));
-    for (const struct cli_command *c = cli_commands; c->name; c++)
-        TRY(buf_addf(out, "complete -c smtptool -f -n __fish_use_subcommand -a %s -d '%s'\n",
-                     c->name, c->summary));
+    for (const struct cli_command *c = cli_commands; c->name; c++) {
+        TRY(buf_addf(out, "complete -c smtptool -f -n __fish_use_subcommand -a %s -d '", c->name));
+        TRY(add_quoted(out, c->summary, true));
+        TRY(buf_add(out, S("'\n")));
+    }
     for (const struct cli_command *c = cli_commands; c->name; c++) {
         TRY(each_list(out, c, add_fish_list));
         if (c->verbs)

@@ -90,3 +90,44 @@ TEST(cli_completion_in_bash)
         CHECK_STR(str_of(offers), cases[i].offers, cases[i].words);
     }
 }
+
+/* How many apostrophes stand in the line, but for those that are quoted as this shell has it. */
+static size_t open_quotes(str line, str quoted)
+{
+    size_t count = 0;
+    while (line.len > 0) {
+        if (str_skip(&line, quoted))
+            continue;
+        count += line.ptr[0] == '\'';
+        line = str_from(line, 1);
+    }
+    return count;
+}
+
+/* A summary with an apostrophe ends no quotation: by our own count, and by the shells there are. */
+TEST(cli_completion_quotes)
+{
+    static const struct {
+        const char *shell, *quoted, *check;
+    } cases[] = {
+        {"bash", "'\\''", "bash -n packaging/completions/smtptool.bash"          },
+        {"zsh",  "'\\''", "zsh -n packaging/completions/_smtptool"               },
+        {"fish", "\\'",   "fish --no-execute packaging/completions/smtptool.fish"},
+    };
+    struct buf script;
+    buf_init(&script, CLI_COMPLETION_BYTES_MAX);
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        char command[200];
+        buf_clear(&script);
+        CHECK_DONE(cli_completion_write(str_of(cases[i].shell), &script), cases[i].shell);
+        for (str rest = buf_str(&script), line; rest.len > 0;) {
+            str_split(rest, '\n', &line, &rest);
+            if (str_contains(line, S(" does it")))
+                CHECK(open_quotes(line, str_of(cases[i].quoted)) % 2 == 0, cases[i].shell);
+        }
+        snprintf(command, sizeof command, "command -v %s >/dev/null || exit 0; %s 2>&1",
+                 cases[i].shell, cases[i].check);
+        CHECK(system(command) == 0, cases[i].check); // NOLINT(cert-env33-c): the words are ours
+    }
+    buf_release(&script);
+}

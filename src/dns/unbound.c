@@ -26,6 +26,7 @@ enum verdict { VERDICT_NONE, VERDICT_SIGNED, VERDICT_STRIPPED, VERDICT_NO_ANSWER
 struct dns_unbound {
     struct dns_transport transport;
     enum dns_unbound_servers servers;
+    bool local_names;
     enum dns_unbound_validate validate;
     char (*list)[SERVER_CHARS]; /* "192.0.2.1@53", as libunbound wants it */
     size_t list_count;
@@ -101,6 +102,14 @@ static bool set_anchors(struct dns_unbound *u, struct ub_ctx *c)
     return added > 0;
 }
 
+/* The library answers for them by itself, for the root knows none of them. A resolver of the
+ * operator's may: laboratories and homes live there. Nothing can be set afterwards. */
+static bool ask_for_local_names(const struct dns_unbound *u, struct ub_ctx *c)
+{
+    return !u->local_names ||
+           (ub_ctx_zone_remove(c, "test.") == 0 && ub_ctx_zone_remove(c, "home.arpa.") == 0);
+}
+
 /* NULL: it could not be made. */
 static struct ub_ctx *context_open(struct dns_unbound *u, bool validating)
 {
@@ -109,7 +118,7 @@ static struct ub_ctx *context_open(struct dns_unbound *u, bool validating)
         return NULL;
     ub_ctx_debugout(c, NULL); /* it would write to stderr */
     if (ub_ctx_async(c, 1) == 0 && set_options(c) && set_servers(u, c) &&
-        (!validating || set_anchors(u, c)))
+        (!validating || set_anchors(u, c)) && ask_for_local_names(u, c))
         return c;
     ub_ctx_delete(c);
     return NULL;
@@ -442,6 +451,7 @@ static err take_options(struct dns_unbound *u, const struct dns_unbound_options 
     }
     u->list_count = o->list_count;
     u->servers = o->servers;
+    u->local_names = o->local_names;
     u->validate = o->validate;
     u->resolv_conf = mem_copy_chars(o->resolv_conf ? o->resolv_conf : "/etc/resolv.conf");
     u->root_hints = mem_copy_chars(o->root_hints ? o->root_hints : "/usr/share/dns/root.hints");

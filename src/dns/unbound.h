@@ -30,6 +30,7 @@ struct dns_unbound_options {
     const struct address *list; /* with ports */
     size_t list_count;
     enum dns_unbound_validate validate;
+    bool local_names;        /* "test." and "home.arpa." are asked for, too */
     const char *resolv_conf; /* NULL: /etc/resolv.conf */
     const char *root_key;    /* NULL: /usr/share/dns/root.key */
     const char *root_hints;  /* NULL: /usr/share/dns/root.hints, when it is there */

@@ -28,6 +28,9 @@ const char personality_sendmail_help[] =
     "  -f, -r ADDRESS   the envelope sender; default: who runs it, at our hostname\n"
     "  -F NAME          the full name, for a From field that is added\n"
     "  -N never|success,failure,delay   -R hdrs|full   -V ENVID     delivery reports (RFC 3461)\n"
+    "  -v               the sender gets a report of delivery: -N success,failure,delay\n"
+    "  -XV, -XVxy       a return path of its own for each recipient: "
+    "me+bob=example.net@example.com\n"
     "  -O requiretls=yes                verified TLS all the way (RFC 8689)\n"
     "  -bm              take a message: the default\n"
     "  -bs              SMTP on stdin and stdout, spoken with the server on this machine\n"
@@ -36,7 +39,7 @@ const char personality_sendmail_help[] =
     "  -q  -qISOME_ID  -qRDOMAIN        try it now: all, one message, one destination\n"
     "  -C FILE          the configuration of smtptool\n"
     "\n"
-    "Accepted without a meaning: -A -B -G -h -L -m -n -o7 -o8 -om -oX -U -X -qTIME -bh -v -e -p.\n"
+    "Accepted without a meaning: -A -B -G -h -L -m -n -o7 -o8 -om -oX -U -X -qTIME -bh -e -p.\n"
     "docs/sendmail.md says for each option of Postfix's sendmail what is the same.\n"
     "\n"
     "exit: sysexits: 0, 65 data, 67 no such recipient, 69 refused or no server, 75 later, or as\n"
@@ -83,6 +86,7 @@ bool personality_sendmail_option_at(size_t index, struct personality_option *ret
         {"o", 'o', true },
         {"B", 'B', true },
         {"v", 'v', false},
+        {"X", 'X', true },
     };
     if (index >= ARRAY_LEN(options))
         return false;
@@ -271,6 +275,40 @@ static int tell(const struct run *run)
     return personality_post_exit(mail->outcome);
 }
 
+/* "me+bob=example.net@example.com", for what is sent to bob@example.net */
+static str return_path_of(const struct run *run, str sender, str rcpt)
+{
+    size_t at = str_find_last(sender, '@'), to = str_find_last(rcpt, '@');
+    return arena_printf(run->arena, "%.*s%c%.*s%c%.*s%.*s", STR_ARG(str_slice(sender, 0, at)),
+                        run->options.verp[0], STR_ARG(str_slice(rcpt, 0, to)), run->options.verp[1],
+                        STR_ARG(str_from(rcpt, to + 1)), STR_ARG(str_from(sender, at)));
+}
+
+/* One mail for each recipient. The first that fails decides how we end; the others go out. */
+static int send_each(struct run *run)
+{
+    const struct envelope *all = run->post.mail.envelope;
+    struct post *before = ARENA_NEW(run->arena, struct post);
+    int exit = EX_OK;
+    *before = run->post;
+    if (all->sender.len == 0)
+        return fatal(EX_TEMPFAIL,
+                     err_new(ERR_CONFIG, "-V option requires non-null sender address"));
+    struct envelope *one = ARENA_NEW(run->arena, struct envelope);
+    for (size_t i = 0; i < all->rcpt_count; i++) {
+        *one = *all;
+        one->rcpts = &all->rcpts[i];
+        one->rcpt_count = 1;
+        one->sender = return_path_of(run, all->sender, all->rcpts[i].address);
+        run->post = *before;
+        run->post.mail.envelope = one;
+        err e = send_it(run);
+        int code = e ? fatal(EX_CONFIG, e) : tell(run);
+        exit = exit ? exit : code;
+    }
+    return exit;
+}
+
 static err nobody(const struct run *run)
 {
     return err_new(ERR_CONFIG, "%.*s(%ld): %s", STR_ARG(run->user), (long)getuid(),
@@ -291,6 +329,8 @@ static int enqueue(struct run *run, int argc, char **argv)
         return fatal(EX_TEMPFAIL, nobody(run));
     if ((e = mend(run)))
         return fatal(EX_DATAERR, e);
+    if (run->options.verp)
+        return send_each(run);
     if ((e = send_it(run)))
         return fatal(EX_CONFIG, e);
     return tell(run);

@@ -33,6 +33,16 @@ bool personality_sendmail_option_notify(str words, uint8_t *ret_notify)
     return true;
 }
 
+/* Bounces of one recipient come back to an address that names him: "-XV", "-XV+=" */
+static err take_verp(struct sendmail_options *o, const char *word)
+{
+    static const char allowed[] = "-=+";
+    o->verp = word[0] ? word : "+=";
+    if (strlen(o->verp) == 2 && strspn(o->verp, allowed) == 2)
+        return NULL;
+    return err_new(ERR_CONFIG, "-V requires two characters from %s", allowed);
+}
+
 static void warn(const struct sendmail_options *o, const char *text)
 {
     if (o->warn)
@@ -185,15 +195,14 @@ static err take(struct sendmail_options *o, int letter, const char *word)
         o->from_header = true;
         break;
     case 'v':
-        o->verbose = true;
+        if (o->notify == 0) /* -N says more */
+            o->notify = NOTIFY_SUCCESS | NOTIFY_FAILURE | NOTIFY_DELAY;
         break;
     case 'N':
         take_notify(o, word);
         break;
     case 'X':
-        if (word[0] == 'V')
-            return err_new(ERR_CONFIG, "-XV is not implemented");
-        break;
+        return word[0] == 'V' ? take_verp(o, word + 1) : NULL; /* else a log file: ignored */
     case '?':
         return err_new(ERR_CONFIG, "usage: sendmail [options]");
     default:

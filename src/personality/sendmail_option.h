@@ -18,12 +18,12 @@ struct sendmail_options {
     bool from_header;                  /* -t */
     bool dot_is_text;                  /* -i, -oi */
     bool requiretls;                   /* -O requiretls=yes */
-    bool verbose;                      /* -v */
     const char *config;                /* -C */
     const char *sender;                /* -f, -r; NULL: whoever runs it */
     const char *full_name;             /* -F */
     const char *envid;                 /* -V */
     const char *body;                  /* -B */
+    const char *verp;                  /* -XV: the two characters; NULL: not asked for */
     const char *flush_id, *flush_site; /* -qI, -qR */
     uint8_t notify;                    /* -N: enum envelope_notify */
     uint8_t ret;                       /* -R: enum envelope_ret */

@@ -82,8 +82,8 @@ static int fail_options(struct run *run, err e, int exit)
 static err open_dns(struct run *run)
 {
     struct dns_transport *transport;
-    struct dns_unbound_options options = {.servers = DNS_UNBOUND_SYSTEM,
-                                          .validate = DNS_UNBOUND_NO};
+    struct dns_unbound_options options = {
+        .servers = DNS_UNBOUND_SYSTEM, .validate = DNS_UNBOUND_NO, .local_names = true};
     struct address local;
     bool local_named = run->plan.local.len && address_parse_ip(run->plan.local, &local) != NULL;
     err_forget();

@@ -32,7 +32,7 @@ READ_WORD = 60 / 240     # what a command says is read
 SKIM_WORD = 60 / 600     # a page of help is skimmed for the line that fits
 TYPE_KEY = 60 / 200      # forty words a minute
 COPY_LINE = 5            # a line that was printed is copied, and then changed
-ALLOWED = 115            # of two minutes; the rest is the machine's
+ALLOWED = 118            # of two minutes; the rest is the machine's
 ELSEWHERE = re.compile(r"\*\*\* \[::1\]") # localhost's other address, which a provider has not
 
 
@@ -229,7 +229,7 @@ def main():
         report.check(f"{kind}: it arrives", len(kept) == 1 and b"To: " + FRIEND.encode() in kept[0].data, kept)
         said = "".join(said for _, said, _ in person.transcript)
         report.check(f"{kind}: no secret is shown", PASSWORD not in said and not re.search("[ar]t-[A-Za-z0-9]{8}", said), said)
-        report.check(f"{kind}: reading and typing leave the machine five seconds of two minutes", person.person <= ALLOWED,
+        report.check(f"{kind}: reading and typing take less than two minutes", person.person <= ALLOWED,
                      person.person)
         commands = [line for line, _, _ in person.transcript if " oauth setup " not in line]
         print(f"{kind}: {len(commands)} commands, {person.seconds:.1f} s of machine time; allowed for --help, {person.read} "

@@ -16,7 +16,7 @@ from _smtp import CAPABILITIES, Client, Sink, wait_quiet
 
 COUNT = int(os.environ.get("COUNT") or 5000)
 SEED = int(os.environ.get("SEED") or 1)
-SERVED, SERVER_KILLS, SENDER_KILLS = 1500, 4, 4
+SERVED, SERVER_KILLS, SENDER_KILLS = 800, 3, 3
 QUEUE_ID = re.compile(rb"\bid\s+([0-9A-Z]{13})\b")
 KEY = "00112233445566778899aabbccddeeff"
 

@@ -4,16 +4,17 @@ they exit with, what they say first, and what a server gets in the end must be a
 
 Without Postfix the same lines are checked against what is written beside them.
 """
+import json
 import os
 import pwd
 import re
 import subprocess
 import sys
 
-from _check import SMTPTOOL, Report, folder, free_port, need_program, until
+from _check import SMTPTOOL, Report, folder, free_port, need_program, until, write
 from _peers import Postfix
 from _server import Server, route
-from _smtp import Sink, drop_received
+from _smtp import CAPABILITIES, Sink, drop_received
 
 SECONDS_MAX = 60
 report = Report()
@@ -52,6 +53,9 @@ LINES = [
     ("-qSsite", b"", 75, "sendmail: fatal: -qS is not implemented", None),
     ("-qx", b"", 75, "sendmail: fatal: -qx is not implemented", None),
     ("-oA", b"", 75, "sendmail: fatal: -oA requires pathname", None),
+    ("-XV -f me@example.com bob@example.net ann@example.org", LETTER, 0, "", ["bob@example.net", "ann@example.org"]),
+    ("-XV=+ -f me@example.com bob@example.net", LETTER, 0, "", ["bob@example.net"]),
+    ("-XVxy -f me@example.com bob@example.net", LETTER, 75, "sendmail: fatal: -V requires two characters from", None),
     ("-B foo bob@example.net", b"", 75, "sendmail: fatal: -B option needs 8BITMIME or 7BIT", None),
     ("-q5m", b"", 0, "", None), ("-bh", b"", 0, "", None), ("-bi", b"", 0, "", None), ("-I", b"", 0, "", None),
     ("-q", b"", 0, "", None),
@@ -109,6 +113,17 @@ def our_own():
     code, out, _ = run([OURS], ["-bv", "bob@example.net"], b"", CONFIG)
     report.check("-bv", code == 0 and b"<bob@example.net>: deliverable: 250" in out, out)
     code, out, _ = run([link("mailq")], [], b"", CONFIG)
+    own_sink.clear()
+    code, _, err = run([OURS], ["-XV", "-f", "me@example.com", "bob@example.net", "ann@example.org"], LETTER, CONFIG)
+    arrived(own_sink, ["bob@example.net", "ann@example.org"])
+    report.equal("-XV: a return path for each", sorted((m.sender, m.recipients) for m in own_sink.kept()),
+                 [("me+ann=example.org@example.com", ["ann@example.org"]), ("me+bob=example.net@example.com", ["bob@example.net"])])
+    own_sink.clear()
+    code, _, err = run([OURS], ["-v", "-f", "me@example.com", "bob@plain.example"], LETTER, CONFIG)
+    until(30, lambda: len(own_sink.kept()) == 2)
+    reports = [m for m in own_sink.kept() if m.sender == "" and m.recipients == ["me@example.com"]]
+    report.check("-v: a report of the delivery", code == 0 and len(reports) == 1 and b"Action: relayed" in reports[0].data and
+                 b"bob@plain.example" in reports[0].data, (code, err, own_sink.kept()))
     report.check("mailq of an empty queue", code == 0 and out == b"Mail queue is empty\n", out)
     code, out, err = run([link("newaliases")], [], b"", CONFIG)
     report.check("newaliases", code == 0 and out.count(b"\n") == 1 and not err, out)
@@ -134,6 +149,25 @@ def waiting():
     code, _, err = run([OURS], ["bob@example.net"], LETTER, CONFIG)
     report.check("without a server", code == 75 and err.startswith("sendmail: fatal: "), (code, err))
     report.equal("mailq without a server", run([link("mailq")], [], b"", CONFIG)[0], 69)
+    by_account()
+
+
+def by_account():
+    """No server answers on this machine: the account "default" takes the mail."""
+    own_sink.clear()
+    provider = Server(routes=[route("*", own_sink.port)])
+    provider.add_user("me@example.com", "correct-horse-7")
+    provider.start()
+    config = write(os.path.join(HOME, "default.json"), json.dumps({
+        "state": os.path.join(HOME, "state"), "hostname": "laptop.test",
+        "listeners": [{"address": f"127.0.0.1:{free_port()}", "role": "relay"}],
+        "accounts": {"default": {"servers": [f"smtp://localhost:{provider.submission}"], "user": "me@example.com",
+                                 "secret": "env:PASSWORD"}}}))
+    code, _, err = run([OURS], ["-f", "me@example.com", "bob@example.net"], LETTER,
+                       {"SMTPTOOL_CONFIG": config, "PASSWORD": "correct-horse-7", "SSL_CERT_FILE": provider.certificate})
+    kept = own_sink.wait(1)
+    report.check("without a server, by the account default", code == 0 and len(kept) == 1 and
+                 kept[0].recipients == ["bob@example.net"], (code, err))
 
 
 def link(name):
@@ -147,7 +181,9 @@ need_program()
 HOME = folder()
 OURS, SENDMAIL = link("sendmail"), "/usr/sbin/sendmail"
 own_sink, peer_sink = Sink(), Sink()
-server = Server(routes=[route("down.example", free_port()), route("*", own_sink.port)])
+plain_sink = Sink(CAPABILITIES[:2]) # no DSN there: what is relayed to it is told
+plain_sink.messages, plain_sink.lock = own_sink.messages, own_sink.lock
+server = Server(routes=[route("down.example", free_port()), route("plain.example", plain_sink.port), route("*", own_sink.port)])
 server.start()
 CONFIG = {"SMTPTOOL_CONFIG": server.file}
 postfix, why = Postfix.make(peer_sink.port)

@@ -22,6 +22,7 @@ six.example. IN MX 10 first.example.
 six.example. IN MX 20 only6.example.
 only6.example. IN AAAA {SIX}
 null.example. IN MX 0 .
+lab.test. IN MX 10 first.example.
 gone.example. IN MX 10 nowhere.example.
 """
 
@@ -66,6 +67,7 @@ LINES = [ # options, the server that is reached, the exit code of each
     ("-t b@many.example", FIRST, 0),
     ("-t b@plain.example", PLAIN, 0),
     ("-t b@many.example,c@plain.example", None, 0),
+    ("-t b@lab.test", FIRST, 0),
     ("-t b@plain.example --copy-routing many.example", FIRST, 0),
     ("-t b@nowhere.example --copy-routing x@plain.example", PLAIN, 0),
     ("-t b@many.example -s second.example", SECOND, 0),
