@@ -36,19 +36,49 @@ struct arena *arena_open(size_t bytes_max)
     return a;
 }
 
-void arena_reset(struct arena *a)
+static void release_deferred(struct arena *a)
 {
     while (a->deferred) {
         struct deferred *d = a->deferred;
         a->deferred = d->next;
         d->release(d->object);
     }
-    while (a->chunks) {
-        struct chunk *c = a->chunks;
-        a->chunks = c->next;
+}
+
+static void free_chunks(struct chunk *c)
+{
+    while (c) {
+        struct chunk *next = c->next;
         mem_free(c);
+        c = next;
     }
+}
+
+void arena_reset(struct arena *a)
+{
+    release_deferred(a);
+    free_chunks(a->chunks);
+    a->chunks = NULL;
     a->used = 0;
+}
+
+/* The newest chunk is the biggest, but where something alone was too big for one. */
+void arena_clear(struct arena *a)
+{
+    release_deferred(a);
+    struct chunk *kept = a->chunks;
+    a->used = 0;
+    if (kept == NULL)
+        return;
+    free_chunks(kept->next);
+    kept->next = NULL;
+    if (kept->size > CHUNK_BYTES_MAX) {
+        mem_free(kept);
+        a->chunks = NULL;
+        return;
+    }
+    memset(kept->bytes, 0, kept->used);
+    kept->used = 0;
 }
 
 void arena_close(struct arena *a)

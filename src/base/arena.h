@@ -11,6 +11,8 @@ struct arena;
 struct arena *arena_open(size_t bytes_max);
 void arena_close(struct arena *); /* accepts NULL */
 void arena_reset(struct arena *); /* runs what was deferred, newest first; gives memory back */
+/* The same, but some memory is kept for what comes next: where that is soon, and much alike. */
+void arena_clear(struct arena *);
 
 /* Zeroed and aligned for any type. Never NULL: limits are checked where bytes enter, so an arena
  * past its maximum is a bug. */

@@ -71,3 +71,28 @@ TEST(arena_releases_newest_first)
     CHECK(released.count == 3, "close releases too");
     arena_close(NULL);
 }
+
+TEST(arena_clear)
+{
+    struct arena *a = arena_open(1 << 20);
+    char name = 'c';
+    released.count = 0;
+    arena_clear(a); /* nothing is there yet */
+    for (int round = 0; round < 3; round++) {
+        arena_defer(a, release, &name);
+        for (int i = 0; i < 50; i++) {
+            char *bytes = arena_alloc(a, 100);
+            for (int k = 0; k < 100; k++)
+                CHECK(bytes[k] == 0, "zeroed, though it was used before");
+            memset(bytes, 'x', 100);
+        }
+        CHECK(arena_used(a) >= 5000, "counted");
+        arena_clear(a);
+        CHECK(arena_used(a) == 0 && released.count == round + 1, "empty, and all was released");
+    }
+    (void)arena_alloc(a, 200000);
+    arena_clear(a);
+    char *after = arena_alloc(a, 200000);
+    CHECK(after[0] == 0 && after[199999] == 0, "a big one is given back");
+    arena_close(a);
+}

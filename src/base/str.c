@@ -135,13 +135,21 @@ char *str_put(char *at, str s)
     return at + s.len;
 }
 
-bool str_is_ascii(str s)
+/* How many bytes at the start are ASCII; eight at a time, for most texts are nothing else. */
+static size_t ascii_length(str s)
 {
-    for (size_t i = 0; i < s.len; i++)
-        if ((unsigned char)s.ptr[i] > 127)
-            return false;
-    return true;
+    size_t i = 0;
+    for (uint64_t eight; i + sizeof eight <= s.len; i += sizeof eight) {
+        memcpy(&eight, s.ptr + i, sizeof eight);
+        if (eight & 0x8080808080808080u)
+            break;
+    }
+    while (i < s.len && (unsigned char)s.ptr[i] < 0x80)
+        i++;
+    return i;
 }
+
+bool str_is_ascii(str s) { return ascii_length(s) == s.len; }
 
 /* Length of the UTF-8 sequence at the start of s (never empty), or 0 when it is not one. */
 static size_t utf8_sequence(str s)
@@ -163,11 +171,13 @@ static size_t utf8_sequence(str s)
 
 bool str_is_utf8(str s)
 {
-    while (s.len > 0) {
+    for (;;) {
+        s = str_from(s, ascii_length(s));
+        if (s.len == 0)
+            return true;
         size_t len = utf8_sequence(s);
         if (len == 0)
             return false;
         s = str_from(s, len);
     }
-    return true;
 }

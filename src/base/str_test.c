@@ -63,3 +63,19 @@ TEST(str_is_utf8)
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         CHECK(str_is_utf8(str_of(cases[i].input)) == cases[i].ok, cases[i].label);
 }
+
+/* Eight bytes at a time must not miss one, wherever it stands. */
+TEST(str_is_ascii)
+{
+    char text[40];
+    for (size_t len = 0; len <= sizeof text; len++)
+        for (size_t at = 0; at < len; at++) {
+            memset(text, 'a', sizeof text);
+            CHECK(str_is_ascii((str){text, len}) && str_is_utf8((str){text, len}), "plain");
+            text[at] = '\x80';
+            CHECK(!str_is_ascii((str){text, len}) && !str_is_utf8((str){text, len}), "one byte");
+            if (at + 1 < len)
+                memcpy(text + at, "\xc3\xa9", 2);
+            CHECK(str_is_utf8((str){text, len}) == (at + 1 < len), "two bytes");
+        }
+}

@@ -2,10 +2,14 @@
  *
  * A file of records of 24 bytes, each with its CRC, that only grows. "About to send" is synced
  * before the final dot of a mail goes out; what the server said follows it. Who finds the one
- * without the other knows that nobody knows: the recipient is in doubt. The records of many mails
- * are synced together.
+ * without the other knows that nobody knows: the recipient is in doubt.
  *
- * A torn record at the end was never synced, and is cut off; a damaged one inside is ERR_DAMAGED.
+ * Records are collected, and go to the file in their order, many with one write and one sync: so
+ * what the server said of a mail is there before "about to send" of the next one by the same
+ * connection. Zeros are written ahead of them, for a sync is cheaper in a file that does not grow.
+ *
+ * Each record tells how many before it were synced when it was made. Unreadable ones behind all
+ * those were never relied on, and are cut off with what follows; one among them is ERR_DAMAGED.
  */
 #pragma once
 #include "base/clock.h"
@@ -41,8 +45,15 @@ must_use err bulk_journal_read(const char *path, void (*each)(void *arg, const s
                                void *arg, bool *ret_running);
 void bulk_journal_close(struct bulk_journal *); /* syncs; accepts NULL */
 
-/* Written, not synced. *ret_place (may be NULL) is for bulk_journal_sync(). */
+/* Collected, to be written by the next sync or flush. *ret_place (may be NULL) is for
+ * bulk_journal_sync(). */
 must_use err bulk_journal_add(struct bulk_journal *, const struct bulk_entry *,
                               uint64_t *ret_place);
 /* Until all up to that place is on the disk. On a fiber: one of them syncs for all who wait. */
 must_use err bulk_journal_sync(struct bulk_journal *, uint64_t place, deadline until);
+uint64_t bulk_journal_end(const struct bulk_journal *); /* the place of the last record */
+/* So many fibers may wait for a sync at a time. It begins when all of them do, or after a moment:
+ * a sync costs as much as several mails, however many it is for. 1 at first. */
+void bulk_journal_set_crew(struct bulk_journal *, int fibers);
+/* Write what was collected, so that it outlives the process; not synced. Blocks for a moment. */
+must_use err bulk_journal_flush(struct bulk_journal *);

@@ -21,7 +21,10 @@ struct bulk_letter {
     const struct template *headers[BULK_LETTER_HEADERS_MAX];
     const struct template *files[BULK_LETTER_FILES_MAX];
     size_t slots[FIELDS];
-    str domain; /* of the sender */
+    str domain;         /* of the sender */
+    struct buf scratch; /* what a template is rendered into */
+    struct bulk_token_signer *signer;
+    struct buf good_from; /* a From that was found to be ours; most mailings have one */
 };
 
 err bulk_letter_add_fields(struct template_names *names)
@@ -162,6 +165,8 @@ err bulk_letter_open(const struct bulk_letter_options *options, struct template_
 {
     struct bulk_letter *l = MEM_NEW(struct bulk_letter);
     l->options = *options;
+    buf_init(&l->scratch, MESSAGE_COMPOSE_TEXT_BYTES_MAX);
+    buf_init(&l->good_from, VALUE_BYTES_MAX);
     l->arena = arena_open((size_t)TEMPLATES_MAX * TEMPLATE_ARENA_BYTES_MAX);
     size_t at = str_find_last(options->sender, '@');
     l->domain = at == STR_NONE ? S("localhost") : str_from(options->sender, at + 1);
@@ -170,6 +175,8 @@ err bulk_letter_open(const struct bulk_letter_options *options, struct template_
         e = template_names_add(names, str_of(fields[i]), &l->slots[i]);
     if (e == NULL)
         e = compile_all(l, names);
+    if (e == NULL && (options->unsubscribe_url.len || options->unsubscribe_mailto.len))
+        e = bulk_token_signer_open(options->secret, &l->signer);
     if (e)
         bulk_letter_close(l);
     else
@@ -182,13 +189,16 @@ void bulk_letter_close(struct bulk_letter *l)
     if (l == NULL)
         return;
     arena_close(l->arena);
+    buf_release(&l->scratch);
+    buf_release(&l->good_from);
+    bulk_token_signer_close(l->signer);
     mem_free(l);
 }
 
 /* ---- one mail ----------------------------------------------------------------------------- */
 
 struct writer {
-    const struct bulk_letter *letter;
+    struct bulk_letter *letter;
     const struct bulk_letter_row *row;
     struct template_scope scope;
     struct arena *arena;
@@ -197,13 +207,13 @@ struct writer {
     struct message_compose_field more[BULK_LETTER_HEADERS_MAX + 3];
     size_t more_count;
     struct message_compose_file files[BULK_LETTER_FILES_MAX];
-    char key[BULK_TOKEN_KEY_CHARS];
 };
 
 static err render(struct writer *w, const struct template *t, size_t most, str *ret_text)
 {
-    CLEANUP(buf_release) struct buf out;
-    buf_init(&out, most);
+    struct buf *out = &w->letter->scratch;
+    buf_clear(out);
+    out->max = most; /* none of them is more than it was made for */
     *ret_text = (str){0};
     if (t == NULL)
         return NULL;
@@ -211,8 +221,8 @@ static err render(struct writer *w, const struct template *t, size_t most, str *
     if (w->rendered > BULK_LETTER_RENDER_BYTES_MAX)
         return err_new(ERR_CONFIG, "the templates of one mail take more than %d MiB",
                        BULK_LETTER_RENDER_BYTES_MAX >> 20);
-    TRY(template_render(t, &w->scope, &out));
-    *ret_text = arena_str(w->arena, buf_str(&out));
+    TRY(template_render(t, &w->scope, out));
+    *ret_text = arena_str(w->arena, buf_str(out));
     w->rendered += arena_used(w->arena) - before;
     return NULL;
 }
@@ -230,7 +240,7 @@ static err add_unsubscribe(struct writer *w)
     buf_init(&token, BULK_TOKEN_BYTES_MAX);
     if (o->unsubscribe_url.len == 0 && o->unsubscribe_mailto.len == 0)
         return NULL;
-    TRY(bulk_token_write(o->secret, o->campaign, w->row->address->folded, &token));
+    TRY(bulk_token_write(w->letter->signer, o->campaign, w->row->address->folded, &token));
     str url = {0}, mail = {0}, local, domain;
     if (o->unsubscribe_url.len)
         url = arena_printf(w->arena, "%.*s%cu=%.*s", STR_ARG(o->unsubscribe_url),
@@ -264,6 +274,8 @@ static err check_from(struct writer *w, str from)
 {
     const struct bulk_letter_options *o = &w->letter->options;
     struct message_mailboxes list;
+    if (from.len > 0 && str_eq(from, buf_str(&w->letter->good_from)))
+        return NULL;
     TRY(message_mailboxes_parse(from, w->arena, &list));
     for (size_t i = 0; i < list.count; i++) {
         bool ours = str_eq_nocase(list.items[i].domain, w->letter->domain);
@@ -274,7 +286,8 @@ static err check_from(struct writer *w, str from)
                            STR_ARG(str_slice(list.items[i].domain, 0, 100)),
                            STR_ARG(w->letter->domain));
     }
-    return NULL;
+    buf_clear(&w->letter->good_from);
+    return buf_add(&w->letter->good_from, from);
 }
 
 static err add_headers(struct writer *w)
@@ -328,17 +341,17 @@ static err write_mail(struct writer *w, struct buf *out)
         add_more(w, S("Reply-To"), reply_to);
     TRY(add_headers(w));
     TRY(add_files(w));
-    c->message_id = arena_printf(w->arena, "<%s@%.*s>", w->key, STR_ARG(l->domain));
+    c->message_id = arena_printf(w->arena, "<%s@%.*s>", w->row->key, STR_ARG(l->domain));
     c->more = w->more;
     c->more_count = w->more_count;
     c->files = w->files;
-    c->boundary = str_of(w->key);
+    c->boundary = str_of(w->row->key);
     c->now_ms = w->row->now_ms;
     return message_compose(c, out);
 }
 
-err bulk_letter_write(const struct bulk_letter *l, const struct bulk_letter_row *row,
-                      struct arena *arena, struct buf *out)
+err bulk_letter_write(struct bulk_letter *l, const struct bulk_letter_row *row, struct arena *arena,
+                      struct buf *out)
 {
     struct writer *w = ARENA_NEW(arena, struct writer);
     w->letter = l;
@@ -347,7 +360,6 @@ err bulk_letter_write(const struct bulk_letter *l, const struct bulk_letter_row 
     w->scope = (struct template_scope){
         .slots = row->slots, .slot_count = row->slot_count, .now_ms = row->now_ms, .arena = arena};
     set_fields(w);
-    bulk_token_key(l->options.campaign, row->address->folded, w->key);
     size_t before = out->len;
     err e = write_mail(w, out);
     if (e)

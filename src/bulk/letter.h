@@ -54,11 +54,12 @@ struct bulk_letter_row {
     struct template_value *slots; /* the built-in ones are set here */
     size_t slot_count;
     const struct bulk_address *address;
-    int split; /* 0: none */
+    const char *key; /* bulk_token_key() of campaign and address */
+    int split;       /* 0: none */
     int64_t now_ms;
 };
 
 /* Append the mail. Texts live in the arena, which needs BULK_LETTER_ARENA_BYTES_MAX. ERR_PROTOCOL,
  * ERR_CONFIG: this row makes no mail, and why. May read files. */
-must_use err bulk_letter_write(const struct bulk_letter *, const struct bulk_letter_row *,
-                               struct arena *, struct buf *out);
+must_use err bulk_letter_write(struct bulk_letter *, const struct bulk_letter_row *, struct arena *,
+                               struct buf *out);

@@ -63,9 +63,12 @@ static str work_out(struct bench *b, const struct bulk_letter_options *options)
     buf_clear(&b->out);
     err e = bulk_letter_open(options, b->names, &letter);
     if (e == NULL) {
+        char key[BULK_TOKEN_KEY_CHARS];
+        bulk_token_key(options->campaign, address.folded, key);
         struct bulk_letter_row row = {.slots = b->slots,
                                       .slot_count = b->names->count,
                                       .address = &address,
+                                      .key = key,
                                       .now_ms = 1795000000000};
         e = bulk_letter_write(letter, &row, b->arena, &b->out);
         bulk_letter_close(letter);

@@ -2,23 +2,22 @@
 #include "base/mem.h"
 #include "bulk/outlook.h"
 #include "bulk/pace.h"
-#include "runtime/file.h"
+#include "bulk/remains.h"
 #include <stdio.h>
 
 enum {
     PARCEL_ARENA_BYTES_MAX =
         BULK_LIST_ROW_ARENA_BYTES_MAX + BULK_LETTER_ARENA_BYTES_MAX + (8 << 20),
-    LEFT_OUT_BYTES_FLUSH = 32 << 10,
     WATCH_MS = 200,
     WAITING_MS = 5000, /* how often it is written down what is waited for */
 };
 
-/* One mail on its way, and all that it needs. There are as many as there are connections. */
+/* One mail on its way, and all that it needs. There are two for each connection: the envelope of
+ * the second one goes out with the end of the first. */
 struct parcel {
     struct client_mail mail;
     struct bulk_run *run;
     struct parcel *next; /* in the list of free ones, or in the stock */
-    bool busy;
     struct shaper_grant grant;
     struct envelope envelope;
     struct envelope_rcpt rcpt;
@@ -55,11 +54,9 @@ struct bulk_run {
     struct lane lanes[BULK_WAYS_MAX];
     struct parcel *parcels, *unused;
     struct parcel *stock; /* made, and to go by whichever way has room */
+    uint64_t *under_way;  /* a key for each parcel; 0: none */
     size_t parcel_count, split_slot;
-    struct file *left_out, *refused;
-    uint64_t refused_at;
-    struct buf left_out_lines;
-    uint64_t left_out_at;
+    struct bulk_remains remains;
     int pass;
     uint64_t chosen, sent, later, doubt; /* of this run; the last two of this pass */
     bool keeps_no_keys;                  /* the server, as a held-back mail has shown */
@@ -87,29 +84,6 @@ static void fail(struct bulk_run *r, err e, const char *what)
 
 /* ---- rows that get nothing ----------------------------------------------------------------- */
 
-static err flush_left_out(struct bulk_run *r)
-{
-    struct iovec part = {r->left_out_lines.ptr, r->left_out_lines.len};
-    if (r->left_out == NULL || part.iov_len == 0)
-        return NULL;
-    TRY(file_write_at(r->left_out, &part, 1, r->left_out_at));
-    r->left_out_at += part.iov_len;
-    buf_clear(&r->left_out_lines);
-    return NULL;
-}
-
-static err add_left_out(struct bulk_run *r, const struct bulk_chosen *c, const char *what,
-                        str detail)
-{
-    struct buf *out = &r->left_out_lines;
-    TRY(buf_addf(out, "%llu,", (unsigned long long)c->row.line));
-    TRY(bulk_csv_add(c->row.email, out));
-    TRY(buf_addf(out, ",%s,", what));
-    TRY(bulk_csv_add(str_slice(detail, 0, 500), out));
-    TRY(buf_add(out, S("\r\n")));
-    return out->len > LEFT_OUT_BYTES_FLUSH ? flush_left_out(r) : NULL;
-}
-
 static void leave_out(struct bulk_run *r, const struct bulk_chosen *c, enum bulk_reason reason,
                       str detail)
 {
@@ -118,9 +92,9 @@ static void leave_out(struct bulk_run *r, const struct bulk_chosen *c, enum bulk
     r->tally->reasons[reason]++;
     bool silent = reason == BULK_NOT_IN_SEGMENT || reason == BULK_NOT_IN_SAMPLE ||
                   (reason == BULK_DUPLICATE && r->tally->before > 0); /* most had it before */
-    if (r->left_out == NULL || silent)
-        return;
-    fail(r, add_left_out(r, c, bulk_hygiene_name(reason), detail), "left-out.csv");
+    if (!silent)
+        fail(r, bulk_remains_leave_out(&r->remains, &c->row, bulk_hygiene_name(reason), detail),
+             "left-out.csv");
 }
 
 /* ---- the next mail ------------------------------------------------------------------------- */
@@ -128,16 +102,27 @@ static void leave_out(struct bulk_run *r, const struct bulk_chosen *c, enum bulk
 static bool is_under_way(const struct bulk_run *r, uint64_t key, const struct parcel *self)
 {
     for (size_t i = 0; i < r->parcel_count; i++)
-        if (r->parcels[i].busy && &r->parcels[i] != self && r->parcels[i].key == key)
+        if (r->under_way[i] == key && &r->parcels[i] != self)
             return true;
     return false;
+}
+
+static void set_key(struct bulk_run *r, struct parcel *p, uint64_t key)
+{
+    p->key = key;
+    r->under_way[p - r->parcels] = key;
 }
 
 /* Is it this recipient's turn? Not when he had it, is having it, or waits for another pass. */
 static bool is_wanted(struct bulk_run *r, struct parcel *p)
 {
-    enum bulk_seen_state state = bulk_seen_get(r->seen, p->key);
+    enum bulk_seen_state state;
+    err e = bulk_seen_get(r->seen, p->key, &state);
     p->mail.needs_once = false;
+    if (e) {
+        fail(r, e, "who has had it");
+        return false;
+    }
     if (state == BULK_SEEN_DONE || is_under_way(r, p->key, p)) {
         if (r->pass == 1)
             leave_out(r, &p->chosen, BULK_DUPLICATE, (str){0});
@@ -181,9 +166,11 @@ static err write_mail(struct bulk_run *r, struct parcel *p)
     struct bulk_letter_row row = {.slots = p->slots,
                                   .slot_count = r->names->count,
                                   .address = &p->chosen.address,
+                                  .key = p->once,
                                   .split = split,
                                   .now_ms = clock_real_ms()};
     buf_clear(&p->content);
+    bulk_token_key(r->options->letter.campaign, p->chosen.address.folded, p->once);
     p->group = group_of(r, p, split);
     TRY(bulk_letter_write(r->letter, &row, p->arena, &p->content));
     return r->options->finish ? r->options->finish(r->options->finish_arg, &p->content) : NULL;
@@ -199,7 +186,6 @@ static void address_mail(struct bulk_run *r, struct parcel *p)
                                     .rcpts = &p->rcpt,
                                     .rcpt_count = 1};
     p->verdict = (struct smtp_verdict){0};
-    bulk_token_key(r->options->letter.campaign, a->folded, p->once);
     struct client_mail *m = &p->mail;
     bool needs_once = m->needs_once;
     *m = (struct client_mail){.envelope = &p->envelope,
@@ -215,7 +201,7 @@ static void address_mail(struct bulk_run *r, struct parcel *p)
 static bool choose(struct bulk_run *r, struct parcel *p)
 {
     while (r->pace.halt == BULK_PACE_GO && !r->list_over) {
-        arena_reset(p->arena);
+        arena_clear(p->arena);
         err e = bulk_choose_next(r->choose, p->arena, p->slots, &p->chosen);
         if (e) {
             fail(r, e, "list");
@@ -230,7 +216,7 @@ static bool choose(struct bulk_run *r, struct parcel *p)
             leave_out(r, &p->chosen, p->chosen.reason, p->chosen.detail);
             continue;
         }
-        p->key = bulk_seen_key(r->options->letter.campaign, p->chosen.address.folded);
+        set_key(r, p, bulk_seen_key(r->options->letter.campaign, p->chosen.address.folded));
         if (!is_wanted(r, p))
             continue;
         e = write_mail(r, p);
@@ -252,7 +238,7 @@ static void put_in_stock(struct bulk_run *r, struct parcel *p)
 
 static void give_back(struct bulk_run *r, struct parcel *p)
 {
-    p->busy = false;
+    set_key(r, p, 0);
     p->next = r->unused;
     r->unused = p;
 }
@@ -266,8 +252,6 @@ static bool fill_stock(struct bulk_run *r)
     ASSERT(p != NULL);
     r->chosen++;
     r->unused = p->next;
-    p->busy = true;
-    p->key = 0;
     if (!choose(r, p)) {
         r->chosen--;
         give_back(r, p);
@@ -296,6 +280,14 @@ static bool may_go(struct lane *lane, struct parcel *p, int64_t *ret_wait_ms)
     return true;
 }
 
+static struct client_mail *from_stock(struct bulk_run *r)
+{
+    struct parcel *p = r->stock;
+    r->stock = p->next;
+    address_mail(r, p);
+    return &p->mail;
+}
+
 /* False: no more. Who has a connection is counted, for whoever has none leaves a turn to him: a
  * server that is slow with us is not asked for more connections than it has given. */
 static bool wait_for_turn(struct lane *lane, bool connected, int64_t wait_ms)
@@ -318,15 +310,25 @@ static struct client_mail *next_mail(void *arg, bool connected)
         struct parcel *p = r->stock; /* NULL: somebody else took it while we read */
         bool first = connected || lane->connected == 0;
         wait_ms = BULK_PACE_LOOK_MS;
-        if (p && first && may_go(lane, p, &wait_ms)) {
-            r->stock = p->next;
-            address_mail(r, p);
-            return &p->mail;
-        }
+        if (p && first && may_go(lane, p, &wait_ms))
+            return from_stock(r);
         if (p && !wait_for_turn(lane, connected, wait_ms))
             return NULL;
     }
     return NULL;
+}
+
+/* The same while another one is under way, so nothing may wait here, not for the DNS either. */
+static struct client_mail *next_mail_now(void *arg)
+{
+    struct lane *lane = arg;
+    struct bulk_run *r = lane->run;
+    int64_t wait_ms;
+    if (r->options->choose.check_mx || r->pace.halt != BULK_PACE_GO ||
+        bulk_ways_is_shut(r->ways, lane->way) || (r->stock == NULL && !fill_stock(r)) ||
+        !may_go(lane, r->stock, &wait_ms))
+        return NULL;
+    return from_stock(r);
 }
 
 /* ---- what became of it ---------------------------------------------------------------------- */
@@ -353,9 +355,9 @@ static err before_end(struct client_mail *mail, deadline until)
 {
     struct parcel *p = CONTAINER_OF(mail, struct parcel, mail);
     uint64_t place;
-    if (!bulk_seen_set(p->run->seen, p->key, BULK_SEEN_DOUBT))
-        return err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX);
-    err e = note(p->run, p, BULK_ENTRY_TRY, 0, &place);
+    err e = bulk_seen_set(p->run->seen, p->key, BULK_SEEN_DOUBT);
+    if (e == NULL)
+        e = note(p->run, p, BULK_ENTRY_TRY, 0, &place);
     if (e == NULL)
         e = bulk_journal_sync(p->run->journal, place, until);
     if (e && e->kind != ERR_CANCELED && e->kind != ERR_TIMEOUT)
@@ -363,28 +365,12 @@ static err before_end(struct client_mail *mail, deadline until)
     return e;
 }
 
-static err add_refused(struct bulk_run *r, const struct parcel *p)
-{
-    CLEANUP(buf_release) struct buf line;
-    const struct smtp_reply *reply = &p->verdict.reply;
-    buf_init(&line, 64 << 10);
-    TRY(bulk_csv_add(p->chosen.row.email, &line));
-    TRY(buf_addf(&line, ",%d,%.*s,", reply->code, STR_ARG(reply->enhanced)));
-    TRY(bulk_csv_add(reply->text, &line));
-    TRY(buf_add(&line, S("\r\n")));
-    struct iovec part = {line.ptr, line.len};
-    TRY(file_write_at(r->refused, &part, 1, r->refused_at));
-    r->refused_at += line.len;
-    return NULL;
-}
-
 static void settle(struct bulk_run *r, struct parcel *p, enum bulk_entry_kind kind, int code)
 {
     enum bulk_seen_state state = kind == BULK_ENTRY_LATER ? BULK_SEEN_LATER : BULK_SEEN_DONE;
     r->sent += kind == BULK_ENTRY_SENT;
     r->later += kind == BULK_ENTRY_LATER;
-    if (!bulk_seen_set(r->seen, p->key, state))
-        fail(r, err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX), "list");
+    fail(r, bulk_seen_set(r->seen, p->key, state), "who has had it");
     fail(r, note(r, p, kind, code, NULL), "journal");
 }
 
@@ -430,7 +416,8 @@ static void mail_done(void *arg, struct client_mail *mail)
         bool in_doubt = mail->held_back || (mail->in_doubt && !p->verdict.decided);
         in_doubt = in_doubt || (mail->needs_once && code / 100 != 5); /* nothing new was learned */
         if (code / 100 == 5)
-            fail(r, add_refused(r, p), "refused.csv");
+            fail(r, bulk_remains_refuse(&r->remains, p->chosen.row.email, &p->verdict.reply),
+                 "refused.csv");
         r->doubt += in_doubt;
         if (!in_doubt)
             settle(r, p, code / 100 == 5 ? BULK_ENTRY_REFUSED : BULK_ENTRY_LATER, code);
@@ -471,6 +458,7 @@ static void run_watcher(void *arg)
 {
     struct bulk_run *r = arg;
     for (int64_t turn = 0; fiber_sleep(deadline_after(WATCH_MS)) == NULL; turn++) {
+        fail(r, bulk_journal_flush(r->journal), "journal");
         bulk_pace_look(&r->pace);
         note_waiting(r);
         if (r->pass == 1)
@@ -490,29 +478,7 @@ static void take_entry(void *arg, const struct bulk_entry *e)
     };
     bulk_tally_entry(r->tally, e);
     if (e->kind > BULK_ENTRY_BEGIN && e->kind < BULK_ENTRY_END)
-        (void)bulk_seen_set(r->seen, e->key, states[e->kind]);
-}
-
-/* Those of earlier runs stay: nobody is asked twice, so nobody is refused twice. */
-static err open_refused(struct bulk_run *r)
-{
-    char path[BULK_FOLDER_PATH_CHARS];
-    struct file_facts facts;
-    TRY(bulk_folder_file(r->options->folder, "refused.csv", path));
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &r->refused));
-    TRY(file_facts(r->refused, &facts));
-    r->refused_at = facts.size;
-    return NULL;
-}
-
-static err open_left_out(struct bulk_run *r)
-{
-    char path[BULK_FOLDER_PATH_CHARS];
-    TRY(bulk_folder_file(r->options->folder, "left-out.csv", path));
-    TRY(file_open(path, FILE_WRITE | FILE_CREATE, &r->left_out));
-    TRY(file_resize(r->left_out, 0));
-    TRY(open_refused(r));
-    return buf_add(&r->left_out_lines, S("line,email,reason,detail\r\n"));
+        fail(r, bulk_seen_set(r->seen, e->key, states[e->kind]), "who has had it");
 }
 
 static err open_rows(struct bulk_run *r)
@@ -540,12 +506,13 @@ static err open_journal(struct bulk_run *r)
     TRY(folder_sync(o->folder));
     r->tally->before = r->tally->all.sent + r->tally->all.refused;
     TRY(bulk_folder_set_control(o->folder, BULK_CONTROL_GO));
-    return open_left_out(r);
+    return bulk_remains_open(&r->remains, r->options->folder);
 }
 
 static void open_parcels(struct bulk_run *r, size_t count)
 {
     r->parcels = mem_alloc(count * sizeof *r->parcels);
+    r->under_way = mem_alloc(count * sizeof *r->under_way);
     r->parcel_count = count;
     for (size_t i = 0; i < count; i++) {
         struct parcel *p = &r->parcels[i];
@@ -566,6 +533,7 @@ static void release(struct bulk_run *r)
         buf_release(&r->parcels[i].content);
     }
     mem_free(r->parcels);
+    mem_free(r->under_way);
     bulk_ways_close(r->ways);
     bulk_letter_close(r->letter);
     bulk_choose_close(r->choose);
@@ -573,9 +541,7 @@ static void release(struct bulk_run *r)
     bulk_seen_close(r->seen);
     if (r->pace.arena)
         bulk_pace_release(&r->pace);
-    file_close(r->left_out);
-    file_close(r->refused);
-    buf_release(&r->left_out_lines);
+    bulk_remains_release(&r->remains);
     template_names_close(r->names);
     arena_close(r->arena);
 }
@@ -613,7 +579,7 @@ static void run_lane(void *arg)
 {
     struct lane *lane = arg;
     struct bulk_run *r = lane->run;
-    struct client_source source = {next_mail, mail_done, lane};
+    struct client_source source = {next_mail, next_mail_now, mail_done, lane};
     do {
         lane->tried = 0;
         lane->not_now = false;
@@ -660,18 +626,18 @@ static void run_passes(struct bulk_run *r)
 static void finish(struct bulk_run *r)
 {
     struct bulk_entry last = {.kind = BULK_ENTRY_END, .at_s = (uint32_t)(clock_real_ms() / 1000)};
-    uint64_t place = 0;
     if (r->pass >= 1 && r->tally->before > 0) { /* had it before: not twice in the list */
         uint64_t had = r->tally->reasons[BULK_DUPLICATE];
         r->tally->reasons[BULK_DUPLICATE] -= had < r->tally->before ? had : r->tally->before;
     }
-    bulk_seen_states(r->seen, &r->tally->doubt, &r->tally->open);
+    fail(r, bulk_seen_states(r->seen, &r->tally->doubt, &r->tally->open), "who has had it");
     bool whole = r->list_over && r->pace.halt == BULK_PACE_GO && r->tally->open == 0;
-    err e = whole ? bulk_journal_add(r->journal, &last, &place) : NULL;
+    err e = whole ? bulk_journal_add(r->journal, &last, NULL) : NULL;
+    bulk_journal_set_crew(r->journal, 1);
     if (e == NULL)
-        e = bulk_journal_sync(r->journal, place, DEADLINE_NEVER);
+        e = bulk_journal_sync(r->journal, bulk_journal_end(r->journal), DEADLINE_NEVER);
     fail(r, e, "journal");
-    fail(r, flush_left_out(r), "left-out.csv");
+    fail(r, bulk_remains_flush(&r->remains), "left-out.csv");
     if (r->end != BULK_RUN_NO_SERVER)
         r->end = r->failure[0]                        ? BULK_RUN_FAILED
                  : r->pace.halt == BULK_PACE_PAUSED   ? BULK_RUN_PAUSED
@@ -693,10 +659,11 @@ static err open_run(struct bulk_run *r, const volatile int *stop)
     TRY(bulk_pace_init(&r->pace, &pace, r->tally));
     TRY(open_rows(r));
     TRY(open_journal(r));
-    size_t connections = 0;
+    int connections = 0;
     for (size_t i = 0; i < o->ways.count; i++)
-        connections += (size_t)o->ways.list[i].client.policy.connections;
-    open_parcels(r, connections + 1);
+        connections += o->ways.list[i].client.policy.connections;
+    bulk_journal_set_crew(r->journal, connections);
+    open_parcels(r, 2 * (size_t)connections + 1);
     TRY(bulk_ways_open(&o->ways, &r->ways));
     struct bulk_outlook_options outlook = {.ways = r->ways,
                                            .list = o->choose.list.path,
@@ -708,16 +675,18 @@ static err open_run(struct bulk_run *r, const volatile int *stop)
     return bulk_outlook_begin(&r->outlook, &outlook);
 }
 
-static struct bulk_run *make_run(const struct bulk_run_options *options, struct bulk_tally *tally)
+static struct bulk_run *make_run(const struct bulk_run_options *options, struct bulk_tally *tally,
+                                 const char *seen_folder)
 {
     struct bulk_run *r = MEM_NEW(struct bulk_run);
     r->options = options;
     r->tally = tally;
     r->arena = arena_open(8 << 20);
     r->names = template_names_open(r->arena);
-    r->seen = bulk_seen_open();
+    r->seen = bulk_seen_open(seen_folder);
+    gate_init(&r->pace.gate); /* a preview has no pace, and may fail, too */
     r->start_ms = clock_steady_ms();
-    buf_init(&r->left_out_lines, LEFT_OUT_BYTES_FLUSH + (64 << 10) + BULK_CSV_RECORD_BYTES_MAX * 3);
+    bulk_remains_init(&r->remains);
     return r;
 }
 
@@ -726,7 +695,7 @@ err bulk_run(const struct bulk_run_options *options,
              const volatile int *stop, struct bulk_tally *ret_tally, enum bulk_run_end *ret_end,
              char ret_why[BULK_RUN_WHY_BYTES])
 {
-    struct bulk_run *r = make_run(options, ret_tally);
+    struct bulk_run *r = make_run(options, ret_tally, options->folder);
     r->watch = watch;
     r->watch_arg = arg;
     err e = open_run(r, stop);
@@ -751,7 +720,7 @@ err bulk_run_preview(const struct bulk_run_options *options,
                                   const char *why),
                      void *arg, struct bulk_tally *ret_tally)
 {
-    struct bulk_run *r = make_run(options, ret_tally);
+    struct bulk_run *r = make_run(options, ret_tally, NULL);
     r->pass = 1;
     err e = open_rows(r);
     if (e == NULL)
@@ -760,8 +729,9 @@ err bulk_run_preview(const struct bulk_run_options *options,
     for (bool more = e == NULL; more;) {
         uint64_t bad = ret_tally->reasons[BULK_UNREADABLE];
         more = choose(r, p);
-        if (more && !bulk_seen_set(r->seen, p->key, BULK_SEEN_DONE))
-            more = false;
+        if (more)
+            e = bulk_seen_set(r->seen, p->key, BULK_SEEN_DONE);
+        more = more && e == NULL;
         if (more) {
             r->chosen++;
             if (p->group > 0)
@@ -772,6 +742,8 @@ err bulk_run_preview(const struct bulk_run_options *options,
         }
     }
     ret_tally->all.tried = r->chosen;
+    if (e == NULL && r->failure[0])
+        e = err_new(ERR_SYSTEM, "%s", r->failure);
     release(r);
     mem_free(r);
     return e;

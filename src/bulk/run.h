@@ -1,9 +1,8 @@
 /* bulk/run.h -- a mailing, from its list to its last verdict
  *
  * Rows are read one by one, judged (segment, sample, hygiene, suppression, had it before), made
- * into mails and offered over several connections (client/client.h). No more than one mail for each
- * connection exists at a time, so memory does not depend on the list, but for a word for each
- * recipient (seen.h).
+ * into mails and offered over several connections (client/client.h). No more than two mails for
+ * each connection exist at a time, so memory does not depend on the list.
  *
  * Who was killed at any moment and runs again sends to nobody a second time: a recipient about
  * whom nobody knows (journal.h) is offered again only to a server that keeps keys, unless

@@ -1,8 +1,9 @@
 #include "bulk/token.h"
 #include "base/codec.h"
+#include "base/mem.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/params.h>
 #include <openssl/sha.h>
 #include <string.h>
 
@@ -33,14 +34,46 @@ void bulk_token_key(str campaign, str address, char ret_key[BULK_TOKEN_KEY_CHARS
     ret_key[32] = '\0';
 }
 
-static bool sign(str secret, str campaign, str address, char ret_signature[SIGNATURE_BYTES])
+struct bulk_token_signer {
+    EVP_MAC_CTX *hmac;
+};
+
+err bulk_token_signer_open(str secret, struct bulk_token_signer **ret_signer)
+{
+    static char digest[] = "SHA256";
+    OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string("digest", digest, 0),
+                           OSSL_PARAM_construct_end()};
+    struct bulk_token_signer *s = MEM_NEW(struct bulk_token_signer);
+    EVP_MAC *mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+    s->hmac = mac ? EVP_MAC_CTX_new(mac) : NULL;
+    EVP_MAC_free(mac); /* the context holds it */
+    const unsigned char *key = (const unsigned char *)(secret.len ? secret.ptr : "");
+    if (s->hmac == NULL || EVP_MAC_init(s->hmac, key, secret.len, params) != 1) {
+        bulk_token_signer_close(s);
+        return err_new(ERR_SYSTEM, "a key for links");
+    }
+    *ret_signer = s;
+    return NULL;
+}
+
+void bulk_token_signer_close(struct bulk_token_signer *s)
+{
+    if (s == NULL)
+        return;
+    EVP_MAC_CTX_free(s->hmac);
+    mem_free(s);
+}
+
+static bool sign(struct bulk_token_signer *s, str campaign, str address,
+                 char ret_signature[SIGNATURE_BYTES])
 {
     unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int digest_len = sizeof digest;
+    size_t digest_len;
     char text[TEXT_BYTES_MAX];
     size_t len = join("unsubscribe", campaign, address, text);
-    if (HMAC(EVP_sha256(), secret.ptr, (int)secret.len, (const unsigned char *)text, len, digest,
-             &digest_len) == NULL)
+    if (EVP_MAC_init(s->hmac, NULL, 0, NULL) != 1 ||
+        EVP_MAC_update(s->hmac, (const unsigned char *)text, len) != 1 ||
+        EVP_MAC_final(s->hmac, digest, &digest_len, sizeof digest) != 1)
         return false;
     memcpy(ret_signature, digest, SIGNATURE_BYTES);
     return true;
@@ -82,10 +115,10 @@ static err read_base64url(str text, struct arena *arena, str *ret_bytes)
     return NULL;
 }
 
-err bulk_token_write(str secret, str campaign, str address, struct buf *out)
+err bulk_token_write(struct bulk_token_signer *s, str campaign, str address, struct buf *out)
 {
     char signature[SIGNATURE_BYTES];
-    if (!sign(secret, campaign, address, signature))
+    if (!sign(s, campaign, address, signature))
         return err_new(ERR_SYSTEM, "sign a link");
     TRY(add_base64url(address, out));
     TRY(buf_addf(out, ".%.*s.", STR_ARG(campaign)));
@@ -119,8 +152,11 @@ err bulk_token_read(str secret, str text, struct arena *arena, str *ret_campaign
         read_base64url(signature64, arena, &signature) != NULL || address.len == 0 ||
         signature.len != SIGNATURE_BYTES)
         return err_new(ERR_PROTOCOL, "this is no link of ours");
-    if (!sign(secret, campaign, address, wanted) ||
-        CRYPTO_memcmp(wanted, signature.ptr, SIGNATURE_BYTES) != 0)
+    struct bulk_token_signer *signer;
+    TRY(bulk_token_signer_open(secret, &signer));
+    bool signed_by_it = sign(signer, campaign, address, wanted);
+    bulk_token_signer_close(signer);
+    if (!signed_by_it || CRYPTO_memcmp(wanted, signature.ptr, SIGNATURE_BYTES) != 0)
         return err_new(ERR_PROTOCOL, "the link is not signed by this key");
     *ret_campaign = arena_str(arena, campaign);
     *ret_address = address;

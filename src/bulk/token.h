@@ -20,8 +20,14 @@ enum {
 /* 32 hexadecimal digits. */
 void bulk_token_key(str campaign, str address, char ret_key[BULK_TOKEN_KEY_CHARS]);
 
+/* Signs many links with one key, which is worked into it once. ERR_SYSTEM: the library cannot. */
+struct bulk_token_signer;
+must_use err bulk_token_signer_open(str secret, struct bulk_token_signer **ret_signer);
+void bulk_token_signer_close(struct bulk_token_signer *); /* accepts NULL */
+
 /* "base64url(address).campaign.base64url(signature)" */
-must_use err bulk_token_write(str secret, str campaign, str address, struct buf *out);
+must_use err bulk_token_write(struct bulk_token_signer *, str campaign, str address,
+                              struct buf *out);
 /* From a token, or from any text that holds one behind "u=" or "+": a URL, an address. Texts live
  * in the arena. ERR_PROTOCOL: none, or not signed by this key. */
 must_use err bulk_token_read(str secret, str text, struct arena *, str *ret_campaign,

@@ -2,6 +2,7 @@
 #include "base/mem.h"
 #include "bulk/seen.h"
 #include "cli/bench_crew.h"
+#include "cli/cli.h"
 #include "runtime/net.h"
 #include "runtime/net_epoll.h"
 #include "smtp/command.h"
@@ -134,13 +135,19 @@ static bool had_before(struct client *c)
     if (!c->options->once || c->key == 0)
         return false;
     pthread_mutex_lock(&sink->lock);
-    bool had = bulk_seen_get(sink->keys, c->key) == BULK_SEEN_DONE;
-    bool met = had || bulk_seen_get(sink->rcpts, c->rcpt) == BULK_SEEN_DONE;
-    (void)bulk_seen_set(sink->keys, c->key, BULK_SEEN_DONE);
-    (void)bulk_seen_set(sink->rcpts, c->rcpt, BULK_SEEN_DONE);
+    enum bulk_seen_state key = BULK_SEEN_NEVER, rcpt = BULK_SEEN_NEVER;
+    err e = bulk_seen_get(sink->keys, c->key, &key);
+    if (e == NULL)
+        e = bulk_seen_get(sink->rcpts, c->rcpt, &rcpt);
+    if (e == NULL)
+        e = bulk_seen_set(sink->keys, c->key, BULK_SEEN_DONE);
+    if (e == NULL)
+        e = bulk_seen_set(sink->rcpts, c->rcpt, BULK_SEEN_DONE);
     pthread_mutex_unlock(&sink->lock);
-    c->worker->tally.distinct += !met;
-    return had;
+    if (e)
+        cli_fail_err(e, "the keys of --once"); /* and it counts too much */
+    c->worker->tally.distinct += key == BULK_SEEN_NEVER && rcpt == BULK_SEEN_NEVER;
+    return key == BULK_SEEN_DONE;
 }
 
 /* The address of MAIL or RCPT; without rules nobody wants to know. */
@@ -567,8 +574,8 @@ err bench_sink_run(const struct bench_sink_options *o, struct bench_tally *ret_t
     bench_crew_init(&crew, o->workers, most, work, &sink);
     crew.told = look;
     sink.listeners = mem_alloc((size_t)crew.count * (size_t)sink.addresses * sizeof(void *));
-    sink.keys = bulk_seen_open();
-    sink.rcpts = bulk_seen_open();
+    sink.keys = bulk_seen_open(NULL);
+    sink.rcpts = bulk_seen_open(NULL);
     pthread_mutex_init(&sink.lock, NULL);
     err e = listen_all(&crew, &sink);
     if (e == NULL) {

@@ -146,10 +146,11 @@ static err take_row(struct clean *c, struct bulk_chosen *chosen, const struct te
     c->rows++;
     if (chosen->reason == BULK_KEPT || chosen->reason == BULK_INACTIVE) {
         uint64_t key = bulk_seen_key((str){0}, chosen->address.folded);
-        if (bulk_seen_get(c->seen, key) != BULK_SEEN_NEVER)
+        enum bulk_seen_state state;
+        TRY(bulk_seen_get(c->seen, key, &state));
+        if (state != BULK_SEEN_NEVER)
             chosen->reason = BULK_DUPLICATE;
-        if (!bulk_seen_set(c->seen, key, BULK_SEEN_DONE))
-            return err_new(ERR_LIMIT, "more than %d recipients", BULK_SEEN_MAX);
+        TRY(bulk_seen_set(c->seen, key, BULK_SEEN_DONE));
     }
     c->counts[chosen->reason]++;
     str object = chosen->row.object;
@@ -289,7 +290,7 @@ int cli_bulk_clean(struct cli_bulk_plan *p)
     struct output *outputs[] = {&c->kept, &c->removed, &c->reconfirm};
     c->plan = p;
     c->names = template_names_open(p->arena);
-    c->seen = bulk_seen_open();
+    c->seen = bulk_seen_open(NULL);
     for (size_t i = 0; i < ARRAY_LEN(outputs); i++)
         buf_init(&outputs[i]->lines, FLUSH_BYTES + BULK_CSV_RECORD_BYTES_MAX * 3);
     cli_ask_dns_run("clean", clean_fiber, c);

@@ -283,6 +283,7 @@ struct replay {
     struct bulk_tally *tally;
     struct bulk_seen *seen;
     bool ended;
+    err failure; /* the first one */
 };
 
 static void replay_entry(void *arg, const struct bulk_entry *e)
@@ -296,21 +297,24 @@ static void replay_entry(void *arg, const struct bulk_entry *e)
     };
     bulk_tally_entry(r->tally, e);
     r->ended = e->kind == BULK_ENTRY_END;
-    if (e->kind > BULK_ENTRY_BEGIN && e->kind < BULK_ENTRY_END)
-        (void)bulk_seen_set(r->seen, e->key, states[e->kind]);
+    if (e->kind > BULK_ENTRY_BEGIN && e->kind < BULK_ENTRY_END && r->failure == NULL)
+        r->failure = bulk_seen_set(r->seen, e->key, states[e->kind]);
 }
 
 static err read_past(struct cli_bulk_plan *p, struct bulk_tally *t, bool *ret_running,
                      bool *ret_ended)
 {
     char path[BULK_FOLDER_PATH_CHARS];
-    struct replay r = {.tally = t, .seen = bulk_seen_open()};
+    struct replay r = {.tally = t, .seen = bulk_seen_open(NULL)};
     err e = bulk_folder_read_groups(p->folder, t);
     if (e == NULL)
         e = bulk_folder_file(p->folder, "journal", path);
     if (e == NULL)
         e = bulk_journal_read(path, replay_entry, &r, ret_running);
-    bulk_seen_states(r.seen, &t->doubt, &t->open);
+    if (e == NULL)
+        e = r.failure;
+    if (e == NULL)
+        e = bulk_seen_states(r.seen, &t->doubt, &t->open);
     bulk_seen_close(r.seen);
     *ret_ended = r.ended;
     return e;

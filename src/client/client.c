@@ -18,7 +18,9 @@ struct run {
 struct worker {
     struct run *run;
     const struct client_options *options;
-    struct client_mail *mail; /* the one in work */
+    struct client_mail *mail;  /* the one in work */
+    struct client_mail *ahead; /* the one behind it, when its envelope may go along; or NULL */
+    int sent;                  /* before it, by the open connection */
     struct client_session session;
 };
 
@@ -33,7 +35,7 @@ static void note_session(struct worker *w)
     mail->times.total = total;
     mail->tls_active = false;
     if (s->reached)
-        address_format(&s->door.address, mail->address);
+        memcpy(mail->address, s->address, sizeof mail->address);
     str_to_chars(str_slice(s->door.host, 0, sizeof mail->host - 1), mail->host, sizeof mail->host);
     if (!s->open)
         return;
@@ -129,6 +131,27 @@ static struct client_mail *take_next(struct run *run, bool connected)
     return mail;
 }
 
+/* Called while the mail in work goes out: may the connection take another one, and is there one? A
+ * mail that was asked for before, and whose connection was lost, comes first. */
+static struct client_mail *take_ahead(struct client_session *session)
+{
+    struct worker *w = CONTAINER_OF(session, struct worker, session);
+    uint64_t most = (uint64_t)w->options->policy.messages_per_connection;
+    uint64_t offered = session->smtp.capabilities.mail_max;
+    bool last = (most && (uint64_t)w->sent + 1 >= most) ||
+                (offered && (uint64_t)session->smtp.mails >= offered);
+    if (!last && w->ahead == NULL && !w->run->over)
+        w->ahead = w->run->source->next_now(w->run->source->arg);
+    return last ? NULL : w->ahead;
+}
+
+static struct client_mail *take_own(struct worker *w)
+{
+    struct client_mail *mail = w->ahead;
+    w->ahead = NULL;
+    return mail ? mail : take_next(w->run, w->session.open);
+}
+
 static void hand_back(struct run *run, struct client_mail *mail)
 {
     run->worst = client_outcome_worse(run->worst, mail->outcome);
@@ -143,14 +166,20 @@ static bool is_hopeless(const struct run *run, const struct client_mail *mail)
     return mail->why[0] && mail->outcome != CLIENT_SENT && mail->times.transaction < 0 && !not_now;
 }
 
+static void hand_back_untried(struct run *run, struct client_mail *mail,
+                              enum client_outcome outcome, const char *why)
+{
+    mail->outcome = outcome;
+    mail->times.transaction = -1;
+    snprintf(mail->why, sizeof mail->why, "%s", why);
+    hand_back(run, mail);
+}
+
 static void give_up(struct run *run, enum client_outcome outcome, const char *why)
 {
     struct client_mail *mail;
-    while ((mail = take_next(run, false)) != NULL) {
-        mail->outcome = outcome;
-        snprintf(mail->why, sizeof mail->why, "%s", why);
-        hand_back(run, mail);
-    }
+    while ((mail = take_next(run, false)) != NULL)
+        hand_back_untried(run, mail, outcome, why);
 }
 
 /* A server may allow fewer connections than we would like. */
@@ -171,6 +200,8 @@ static bool finish_mail(struct worker *w)
     bool others = hopeless && outcome == CLIENT_LATER && others_work(w);
     snprintf(why, sizeof why, "not tried: %.*s", CLIENT_WHY_BYTES - 20, w->mail->why);
     hand_back(w->run, w->mail);
+    if (hopeless && w->ahead)
+        hand_back_untried(w->run, take_own(w), outcome, why);
     if (hopeless && !others && w->options->passes)
         w->run->over = true;
     else if (hopeless && !others)
@@ -181,16 +212,16 @@ static bool finish_mail(struct worker *w)
 static void run_worker(void *arg)
 {
     struct worker *w = arg;
-    struct run *run = w->run;
-    int sent = 0;
-    while ((w->mail = take_next(run, w->session.open)) != NULL) {
-        if (sent == w->options->policy.messages_per_connection) {
+    if (w->run->source->next_now)
+        w->session.next_now = take_ahead;
+    while ((w->mail = take_own(w)) != NULL) {
+        if (w->sent == w->options->policy.messages_per_connection) {
             client_session_close(&w->session, true);
-            sent = 0;
+            w->sent = 0;
         }
         bool was_open = w->session.open;
         send_mail(w);
-        sent = w->session.open ? (was_open ? sent + 1 : 1) : 0;
+        w->sent = w->session.open ? (was_open ? w->sent + 1 : 1) : 0;
         if (!finish_mail(w))
             break;
     }
@@ -245,7 +276,7 @@ enum client_outcome client_run(const struct client_options *options, struct clie
                                size_t count)
 {
     struct mails list = {mails, count, 0};
-    struct client_source source = {next_of_list, done_of_list, &list};
+    struct client_source source = {next_of_list, NULL, done_of_list, &list};
     size_t most = (size_t)options->policy.connections;
     enum client_outcome worst = run_workers(options, &source, count < most ? count : most);
     if (list.next < count)

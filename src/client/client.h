@@ -101,11 +101,14 @@ enum client_outcome client_run(const struct client_options *, struct client_mail
                                size_t count);
 
 /* Mails that do not exist all at once: a worker asks for the next one and hands it back when all is
- * known of it, so that no more than policy.connections are held. Both are called on fibers of the
- * one that runs, and may wait. */
+ * known of it, so that no more than policy.connections are held, twice as many with next_now. next
+ * and done are called on fibers of the one that runs, and may wait. */
 struct client_source {
     /* NULL: there are no more. connected: who asks has a connection already. */
     struct client_mail *(*next)(void *arg, bool connected);
+    /* The same at once or not at all (NULL), while a mail is under way: the envelope of this one
+     * goes out with the end of that one. May itself be NULL. */
+    struct client_mail *(*next_now)(void *arg);
     void (*done)(void *arg, struct client_mail *);
     void *arg;
 };

@@ -39,7 +39,8 @@ struct scene {
 
     struct net_listener *listener;
     struct group group;
-    int accepted;
+    int accepted, contents; /* connections, mails whose end came */
+    int went_along;         /* envelopes that came with the end of a mail */
     int64_t at_ms[ATTEMPTS_MAX];
     char last_rcpts[ATTEMPTS_MAX];
     struct buf transcript;
@@ -67,12 +68,14 @@ static err hear(struct net_conn *c, char *ret_line, size_t size)
     return NULL;
 }
 
-static err take_content(struct net_conn *c, const struct script *s)
+static err take_content(struct scene *scene, struct net_conn *c, const struct script *s)
 {
     char line[1100];
     do
         TRY(hear(c, line, sizeof line));
     while (strcmp(line, ".") != 0);
+    scene->contents++;
+    scene->went_along += str_starts(net_input(c), S("MAIL FROM:"));
     if (s->close_after_dot)
         return err_new(ERR_CLOSED, "as the script says");
     return say(c, s->dot);
@@ -112,7 +115,7 @@ static err converse(struct scene *scene, const struct script *s, struct net_conn
             return err_new(ERR_CLOSED, "as the script says");
         TRY(say(c, reply));
         if (strncmp(line, "DATA", 4) == 0 && strncmp(reply, "354", 3) == 0)
-            TRY(take_content(c, s));
+            TRY(take_content(scene, c, s));
     }
 }
 
@@ -385,9 +388,11 @@ TEST(client_connections)
 
 struct stream {
     struct scene scene;
-    int total; /* what there is to send */
+    int total;  /* what there is to send */
+    bool ahead; /* the next one may be asked for while one is under way */
+    bool again; /* what is refused for now is tried again */
 
-    int taken, held, held_most, done, untried;
+    int taken, held, held_most, done, untried, doubt;
     enum client_outcome got;
 };
 
@@ -401,17 +406,21 @@ static struct client_mail *next_mail(void *arg, bool connected)
     make_mail(&st->scene, arena);
     struct client_mail *mail = ARENA_NEW(arena, struct client_mail);
     *mail = st->scene.mail;
+    mail->once = S("key");
     st->taken++;
     if (++st->held > st->held_most)
         st->held_most = st->held;
     return mail;
 }
 
+static struct client_mail *next_mail_now(void *arg) { return next_mail(arg, true); }
+
 static void mail_done(void *arg, struct client_mail *mail)
 {
     struct stream *st = arg;
     st->held--;
     st->done += mail->outcome == CLIENT_SENT;
+    st->doubt += mail->in_doubt;
     st->untried += str_starts(str_of(mail->why), S("not tried: "));
     arena_close(mail->arena);
 }
@@ -420,10 +429,11 @@ static void run_stream(void *arg)
 {
     struct stream *st = arg;
     CLEANUP(arena_cleanup) struct arena *arena = arena_open(1 << 20);
-    struct client_source source = {next_mail, mail_done, st};
+    struct client_source source = {next_mail, st->ahead ? next_mail_now : NULL, mail_done, st};
     struct client_options options = {.hello = S("client.example"), .policy = config_client_policy};
     struct address at;
     options.policy.connections = 1;
+    options.passes = st->ahead && !st->again;
     CHECK_DONE(address_parse(S("192.0.2.1:587"), 0, &at), "address");
     CHECK_DONE(net_listen(&at, &st->scene.listener), "listen");
     group_init(&st->scene.group);
@@ -452,4 +462,53 @@ TEST(client_run_source)
     sim_run(3, run_stream, &refused);
     CHECK(refused.got == CLIENT_REFUSED && refused.done == 0, "a server that wants nobody");
     CHECK(refused.scene.accepted == 1 && refused.untried == 999, "is asked once");
+}
+
+/* The envelope of the next mail goes out with the end of one, and whatever becomes of the one or
+ * the other: each mail is offered whole no more than once. */
+TEST(client_ahead)
+{
+    static struct script goes_on, dot_later, dot_never, no_user, no_data, leaves;
+    goes_on = works;
+    goes_on.hello = "250-mx\r\n250 PIPELINING";
+    dot_later = dot_never = no_user = no_data = leaves = goes_on;
+    dot_later.dot = "451 4.3.0 not now";
+    dot_never.dot = "554 5.6.0 no";
+    no_user.rcpt = "550 5.1.1 who?";
+    no_data.data = "451 4.3.0 not now";
+    leaves.close_after_dot = true;
+    /* clang-format off */
+    static const struct {
+        const char *label;
+        const struct script *script, *second; /* of the second connection; NULL: the same */
+        int contents, done, doubt, accepted, went_along;
+    } cases[] = {
+        {"all is well", &goes_on, NULL, 250, 250, 0, 3, 247},
+        {"no content is taken now", &dot_later, NULL, 250, 0, 0, 3, 247},
+        {"none ever", &dot_never, NULL, 250, 0, 0, 3, 247},
+        {"no recipient is: an empty mail each", &no_user, NULL, 250, 0, 0, 3, 0},
+        {"DATA is refused", &no_data, NULL, 0, 0, 0, 3, 0},
+        {"it leaves behind each end", &leaves, NULL, 250, 0, 250, 250, 249},
+        {"tried again, and the next one too", &dot_later, &goes_on, 251, 250, 0, 4, 248},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct stream st = {
+            .scene = {.scripts = {cases[i].script, cases[i].second}, .rcpts = 1},
+            .total = 250,
+            .ahead = true,
+            .again = cases[i].second != NULL,
+        };
+        sim_run(3, run_stream, &st);
+        CHECK(st.held == 0 && st.taken == 250 && st.held_most <= 2, cases[i].label);
+        CHECK(st.scene.contents == cases[i].contents, cases[i].label);
+        CHECK(st.done == cases[i].done && st.doubt == cases[i].doubt, cases[i].label);
+        CHECK(st.scene.accepted == cases[i].accepted, cases[i].label);
+        CHECK(st.scene.went_along == cases[i].went_along, cases[i].label);
+        if (st.scene.contents != cases[i].contents || st.scene.accepted != cases[i].accepted ||
+            st.scene.went_along != cases[i].went_along)
+            fprintf(stderr, "    %s: %d contents, %d connections, %d along, %d done, %d doubt\n",
+                    cases[i].label, st.scene.contents, st.scene.accepted, st.scene.went_along,
+                    st.done, st.doubt);
+    }
 }

@@ -165,11 +165,10 @@ static err greet(struct client_session *s)
 
 err client_connect_door(struct client_session *s, const struct client_door *door)
 {
-    char text[ADDRESS_CHARS];
     struct net_conn *conn;
     s->door = *door;
     s->outcome = CLIENT_SENT;
-    address_format(&door->address, text);
+    address_format(&door->address, s->address);
     int64_t start_ms = clock_steady_ms();
     err e = net_connect(&door->address, NULL, &conn, deadline_after(door->connect_ms));
     if (e)
@@ -177,7 +176,7 @@ err client_connect_door(struct client_session *s, const struct client_door *door
     s->times.connect = since(start_ms);
     s->reached = true;
     start_client(s, conn);
-    client_session_tell(s, "==", "connected to %s", text);
+    client_session_tell(s, "==", "connected to %s", s->address);
     if (door->implicit_tls)
         TRY(handshake(s));
     return greet(s);

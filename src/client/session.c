@@ -2,6 +2,7 @@
 #include "client/connect.h"
 #include "client/explain.h"
 #include "client/mx.h"
+#include "client/offer.h"
 #include "outcome/reply.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -209,4 +210,5 @@ void client_session_release(struct client_session *s)
     client_session_close(s, true);
     arena_close(s->arena);
     s->arena = NULL;
+    client_offer_release(s);
 }

@@ -17,9 +17,27 @@ struct client_door {
     int64_t connect_ms, wait_ms;       /* for the connection; for handshake and greeting, each */
 };
 
+/* A mail as it is offered, from before its envelope is said until all is known. */
+struct client_offering {
+    struct client_session *session;
+    struct client_mail *mail;
+    struct smtp_offer offer;
+    struct smtp_verdict *verdicts;
+    size_t *rcpts;
+    size_t room; /* of both */
+    str content; /* what was not read yet */
+};
+
 struct client_session {
     const struct client_options *options;
     struct smtp_client smtp;
+    /* The mail whose envelope may go along with the end of the one that is offered; NULL: none. */
+    struct client_mail *(*next_now)(struct client_session *);
+    struct client_offering *offerings; /* two: this one, and the one ahead; NULL before the first */
+    int offered;                       /* which of them is this one */
+    struct arena *verdicts;            /* what they say, while a mail is offered */
+    size_t verdict_room;               /* recipients it is large enough for */
+    char address[ADDRESS_CHARS];       /* of the door, written out */
     bool open;
     bool reached;        /* a connection was had */
     struct arena *arena; /* of the door; lives as long as it is open */

@@ -34,11 +34,13 @@ static bool holds_boundary(str text) { return str_contains(text, S(BOUNDARY_MARK
 /* Can it travel as it stands? Its lines end in CRLF. */
 static bool is_7bit(str text)
 {
-    size_t line = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        line = text.ptr[i] == '\n' ? 0 : line + 1;
-        if (text.ptr[i] == '\0' || (unsigned char)text.ptr[i] > 127 || line > LINE_BYTES_MAX + 1)
+    if (!str_is_ascii(text) || str_find(text, '\0') != STR_NONE)
+        return false;
+    for (str rest = text; rest.len > 0;) {
+        size_t line = str_find(rest, '\n');
+        if ((line == STR_NONE ? rest.len : line) > LINE_BYTES_MAX + 1)
             return false;
+        rest = str_from(rest, line == STR_NONE ? rest.len : line + 1);
     }
     return !holds_boundary(text);
 }
@@ -56,8 +58,10 @@ static bool is_mostly_other(str text)
 static err normalize(const char *name, str text, struct buf *lines)
 {
     struct message_crlf state = {0};
+    char *room;
     if (!str_is_utf8(text))
         return err_new(ERR_CONFIG, "%s: is not UTF-8", name);
+    TRY(buf_reserve(lines, text.len + text.len / 16, &room)); /* so that it hardly ever moves */
     TRY(message_crlf_add(&state, text, lines));
     TRY(message_crlf_end(&state, lines));
     if (lines->len > 0 && lines->ptr[lines->len - 1] != '\n')

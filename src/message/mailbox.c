@@ -29,6 +29,8 @@ static bool skip_blanks(struct reader *r)
     for (;;) {
         if (r->rest.len > 0 && is_blank(r->rest.ptr[0]))
             r->rest = str_from(r->rest, 1);
+        else if (!at(r, '\r'))
+            return r->rest.len < before;
         else if (str_starts(r->rest, S("\r\n ")) || str_starts(r->rest, S("\r\n\t")))
             r->rest = str_from(r->rest, 3);
         else

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { NET_READ_BYTES = 16 * 1024 };
+enum { NET_READ_BYTES = 16 * 1024, NET_OUTPUT_BYTES_FIRST = 500 };
 
 struct net_conn {
     struct net_socket *socket;
@@ -296,9 +296,13 @@ static bool layer_wants_write(const struct net_conn *c)
 err net_fill(struct net_conn *c, deadline until)
 {
     for (;;) {
-        TRY(make_room(c));
         size_t count = 0;
-        enum net_io io = read_once(c, c->input + c->input_to, c->input_cap - c->input_to, &count);
+        enum net_io io = NET_WOULD_WAIT;
+        bool full = c->input_to - c->input_from == NET_INPUT_BYTES_MAX;
+        if (c->layer || c->socket->may_read || full) {
+            TRY(make_room(c));
+            io = read_once(c, c->input + c->input_to, c->input_cap - c->input_to, &count);
+        }
         if (io == NET_DONE) {
             c->input_to += count;
             return NULL;
@@ -369,8 +373,12 @@ err net_write(struct net_conn *c, str bytes, deadline until)
 {
     if (c->output.len + bytes.len >= NET_OUTPUT_BYTES_FLUSH && c->output.len > 0)
         TRY(net_flush(c, until));
-    if (bytes.len < NET_OUTPUT_BYTES_FLUSH)
+    if (bytes.len < NET_OUTPUT_BYTES_FLUSH) {
+        char *room; /* a first write is seldom the only one */
+        if (c->output.cap == 0)
+            TRY(buf_reserve(&c->output, bytes.len + NET_OUTPUT_BYTES_FIRST, &room));
         return buf_add(&c->output, bytes);
+    }
     if (c->broken)
         return err_new(ERR_CLOSED, "the connection is broken");
     err e = send_all(c, bytes, until);

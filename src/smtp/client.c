@@ -208,13 +208,22 @@ static err add_times(struct buf *line, const struct smtp_client *c, const struct
     return buf_addf(line, " HOLDUNTIL=%.19sZ", date);
 }
 
+static err add_path(struct buf *line, str command, str path)
+{
+    char *room;
+    TRY(buf_reserve(line, command.len + path.len + 100, &room));
+    TRY(buf_add(line, command));
+    TRY(buf_add(line, path));
+    return buf_add_char(line, '>');
+}
+
 static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
 {
     const struct smtp_capabilities *can = &c->capabilities;
     const struct envelope *env = o->envelope;
     struct buf line;
     buf_init(&line, 4096);
-    err e = buf_addf(&line, "MAIL FROM:<%.*s>", STR_ARG(env->sender));
+    err e = add_path(&line, S("MAIL FROM:<"), env->sender);
     if (e == NULL && can->size)
         e = buf_addf(&line, " SIZE=%llu", (unsigned long long)o->size);
     if (e == NULL && needs_binary(o))
@@ -234,7 +243,7 @@ static err say_mail(struct smtp_client *c, const struct smtp_offer *o)
     if (e == NULL)
         e = add_times(&line, c, o);
     if (e == NULL)
-        e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
+        e = smtp_client_talk_say_line(c, buf_str(&line));
     buf_release(&line);
     return e;
 }
@@ -264,7 +273,7 @@ static err say_rcpt(struct smtp_client *c, const struct envelope_rcpt *rcpt)
 {
     struct buf line;
     buf_init(&line, 4096);
-    err e = buf_addf(&line, "RCPT TO:<%.*s>", STR_ARG(rcpt->address));
+    err e = add_path(&line, S("RCPT TO:<"), rcpt->address);
     if (e == NULL && c->capabilities.dsn && rcpt->notify)
         e = add_notify(&line, rcpt->notify);
     str type, address;
@@ -275,7 +284,7 @@ static err say_rcpt(struct smtp_client *c, const struct envelope_rcpt *rcpt)
             e = codec_xtext_encode(address, &line);
     }
     if (e == NULL)
-        e = smtp_client_talk_say(c, "%.*s", STR_ARG(buf_str(&line)));
+        e = smtp_client_talk_say_line(c, buf_str(&line));
     buf_release(&line);
     return e;
 }
@@ -318,7 +327,7 @@ static void decide_open(struct transaction *t, enum smtp_stage stage,
 /* The reply is good until the next one. */
 static err hear(struct transaction *t, struct smtp_reply *ret_reply, int64_t timeout_ms)
 {
-    arena_reset(t->client->replies);
+    arena_clear(t->client->replies);
     return smtp_client_talk_read(t->client, t->client->replies, ret_reply, timeout_ms);
 }
 
@@ -485,6 +494,22 @@ static err read_data_verdict(struct transaction *t, bool *ret_go)
     return reset(t);
 }
 
+/* MAIL, RCPT and DATA of the next one go out with the end of this one. */
+static err say_ahead(struct smtp_client *c, const struct smtp_offer *now)
+{
+    if (now->next == NULL || !c->capabilities.pipelining || c->options.lmtp)
+        return NULL;
+    const struct smtp_offer *o = now->next(now->body);
+    if (o == NULL || by_chunks(c, o) || o->rcpt_count > SMTP_CLIENT_RCPTS_AT_ONCE)
+        return NULL;
+    c->ahead = o;
+    c->after_dot = true; /* the dot may get through where not all behind it does */
+    TRY(say_mail(c, o));
+    for (size_t i = 0; i < o->rcpt_count; i++)
+        TRY(say_rcpt(c, &o->envelope->rcpts[o->rcpts[i]]));
+    return smtp_client_talk_say(c, "DATA");
+}
+
 static err send_by_data(struct transaction *t, bool data_said)
 {
     bool go;
@@ -496,6 +521,7 @@ static err send_by_data(struct transaction *t, bool data_said)
     if (t->accepted == 0)
         return end_empty_data(t);
     TRY(send_stuffed(t->client, t->offer));
+    TRY(say_ahead(t->client, t->offer));
     TRY(flush_content(t->client, t->offer->size));
     return read_final_verdicts(t);
 }
@@ -552,16 +578,29 @@ static err offer_envelope(struct transaction *t, bool *ret_data_said)
     return NULL;
 }
 
+/* What was said with the end of the mail before it is answered now. */
+static err hear_envelope(struct transaction *t, bool *ret_data_said)
+{
+    bool mail_ok;
+    *ret_data_said = true;
+    TRY(read_mail_verdict(t, &mail_ok));
+    for (size_t i = 0; i < t->offer->rcpt_count; i++)
+        TRY(read_rcpt_verdict(t, i));
+    return NULL;
+}
+
 err smtp_client_offer(struct smtp_client *c, const struct smtp_offer *o, struct arena *arena,
                       struct smtp_verdict *verdicts)
 {
     struct transaction t = {c, o, arena, verdicts, 0};
-    bool data_said;
+    bool data_said, was_said = c->ahead == o;
     ASSERT(o->rcpt_count > 0);
+    ASSERT(c->ahead == NULL || was_said);
     memset(verdicts, 0, o->rcpt_count * sizeof *verdicts);
     c->mails++;
     c->after_dot = false;
-    TRY(offer_envelope(&t, &data_said));
+    c->ahead = NULL;
+    TRY(was_said ? hear_envelope(&t, &data_said) : offer_envelope(&t, &data_said));
     if (t.accepted == 0 && !data_said)
         return reset(&t);
     return by_chunks(c, o) ? send_by_chunks(&t) : send_by_data(&t, data_said);
@@ -571,6 +610,7 @@ static err ask(struct smtp_client *c, str address, struct arena *arena,
                struct smtp_reply *ret_reply)
 {
     struct smtp_reply reply;
+    ASSERT(c->ahead == NULL);
     TRY(smtp_client_talk_say(c, "MAIL FROM:<>%s", str_is_ascii(address) ? "" : " SMTPUTF8"));
     c->stage = SMTP_STAGE_MAIL;
     TRY(smtp_client_talk_read(c, arena, &reply, c->options.timeouts.command));
@@ -603,7 +643,7 @@ void smtp_client_quit(struct smtp_client *c)
 {
     struct arena *scratch = arena_open(SMTP_REPLY_BYTES_MAX * 2);
     struct smtp_reply ignored;
-    err e = smtp_client_talk_say(c, "QUIT");
+    err e = c->ahead ? err_new(ERR_CLOSED, "a mail was begun") : smtp_client_talk_say(c, "QUIT");
     if (e == NULL)
         e = smtp_client_talk_read(c, scratch, &ignored, QUIT_WAIT_MS);
     (void)e; /* we are leaving anyway */

@@ -49,6 +49,7 @@ struct smtp_client {
     bool esmtp;
     bool after_dot; /* the content was sent whole and no reply has come: nobody knows */
     int mails;
+    const struct smtp_offer *ahead; /* whose envelope was said: nothing else may be offered */
 
     str secret; /* while a login goes on: what no reply may repeat into a log or transcript */
     char said[SMTP_CLIENT_SAID_BYTES]; /* how the last line in base64 began */
@@ -93,6 +94,10 @@ struct smtp_offer {
     /* The next piece of the body, empty at its end. */
     err (*read)(void *body, str *ret_piece, deadline);
     void *body;
+    /* Asked when the end of the content goes out, of a server with PIPELINING: the mail that is
+     * offered next, so that its envelope goes along (RFC 2920 section 3.1) and both have one round
+     * trip. smtp_client_check() must have passed it. NULL: nobody is asked, or there is none. */
+    const struct smtp_offer *(*next)(void *body);
     str once;         /* for a server that keeps keys (XONCE): the same mail has the same one */
     bool ask_to_hold; /* pass envelope->not_before_ms on: the server is to wait, not we */
 };
@@ -111,4 +116,6 @@ must_use err smtp_client_offer(struct smtp_client *, const struct smtp_offer *, 
  * to RCPT. ERR_PROTOCOL: MAIL was refused, so nothing is known of the recipient. */
 must_use err smtp_client_ask(struct smtp_client *, str address, struct arena *,
                              struct smtp_reply *ret_reply, deadline until);
-void smtp_client_quit(struct smtp_client *); /* politely, without waiting long */
+/* Politely, without waiting long; not a word where one envelope was said ahead: the server may be
+ * waiting for its content. */
+void smtp_client_quit(struct smtp_client *);

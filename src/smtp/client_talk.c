@@ -21,22 +21,28 @@ static err send_line(struct smtp_client *c, str line)
     return net_write(c->conn, S("\r\n"), until);
 }
 
+err smtp_client_talk_say_line(struct smtp_client *c, str line)
+{
+    tell(c, "->", line);
+    return send_line(c, line);
+}
+
 err smtp_client_talk_say(struct smtp_client *c, const char *fmt, ...)
 {
-    struct buf line;
-    va_list args;
-    buf_init(&line, 8192);
-    char *room;
-    TRY(buf_reserve(&line, 4096, &room));
+    CLEANUP(buf_release) struct buf line;
+    char text[500], *room = text;
+    va_list args, again;
     va_start(args, fmt);
-    int n = vsnprintf(room, 4096, fmt, args);
+    va_copy(again, args);
+    int n = vsnprintf(text, sizeof text, fmt, args);
     va_end(args);
     ASSERT(n >= 0 && n < 4096);
-    str text = {room, (size_t)n};
-    tell(c, "->", text);
-    err e = send_line(c, text);
-    buf_release(&line);
-    return e;
+    buf_init(&line, 8192);
+    err e = (size_t)n < sizeof text ? NULL : buf_reserve(&line, 4096, &room);
+    if (e == NULL && room != text)
+        vsnprintf(room, 4096, fmt, again);
+    va_end(again);
+    return e ? e : smtp_client_talk_say_line(c, (str){room, (size_t)n});
 }
 
 err smtp_client_talk_say_secret(struct smtp_client *c, str line, const char *shown)
@@ -114,6 +120,8 @@ err smtp_client_talk_reset(struct smtp_client *c, struct arena *arena)
 void smtp_client_talk_note(struct smtp_client *c, const char *mark, uint64_t content_bytes)
 {
     char text[64];
+    if (c->options.transcript == NULL)
+        return;
     int n =
         snprintf(text, sizeof text, "(%llu bytes of content)", (unsigned long long)content_bytes);
     tell(c, mark, (str){text, n > 0 ? (size_t)n : 0});

@@ -11,6 +11,7 @@ import sys
 import time
 
 from _check import SMTPTOOL, Report, folder, need_program, until, write
+from _peers import Postfix
 from _smtp import CAPABILITIES, Sink
 
 COUNT, KILLS = 2000, 5
@@ -181,6 +182,35 @@ def deferred(bench):
         os.path.join(bench.path, "some.bulk", "refused.csv")).read())
     page = open(os.path.join(bench.path, "some.bulk", "report.html")).read()
     report.check("the report needs nothing else", "<svg" in page and "http" not in page)
+
+
+class StrictPostfix(Postfix):
+    """Ends every connection that pipelines where it must not."""
+
+    def settings(self, sink_port):
+        return super().settings(sink_port) + """smtpd_forbid_unauth_pipelining = yes
+smtpd_error_sleep_time = 0
+smtpd_hard_error_limit = 1000
+smtpd_client_connection_count_limit = 0
+smtpd_recipient_restrictions = check_recipient_access regexp:{ { /^user[0-9]*7@/ 550 5.1.1 not here } }, permit_mynetworks, reject
+"""
+
+
+def real_server(bench):
+    """The envelope of a mail goes out with the end of the one before it: a server that minds such things takes it."""
+    report, sink = bench.report, Sink()
+    peer, why = StrictPostfix.make(sink.port)
+    if peer is None:
+        report.skip("Postfix", why)
+        return
+    listed = bench.file("strict.csv", "email\n" + "".join(f"user{i}@d{i % 9}.example\n" for i in range(300)))
+    code, said, text = bench.run("run", "--campaign", "strict", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                                 "--text", "t\n.\n", "--server", f"smtp://127.0.0.1:{peer.port}?tls=none", "--connections", "4", "--json")
+    report.check("Postfix: all but those it refuses", code == 3 and said.get("sent") == 270 and said.get("refused") == 30, text)
+    had = collections.Counter(rcpt_of(m) for m in sink.wait(270))
+    report.check("Postfix: each of them once", len(had) == 270 and max(had.values()) == 1, had.most_common(3))
+    with open(peer.log, encoding="latin1") as log:
+        report.check("Postfix: nothing improper", "improper command pipelining" not in log.read())
 
 
 # ---- rows that attack ---------------------------------------------------------------------------
@@ -403,12 +433,44 @@ def excel(bench):
                      for m in sink.kept()), [m.rcpts for m in sink.kept()])
 
 
+# ---- a long list ---------------------------------------------------------------------------------
+
+
+def most_memory(process):
+    """MiB of the program itself, until it ends."""
+    most = 0
+    while process.poll() is None:
+        try:
+            with open(f"/proc/{process.pid}/status") as status:
+                most = max([most] + [int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM:")])
+        except OSError:
+            pass
+        time.sleep(0.01)
+    return most
+
+
+def memory(bench):
+    """A longer list takes no more memory, and who was in it long ago is still known."""
+    report, most = bench.report, {}
+    short, long = 60000, 240000
+    for count in (short, long):
+        rows = [f"user{i}@d{i % 97}.example" for i in range(count)]
+        listed = bench.file(f"{count}.csv", "email\n" + "\n".join(rows + rows[:100]) + "\n")
+        process = bench.start("run", "--campaign", f"long-{count}", "--list", listed, "--from", "n@our.example", "--subject", "s",
+                              "--text", "t", "--dry-run", "--json")
+        most[count] = most_memory(process)
+        out, _ = process.communicate(timeout=300)
+        said = json.loads(out or b"{}")
+        report.equal(f"{count}: those that come again are found", said.get("left_out"), {"duplicate": 100})
+    report.check("the same memory for both, within 2 MiB", most[long] - most[short] < 2, most)
+
+
 def main():
     need_program()
     report = Report()
     bench = Bench(report)
-    for work in (server_with_keys, server_without, control, deferred, attacks, unsubscribe, clean, clean_json, limited, throttled,
-                 before, excel):
+    for work in (server_with_keys, server_without, control, deferred, real_server, attacks, unsubscribe, clean, clean_json, limited,
+                 throttled, before, excel, memory):
         try:
             work(bench)
         except (subprocess.TimeoutExpired, OSError, TypeError) as e:
