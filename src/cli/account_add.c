@@ -97,7 +97,9 @@ static int find_named(struct adding *a)
     a->found.origin = S("--preset");
     if (a->found.preset)
         return CLI_OK;
-    cli_fail("there is no preset \"%s\": `smtptool preset ls TEXT` looks for one", run->preset);
+    char words[CONFIG_PRESETS_NONE_CHARS];
+    config_presets_none(&run->presets, str_of(run->preset), words);
+    cli_fail("%s", words);
     return CLI_USAGE;
 }
 

@@ -59,25 +59,6 @@ static bool open_presets(struct preset_run *run)
     return good;
 }
 
-static bool contains(str text, str part)
-{
-    for (; text.len >= part.len; text = str_from(text, 1)) {
-        if (str_starts_nocase(text, part))
-            return true;
-        if (text.len == 0)
-            break;
-    }
-    return false;
-}
-
-static bool is_wanted(const struct config_preset *p, str text)
-{
-    bool found = contains(p->key, text) || contains(p->name, text);
-    for (size_t i = 0; i < p->domain_count; i++)
-        found |= contains(p->domains[i], text);
-    return found;
-}
-
 /* ---- JSON ---------------------------------------------------------------------------------- */
 
 static json_t *json_limit(int limit)
@@ -199,7 +180,7 @@ static int run_ls(void *arg, int argc, char **argv)
         return CLI_CONFIG;
     for (size_t i = 0; i < run->presets.count; i++) {
         const struct config_preset *p = &run->presets.list[i];
-        if (!is_wanted(p, text))
+        if (!config_preset_has(p, text))
             continue;
         shown++;
         if (run->cli->json) {
@@ -213,7 +194,7 @@ static int run_ls(void *arg, int argc, char **argv)
     if (shown > 0)
         return CLI_OK;
     if (!run->cli->quiet)
-        fprintf(stderr, "no provider has that in its name or domains\n");
+        fprintf(stderr, "no provider has that in its name, domains or servers\n");
     return CLI_FINDINGS;
 }
 
@@ -221,12 +202,14 @@ static int run_show(void *arg, int argc, char **argv)
 {
     struct preset_run *run = arg;
     int code = CLI_OK;
+    char words[CONFIG_PRESETS_NONE_CHARS];
     if (!open_presets(run))
         return CLI_CONFIG;
     for (int i = 0; i < argc; i++) {
         const struct config_preset *p = config_presets_find(&run->presets, str_of(argv[i]));
         if (p == NULL) {
-            cli_fail("there is no preset \"%s\": `smtptool preset ls TEXT` looks for one", argv[i]);
+            config_presets_none(&run->presets, str_of(argv[i]), words);
+            cli_fail("%s", words);
             code = CLI_FINDINGS;
         } else if (run->cli->json) {
             print_json(p);

@@ -35,6 +35,8 @@ TEST(cli_preset)
          CLI_OK,                                               "personal: 500 a day, 100 recipients of a message",
          NULL                                                                                                             },
         {{"preset", "show", "nobody"},           CLI_FINDINGS, "there is no preset \"nobody\"",                    NULL   },
+        {{"preset", "show", "office365"},        CLI_FINDINGS, "; perhaps microsoft365?",                          "ls"   },
+        {{"preset", "ls", "office365"},          CLI_OK,       "microsoft365 ",                                    "gmail"},
         {{"preset", "show", "--json", "tuta"},   CLI_OK,       "\"unavailable\":\"Tuta has no SMTP",               NULL   },
         {{"preset", "show", "--json", "resend"},
          CLI_OK,                                               "\"paid\":{\"per_minute\":\"unknown\"",

@@ -45,8 +45,9 @@ static int of_preset(struct cli_interchange_run *run, str key, struct config_acc
 {
     const struct config_preset *p = config_presets_find(&run->presets, key);
     if (p == NULL) {
-        cli_fail("there is no preset \"%.*s\": `smtptool preset ls TEXT` looks for one",
-                 STR_ARG(key));
+        char words[CONFIG_PRESETS_NONE_CHARS];
+        config_presets_none(&run->presets, key, words);
+        cli_fail("%s", words);
         return CLI_USAGE;
     }
     int code = check_preset(run, p);

@@ -2,8 +2,14 @@
 #include "config/share.h"
 #include "config/value.h"
 #include <stddef.h>
+#include <stdio.h>
 
-enum { LIMIT_MAX = 2000000000 };
+enum {
+    LIMIT_MAX = 2000000000,
+    NONE_KEY_CHARS = 64,
+    NONE_PART_LEAST = 3, /* shorter is in everything */
+    NONE_OFFERS = 4,
+};
 
 /* One preset while it is read. What it does not say, the one that it is like says. */
 struct reading {
@@ -359,6 +365,45 @@ static bool is_below(str host, str end)
 {
     size_t before = host.len - end.len;
     return str_ends_nocase(host, end) && (before == 0 || host.ptr[before - 1] == '.');
+}
+
+static bool has_text(str text, str part)
+{
+    for (; text.len >= part.len; text = str_from(text, 1)) {
+        if (str_starts_nocase(text, part))
+            return true;
+        if (text.len == 0)
+            break;
+    }
+    return false;
+}
+
+static bool one_has(const str *list, size_t count, str part)
+{
+    for (size_t i = 0; i < count; i++)
+        if (has_text(list[i], part))
+            return true;
+    return false;
+}
+
+bool config_preset_has(const struct config_preset *p, str text)
+{
+    return has_text(p->key, text) || has_text(p->name, text) ||
+           one_has(p->domains, p->domain_count, text) || one_has(p->servers, p->server_count, text);
+}
+
+void config_presets_none(const struct config_presets *presets, str key,
+                         char ret_words[CONFIG_PRESETS_NONE_CHARS])
+{
+    size_t at = 0, count = 0, size = CONFIG_PRESETS_NONE_CHARS;
+    at += (size_t)snprintf(ret_words, size, "there is no preset \"%.*s\"",
+                           STR_ARG(str_slice(key, 0, NONE_KEY_CHARS)));
+    for (size_t i = 0; i < presets->count && count < NONE_OFFERS && key.len >= NONE_PART_LEAST; i++)
+        if (config_preset_has(&presets->list[i], key))
+            at +=
+                (size_t)snprintf(ret_words + at, size - at, "%s%.*s", count++ ? ", " : "; perhaps ",
+                                 STR_ARG(str_slice(presets->list[i].key, 0, NONE_KEY_CHARS)));
+    snprintf(ret_words + at, size - at, count ? "?" : ": `smtptool preset ls TEXT` looks for one");
 }
 
 const struct config_preset *config_presets_of_mx(const struct config_presets *presets, str host)

@@ -67,6 +67,12 @@ bool config_presets_read(str folder, struct arena *, struct config_errors *,
 
 /* NULL: there is none of that name. */
 const struct config_preset *config_presets_find(const struct config_presets *, str key);
+/* Is the text, in any case, in its key, its name, a domain or a server? */
+bool config_preset_has(const struct config_preset *, str text);
+enum { CONFIG_PRESETS_NONE_CHARS = 400 };
+/* "there is no preset "office365"; perhaps microsoft365?": for people. */
+void config_presets_none(const struct config_presets *, str key,
+                         char ret_words[CONFIG_PRESETS_NONE_CHARS]);
 /* Whose mailboxes are of that domain; NULL: nobody's. */
 const struct config_preset *config_presets_of_domain(const struct config_presets *, str domain);
 /* Who runs that MX host; NULL: nobody we know. */
