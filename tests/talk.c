@@ -20,7 +20,7 @@
 
 enum {
     FILES_MAX = 5000,
-    RUN_SECONDS_MAX = 100, /* real ones, of one run */
+    RUN_SECONDS_MAX = 300, /* real ones, of one run */
     CRASH_HITS_MAX = 60,   /* of one point */
     ACCOUNTS_MAX = 16,
     JOBS = 4, /* files at a time: most of a real run is waiting */
