@@ -124,7 +124,7 @@ static err add_groups(const struct bulk_tally *t, struct buf *out)
         if (t->groups[i].sent + t->groups[i].refused > most)
             most = t->groups[i].sent + t->groups[i].refused;
     TRY(buf_add(out, S("<h2>Segments</h2>\n<table>\n<tr><th>segment</th><th class=n>taken</th>"
-                       "<th class=n>refused</th><th class=n>of it refused</th><th></th></tr>\n")));
+                       "<th class=n>refused</th><th class=n>refused share</th><th></th></tr>\n")));
     for (size_t i = 0; i < t->group_count; i++)
         TRY(add_group(t, i, most, out));
     return buf_add(out, S("</table>\n"));
