@@ -1,67 +1,23 @@
 #include "interchange/netrc.h"
 #include "base/mem.h"
 #include "config/tls_word.h"
-
-enum { WORD_BYTES_MAX = 4096 };
+#include "secret/netrc_words.h"
 
 struct reader {
     struct interchange_import *import;
-    str rest;
-    size_t line;
+    struct secret_netrc_words words;
     size_t begun; /* the line where the entry begins */
-    struct buf word;
-    bool inside; /* an entry is being read */
+    bool inside;  /* an entry is being read */
     str host, login, password, port;
 };
-
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-static char take(struct reader *r)
-{
-    char c = r->rest.ptr[0];
-    r->rest = str_from(r->rest, 1);
-    r->line += c == '\n';
-    return c;
-}
-
-static err take_quoted(struct reader *r)
-{
-    while (r->rest.len > 0) {
-        char c = take(r);
-        if (c == '"')
-            return NULL;
-        if (c == '\\' && r->rest.len > 0)
-            c = take(r);
-        if (c == '\n')
-            break;
-        TRY(buf_add_char(&r->word, c));
-    }
-    return err_new(ERR_CONFIG, "an open quote");
-}
-
-/* False in *ret_there: nothing is left. */
-static err next_word(struct reader *r, bool *ret_there)
-{
-    buf_clear(&r->word);
-    while (r->rest.len > 0 && is_blank(r->rest.ptr[0]))
-        take(r);
-    *ret_there = r->rest.len > 0;
-    if (r->rest.len > 0 && r->rest.ptr[0] == '"') {
-        take(r);
-        return take_quoted(r);
-    }
-    while (r->rest.len > 0 && !is_blank(r->rest.ptr[0]))
-        TRY(buf_add_char(&r->word, take(r)));
-    return NULL;
-}
 
 static err take_value(struct reader *r, str *ret_value)
 {
     bool there;
-    TRY(next_word(r, &there));
+    TRY(secret_netrc_words_next(&r->words, &there));
     if (!there)
         return err_new(ERR_CONFIG, "a word is missing at the end");
-    *ret_value = arena_str(r->import->arena, buf_str(&r->word));
+    *ret_value = arena_str(r->import->arena, secret_netrc_words_last(&r->words));
     return NULL;
 }
 
@@ -141,27 +97,10 @@ static void end_entry(struct reader *r)
 
 /* ---- the file --------------------------------------------------------------------------- */
 
-static void skip_macro(struct reader *r)
-{
-    bool empty = false;
-    while (r->rest.len > 0) {
-        char c = take(r);
-        if (c == '\n' && empty)
-            return;
-        empty = c == '\n' || (empty && c == '\r');
-    }
-}
-
-static void skip_line(struct reader *r)
-{
-    while (r->rest.len > 0 && take(r) != '\n')
-        ;
-}
-
 static err begin_machine(struct reader *r)
 {
     end_entry(r);
-    r->begun = r->line;
+    r->begun = (size_t)r->words.line;
     r->login = r->password = r->port = (str){0};
     TRY(take_value(r, &r->host));
     r->inside = true;
@@ -172,17 +111,17 @@ static void begin_default(struct reader *r)
 {
     end_entry(r);
     r->login = r->password = r->port = (str){0};
-    interchange_import_note(r->import, r->line, S("default"),
+    interchange_import_note(r->import, (size_t)r->words.line, S("default"),
                             "it is for every host, and an account has one");
 }
 
 static err take_word(struct reader *r)
 {
-    str word = buf_str(&r->word), ignored;
+    str word = secret_netrc_words_last(&r->words), ignored;
     if (str_starts(word, S("#")))
-        skip_line(r);
+        secret_netrc_words_skip_line(&r->words);
     else if (str_eq(word, S("macdef")))
-        skip_macro(r);
+        secret_netrc_words_skip_macro(&r->words);
     else if (str_eq(word, S("default")))
         begin_default(r);
     else if (str_eq(word, S("machine")))
@@ -204,7 +143,7 @@ static err read_words(struct reader *r)
 {
     for (;;) {
         bool there;
-        TRY(next_word(r, &there));
+        TRY(secret_netrc_words_next(&r->words, &there));
         if (!there)
             break;
         TRY(take_word(r));
@@ -215,10 +154,13 @@ static err read_words(struct reader *r)
 
 err interchange_netrc_read(struct interchange_import *m, str text)
 {
-    struct reader r = {.import = m, .rest = text, .line = 1};
-    buf_init(&r.word, WORD_BYTES_MAX);
-    err e = read_words(&r);
-    mem_wipe(r.word.ptr, r.word.cap);
-    buf_release(&r.word);
-    return e ? err_wrap(e, "line %zu", r.line) : NULL;
+    struct reader *r = MEM_NEW(struct reader);
+    *r = (struct reader){
+        .import = m, .words = {.rest = text, .line = 1}
+    };
+    err e = read_words(r);
+    int line = r->words.line;
+    mem_wipe(r, sizeof *r);
+    mem_free(r);
+    return e ? err_wrap(e, "line %d", line) : NULL;
 }

@@ -6,10 +6,7 @@
 #include <string.h>
 
 struct reader {
-    str rest;
-    int line;
-    char word[SECRET_NETRC_WORD_BYTES_MAX];
-    size_t len;
+    struct secret_netrc_words words;
     char login[SECRET_NETRC_WORD_BYTES_MAX]; /* of the entry that is read */
     size_t login_len;
 };
@@ -21,59 +18,13 @@ struct entry {
     size_t at; /* where its password begins in out */
 };
 
-static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
-
-static char take(struct reader *r)
-{
-    char c = r->rest.ptr[0];
-    r->rest = str_from(r->rest, 1);
-    r->line += c == '\n';
-    return c;
-}
-
-static err too_long(const struct reader *r)
-{
-    return err_new(ERR_CONFIG, "netrc, line %d: a word above %d bytes", r->line,
-                   SECRET_NETRC_WORD_BYTES_MAX);
-}
-
-static err take_quoted(struct reader *r)
-{
-    while (r->rest.len > 0) {
-        char c = take(r);
-        if (c == '"')
-            return NULL;
-        if (c == '\\' && r->rest.len > 0)
-            c = take(r);
-        if (c == '\n')
-            break;
-        if (r->len == sizeof r->word)
-            return too_long(r);
-        r->word[r->len++] = c;
-    }
-    return err_new(ERR_CONFIG, "netrc, line %d: an open quote", r->line);
-}
-
-/* False in *ret_there: nothing is left. */
 static err next_word(struct reader *r, bool *ret_there)
 {
-    r->len = 0;
-    while (r->rest.len > 0 && is_blank(r->rest.ptr[0]))
-        take(r);
-    *ret_there = r->rest.len > 0;
-    if (r->rest.len > 0 && r->rest.ptr[0] == '"') {
-        take(r);
-        return take_quoted(r);
-    }
-    while (r->rest.len > 0 && !is_blank(r->rest.ptr[0])) {
-        if (r->len == sizeof r->word)
-            return too_long(r);
-        r->word[r->len++] = take(r);
-    }
-    return NULL;
+    err e = secret_netrc_words_next(&r->words, ret_there);
+    return e ? err_wrap(e, "netrc, line %d", r->words.line) : NULL;
 }
 
-static str word_of(const struct reader *r) { return (str){r->word, r->len}; }
+static str word_of(const struct reader *r) { return secret_netrc_words_last(&r->words); }
 
 /* What follows a keyword. */
 static err value(struct reader *r, const char *keyword)
@@ -81,25 +32,7 @@ static err value(struct reader *r, const char *keyword)
     bool there;
     TRY(next_word(r, &there));
     return there ? NULL
-                 : err_new(ERR_CONFIG, "netrc, line %d: nothing behind %s", r->line, keyword);
-}
-
-/* A macro: its name, then lines up to an empty one. */
-static void skip_macro(struct reader *r)
-{
-    bool empty = false;
-    while (r->rest.len > 0) {
-        char c = take(r);
-        if (c == '\n' && empty)
-            return;
-        empty = c == '\n' || (empty && c == '\r');
-    }
-}
-
-static void skip_line(struct reader *r)
-{
-    while (r->rest.len > 0 && take(r) != '\n')
-        ;
+                 : err_new(ERR_CONFIG, "netrc, line %d: nothing behind %s", r->words.line, keyword);
 }
 
 static bool is_wanted(const struct entry *e, str user)
@@ -123,14 +56,14 @@ static err take_part(struct reader *r, struct entry *e, str user, struct buf *ou
         TRY(value(r, "login"));
         e->has_login = true;
         e->other = user.len > 0 && !str_eq(word_of(r), user);
-        memcpy(r->login, r->word, r->len);
-        r->login_len = r->len;
+        memcpy(r->login, r->words.word, r->words.len);
+        r->login_len = r->words.len;
         return NULL;
     }
     if (str_eq(word, S("account")))
         return value(r, "account");
     if (!str_eq(word, S("password")))
-        return err_new(ERR_CONFIG, "netrc, line %d: not a word of a netrc", r->line);
+        return err_new(ERR_CONFIG, "netrc, line %d: not a word of a netrc", r->words.line);
     TRY(value(r, "password"));
     if (!e->here)
         return NULL;
@@ -170,9 +103,9 @@ static err find(struct reader *r, str host, str user, struct buf *out)
                            user.len ? " and login " : "", STR_ARG(user));
         }
         if (str_starts(word, S("#")))
-            skip_line(r);
+            secret_netrc_words_skip_line(&r->words);
         else if (str_eq(word, S("macdef")))
-            skip_macro(r);
+            secret_netrc_words_skip_macro(&r->words);
         else if (begins)
             TRY(begin(r, is_default, host, &e, out));
         else
@@ -189,8 +122,8 @@ err secret_netrc_find_login(str text, str host, str user, struct buf *login, str
 {
     size_t start = out->len;
     struct reader *r = MEM_NEW(struct reader);
-    r->rest = text;
-    r->line = 1;
+    r->words.rest = text;
+    r->words.line = 1;
     err e = find(r, host, user, out);
     if (e == NULL && login)
         e = buf_add(login, (str){r->login, r->login_len});

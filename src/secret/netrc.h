@@ -5,9 +5,8 @@
  * "#" begins a remark where an entry's word is expected.
  */
 #pragma once
+#include "secret/netrc_words.h"
 #include "secret/secret.h"
-
-enum { SECRET_NETRC_WORD_BYTES_MAX = 4096 };
 
 /* The password for the host: of the first entry that has it, and user as its login unless that is
  * empty; "default" stands for any host that no entry before it named. Appended.
