@@ -350,13 +350,14 @@ err queue_message_read(struct queue_message *m, uint64_t offset, void *to, size_
 {
     uint64_t left = offset < m->size ? m->size - offset : 0;
     size = left < size ? (size_t)left : size;
-    if (m->in_memory) {
+    if (m->in_memory && size > 0)
         memcpy(to, m->content.ptr + offset, size);
+    if (m->in_memory || size == 0) {
         *ret_count = size;
         return NULL;
     }
     struct queue_reader *r = m->reader;
-    if (size == 0 || file_read_cached(r->file, to, size, offset, ret_count)) {
+    if (file_read_cached(r->file, to, size, offset, ret_count)) {
         *ret_count = size;
         return NULL;
     }
